@@ -1,0 +1,170 @@
+-- Admit requests: key, idempotency, limits, budget of wrong codes and insert, for a batch, in one call.
+--
+-- Each item is decided exactly as if it had come alone, in the order of the arrays. Rounds do that: in a
+-- round every open item is looked at; those that end (refused, replayed) end; of the others, an item that
+-- is the first in line for each of its subjects is admitted; the rest wait for the next round. What is
+-- refused counts nowhere. The first round takes no lock, so that a flood on a spent limit writes nothing.
+--
+-- p_again: the items may stand already (a connection lost at COMMIT); a known id is answered, not counted.
+-- Limits: item i obeys the windows whose w_set is p_sets[i]; kinds: 1 phone, 2 ip, 3 account,
+-- 4 wrong codes of the source, 5 wrong codes of the number. p_keep: how many hits a subject keeps.
+-- An item with a lease token is inserted begun, unless a send to its number is in flight.
+create function admit(
+    p_now timestamptz, p_again boolean, p_lease interval, p_grace interval, p_keep int,
+    w_set int[], w_kind int[], w_max int[], w_seconds float8[],
+    p_ids uuid[], p_keys int[], p_clients int[], p_sets int[], p_phones uuid[], p_countries text[],
+    p_channels text[], p_delivers boolean[], p_tests boolean[], p_lifetimes interval[], p_codes int[],
+    p_phone_limits uuid[], p_ip_limits uuid[], p_account_limits uuid[],
+    p_source_budgets uuid[], p_total_budgets uuid[],
+    p_sealed bytea[], p_idems uuid[], p_bodies uuid[], p_tokens uuid[]
+) returns table (
+    item int, outcome text, id uuid, created_at timestamptz, expires_at timestamptz,
+    remaining int, wait float8, leased boolean
+) language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_open int[] := array(select generate_subscripts(p_ids, 1));
+    v_turn int[];
+    v_held boolean := false;
+    v_left int[] := p_codes;
+    v_now timestamptz;
+    v record;
+begin
+    while v_open <> '{}' loop
+        v_now := coalesce(p_now, clock_timestamp());
+        v_turn := '{}';
+        for v in
+            with items as (
+                select o.item, p_ids[o.item] as id, p_keys[o.item] as key, p_sets[o.item] as set,
+                       p_codes[o.item] as codes, p_phone_limits[o.item] as phone, p_ip_limits[o.item] as ip,
+                       p_account_limits[o.item] as account, p_source_budgets[o.item] as source,
+                       p_total_budgets[o.item] as total, p_idems[o.item] as idem, p_bodies[o.item] as body,
+                       p_tokens[o.item] as token
+                from unnest(v_open) as o(item)
+            ), lines as (
+                select i.item, i.set, s.kind, s.subject
+                from items i cross join lateral (values
+                    (0, i.idem), (1, i.phone), (2, i.ip), (3, i.account), (4, i.source), (5, i.total)
+                ) as s(kind, subject)
+                where s.subject is not null
+            ), turns as (
+                select f.item, bool_and(f.item = f.first) as mine
+                from (select l.item, min(l.item) over (partition by l.subject) as first
+                      from lines l where l.kind < 4) as f
+                group by f.item
+            ), waits as (
+                select l.item,
+                       max(extract(epoch from c.hits[w.max] - v_now) + w.seconds)::float8 as wait,
+                       min(w.max - (select count(*)::int from unnest(c.hits[1:w.max]) as hit
+                                    where hit > v_now - make_interval(secs => w.seconds)))
+                           filter (where w.kind >= 4) as budget
+                from lines l
+                join counters c on c.subject = l.subject
+                join unnest(w_set, w_kind, w_max, w_seconds) as w(set, kind, max, seconds)
+                  on w.set = l.set and w.kind = l.kind
+                group by l.item
+            )
+            select i.item, i.id, t.mine, i.codes, w.wait, least(i.codes, w.budget) as remaining,
+                   known.created_at, known.expires_at, known.lease_token = i.token as leased,
+                   said.verification_id as said_id, said.body as said_body, said.created_at as said_at,
+                   said.expires_at as said_until, said.remaining as said_remaining,
+                   case
+                       when known.id is not null then 'admitted'
+                       when k.id is null then 'unauthorized'
+                       when said.body = i.body then 'replayed'
+                       when said.body is not null then 'mismatch'
+                       when w.wait > 0 then 'limited'
+                       when v_held and i.idem is not null and not p_again
+                            and not pg_try_advisory_xact_lock(uuid_hash_extended(i.idem, 0)) then 'in_flight'
+                   end as verdict
+            from items i
+            join turns t on t.item = i.item
+            left join waits w on w.item = i.item
+            left join verifications known on p_again and known.id = i.id
+            left join api_keys k on k.id = i.key and k.revoked_at is null
+            left join idempotency_keys said on said.idem = i.idem
+            order by i.item
+        loop
+            if v.verdict is null then
+                if v.mine then v_turn := v_turn || v.item; end if;
+                v_left[v.item] := v.remaining;
+                continue;
+            end if;
+            v_open := array_remove(v_open, v.item);
+            item := v.item;
+            outcome := v.verdict;
+            id := coalesce(case when v.verdict = 'admitted' then v.id end, v.said_id);
+            created_at := coalesce(v.created_at, v.said_at);
+            expires_at := coalesce(v.expires_at, v.said_until);
+            remaining := coalesce(v.said_remaining, v.remaining);
+            wait := v.wait;
+            leased := coalesce(v.leased, false);
+            return next;
+        end loop;
+
+        if not v_held and v_open <> '{}' then
+            perform hold_subjects(array(
+                select s.subject
+                from unnest(v_open) as o(item)
+                cross join lateral (values
+                    (p_phone_limits[o.item]), (p_ip_limits[o.item]), (p_account_limits[o.item]),
+                    (case when p_again then p_idems[o.item] end)
+                ) as s(subject)
+            ));
+            v_held := true;
+            continue;
+        end if;
+
+        return query
+        with items as (
+            select t.item, p_ids[t.item] as id, p_phones[t.item] as phone_hash, p_channels[t.item] as channel,
+                   p_tokens[t.item] as token, v_now + p_lifetimes[t.item] as expires_at
+            from unnest(v_turn) as t(item)
+        ), hits as (
+            insert into counters as c (subject, hits)
+            select s.subject, array[v_now]
+            from items i
+            cross join lateral (values
+                (p_phone_limits[i.item]), (p_ip_limits[i.item]), (p_account_limits[i.item])
+            ) as s(subject)
+            where s.subject is not null
+            on conflict (subject) do update
+                set hits = (greatest(v_now, c.hits[1] + interval '1 microsecond') || c.hits)[1:p_keep]
+        ), begun as (
+            insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
+            select i.id, 1, i.phone_hash, i.channel, 'request', 'begun', v_now, v_now, v_now
+            from items i where i.token is not null
+            on conflict do nothing
+            returning s.verification_id
+        ), due as (
+            insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at)
+            select i.id, 1, i.phone_hash, i.channel, 'request', 'due', v_now, v_now
+            from items i where i.id not in (select b.verification_id from begun b)
+        ), made as (
+            insert into verifications as v (
+                id, client_id, phone_hash, country, used, deliver, test, created_at, expires_at, pressed_at,
+                phone_limit, ip_limit, source_budget, total_budget, sealed,
+                next_action_at, lease_until, lease_token
+            )
+            select i.id, p_clients[i.item], i.phone_hash, p_countries[i.item], array[i.channel],
+                   p_delivers[i.item], p_tests[i.item], v_now, i.expires_at, v_now,
+                   p_phone_limits[i.item], p_ip_limits[i.item], p_source_budgets[i.item], p_total_budgets[i.item],
+                   p_sealed[i.item],
+                   case when b.verification_id is null then v_now else v_now + p_lease + p_grace end,
+                   case when b.verification_id is not null then v_now + p_lease end,
+                   case when b.verification_id is not null then i.token end
+            from items i left join begun b on b.verification_id = i.id
+            returning v.id, v.lease_token
+        ), said as (
+            insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining)
+            select p_idems[i.item], p_bodies[i.item], i.id, v_now, i.expires_at, v_left[i.item]
+            from items i
+            where p_idems[i.item] is not null
+        )
+        select i.item, 'admitted', i.id, v_now, i.expires_at, v_left[i.item], null::float8, m.lease_token is not null
+        from items i join made m on m.id = i.id;
+
+        v_open := array(select o.item from unnest(v_open) as o(item) where o.item <> all (v_turn));
+    end loop;
+end
+$$;

@@ -1,0 +1,20 @@
+-- A guess was judged: a right one verifies; the last wrong one locks. Either way nothing is left to send,
+-- and the number is no longer needed.
+create function close_if_ended(
+    v verifications, p_result text, p_now timestamptz, p_codes int, w_kind int[], w_max int[], w_seconds float8[]
+) returns verifications language plpgsql as $$
+declare
+    v_status text := case
+        when p_result = 'right' then 'verified'
+        when v.guesses_open = 0 and attempts_left(v, p_now, p_codes, w_kind, w_max, w_seconds) = 0 then 'locked'
+    end;
+begin
+    if v_status is null then return v; end if;
+    update verifications r set
+        status = v_status, closed_at = p_now, sealed = null,
+        next_action_at = case when r.lease_token is not null then r.next_action_at end
+    where r.id = v.id
+    returning * into v;
+    return v;
+end
+$$;

@@ -1,0 +1,1 @@
+"""verify-gateway: a guarded gateway in front of Telnyx Verify."""

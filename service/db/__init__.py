@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, connections and the embedded server. Called by everything; knows no rule of the product."""

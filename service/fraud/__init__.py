@@ -1,0 +1,1 @@
+"""Decides whether a code may go out. Called by verification; never sends anything."""

@@ -1,0 +1,77 @@
+"""Phone numbers: any spelling in, E.164 out, and what the numbering plan says of one.
+
+Called by api (normalise) and fraud (describe). Never says anything of whether a number exists.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+import phonenumbers
+from phonenumbers import PhoneNumberType as Type
+
+from service.errors import InvalidPhoneNumber
+
+Kind = Literal[
+    "mobile", "fixed", "fixed_or_mobile", "toll_free", "premium", "shared_cost", "voip", "personal", "pager", "uan",
+    "voicemail", "unknown",
+]  # fmt: skip
+
+KINDS: dict[int, Kind] = {
+    Type.MOBILE: "mobile",
+    Type.FIXED_LINE: "fixed",
+    Type.FIXED_LINE_OR_MOBILE: "fixed_or_mobile",
+    Type.TOLL_FREE: "toll_free",
+    Type.PREMIUM_RATE: "premium",
+    Type.SHARED_COST: "shared_cost",
+    Type.VOIP: "voip",
+    Type.PERSONAL_NUMBER: "personal",
+    Type.PAGER: "pager",
+    Type.UAN: "uan",
+    Type.VOICEMAIL: "voicemail",
+}
+
+
+PLUS = ("+", "\uff0b")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What the numbering plan says. `country`: ISO 3166 alpha-2, None for a number of no single country."""
+
+    country: str | None
+    valid: bool
+    kind: Kind
+
+
+def normalise(text: str) -> str:
+    """Return the number in E.164. Raises InvalidPhoneNumber when it cannot be one, whatever the reason."""
+    if text[:1] not in PLUS or any(letter.isalpha() for letter in text):
+        raise InvalidPhoneNumber
+    try:
+        number = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException as error:
+        raise InvalidPhoneNumber from error
+    if number.extension or not phonenumbers.is_possible_number(number):
+        raise InvalidPhoneNumber
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def describe(e164: str) -> Plan:
+    """Say what the numbering plan knows of a number in E.164 (phonenumbers' metadata; no look-up)."""
+    number = phonenumbers.parse(e164)
+    return Plan(
+        country=phonenumbers.region_code_for_number(number) or _only_region(number.country_code),
+        valid=phonenumbers.is_valid_number(number),
+        kind=KINDS.get(phonenumbers.number_type(number), "unknown"),
+    )
+
+
+def _only_region(country_code: int | None) -> str | None:
+    regions = phonenumbers.region_codes_for_country_code(country_code or 0)
+    return regions[0] if len(regions) == 1 and regions[0] != "001" else None
+
+
+def mask(e164: str) -> str:
+    """Shorten a number for an operator's eyes: its country and last two digits."""
+    return f"{e164[:3]}…{e164[-2:]}"

@@ -1,0 +1,96 @@
+"""Failures on demand: which call is to go wrong, how, and how often.
+
+Set by tests and by the control API, taken by sandbox.stage once for each call. It decides nothing about
+what the answer looks like: that belongs to the stand-in.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Operation = Literal["send", "check", "state", "lookup", "profile", "carrier", "event"]
+
+FaultKind = Literal[
+    "refuse",
+    "throttle",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "no_funds",
+    "spend_limit",
+    "error500",
+    "hang_before",
+    "hang_after",
+    "reset_before",
+    "reset_after",
+    "garbage",
+    "slow",
+]
+"""`…_before` fails without acting, `…_after` and `garbage` once it was acted upon; all others without acting,
+but `slow`, which acts and answers rightly, late."""
+
+
+class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One way to fail; what is left out matches everything. `times`: how often, or until cleared.
+
+    `seconds`: the wait of `slow` (1 unless told), and what `throttle` names as its reset (1 unless told;
+    a unix time is passed on as it is).
+    """
+
+    kind: FaultKind
+    operations: tuple[Operation, ...] = ()
+    phone_number: str | None = None
+    channel: str | None = None
+    times: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+
+    def matches(self, operation: Operation, phone_number: str | None, channel: str | None) -> bool:
+        """Whether a call of this kind is meant."""
+        return (
+            (not self.operations or operation in self.operations)
+            and self.phone_number in (None, phone_number)
+            and self.channel in (None, channel)
+        )
+
+
+class Faults:
+    """The faults in force, in the order in which they were added: the first that matches is taken."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._faults: dict[int, Fault] = {}
+        self._last_id = 0
+
+    def add(self, fault: Fault) -> int:
+        """Put one in force and return its id."""
+        self._last_id += 1
+        self._faults[self._last_id] = fault
+        return self._last_id
+
+    def clear(self, fault_id: int | None = None) -> None:
+        """Lift one, or all; one that is not there is lifted already."""
+        if fault_id is None:
+            self._faults.clear()
+        else:
+            self._faults.pop(fault_id, None)
+
+    def list(self) -> dict[int, Fault]:
+        """Those in force by id, with the `times` that remain."""
+        return dict(self._faults)
+
+    def take(self, operation: Operation, phone_number: str | None, channel: str | None) -> Fault | None:
+        """The fault that strikes this call, counted down; None for nearly all calls."""
+        for fault_id, fault in self._faults.items():
+            if fault.matches(operation, phone_number, channel):
+                self._count_down(fault_id, fault)
+                return fault
+        return None
+
+    def _count_down(self, fault_id: int, fault: Fault) -> None:
+        if fault.times is None:
+            return
+        fault.times -= 1
+        if fault.times == 0:
+            del self._faults[fault_id]

@@ -1,0 +1,83 @@
+"""What reached the stand-ins, call by call, so that a test can count it.
+
+Written by sandbox.stage, read by tests and the control API. It holds numbers and codes in clear: it lives
+in the memory of a sandbox and nowhere else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+
+import msgspec
+
+from service.sandbox.faults import FaultKind, Operation
+
+KEPT = 100_000
+"""Calls kept; `counts` goes on counting past them."""
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One call received. `at`: unix seconds; `acted`: it had its effect, answered or not.
+
+    `status` is None while it is unanswered, and stays so for one that hangs or is reset.
+    """
+
+    sequence: int
+    at: float
+    operation: Operation
+    channel: str | None
+    phone_number: str | None
+    verification_id: str | None
+    code: str | None
+    fault: FaultKind | None = None
+    acted: bool = False
+    status: int | None = None
+
+
+class Journal:
+    """The newest calls in order, and how many of each operation there were in all."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._calls: deque[Call] = deque(maxlen=KEPT)
+        self._counts: Counter[Operation] = Counter()
+        self._sequence = 0
+
+    def add(  # noqa: PLR0913  one argument for each thing worth counting by
+        self,
+        operation: Operation,
+        channel: str | None,
+        phone_number: str | None,
+        verification_id: str | None,
+        code: str | None,
+        fault: FaultKind | None,
+    ) -> Call:
+        """Note a call before it is acted upon; the caller fills in how it ended."""
+        self._sequence += 1
+        self._counts[operation] += 1
+        call = Call(
+            sequence=self._sequence,
+            at=time.time(),
+            operation=operation,
+            channel=channel,
+            phone_number=phone_number,
+            verification_id=verification_id,
+            code=code,
+            fault=fault,
+        )
+        self._calls.append(call)
+        return call
+
+    def list(self, operation: Operation | None = None, after: int = 0) -> list[Call]:
+        """Calls in order, of one operation if named, from the one past the sequence number `after`."""
+        return [call for call in self._calls if call.sequence > after and operation in (None, call.operation)]
+
+    def count(self) -> dict[Operation, int]:
+        """How many calls of each operation were received since the last clearing."""
+        return dict(self._counts)
+
+    def clear(self) -> None:
+        """Forget the calls; sequence numbers go on."""
+        self._calls.clear()
+        self._counts.clear()

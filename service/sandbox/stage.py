@@ -1,0 +1,126 @@
+"""The stage on which the stand-ins perform: each call is planned, struck by a fault or not, noted, answered.
+
+Used by the Telnyx and the Fingerprint stand-in, which plan calls and word failures; tests and the control
+API hold its faults, its journal and its pace. It must never answer before the call is in the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+from litestar.types import Receive, Scope, Send
+
+from service.sandbox.faults import Fault, Faults, Operation
+from service.sandbox.journal import Call, Journal
+from service.sandbox.wire import (
+    Declined,
+    Reply,
+    Request,
+    read_request,
+    reset_connection,
+    send_reply,
+    wait_for_hang_up,
+)
+
+_GARBAGE = b'{"data":{}}'
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is understood and not yet acted upon. `act` returns the answer and the verification's id."""
+
+    operation: Operation
+    act: Callable[[], tuple[Reply, str | None]]
+    phone_number: str | None = None
+    channel: str | None = None
+    verification_id: str | None = None
+    code: str | None = None
+
+
+class StandIn(Protocol):
+    """One outside service as it is played here."""
+
+    stage: Stage
+
+    def plan(self, request: Request) -> Planned:
+        """Understand a request; raises `Declined` for one that the service would not take."""
+
+    def fail(self, fault: Fault) -> Reply:
+        """Word a failure as the service does."""
+
+
+class Stage:
+    """Faults, journal and pace, shared by the stand-ins of one sandbox. `latency`: seconds by operation."""
+
+    def __init__(self, latency: dict[Operation, float] | None = None) -> None:
+        """Begin without faults."""
+        self.faults = Faults()
+        self.journal = Journal()
+        self.latency: dict[Operation, float] = latency or {}
+
+    async def perform(self, stand_in: StandIn, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request, or fail it as a fault demands.
+
+        The call is acted upon when it comes and answered after the latency: a caller who gives up
+        early leaves one that had its effect, and a webhook can overtake the answer.
+        """
+        request = await read_request(scope, receive)
+        try:
+            planned = stand_in.plan(request)
+        except Declined as declined:
+            await send_reply(send, declined.reply)
+            return
+        reply = await self._play(stand_in, planned, receive)
+        if reply is None:
+            return
+        wait = self.latency.get(planned.operation, 0.0) + reply.after
+        if wait:
+            await asyncio.sleep(wait)
+        await send_reply(send, reply)
+
+    async def _play(self, stand_in: StandIn, planned: Planned, receive: Receive) -> Reply | None:
+        fault = self.faults.take(planned.operation, planned.phone_number, planned.channel)
+        call = self.journal.add(
+            planned.operation,
+            planned.channel,
+            planned.phone_number,
+            planned.verification_id,
+            planned.code,
+            fault.kind if fault else None,
+        )
+        if fault is None:
+            reply = _act(planned, call)
+        else:
+            struck = await _strike(stand_in, planned, fault, call, receive)
+            if struck is None:
+                return None
+            reply = struck
+        call.status = reply.status
+        return reply
+
+
+def _act(planned: Planned, call: Call) -> Reply:
+    reply, call.verification_id = planned.act()
+    call.acted = True
+    return reply
+
+
+async def _strike(stand_in: StandIn, planned: Planned, fault: Fault, call: Call, receive: Receive) -> Reply | None:
+    match fault.kind:
+        case "slow":
+            reply = _act(planned, call)
+            return Reply(reply.status, reply.body, reply.headers, reply.after + fault.seconds)
+        case "garbage":
+            _act(planned, call)
+            return Reply(200, _GARBAGE)
+        case "hang_before" | "hang_after" | "reset_before" | "reset_after":
+            if fault.kind.endswith("_after"):
+                _act(planned, call)
+            if fault.kind.startswith("reset"):
+                reset_connection(receive)
+            await wait_for_hang_up(receive)
+            return None
+        case _:
+            return stand_in.fail(fault)

@@ -1,0 +1,94 @@
+"""Answers in Telnyx's wording: records, lists and the error shape, with the codes that the gateway reads.
+
+Called by the telnyx_* modules. Statuses that the vendor's specification leaves open are noted where they
+were chosen; it documents 400 alone.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from service.sandbox.faults import Fault
+from service.sandbox.wire import HTML, JSON, Declined, Reply
+
+_encode = msgspec.json.Encoder().encode
+
+_TITLES = {
+    "10005": "Resource not found",
+    "10009": "Authentication failed",
+    "10010": "Authorization failed",
+    "10011": "Too many requests",
+    "10015": "Bad request",
+    "10016": "Phone number must be in +E.164 format",
+    "20100": "Insufficient funds",
+    "40309": "Destination not allowed",
+    "40333": "Spend limit reached",
+}
+
+# Kind of fault: HTTP status and code. The statuses of 40309 and 20100 are guesses; the codes are Telnyx's.
+_FAULTS = {
+    "refuse": (400, "40309"),
+    "throttle": (429, "10011"),
+    "unauthorized": (401, "10009"),
+    "forbidden": (403, "10010"),
+    "not_found": (404, "10005"),
+    "no_funds": (403, "20100"),
+    "spend_limit": (429, "40333"),
+}
+
+
+def record(data: Any) -> Reply:
+    """One record."""
+    return Reply(200, _encode({"data": data}))
+
+
+def listing(data: list[Any], total: int) -> Reply:
+    """One page of records, which is always the first."""
+    meta = {"page_number": 1, "page_size": 20, "total_pages": -(-total // 20), "total_results": total}
+    return Reply(200, _encode({"data": data, "meta": meta}))
+
+
+def error(status: int, code: str, detail: str, pointer: str | None = None) -> Reply:
+    """One error. The real details repeat what was sent, numbers included, and so do these."""
+    body: dict[str, Any] = {
+        "code": code,
+        "title": _TITLES[code],
+        "detail": detail,
+        "meta": {"url": f"https://developers.telnyx.com/docs/overview/errors/{code}"},
+    }
+    if pointer is not None:
+        body["source"] = {"pointer": pointer}
+    return Reply(status, _encode({"errors": [body]}))
+
+
+def decline(status: int, code: str, detail: str, pointer: str | None = None) -> Declined:
+    """The exception that ends a call with an error."""
+    return Declined(error(status, code, detail, pointer))
+
+
+def refuse_destination(phone_number: str) -> Reply:
+    """The refusal of one number on one channel."""
+    return error(*_FAULTS["refuse"], f"The destination {phone_number} is not allowed.", "/phone_number")
+
+
+def word_fault(fault: Fault) -> Reply:
+    """The answer that a fault asks for."""
+    if fault.kind == "error500":
+        # Not JSON, as from a proxy on the way: nobody may count on Telnyx's shape in a 5xx.
+        return Reply(500, b"<html><body>Internal Server Error</body></html>", (HTML,))
+    status, code = _FAULTS[fault.kind]
+    reply = error(status, code, f"{_TITLES[code]} ({fault.phone_number or 'any number'}).")
+    return reply if status != 429 else Reply(status, reply.body, (JSON, *_limit_headers(fault)))  # noqa: PLR2004
+
+
+def _limit_headers(fault: Fault) -> list[tuple[bytes, bytes]]:
+    # An epoch in `seconds` is passed on whole: the real header is seen both ways.
+    reset = fault.seconds if fault.seconds < time.time() / 2 else int(fault.seconds)
+    return [
+        (b"x-ratelimit-limit", b"100"),
+        (b"x-ratelimit-remaining", b"0"),
+        (b"x-ratelimit-reset", f"{reset:g}".encode() if isinstance(reset, float) else b"%d" % reset),
+    ]

@@ -1,0 +1,131 @@
+"""The process's settings: read from the environment once, at the start, every mistake named at once.
+
+Called by cli and app. The names are those of the environment; no value is ever printed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+from netaddr import AddrFormatError, IPNetwork, IPSet
+from pydantic import BeforeValidator, Field, HttpUrl, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.errors import SettingsError
+
+KEY_BYTES = 32
+S = TypeVar("S", bound=BaseSettings)
+
+
+def _words(value: object) -> object:
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def _key(value: object) -> bytes:
+    try:
+        key = base64.b64decode(str(value), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        message = "must be 32 random bytes in base64 (openssl rand -base64 32)"
+        raise ValueError(message)
+    return key
+
+
+def _keys(value: object) -> list[bytes]:
+    return [_key(word) for word in _words(value) or [""]]  # type: ignore[attr-defined] # always a list of words here
+
+
+def _networks(value: object) -> IPSet:
+    try:
+        return IPSet(IPNetwork(word) for word in _words(value))  # type: ignore[attr-defined] # as above
+    except (AddrFormatError, ValueError) as error:
+        message = "must be networks such as 192.76.120.192/27, separated by commas"
+        raise ValueError(message) from error
+
+
+def _database(value: object) -> object:
+    if not re.match(r"postgresql\+asyncpg://|embedded:.", str(value)):
+        message = "must begin with postgresql+asyncpg:// or be embedded:PATH"
+        raise ValueError(message)
+    return value
+
+
+Key = Annotated[bytes, BeforeValidator(_key)]
+Keys = Annotated[list[bytes], NoDecode, BeforeValidator(_keys)]
+Networks = Annotated[IPSet, NoDecode, BeforeValidator(_networks)]
+Url = Annotated[HttpUrl, Field()]
+
+
+class DatabaseSettings(BaseSettings):
+    """What every command that touches the database needs."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, hide_input_in_errors=True, arbitrary_types_allowed=True, extra="ignore", frozen=True
+    )
+
+    database_url: Annotated[str, BeforeValidator(_database)]
+    database_pooler: Literal["none", "transaction"] = "none"
+
+
+class KeySettings(DatabaseSettings):
+    """And what those need that read or write secrets."""
+
+    secret_key: Keys
+    index_key: Key
+    policy_file: str | None = None
+
+
+class Settings(KeySettings):
+    """Everything that `serve` and `dispatch` need."""
+
+    telnyx_api_key: Annotated[str, Field(min_length=1, repr=False)]
+    telnyx_base_url: Url = HttpUrl("https://api.telnyx.com/v2")
+    telnyx_verify_profile_id: Annotated[
+        str, Field(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")
+    ]
+    telnyx_public_key: Key | None = None
+
+    fingerprint_secret_key: Annotated[str | None, Field(repr=False)] = None
+    fingerprint_region: Literal["us", "eu", "ap"] = "us"
+    fingerprint_base_url: Url | None = None
+    fingerprint_api: Literal["v4", "v3"] = "v4"
+    fingerprint_sealed_keys: Annotated[list[bytes], NoDecode, BeforeValidator(_keys)] | None = None
+
+    captcha_provider: Literal["turnstile", "hcaptcha", "recaptcha"] | None = None
+    captcha_secret: Annotated[str | None, Field(repr=False)] = None
+    captcha_base_url: Url | None = None
+
+    trusted_proxies: Networks = IPSet()
+    webhook_allowed_cidrs: Networks = IPSet(["192.76.120.192/27"])
+    webhook_require_https: bool = True
+    alert_webhook_url: Url | None = None
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+
+def load(kind: type[S], **given: Any) -> S:
+    """Read settings of one kind; what is given wins over the environment.
+
+    Raises SettingsError naming every mistake, never a value.
+    """
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        lines = [f"  {_name(e['loc'])}: {_reason(e)}" for e in error.errors(include_input=False, include_url=False)]
+        raise SettingsError("\n".join(["These settings need attention:", *sorted(set(lines))])) from None
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return str(location[0]).upper()
+
+
+def _reason(error: Any) -> str:
+    if error["type"] == "missing":
+        return "is missing"
+    return str(error["msg"]).removeprefix("Value error, ")

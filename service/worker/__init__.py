@@ -1,0 +1,1 @@
+"""What happens after the answer: dispatch, settling, webhooks, retention. Started by app and cli."""
