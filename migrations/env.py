@@ -1,0 +1,68 @@
+"""Runs migrations for alembic: one at a time, all or nothing, and never for long in anybody's way.
+
+Executed by alembic; service.db.migrate hands over the address of the database, a developer's DATABASE_URL
+takes its place. Holds no migration itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from uuid import uuid4
+
+from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from service.db.engine import resolve
+from service.db.tables import metadata
+
+TURN = 7_220_563_741  # any number, as long as nothing else in this database takes an advisory lock on it
+
+
+def run(connection: Connection) -> None:
+    """Run every pending migration in one transaction.
+
+    A second `migrate` waits for the first and finds nothing to do. The lock belongs to the transaction, so
+    that it works behind a pooler. A migration that meets a long transaction gives up after five seconds:
+    while it waits for a table, every statement on that table waits behind it.
+    """
+    with connection.begin():
+        connection.execute(text("select pg_advisory_xact_lock(:turn)"), {"turn": TURN})
+        connection.execute(text("set local lock_timeout = '5s'"))
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            compare_type=True,
+            compare_server_default=True,
+        )
+        context.run_migrations()
+
+
+async def connect_and_run(url: str) -> None:
+    """Run on a connection of our own, with statement names that a pooler cannot confuse with another's."""
+    names = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: f"migrate_{uuid4().hex}"}
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=names)
+    async with engine.connect() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+
+def main() -> None:
+    """Find the database and migrate it."""
+    if context.is_offline_mode():
+        raise CommandError("--sql is not supported: migrations read SQL files and ask the database.")
+    named = context.config.attributes.get("url") or os.environ.get("DATABASE_URL")
+    if not named:
+        raise CommandError("DATABASE_URL is not set.")
+    url, release = resolve(named)
+    try:
+        asyncio.run(connect_and_run(url))
+    finally:
+        if release:
+            release()
+
+
+main()

@@ -1,0 +1,153 @@
+"""A client's share in an embedded server: whoever holds one finds the server up.
+
+Called through the package. The share is a lock that the kernel drops with its holder, so nothing has to be
+cleaned up after a SIGKILL; starting and stopping the server is left to the supervisor, a process of its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import quote
+
+from service.db.embedded import supervisor
+from service.db.embedded.cluster import make_cluster, make_socket_directory
+from service.db.embedded.installation import EmbeddedServerError, find_account, find_installation, settle
+
+PORT = "5432"  # only names the socket's file
+START_LIMIT = 60.0  # seconds; recovery after a crash is part of a start
+LOOK = 1.0  # seconds between two looks whether the supervisor lives
+SETTINGS = {
+    "jit": "off",
+    "log_checkpoints": "off",
+    "log_error_verbosity": "terse",  # without the DETAIL line, which holds values of rows
+    "max_wal_senders": "0",
+    "timezone": "UTC",
+    "wal_level": "minimal",
+}
+
+
+def start(home: Path, *, settings: Mapping[str, str] | None = None) -> Server:
+    """Answer a share in the server that lives in `home`, which is made and started when need be.
+
+    `settings` are PostgreSQL's own (`fsync` and so on); they count when this call is what starts the server.
+    Blocks for about a second in a new home, a fifth of one to start the server, less to join it.
+    Raises EmbeddedServerError.
+    """
+    home = home.expanduser().resolve()
+    home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    status = home.stat()
+    if status.st_uid != os.geteuid() or status.st_mode & 0o002:
+        # somebody else could put a server of his own in the place of ours
+        raise EmbeddedServerError(f"{home} belongs to, or can be written by, somebody else; choose another directory.")
+    return Server(home, {**SETTINGS, **(settings or {})})
+
+
+class Server:
+    """A share in a running server, held until `release` or the end of the process."""
+
+    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+        self.home = home
+        self._settings = settings
+        self._released = threading.Event()
+        self._share = supervisor.open_lock(home / "clients.lock")
+        try:
+            fcntl.flock(self._share, fcntl.LOCK_SH)  # waits while a supervisor stops the server
+            self._bring_up()
+        except BaseException:
+            self.release()
+            raise
+        threading.Thread(target=self._keep_supervised, name="embedded-server", daemon=True).start()
+
+    def url(self, database: str = "verify") -> str:
+        """Answer the address of `database`, which is created when it does not exist."""
+        server = ("-h", self._socket, "-p", PORT, "-U", "app")
+        probe = ("psql", *server, "-X", "-d", database, "-c", "")
+        if self._installation.run(*probe).returncode:
+            made = self._installation.run("createdb", *server, database)
+            if self._installation.run(*probe).returncode:  # not made by another process meanwhile either
+                raise EmbeddedServerError(f"The database {database} cannot be made: {made.stderr.strip()}")
+        return f"postgresql+asyncpg://app@/{quote(database, safe='')}?host={quote(str(self._socket))}&port={PORT}"
+
+    def release(self) -> None:
+        """Give the share back. The last one ends the server, half a second later."""
+        if not self._released.is_set():
+            self._released.set()
+            os.close(self._share)
+
+    def _bring_up(self) -> None:
+        """Have the server supervised and up. One process at a time does this."""
+        with _turn(self.home / "start.lock") as turn:
+            account = find_account()
+            self._place = settle(self.home, account)
+            self._installation = find_installation(self._place, account)
+            self._socket = make_socket_directory(self._place, account)
+            make_cluster(self._place / "data", self._installation, turn)
+            deadline = time.monotonic() + START_LIMIT
+            while not (self._is_supervised() and self._is_up()):
+                if time.monotonic() > deadline:
+                    raise EmbeddedServerError(f"PostgreSQL does not answer; see {self.home / 'server.log'}.")
+                if not self._is_supervised():
+                    self._start_supervisor()
+
+    def _keep_supervised(self) -> None:
+        """Replace a supervisor that was killed while we hold our share."""
+        while not self._released.wait(LOOK):
+            if not self._is_supervised():
+                with suppress(EmbeddedServerError):  # tried again a second later; queries report the outage
+                    self._bring_up()
+
+    def _is_supervised(self) -> bool:
+        free = supervisor.try_lock(self.home / "supervisor.lock")
+        if free is not None:
+            os.close(free)
+        return free is None
+
+    def _is_up(self) -> bool:
+        return self._installation.run("pg_isready", *self._probe()).returncode == 0
+
+    def _probe(self) -> list[str]:
+        return ["-q", "-h", str(self._socket), "-p", PORT, "-U", "app", "-d", "postgres"]
+
+    def _start_supervisor(self) -> None:
+        task = self._describe_task()
+        command = [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(asdict(task))]
+        started = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_LIMIT)  # noqa: S603
+        if started.returncode:
+            log = Path(task.log).read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+            raise EmbeddedServerError("\n".join([started.stderr.strip(), *log]))
+
+    def _describe_task(self) -> supervisor.Task:
+        programs, account = self._installation.programs, self._installation.account
+        data = str(self._place / "data")
+        fixed = {"listen_addresses": "", "unix_socket_directories": str(self._socket), "port": PORT}
+        options = [f"--{name}={value}" for name, value in {**self._settings, **fixed}.items()]
+        return supervisor.Task(
+            home=str(self.home),
+            data=data,
+            socket=str(self._socket),
+            log=str(self.home / "server.log"),
+            command=[str(programs / "postgres"), "-D", data, *options],
+            probe=[str(programs / "pg_isready"), *self._probe()],
+            identity={"user": account.uid, "group": account.gid, "extra_groups": []} if account else {},
+        )
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[int]:
+    """Hold the lock at `path`, and answer its descriptor."""
+    descriptor = supervisor.open_lock(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)

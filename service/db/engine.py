@@ -1,0 +1,98 @@
+"""Connections to PostgreSQL: a bare asyncpg pool for the hot statements, SQLAlchemy for everything else.
+
+Opened once per process by app, cli and the tests. Knows no table, and keeps no state in a session: behind
+PgBouncer the next statement may run in another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from service.db import embedded
+
+Pooler = Literal["none", "transaction"]
+EMBEDDED = "embedded:"
+CONNECT_LIMIT = 3.0  # seconds
+HOT_LIMIT = 2.0  # seconds that the server gives a hot statement
+COLD_LIMIT = 30.0  # and any other
+MARGIN = 0.5  # seconds that we wait longer than the server: its own word is better than a guess
+CLOSE_LIMIT = 5.0  # seconds that statements under way get when we close
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Both ways to one database."""
+
+    pool: asyncpg.Pool
+    engine: AsyncEngine
+    _release: Callable[[], None] | None
+
+    async def aclose(self) -> None:
+        """Close every connection, and give back our share in an embedded server."""
+        try:
+            await asyncio.wait_for(self.pool.close(), CLOSE_LIMIT)
+        except TimeoutError:
+            self.pool.terminate()
+        await self.engine.dispose()
+        if self._release:
+            self._release()
+
+
+async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 10) -> Database:
+    """Open the database at `url`, a SQLAlchemy URL for asyncpg or embedded:PATH.
+
+    Connects with the first statement and again after every loss, so that a server that is away does not keep
+    us from starting. `pooler` says what stands between us and the server.
+    Raises EmbeddedServerError.
+    """
+    address, release = await asyncio.to_thread(resolve, url)
+    parsed = make_url(address)
+    _, places = parsed.get_dialect()().create_connect_args(parsed)
+    pool = asyncpg.create_pool(
+        **{**places, **_choose_options(places, pooler, HOT_LIMIT)},
+        min_size=0,
+        max_size=pool_size,
+        reset=_leave_as_it_is,
+    )
+    await pool
+    behind_pooler: dict[str, Any] = {"poolclass": NullPool} if pooler == "transaction" else {"pool_pre_ping": True}
+    options = _choose_options(places, pooler, COLD_LIMIT)
+    if pooler == "transaction":
+        options |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"verify_{uuid4().hex}"}
+    return Database(pool, create_async_engine(parsed, connect_args=options, **behind_pooler), release)
+
+
+def resolve(url: str) -> tuple[str, Callable[[], None] | None]:
+    """Answer the URL to connect to, and what to call when done with it.
+
+    For embedded:PATH that starts the server in PATH, or joins it; any other URL is its own answer. Blocks.
+    Raises EmbeddedServerError.
+    """
+    if not url.startswith(EMBEDDED):
+        return url, None
+    server = embedded.start(Path(url.removeprefix(EMBEDDED)))
+    return server.url(), server.release
+
+
+def _choose_options(places: dict[str, Any], pooler: Pooler, limit: float) -> dict[str, Any]:
+    options: dict[str, Any] = {"timeout": CONNECT_LIMIT, "command_timeout": limit + MARGIN}
+    if isinstance(places.get("host"), list):
+        options["target_session_attrs"] = places.get("target_session_attrs", "read-write")
+    if pooler == "transaction":
+        return options | {"statement_cache_size": 0}
+    settings = {"application_name": "verify-gateway", "statement_timeout": f"{limit:.0f}s"}
+    return options | {"server_settings": settings}
+
+
+async def _leave_as_it_is(_connection: object) -> None:
+    """Spare the round trip of asyncpg's own reset: no statement of ours changes its session."""

@@ -1,0 +1,78 @@
+"""The way of a database's schema to where this version needs it.
+
+Called by `verify-gateway migrate`, by serve and dispatch before they start, and by the tests. Holds no
+migration: those are alembic's, in migrations/, which a wheel carries inside this package.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
+
+import service
+from service.db.engine import Database
+from service.errors import GatewayError, SchemaOutdated, Unavailable
+
+PACKAGE = Path(service.__file__).parent
+LOCK_NOT_AVAILABLE = "55P03"
+
+
+class SchemaBusy(GatewayError):
+    """A migration gave way to a transaction that holds a table it needs."""
+
+
+def configure(url: str | None = None) -> Config:
+    """Answer alembic's configuration, from the wheel or from the checkout."""
+    carried = PACKAGE / "_migrations"
+    config = Config((carried if carried.exists() else PACKAGE.parent) / "alembic.ini")
+    config.attributes["url"] = url
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema of the database at `url` (embedded:PATH too) to the newest version.
+
+    Blocks, and cannot be called from a running event loop. All or nothing; two at once are safe.
+    Raises SchemaBusy or Unavailable.
+    """
+    try:
+        command.upgrade(configure(url), "head")
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        raise SchemaBusy(
+            "A long transaction holds a table that has to be changed. Nothing was changed: "
+            "run verify-gateway migrate again when it has ended."
+        ) from error
+    except (OSError, asyncpg.PostgresError) as error:
+        raise Unavailable(f"The database cannot be reached: {error}") from error
+
+
+async def check(database: Database) -> None:
+    """Raise SchemaOutdated unless the schema is as new as this version, or newer.
+
+    A newer one is what the last processes of the version before see while a new version is rolled out.
+    """
+    if await is_outdated(database):
+        raise SchemaOutdated(
+            "The database's schema is older than this version needs: run verify-gateway migrate, then start again."
+        )
+
+
+async def is_outdated(database: Database) -> bool:
+    """Say whether a migration of this version has not been run. Raises Unavailable."""
+    scripts = ScriptDirectory.from_config(configure())
+    try:
+        rows = await database.pool.fetch("select version_num from alembic_version")
+    except asyncpg.UndefinedTableError:
+        return True
+    except (OSError, asyncpg.PostgresError) as error:
+        raise Unavailable(f"The database cannot be reached: {error}") from error
+    applied = {row["version_num"] for row in rows}
+    known = {script.revision for script in scripts.walk_revisions()}
+    return applied <= known and not applied.issuperset(scripts.get_heads())

@@ -1,0 +1,106 @@
+"""Fixtures that every test may ask for; the rest are in tests/support.
+
+The database's part: one server for the run, one migrated template on it, a clone of that for each test.
+
+TEST_DATABASE_URL runs the suite on a server of your own instead of the embedded one, for example Debian's
+PostgreSQL 15: postgresql+asyncpg://user@/postgres?host=/var/run/postgresql. The role must be allowed to
+create databases; the suite touches none but those it creates, all named verify_test_*. For speed, start that
+server with fsync=off, synchronous_commit=off, full_page_writes=off and max_connections=200.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import make_url
+
+from service.db import embedded, migrate
+from service.db.engine import Database, open_database
+
+# A crash of the machine may cost a test run its database; durable commits would cost every run half its time.
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "synchronous_commit": "off",
+}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Answer the URL of a server's maintenance database."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+        return
+    home = Path(tempfile.mkdtemp(prefix="verify-gateway-tests-"))
+    server = embedded.start(home, settings=FAST)
+    yield server.url("postgres")
+    server.release()
+    wait_until_stopped(home)
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> Iterator[str]:
+    """Answer the name of a migrated database, which is cloned and never connected to."""
+    name = f"verify_test_{uuid4().hex}"
+    asyncio.run(command(postgres, f"create database {name}"))
+    migrate.upgrade(at(postgres, name))
+    yield name
+    asyncio.run(command(postgres, f"drop database {name} with (force)"))
+
+
+@pytest.fixture
+async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
+    """Answer the URL of a migrated database of this test's own."""
+    name = f"verify_test_{uuid4().hex}"
+    await command(postgres, f"create database {name} template {template}")
+    yield at(postgres, name)
+    await command(postgres, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def empty_database_url(postgres: str) -> AsyncIterator[str]:
+    """Answer the URL of a database without a schema."""
+    name = f"verify_test_{uuid4().hex}"
+    await command(postgres, f"create database {name}")
+    yield at(postgres, name)
+    await command(postgres, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Answer the test's own database, open."""
+    opened = await open_database(database_url)
+    yield opened
+    await opened.aclose()
+
+
+def at(url: str, name: str) -> str:
+    """Answer the URL of another database on the same server."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+async def command(url: str, statement: str) -> None:
+    """Run one statement that cannot run in a transaction."""
+    _, places = make_url(url).get_dialect()().create_connect_args(make_url(url))
+    connection = await asyncpg.connect(**places)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def wait_until_stopped(home: Path) -> None:
+    """Wait until the supervisor of the embedded server in `home` has ended, and the server before it."""
+    with (home / "supervisor.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
