@@ -19,7 +19,7 @@ _TAG_BYTES = 7
 
 
 class Rehearsal:
-    """Implements `Provider`. `secret` keeps ids from being made up; `slow_answer` is in seconds.
+    """Implements `Provider`. `secret` keeps ids from being made up: the same in every process. `slow_answer`: seconds.
 
     Whether the code of a verification is ever right stands in its id, under a tag: that is all that a
     check needs to know, in whatever process it runs.
@@ -28,7 +28,6 @@ class Rehearsal:
     name = "rehearsal"
 
     def __init__(self, secret: bytes, slow_answer: float = SLOW_ANSWER) -> None:
-        """Keep the secret (the same in every process, or checks elsewhere reject all codes)."""
         self._secret = secret
         self._slow_answer = slow_answer
 
@@ -40,7 +39,7 @@ class Rehearsal:
         if outcome == "slow":
             await asyncio.sleep(self._slow_answer)
         number = find_number(order.phone_number)
-        provider_id = self._make_id(number is None or number.code_accepted)
+        provider_id = self._make_id(code_accepted=number is None or number.code_accepted)
         if outcome == "delivered":
             return Sent(provider_id, "delivered")
         return Sent(provider_id, "failed" if outcome == "undelivered" else "sent")
@@ -50,21 +49,21 @@ class Rehearsal:
         right = hmac.compare_digest(code.encode(), FIXED_CODE.encode())
         return Judged(right and self._read_id(provider_id))
 
-    async def state(self, provider_id: str) -> State | NotJudged:
+    async def state(self, provider_id: str) -> State | NotJudged:  # noqa: ARG002  the protocol's
         """Never accepted: a check leaves no trace, and it cannot be in doubt but by our own crash.
 
         A guess in doubt is so settled as wrong, and the right code may be given again.
         """
         return State(accepted=False)
 
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
+    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:  # noqa: ARG002  the protocol's
         """Nothing is kept, so nothing is found: a send that was interrupted is made again, which costs nothing."""
         return []
 
     async def aclose(self) -> None:
         """Nothing to give back."""
 
-    def _make_id(self, code_accepted: bool) -> str:
+    def _make_id(self, *, code_accepted: bool) -> str:
         # Version and variant are set before the tag is taken: a UUID that does not say 8 is not read as ours.
         head = bytearray(secrets.token_bytes(16 - _TAG_BYTES))
         head[6] = 0x80 | code_accepted

@@ -26,10 +26,11 @@ FaultKind = Literal[
     "reset_before",
     "reset_after",
     "garbage",
+    "gateway_timeout",
     "slow",
 ]
-"""`…_before` fails without acting, `…_after` and `garbage` once it was acted upon; all others without acting,
-but `slow`, which acts and answers rightly, late."""
+"""`…_before` fails without acting; `…_after`, `garbage` and `gateway_timeout` once it was acted upon; `slow` acts and
+answers rightly, late; all others fail without acting."""
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -59,7 +60,6 @@ class Faults:
     """The faults in force, in the order in which they were added: the first that matches is taken."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._faults: dict[int, Fault] = {}
         self._last_id = 0
 
@@ -76,7 +76,7 @@ class Faults:
         else:
             self._faults.pop(fault_id, None)
 
-    def list(self) -> dict[int, Fault]:
+    def list_all(self) -> dict[int, Fault]:
         """Those in force by id, with the `times` that remain."""
         return dict(self._faults)
 

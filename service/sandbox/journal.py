@@ -39,12 +39,11 @@ class Journal:
     """The newest calls in order, and how many of each operation there were in all."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._calls: deque[Call] = deque(maxlen=KEPT)
         self._counts: Counter[Operation] = Counter()
         self._sequence = 0
 
-    def add(  # noqa: PLR0913  one argument for each thing worth counting by
+    def add(
         self,
         operation: Operation,
         channel: str | None,
@@ -69,7 +68,7 @@ class Journal:
         self._calls.append(call)
         return call
 
-    def list(self, operation: Operation | None = None, after: int = 0) -> list[Call]:
+    def list_calls(self, operation: Operation | None = None, after: int = 0) -> list[Call]:
         """Calls in order, of one operation if named, from the one past the sequence number `after`."""
         return [call for call in self._calls if call.sequence > after and operation in (None, call.operation)]
 

@@ -16,6 +16,7 @@ from litestar.types import Receive, Scope, Send
 from service.sandbox.faults import Fault, Faults, Operation
 from service.sandbox.journal import Call, Journal
 from service.sandbox.wire import (
+    HTML,
     Declined,
     Reply,
     Request,
@@ -25,14 +26,15 @@ from service.sandbox.wire import (
     wait_for_hang_up,
 )
 
-_GARBAGE = b'{"data":{}}'
+Acted = tuple[Reply, str | None]
+"""What became of a call: the answer, and the id of the verification that it concerns."""
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that is understood and not yet acted upon. `act` returns the answer and the verification's id."""
+    """A call that is understood and not yet acted upon. `act` lets it have its effect."""
 
     operation: Operation
-    act: Callable[[], tuple[Reply, str | None]]
+    act: Callable[[], Acted]
     phone_number: str | None = None
     channel: str | None = None
     verification_id: str | None = None
@@ -55,7 +57,6 @@ class Stage:
     """Faults, journal and pace, shared by the stand-ins of one sandbox. `latency`: seconds by operation."""
 
     def __init__(self, latency: dict[Operation, float] | None = None) -> None:
-        """Begin without faults."""
         self.faults = Faults()
         self.journal = Journal()
         self.latency: dict[Operation, float] = latency or {}
@@ -114,7 +115,10 @@ async def _strike(stand_in: StandIn, planned: Planned, fault: Fault, call: Call,
             return Reply(reply.status, reply.body, reply.headers, reply.after + fault.seconds)
         case "garbage":
             _act(planned, call)
-            return Reply(200, _GARBAGE)
+            return Reply(200, b'{"data":{}}')
+        case "gateway_timeout":
+            _act(planned, call)
+            return Reply(504, b"", (HTML,))
         case "hang_before" | "hang_after" | "reset_before" | "reset_after":
             if fault.kind.endswith("_after"):
                 _act(planned, call)

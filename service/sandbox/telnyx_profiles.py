@@ -1,6 +1,6 @@
 """Verify profiles: made, changed, listed; their settings decide code length, time limit and countries.
 
-Called by telnyx_calls. As at Telnyx, a setting with an unknown name is taken and ignored in silence.
+Called by telnyx_profile_calls. As at Telnyx, a setting with an unknown name is taken and ignored in silence.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2}|\*)$")]
 _CodeLength = Annotated[int, msgspec.Meta(ge=4, le=10)]
 
 
-class ChannelSettings(msgspec.Struct, omit_defaults=True):
+class ChannelSettings(msgspec.Struct):
     """What a profile says of one channel; UNSET is left as it was."""
 
     app_name: _App | msgspec.UnsetType = msgspec.UNSET
-    alpha_sender: _AlphaSender | None | msgspec.UnsetType = msgspec.UNSET
+    alpha_sender: _AlphaSender | msgspec.UnsetType | None = msgspec.UNSET
     code_length: _CodeLength | msgspec.UnsetType = msgspec.UNSET
     default_verification_timeout_secs: int | msgspec.UnsetType = msgspec.UNSET
     messaging_template_id: uuid.UUID | msgspec.UnsetType = msgspec.UNSET
     whitelisted_destinations: list[_Country] | msgspec.UnsetType = msgspec.UNSET
 
 
-class ProfileChange(msgspec.Struct, omit_defaults=True):
+class ProfileChange(msgspec.Struct):
     """The body of a POST or PATCH."""
 
     name: str | msgspec.UnsetType = msgspec.UNSET
@@ -78,7 +78,6 @@ class Profiles:
     """Every profile by id."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._profiles: dict[str, Profile] = {}
 
     def create(self, change: ProfileChange, profile_id: str | None = None) -> Profile:
@@ -95,9 +94,9 @@ class Profiles:
         return self._profiles.get(profile_id)
 
     def delete(self, profile_id: str) -> None:
-        """Drop one that is there."""
-        del self._profiles[profile_id]
+        """Drop one; one that is not there is dropped already."""
+        self._profiles.pop(profile_id, None)
 
-    def list(self, name: str | None) -> list[Profile]:
+    def list_all(self, name: str | None) -> list[Profile]:
         """All, or those whose name contains `name`."""
         return [profile for profile in self._profiles.values() if name is None or name in profile.fields["name"]]

@@ -1,6 +1,6 @@
 """Verifications as Telnyx holds them: made, checked, expired; all in memory.
 
-Written by telnyx_calls, read by telnyx_webhooks and the inbox. It does no I/O and knows no HTTP.
+Written by telnyx_service, read by telnyx_webhooks and the inbox. It does no I/O and knows no HTTP.
 """
 
 from __future__ import annotations
@@ -94,7 +94,6 @@ class Verifications:
     """Every verification by id, and by number, oldest first."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._by_id: dict[str, Verification] = {}
         self._by_phone: dict[str, list[Verification]] = {}
 
@@ -115,7 +114,7 @@ class Verifications:
         except ValueError:
             return None
 
-    def list(self, phone_number: str) -> list[Verification]:
+    def list_by_phone(self, phone_number: str) -> list[Verification]:
         """Those of a number, newest first."""
         return self._by_phone.get(phone_number, [])[::-1]
 

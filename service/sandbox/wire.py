@@ -38,11 +38,10 @@ class Reply(msgspec.Struct, frozen=True):
     after: float = 0.0
 
 
-class Declined(Exception):  # noqa: N818  a turn in the conversation, not a fault of the program
+class Declined(Exception):
     """Ends the reading of a request with an answer: nothing was acted upon."""
 
     def __init__(self, reply: Reply) -> None:
-        """Keep the answer to give."""
         super().__init__(reply.status)
         self.reply = reply
 

@@ -1,0 +1,62 @@
+"""The whole sandbox but the gateway: Telnyx, Fingerprint, controls, inbox and demo page on one app.
+
+Called by the command `sandbox` and by tests. It starts no server and no database, and must never be given
+a real key: nothing here leaves the machine, and nothing here keeps a secret.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import Litestar
+
+from service.sandbox.backend import Backend, open_backend
+from service.sandbox.composition import compose_app
+from service.sandbox.control import list_stage_controls, list_telnyx_controls
+from service.sandbox.demo import list_demo_routes
+from service.sandbox.faults import Operation
+from service.sandbox.fingerprint_app import list_fingerprint_controls, mount_fingerprint
+from service.sandbox.fingerprint_service import Fingerprint, FingerprintSettings
+from service.sandbox.inbox import list_inbox_routes
+from service.sandbox.stage import Stage
+from service.sandbox.telnyx_app import deliver_webhooks, mount_telnyx
+from service.sandbox.telnyx_service import Telnyx, TelnyxSettings
+
+
+class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sandbox is told. `gateway_key`: the API key that the demo's backend uses at `gateway_url`.
+
+    `latency`: seconds that each operation takes to answer, when it is not to be at once.
+    """
+
+    gateway_url: str
+    gateway_key: str
+    telnyx: TelnyxSettings = TelnyxSettings()
+    fingerprint: FingerprintSettings = FingerprintSettings()
+    latency: dict[Operation, float] = {}
+
+
+def create_sandbox(settings: SandboxSettings) -> Litestar:
+    """One app for one port; on its address TELNYX_BASE_URL ends in /v2 and FINGERPRINT_BASE_URL in nothing.
+
+    `app.state` holds `telnyx` (its `public_key` is the gateway's TELNYX_PUBLIC_KEY), `fingerprint` (its
+    `sealed_key` is for FINGERPRINT_SEALED_KEYS), `stage` and `backend`.
+    """
+    telnyx, fingerprint = Telnyx(settings.telnyx), Fingerprint(settings.fingerprint)
+    stage = Stage(dict(settings.latency))
+    handlers = [
+        mount_telnyx(telnyx, stage),
+        *mount_fingerprint(fingerprint, stage),
+        *list_stage_controls(),
+        *list_telnyx_controls(),
+        *list_fingerprint_controls(),
+        *list_inbox_routes(),
+        *list_demo_routes(),
+    ]
+    return compose_app(
+        handlers,
+        [deliver_webhooks, open_backend],
+        telnyx=telnyx,
+        fingerprint=fingerprint,
+        stage=stage,
+        backend=Backend(settings.gateway_url, settings.gateway_key, fingerprint),
+    )

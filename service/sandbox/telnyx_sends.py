@@ -1,0 +1,74 @@
+"""Telnyx's POST /verifications/{channel}: from a body to a verification, or to a refusal.
+
+Called by telnyx_app for each send that came in. The one place that decides whether a number is sent to.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from functools import partial
+
+import msgspec
+
+from service.providers.test_numbers import find_outcome
+from service.sandbox.stage import Acted, Planned
+from service.sandbox.telnyx_bodies import decode_body, require_e164
+from service.sandbox.telnyx_carrier import find_country
+from service.sandbox.telnyx_profiles import Profile
+from service.sandbox.telnyx_replies import decline, error, record, refuse_destination
+from service.sandbox.telnyx_service import Send, Telnyx
+from service.sandbox.telnyx_state import VerificationType
+from service.sandbox.wire import Reply
+
+_CUSTOM_CODE = re.compile(r"[0-9]{4,10}")
+
+
+class _Body(msgspec.Struct):
+    phone_number: str
+    verify_profile_id: uuid.UUID
+    timeout_secs: int | None = None
+    custom_code: str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Body)
+
+
+def plan_send(telnyx: Telnyx, channel: VerificationType, body: bytes) -> Planned:
+    """Check a send's body; raises `Declined`."""
+    asked = decode_body(_decoder, body)
+    require_e164(asked.phone_number)
+    if asked.custom_code is not None and (channel == "flashcall" or not _CUSTOM_CODE.fullmatch(asked.custom_code)):
+        raise decline(422, "10015", "The custom code is not allowed.", "/custom_code")
+    if asked.timeout_secs is not None and asked.timeout_secs <= 0:
+        raise decline(422, "10015", "The time limit is not valid.", "/timeout_secs")
+    order = Send(
+        channel=channel,
+        phone_number=asked.phone_number,
+        profile_id=str(asked.verify_profile_id),
+        timeout_secs=asked.timeout_secs,
+        custom_code=asked.custom_code,
+    )
+    return Planned(
+        operation="send", act=partial(_send, telnyx, order), phone_number=order.phone_number, channel=channel
+    )
+
+
+def _send(telnyx: Telnyx, order: Send) -> Acted:
+    profile = telnyx.profiles.find(order.profile_id)
+    if profile is None:
+        return error(404, "10005", "The verify profile does not exist.", "/verify_profile_id"), None
+    outcome = find_outcome(order.phone_number, order.channel)
+    if outcome == "refused" or not _allows(profile, order):
+        return refuse_destination(order.phone_number), None
+    verification = telnyx.send(order, profile)
+    reply = record(verification.describe())
+    if outcome == "slow":
+        reply = Reply(reply.status, reply.body, after=telnyx.settings.slow_answer)
+    return reply, verification.id
+
+
+def _allows(profile: Profile, order: Send) -> bool:
+    countries = profile.countries(order.channel)
+    # phonenumbers costs more than all the rest of a send: only where a list asks for it.
+    return "*" in countries or find_country(order.phone_number) in countries

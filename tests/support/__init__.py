@@ -1,0 +1,1 @@
+"""What tests share: servers on loopback, and whatever else is no promise in itself."""

@@ -1,0 +1,79 @@
+"""Serving an ASGI app on loopback inside the test's own event loop.
+
+Used by every test that speaks HTTP: real sockets, a port that the system chose, and no thread or process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+
+PATIENCE = 1.0
+"""Seconds that requests in flight have to end when the server is told to stop."""
+
+
+class _QuietServer(uvicorn.Server):
+    """Leaves SIGINT and SIGTERM to pytest, and starts and stops without waiting for uvicorn's ticks."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+        self.told_to_stop = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say when it is up. uvicorn's SystemExit would end the whole test run."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            raise RuntimeError("the app did not start") from None
+        finally:
+            self.up.set()
+
+    async def main_loop(self) -> None:
+        """Wait; the tick's only other duty is the Date header."""
+        await self.on_tick(0)
+        await self.told_to_stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  uvicorn's
+        """Let requests in flight end, cut off those that hang; uvicorn's own sleeps 0.1 s every time."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self.server_state.tasks:
+            _, hanging = await asyncio.wait(self.server_state.tasks, timeout=PATIENCE)
+            for task in hanging:
+                task.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
+        await self.lifespan.shutdown()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture none."""
+        yield
+
+
+@asynccontextmanager
+async def serve_app(app: Any) -> AsyncIterator[str]:
+    """Serve `app`, its lifespan included, and yield `http://127.0.0.1:PORT`; RuntimeError when it does not start.
+
+    Requests that still hang at the end are cut off, so that a test of a hanging server ends.
+    """
+    config = uvicorn.Config(app, lifespan="on", log_level="critical")
+    server = _QuietServer(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await server.up.wait()
+            if server.started:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.told_to_stop.set()
+            await serving
