@@ -34,3 +34,54 @@ class Unavailable(GatewayError):
         """Keep why (for the log) and when to come back."""
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class NotAuthorized(GatewayError):
+    """The API key is unknown, revoked, or not of the needed scope."""
+
+
+class NotFound(GatewayError):
+    """There is no such verification of this client."""
+
+
+class Limited(GatewayError):
+    """A limit or a budget is spent. `retry_after`: seconds until it lets the same request through."""
+
+    def __init__(self, retry_after: float) -> None:
+        """Keep when to come back; which limit it was is nobody's business."""
+        super().__init__("limited")
+        self.retry_after = retry_after
+
+
+class Closed(GatewayError):
+    """The verification has ended; `status` says how."""
+
+    def __init__(self, status: str) -> None:
+        """Keep the status that the caller is told."""
+        super().__init__(status)
+        self.status = status
+
+
+class TooEarly(GatewayError):
+    """The next channel is not available yet. `retry_after`: seconds until it is."""
+
+    def __init__(self, retry_after: float) -> None:
+        """Keep when to come back."""
+        super().__init__("too early")
+        self.retry_after = retry_after
+
+
+class NoChannelLeft(GatewayError):
+    """Every channel of the order was used, or fallback is off."""
+
+
+class GuessesInFlight(GatewayError):
+    """All guesses that remain are being judged."""
+
+
+class SameKeyInFlight(GatewayError):
+    """A request with this Idempotency-Key is being answered."""
+
+
+class OtherRequestSameKey(GatewayError):
+    """This Idempotency-Key was used for another request."""

@@ -95,7 +95,6 @@ class Verification(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[int]
     phone_hash: Mapped[UUID]
-    country: Mapped[str | None]
     used: Mapped[list[str]]
     status: Mapped[str] = mapped_column(server_default=text("'pending'"))
     deliver: Mapped[bool]

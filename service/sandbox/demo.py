@@ -26,7 +26,7 @@ _COOKIE = "demo_address"
 _ADDRESS = re.compile(r"2001:db8:[0-9a-f]{1,4}:[0-9a-f]{1,4}::1")
 
 # It becomes part of a path: anything but an id could reach other endpoints with the backend's key.
-_Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+_Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 
 
 class RequestForm(msgspec.Struct, frozen=True):

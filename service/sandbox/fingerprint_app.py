@@ -20,8 +20,9 @@ from litestar.types import Receive, Scope, Send
 from service.sandbox.composition import compose_app
 from service.sandbox.control import list_stage_controls
 from service.sandbox.faults import Fault
-from service.sandbox.fingerprint_events import Event, Mint, describe_v3, describe_v4
+from service.sandbox.fingerprint_events import Event, Mint
 from service.sandbox.fingerprint_service import Fingerprint, Minted
+from service.sandbox.fingerprint_shapes import describe_v3, describe_v4
 from service.sandbox.stage import Acted, Planned, Stage
 from service.sandbox.wire import JSON, Declined, Reply, Request
 

@@ -13,7 +13,8 @@ import zlib
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from service.sandbox.fingerprint_events import Event, Mint, describe_v3, describe_v4, mint_event
+from service.sandbox.fingerprint_events import Event, Mint, mint_event
+from service.sandbox.fingerprint_shapes import describe_v3, describe_v4
 
 KEPT = 100_000
 """Events held; the oldest is dropped for the next."""

@@ -74,7 +74,7 @@ def show_inbox(telnyx: NamedDependency[Telnyx]) -> Response[str]:
     messages = [describe_message(one) for one in telnyx.verifications.list_newest(_SHOWN)]
     rows = "\n".join(_write_row(message) for message in messages)
     empty = "" if rows else '<p class="empty">Nothing yet. Request a verification and its code appears here.</p>'
-    return create_page(_PAGE.replace("{{rows}}", rows).replace("{{empty}}", empty))
+    return create_page(_PAGE.replace("{{empty}}", empty).replace("{{rows}}", rows))
 
 
 def _write_row(message: Message) -> str:

@@ -6,6 +6,7 @@ Called by the telnyx_* modules that plan calls. Each failure is a `Declined` in 
 from __future__ import annotations
 
 import re
+import uuid
 from typing import TypeVar
 
 import msgspec
@@ -30,3 +31,11 @@ def require_e164(phone_number: str) -> str:
     if not _E164.fullmatch(phone_number):
         raise decline(422, "10016", f"{phone_number} is not a valid phone number.", "/phone_number")
     return phone_number
+
+
+def read_id(verification_id: str) -> str:
+    """Write a verification's id as Telnyx does; 400 for one that is not a UUID."""
+    try:
+        return str(uuid.UUID(verification_id))
+    except ValueError:
+        raise decline(400, "10015", "The verification's id is not valid.", "/verification_id") from None

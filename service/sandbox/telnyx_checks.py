@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 
 from service.sandbox.stage import Acted, Planned
-from service.sandbox.telnyx_bodies import decode_body, require_e164
+from service.sandbox.telnyx_bodies import decode_body, read_id, require_e164
 from service.sandbox.telnyx_replies import decline, error, listing, record
 from service.sandbox.telnyx_service import Telnyx
 from service.sandbox.telnyx_state import Verification
@@ -31,7 +31,8 @@ _decoder = msgspec.json.Decoder(_Body)
 
 def plan_check(telnyx: Telnyx, verification_id: str, body: bytes) -> Planned:
     """Check a code by the verification's id."""
-    return _plan(telnyx.verifications.find(verification_id), verification_id, decode_body(_decoder, body))
+    known_as = read_id(verification_id)
+    return _plan(telnyx.verifications.find(known_as), known_as, decode_body(_decoder, body))
 
 
 def plan_check_by_phone(telnyx: Telnyx, phone_number: str, body: bytes) -> Planned:
@@ -48,14 +49,15 @@ def plan_check_by_phone(telnyx: Telnyx, phone_number: str, body: bytes) -> Plann
 
 def plan_state(telnyx: Telnyx, verification_id: str) -> Planned:
     """Read one verification back."""
-    verification = telnyx.verifications.find(verification_id)
+    known_as = read_id(verification_id)
+    verification = telnyx.verifications.find(known_as)
 
     def act() -> Acted:
         reply = _not_found() if verification is None else record(verification.describe())
-        return reply, verification_id
+        return reply, known_as
 
     phone_number = None if verification is None else verification.phone_number
-    return Planned(operation="state", act=act, phone_number=phone_number, verification_id=verification_id)
+    return Planned(operation="state", act=act, phone_number=phone_number, verification_id=known_as)
 
 
 def plan_lookup(telnyx: Telnyx, phone_number: str) -> Planned:

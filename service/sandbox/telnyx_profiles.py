@@ -12,9 +12,9 @@ import msgspec
 
 from service.sandbox.telnyx_state import write_time
 
-_App = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9 -]{1,30}$")]
-_AlphaSender = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9 ]{1,11}$")]
-_Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2}|\*)$")]
+_App = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9 -]{1,30}\Z")]
+_AlphaSender = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9 ]{1,11}\Z")]
+_Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2}|\*)\Z")]
 _CodeLength = Annotated[int, msgspec.Meta(ge=4, le=10)]
 
 

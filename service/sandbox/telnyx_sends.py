@@ -27,8 +27,9 @@ _CUSTOM_CODE = re.compile(r"[0-9]{4,10}")
 class _Body(msgspec.Struct):
     phone_number: str
     verify_profile_id: uuid.UUID
-    timeout_secs: int | None = None
+    timeout_secs: int | msgspec.UnsetType = msgspec.UNSET
     custom_code: str | None = None
+    extension: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Body)
@@ -40,13 +41,14 @@ def plan_send(telnyx: Telnyx, channel: VerificationType, body: bytes) -> Planned
     require_e164(asked.phone_number)
     if asked.custom_code is not None and (channel == "flashcall" or not _CUSTOM_CODE.fullmatch(asked.custom_code)):
         raise decline(422, "10015", "The custom code is not allowed.", "/custom_code")
-    if asked.timeout_secs is not None and asked.timeout_secs <= 0:
+    timeout = None if asked.timeout_secs is msgspec.UNSET else asked.timeout_secs
+    if timeout is not None and timeout <= 0:
         raise decline(422, "10015", "The time limit is not valid.", "/timeout_secs")
     order = Send(
         channel=channel,
         phone_number=asked.phone_number,
         profile_id=str(asked.verify_profile_id),
-        timeout_secs=asked.timeout_secs,
+        timeout_secs=timeout,
         custom_code=asked.custom_code,
     )
     return Planned(

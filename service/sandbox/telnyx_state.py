@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import time
-import uuid
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -105,14 +104,8 @@ class Verifications:
         self._by_phone.setdefault(verification.phone_number, []).append(verification)
 
     def find(self, verification_id: str) -> Verification | None:
-        """One by its id, in whatever case and with or without hyphens."""
-        found = self._by_id.get(verification_id)
-        if found is not None:
-            return found
-        try:
-            return self._by_id.get(str(uuid.UUID(verification_id)))
-        except ValueError:
-            return None
+        """One by its id."""
+        return self._by_id.get(verification_id)
 
     def list_by_phone(self, phone_number: str) -> list[Verification]:
         """Those of a number, newest first."""

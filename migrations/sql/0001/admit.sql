@@ -12,7 +12,7 @@
 create function admit(
     p_now timestamptz, p_again boolean, p_lease interval, p_grace interval, p_keep int,
     w_set int[], w_kind int[], w_max int[], w_seconds float8[],
-    p_ids uuid[], p_keys int[], p_clients int[], p_sets int[], p_phones uuid[], p_countries text[],
+    p_ids uuid[], p_keys int[], p_clients int[], p_sets int[], p_phones uuid[],
     p_channels text[], p_delivers boolean[], p_tests boolean[], p_lifetimes interval[], p_codes int[],
     p_phone_limits uuid[], p_ip_limits uuid[], p_account_limits uuid[],
     p_source_budgets uuid[], p_total_budgets uuid[],
@@ -142,11 +142,11 @@ begin
             from items i where i.id not in (select b.verification_id from begun b)
         ), made as (
             insert into verifications as v (
-                id, client_id, phone_hash, country, used, deliver, test, created_at, expires_at, pressed_at,
+                id, client_id, phone_hash, used, deliver, test, created_at, expires_at, pressed_at,
                 phone_limit, ip_limit, source_budget, total_budget, sealed,
                 next_action_at, lease_until, lease_token
             )
-            select i.id, p_clients[i.item], i.phone_hash, p_countries[i.item], array[i.channel],
+            select i.id, p_clients[i.item], i.phone_hash, array[i.channel],
                    p_delivers[i.item], p_tests[i.item], v_now, i.expires_at, v_now,
                    p_phone_limits[i.item], p_ip_limits[i.item], p_source_budgets[i.item], p_total_budgets[i.item],
                    p_sealed[i.item],

@@ -66,7 +66,6 @@ CREATE TABLE verifications (
     id UUID NOT NULL,
     client_id INTEGER NOT NULL,
     phone_hash UUID NOT NULL,
-    country TEXT,
     used TEXT[] NOT NULL,
     status TEXT DEFAULT 'pending' NOT NULL,
     deliver BOOLEAN NOT NULL,

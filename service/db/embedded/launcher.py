@@ -120,8 +120,14 @@ class Server:
 
     def _start_supervisor(self) -> None:
         task = self._describe_task()
-        command = [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(asdict(task))]
-        started = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_LIMIT)  # noqa: S603
+        started = subprocess.run(  # noqa: S603
+            [sys.executable, "-I", "-S", supervisor.__file__, task.home],  # the home is for who reads a list of processes
+            input=json.dumps(asdict(task)),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_LIMIT,
+        )
         if started.returncode:
             log = Path(task.log).read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
             raise EmbeddedServerError("\n".join([started.stderr.strip(), *log]))

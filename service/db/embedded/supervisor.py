@@ -165,8 +165,8 @@ def detach() -> int:
 
 
 def main() -> None:
-    """Supervise the server that the first argument describes, unless another process does so already."""
-    task = Task(**json.loads(sys.argv[1]))
+    """Supervise the server that standard input describes, unless another process does so already."""
+    task = Task(**json.load(sys.stdin))
     report = detach()
     if try_lock(Path(task.home, "supervisor.lock")) is None:
         return

@@ -1,0 +1,5 @@
+"""`python -m service` is `verify-gateway`."""
+
+from service.cli import main
+
+main()

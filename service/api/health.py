@@ -1,0 +1,51 @@
+"""Whether the process lives, and whether it can serve; and the metrics, for operators.
+
+Routed by app. Says nothing of traffic without an operator's key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.exceptions import NotFoundException
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from service import telemetry
+from service.api.auth import needs_operator
+from service.api.documents import problems
+from service.api.parts import parts_of
+from service.api.schemas import Health
+from service.db import migrate
+from service.errors import Unavailable
+
+
+@get("/healthz", operation_id="readHealth", summary="Whether the process answers", tags=["Health"])
+async def read_health() -> Health:
+    """Answer."""
+    return Health()
+
+
+@get(
+    "/readyz",
+    operation_id="readReadiness",
+    summary="Whether requests can be served",
+    tags=["Health"],
+    responses={503: problems()[503]},
+)
+async def read_readiness(request: Request[Any, Any, Any]) -> Health:
+    """Ask the database."""
+    try:
+        await migrate.check(parts_of(request).database)
+    except Exception as error:
+        reason = "the database does not answer, or its schema is another one"
+        raise Unavailable(reason) from error
+    return Health()
+
+
+@get("/metrics", guards=[needs_operator], include_in_schema=False)
+async def read_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Give the counters to an operator, where they have no port of their own."""
+    if not parts_of(request).metrics_here:
+        raise NotFoundException
+    return Response(telemetry.render_metrics(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,48 @@
+"""What the handlers work with: the flows and settings that app put together, found through the connection.
+
+Made by app. Holds no state of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+from litestar.connection import ASGIConnection
+from netaddr import IPSet
+
+from service.db.engine import Database
+from service.vault import Vault
+from service.verification.check import Checks
+from service.verification.events import Events
+from service.verification.keys import KeyRing
+from service.verification.request import Requests
+from service.verification.view import Views
+
+
+class WebhookRules(msgspec.Struct, frozen=True):
+    """From where webhooks are taken, and how they must come."""
+
+    allowed: IPSet
+    trusted_proxies: IPSet
+    require_https: bool
+    public_key: bytes | None
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """One process's flows."""
+
+    vault: Vault
+    keys: KeyRing
+    requests: Requests
+    checks: Checks
+    views: Views
+    events: Events
+    database: Database
+    webhooks: WebhookRules
+    metrics_here: bool
+
+
+def parts_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Parts:
+    """Return the parts of the app that this connection came to."""
+    return cast("Parts", connection.app.state.parts)

@@ -1,0 +1,27 @@
+"""Telnyx's signature over a webhook: Ed25519 over "timestamp|body", good for five minutes.
+
+Called by webhooks, with the raw body as it came. Logs nothing of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+TOLERANCE = 300
+
+
+def is_signed(public_key: bytes, signature: str, timestamp: str, body: bytes) -> bool:
+    """Say whether the body was signed with the key's other half at about this time (seconds, this host's clock)."""
+    if not timestamp.isascii() or not timestamp.isdigit() or abs(time.time() - int(timestamp[:12])) > TOLERANCE:
+        return False
+    try:
+        raw = base64.b64decode(signature, validate=True)
+        Ed25519PublicKey.from_public_bytes(public_key).verify(raw, timestamp.encode() + b"|" + body)
+    except (binascii.Error, ValueError, InvalidSignature):
+        return False
+    return True

@@ -1,0 +1,165 @@
+"""The composition root: settings in, app out; every route is listed here.
+
+Called by cli and the tests. Wires the parts together and starts what runs beside the requests; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib.metadata import version
+
+from litestar import Litestar
+from litestar.types import ASGIApp
+
+from service.api import health, manual, verifications, webhooks
+from service.api.documents import openapi
+from service.api.observation import Observation
+from service.api.parts import Parts, WebhookRules
+from service.api.problems import answer
+from service.db import migrate
+from service.db.engine import Database, open_database
+from service.fraud import policy_file
+from service.providers.breaker import Breaker
+from service.providers.rehearsal import Rehearsal
+from service.providers.silent import Silent
+from service.providers.telnyx import Telnyx
+from service.providers.timings import Timed, Timings
+from service.settings import Settings
+from service.vault import Vault
+from service.verification.check import Checks
+from service.verification.dispatch import Dispatch
+from service.verification.events import Events
+from service.verification.gate import Gate
+from service.verification.keys import KeyRing
+from service.verification.request import Requests
+from service.verification.senders import Senders
+from service.verification.slots import Slots
+from service.verification.store import Store
+from service.verification.view import Views
+from service.worker.leases import Leases
+from service.worker.loop import Worker
+from service.worker.retention import Retention
+
+LARGEST_BODY = 64 * 1024
+# Sends at once in one process. Each waits for Telnyx most of its time.
+SLOTS = 100
+
+ROUTES = [
+    verifications.router,
+    webhooks.receive_webhook,
+    health.read_health,
+    health.read_readiness,
+    health.read_metrics,
+    manual.read_style,
+    manual.read_script,
+]
+
+
+class House:
+    """One process's parts: what answers requests, and what works after the answer."""
+
+    def __init__(self, settings: Settings, database: Database, now: Callable[[], datetime | None]) -> None:
+        """Wire everything; nothing runs yet."""
+        policies = policy_file.load(settings.policy_file)
+        vault = Vault(settings.secret_key, settings.index_key)
+        store = Store(database, policies, now)
+        self.telnyx = Telnyx(settings.telnyx_api_key, str(settings.telnyx_base_url))
+        self.senders = _senders(settings, self.telnyx, vault)
+        gate, slots = Gate(self.senders.breaker), Slots(SLOTS)
+        dispatch = Dispatch(store, self.senders)
+        checks = Checks(store, self.senders, gate)
+        self.worker = Worker(
+            store=store,
+            senders=self.senders,
+            gate=gate,
+            slots=slots,
+            leases=Leases(store, vault, policies, dispatch, slots),
+            checks=checks,
+            policies=policies,
+            retention=Retention(database, policies),
+        )
+        self.parts = Parts(
+            vault=vault,
+            keys=KeyRing(store, vault, policies),
+            requests=Requests(store, vault, gate, dispatch, slots),
+            checks=checks,
+            views=Views(store, gate),
+            events=Events(store, self.worker.events.set),
+            database=database,
+            webhooks=_webhook_rules(settings),
+            metrics_here=settings.metrics_port is None,
+        )
+
+    async def start(self) -> None:
+        """Pay for what is slow to import, then begin to work."""
+        await self.telnyx.start()
+        self.worker.start()
+
+    async def stop(self) -> None:
+        """Finish what runs, then give the connections back."""
+        await self.worker.stop()
+        await self.senders.silent.aclose()
+        await self.telnyx.aclose()
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, now: Callable[[], datetime | None] = lambda: None) -> AsyncIterator[House]:
+    """Run a house while the context is open. Raises SchemaOutdated, Unavailable, PolicyError."""
+    database = await open_database(settings.database_url, pooler=settings.database_pooler)
+    try:
+        await migrate.check(database)
+        house = House(settings, database, now)
+        await house.start()
+        try:
+            yield house
+        finally:
+            await house.stop()
+    finally:
+        await database.aclose()
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """Make the app that uvicorn serves."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with open_house(settings) as house:
+            app.state.parts = house.parts
+            yield
+
+    return Observation(create_routes([lifespan]))
+
+
+def create_routes(lifespan: list[Callable[[Litestar], AsyncIterator[None]]]) -> Litestar:
+    """Make the routes alone: what the OpenAPI file is written from."""
+    return Litestar(
+        ROUTES,
+        lifespan=lifespan,
+        exception_handlers={Exception: answer},
+        openapi_config=openapi(version("verify-gateway")),
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+    )
+
+
+def _senders(settings: Settings, telnyx: Telnyx, vault: Vault) -> Senders:
+    timings = Timings()
+    real = Timed(telnyx, timings)
+    return Senders(
+        real=real,
+        silent=Silent(timings, telnyx),
+        rehearsal=Rehearsal(vault.hash(b"rehearsal", "").bytes),
+        breaker=Breaker(),
+        profile_id=settings.telnyx_verify_profile_id,
+    )
+
+
+def _webhook_rules(settings: Settings) -> WebhookRules:
+    return WebhookRules(
+        allowed=settings.webhook_allowed_cidrs,
+        trusted_proxies=settings.trusted_proxies,
+        require_https=settings.webhook_require_https,
+        public_key=settings.telnyx_public_key,
+    )

@@ -1,0 +1,52 @@
+"""Commands that look at files: the policy, and the OpenAPI file.
+
+They need no database and no setting but POLICY_FILE.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from service.fraud import policy_file
+
+OPENAPI = Path("openapi/openapi.json")
+
+
+@click.group()
+def policy() -> None:
+    """Show or check the policy."""
+
+
+@policy.command()
+def show() -> None:
+    """Print the policy in force: the shipped file with POLICY_FILE laid over it, as TOML."""
+    click.echo(policy_file.render(os.environ.get("POLICY_FILE")))
+
+
+@policy.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False), required=False)
+def check(file: str | None) -> None:
+    """Say whether a policy file is sound; every mistake with its line."""
+    loaded = policy_file.load(file or os.environ.get("POLICY_FILE"))
+    click.echo(f"The policy is sound (version {loaded.default.version}, {len(loaded.clients)} clients of their own).")
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Only say whether the file is up to date; exit 1 if it is not.")
+@click.option("--file", "path", type=click.Path(path_type=Path), default=OPENAPI, show_default=True)
+def openapi(*, check: bool, path: Path) -> None:
+    """Write the OpenAPI file."""
+    from service.app import create_routes  # noqa: PLC0415 (half a second that no other command should pay)
+
+    text = json.dumps(create_routes([]).openapi_schema.to_schema(), indent=2) + "\n"
+    if not check:
+        path.write_text(text)
+        click.echo(f"Wrote {path}.")
+    elif not path.exists() or path.read_text() != text:
+        click.echo(f"{path} is not what the app says: run verify-gateway openapi.", err=True)
+        sys.exit(1)

@@ -1,0 +1,210 @@
+"""sandbox: everything on this machine, from one command, without an account anywhere.
+
+Puts together the embedded PostgreSQL, the stand-ins for Telnyx and Fingerprint, and the real gateway in front
+of them. Never takes a real Telnyx key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service import telemetry
+from service.errors import GatewayError
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+HOME = Path(".sandbox")
+TELNYX_KEY = "KEY_SANDBOX"
+POLICY = """# Laid over the shipped policy, for playing: edit and start again.
+[limits]
+ip = ["1000/1h"]  # you share one address with yourself
+
+[countries]
+allow = ["US", "CA", "GB"]
+"""
+
+
+@click.command()
+@click.option("--port", type=int, default=8080, show_default=True, help="The gateway's port.")
+@click.option("--stage-port", type=int, default=8081, show_default=True, help="The port of the demo page and stand-ins.")
+@click.option("--home", type=click.Path(path_type=Path), default=HOME, show_default=True, help="Where it keeps its data.")
+def sandbox(port: int, stage_port: int, home: Path) -> None:
+    """Run everything on this machine: gateway, PostgreSQL, stand-ins for Telnyx and Fingerprint, a demo page."""
+    if os.environ.get("TELNYX_API_KEY", TELNYX_KEY) != TELNYX_KEY:
+        raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
+    for wanted in (port, stage_port):
+        _check_free(wanted)
+    from service.db import migrate  # noqa: PLC0415 (alembic, for this command alone)
+    from service.db.engine import resolve  # noqa: PLC0415
+
+    home.mkdir(parents=True, exist_ok=True)
+    telemetry.configure_logs("WARNING")
+    click.echo("Starting PostgreSQL ...", err=True)
+    url, release = resolve(f"embedded:{home / 'postgres'}")
+    try:
+        migrate.upgrade(url)
+        asyncio.run(_run(_settings(url, home, port, stage_port), home, port, stage_port))
+    finally:
+        if release:
+            release()
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise GatewayError(f"Port {port} is taken: choose others with --port and --stage-port.") from None
+
+
+def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
+    from service.sandbox.fingerprint_service import FingerprintSettings  # noqa: PLC0415 (Litestar, for this command)
+    from service.sandbox.telnyx_service import PROFILE_ID  # noqa: PLC0415
+    from service.settings import Settings, load  # noqa: PLC0415
+
+    kept = _kept(home)
+    stage = f"http://127.0.0.1:{stage_port}"
+    given: dict[str, Any] = {
+        "database_url": url,
+        "secret_key": kept["secret_key"],
+        "index_key": kept["index_key"],
+        "telnyx_api_key": TELNYX_KEY,
+        "telnyx_base_url": f"{stage}/v2",
+        "telnyx_verify_profile_id": PROFILE_ID,
+        "telnyx_public_key": _public_key(kept),
+        "fingerprint_secret_key": FingerprintSettings().secret_key,
+        "fingerprint_base_url": stage,
+        "trusted_proxies": "",
+        "webhook_allowed_cidrs": "127.0.0.0/8",
+        "webhook_require_https": False,
+        "host": "127.0.0.1",
+        "port": port,
+        "policy_file": os.environ.get("POLICY_FILE") or str(_policy(home)),
+    }
+    return load(Settings, **given)
+
+
+def _kept(home: Path) -> dict[str, str]:
+    """Read the sandbox's own secrets, made at its first start: without them its database could not be read."""
+    path = home / "secrets.json"
+    if not path.exists():
+        names = ("secret_key", "index_key", "signing_seed")
+        made = {name: base64.b64encode(secrets.token_bytes(32)).decode() for name in names}
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(made))
+    kept: dict[str, str] = json.loads(path.read_text())
+    return kept
+
+
+def _policy(home: Path) -> Path:
+    path = home / "policy.toml"
+    if not path.exists():
+        path.write_text(POLICY)
+    return path
+
+
+def _public_key(kept: dict[str, str]) -> str:
+    from service.sandbox.telnyx_webhooks import Signer  # noqa: PLC0415 (as above)
+
+    return Signer(base64.b64decode(kept["signing_seed"])).public_key
+
+
+async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> None:
+    import uvicorn  # noqa: PLC0415 (as above)
+
+    from service.app import create_app  # noqa: PLC0415
+    from service.sandbox.main import SandboxSettings, create_sandbox  # noqa: PLC0415
+    from service.sandbox.telnyx_service import TelnyxSettings  # noqa: PLC0415
+
+    key = await _key(settings, home)
+    gateway_url = f"http://127.0.0.1:{port}"
+    stage = create_sandbox(
+        SandboxSettings(
+            gateway_url=gateway_url,
+            gateway_key=key,
+            telnyx=TelnyxSettings(
+                webhook_url=f"{gateway_url}/webhooks/verify",
+                signing_seed=base64.b64decode(_kept(home)["signing_seed"]),
+            ),
+        )
+    )
+    servers = [
+        _server(uvicorn.Config(app, host="127.0.0.1", port=on, log_config=None, access_log=False, lifespan="on", ws="none"))
+        for app, on in ((stage, stage_port), (create_app(settings), port))
+    ]
+    await _serve(servers, _words(gateway_url, f"http://127.0.0.1:{stage_port}", key))
+
+
+async def _key(settings: Settings, home: Path) -> str:
+    """Return the demo client's key: the one of the last start, if the database still knows it."""
+    from service.db.engine import open_database  # noqa: PLC0415 (as above)
+    from service.fraud import policy_file  # noqa: PLC0415
+    from service.vault import Vault  # noqa: PLC0415
+    from service.verification.keybook import KeyBook  # noqa: PLC0415
+    from service.verification.store import Store  # noqa: PLC0415
+
+    path = home / "demo-key"
+    database = await open_database(settings.database_url)
+    try:
+        vault = Vault(settings.secret_key, settings.index_key)
+        if path.exists():
+            key = path.read_text().strip()
+            if await Store(database, policy_file.load(None)).key(vault.digests(key)):
+                return key
+        key = await KeyBook(database, vault).create("demo")
+        path.touch(mode=0o600)
+        path.write_text(key)
+        return key
+    finally:
+        await database.aclose()
+
+
+def _words(gateway: str, stage: str, key: str) -> str:
+    body = '{"phone_number": "+13125550142", "ip_address": "203.0.113.9"}'
+    return f"""
+verify-gateway sandbox is ready (Ctrl-C ends it)
+
+  demo page   {stage}/
+  inbox       {stage}/inbox
+  API docs    {gateway}/schema
+  API         {gateway}/v1
+  key         {key}
+
+Request a verification, then look into the inbox:
+
+curl -sS -X POST {gateway}/v1/verifications -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'
+"""
+
+
+def _server(config: Any) -> Any:
+    import uvicorn  # noqa: PLC0415 (as above)
+
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign] # two servers, one Ctrl-C: _serve's
+    return server
+
+
+async def _serve(servers: list[Any], words: str) -> None:
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, lambda: [setattr(server, "should_exit", True) for server in servers])
+    tasks = [asyncio.create_task(server.serve()) for server in servers]
+    while not all(server.started for server in servers):
+        if any(task.done() for task in tasks):
+            raise GatewayError("The sandbox could not start; what was logged above says why.")
+        await asyncio.sleep(0.02)
+    click.echo(words)
+    await asyncio.gather(*tasks)

@@ -1,0 +1,100 @@
+"""Logs and metrics: JSON lines on standard error, Prometheus counters in the process.
+
+Set up by cli and app, called by everyone. No number, code or key ever goes in; labels come from closed lists.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import msgspec
+import structlog
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+log = structlog.get_logger()
+
+REQUESTS = Counter("verify_http_requests", "Answers by route and status.", ["route", "status"])
+SECONDS = Histogram(
+    "verify_http_seconds",
+    "Time to answer, by route.",
+    ["route"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+SENDS = Counter("verify_sends", "Sends by channel and how they ended.", ["channel", "provider", "outcome"])
+SEND_SECONDS = Histogram(
+    "verify_send_seconds", "From the request (or press) to the end of its send.", buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
+)
+GUESSES = Counter("verify_guesses", "Guesses by how they ended.", ["outcome"])
+SUPPRESSED = Counter("verify_suppressed", "Findings of rules, by rule and mode.", ["rule", "mode"])
+WEBHOOKS = Counter("verify_webhooks", "Webhooks by what became of them.", ["outcome"])
+BACKLOG = Gauge("verify_backlog_seconds", "How long the oldest due verification has waited.", multiprocess_mode="max")
+BREAKER = Gauge("verify_provider_open", "1 while requests are refused because Telnyx is down.", multiprocess_mode="max")
+SLOTS = Gauge("verify_dispatch_slots_free", "Dispatch slots that are free.", multiprocess_mode="livesum")
+
+
+def registry() -> CollectorRegistry:
+    """Return what to expose: this process's metrics, or those of all workers where there are several."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    collected = CollectorRegistry()
+    MultiProcessCollector(collected)  # type: ignore[no-untyped-call] # prometheus_client's own
+    return collected
+
+
+def render_metrics() -> bytes:
+    """Return the metrics in Prometheus' text format."""
+    return generate_latest(registry())
+
+
+def configure_logs(level: str = "INFO") -> None:
+    """Send structlog and the standard library's loggers to standard error as JSON lines."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _name_exception,
+    ]
+    structlog.configure(
+        processors=[*shared, _render],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=_render_text, foreign_pre_chain=shared))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _name_exception(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep an exception's type and place, not its text: texts repeat what they choked on."""
+    found = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["exception"] = type(error).__name__
+        event["where"] = _place(error)
+    return event
+
+
+def _place(error: BaseException) -> str:
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if "service" in code.co_filename:
+            place = f"{code.co_filename.rsplit('service', 1)[-1]}:{trace.tb_lineno} {code.co_name}"
+        trace = trace.tb_next
+    return place
+
+
+def _render(_: object, __: str, event: MutableMapping[str, Any]) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
+def _render_text(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+    event.pop("_record", None)
+    event.pop("_from_structlog", None)
+    return msgspec.json.encode(event, enc_hook=str).decode()

@@ -1,0 +1,80 @@
+"""Who calls and what is asked: the values that api makes and the flows take.
+
+Made by api; read by request, check and fallback. Holds no statement and no rule.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from uuid import UUID
+
+import msgspec
+
+from service.fraud.policy import Policy
+from service.providers.base import Channel
+from service.vault import Vault
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A client behind one of its keys, and the policy that holds for it."""
+
+    key_id: int
+    client_id: int
+    client: str
+    test: bool
+    operator: bool
+    policy: Policy
+
+
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a request said of the end user. Stored sealed, and dropped with the verification."""
+
+    phone_number: str
+    ip_address: str | None = None
+    account_id: str | None = None
+    device_event_id: str | None = None
+    device_sealed_result: str | None = None
+    captcha_token: str | None = None
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """One request for a verification. `idem` and `body` are keyed hashes, where the caller gave a key."""
+
+    evidence: Evidence
+    channel: Channel
+    deliver: bool
+    idem: UUID | None = None
+    body: UUID | None = None
+
+
+class Subjects(msgspec.Struct, frozen=True):
+    """The keyed hashes that a request is counted under."""
+
+    phone_hash: UUID
+    phone_limit: UUID
+    ip_limit: UUID | None
+    account_limit: UUID | None
+    source_budget: UUID
+    total_budget: UUID
+
+
+def subjects_of(vault: Vault, client_id: int, evidence: Evidence) -> Subjects:
+    """Hash what is counted: number and account by client, addresses over all clients (IPv6 by /64)."""
+    client, phone = str(client_id), evidence.phone_number
+    network = network_of(evidence.ip_address) if evidence.ip_address else None
+    source = evidence.account_id if evidence.account_id is not None else network or ""
+    kind = "account" if evidence.account_id is not None else "ip"
+    return Subjects(
+        phone_hash=vault.hash(b"phone", phone),
+        phone_limit=vault.hash(b"limit.phone", client, phone),
+        ip_limit=vault.hash(b"limit.ip", network) if network else None,
+        account_limit=vault.hash(b"limit.account", client, source) if kind == "account" else None,
+        source_budget=vault.hash(b"codes.source", client, phone, kind, source),
+        total_budget=vault.hash(b"codes.total", client, phone),
+    )
+
+
+def network_of(address: str) -> str:
+    """Return what one household shares: an IPv4 address, or the /64 of an IPv6 one."""
+    parsed = ipaddress.ip_address(address)
+    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))  # noqa: PLR2004 (IPv4)

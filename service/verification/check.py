@@ -1,0 +1,137 @@
+"""Check a code: reserve a guess, ask every send at once, settle, and answer on the step.
+
+Called by api (check) and by worker (settle_lost). A guess is committed before anybody is asked, so that
+no number of callers, crashes or lost answers buys one more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from service import telemetry
+from service.errors import (
+    Closed,
+    GuessesInFlight,
+    NotAuthorized,
+    NotFound,
+    OtherRequestSameKey,
+    SameKeyInFlight,
+    Unavailable,
+)
+from service.fraud.policy import Policy
+from service.providers.base import CheckAnswer, InDoubt, Judged, NotJudged, Provider, State
+from service.vault import new_id
+from service.verification.callers import Caller
+from service.verification.gate import Gate
+from service.verification.rows import Reserved, Unsettled
+from service.verification.senders import Senders
+from service.verification.states import Send, Status
+from service.verification.store import Store
+
+# A wrong code is answered at the next whole step after it came: how long the judging took does not show.
+STEP = 0.5
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What the caller is told of a code that was judged."""
+
+    id: UUID
+    status: Status
+    verified: bool
+    remaining: int
+    replayed: bool
+
+
+class Checks:
+    """The flow of one guess."""
+
+    def __init__(self, store: Store, senders: Senders, gate: Gate) -> None:
+        """Wire the parts."""
+        self._store = store
+        self._senders = senders
+        self._gate = gate
+
+    async def check(self, caller: Caller, row: UUID, code: str, idem: UUID | None) -> Checked:
+        """Judge one code. Raises what the reservation or an unreachable provider calls for."""
+        came = time.monotonic()
+        self._gate.check_provider()
+        guess = new_id()
+        reserved = await self._store.reserve(caller.key_id, caller.client_id, row, guess, idem, caller.policy)
+        _refuse(reserved)
+        if reserved.outcome == "replayed":
+            status = reserved.status or "pending"
+            return Checked(row, status, verified=bool(reserved.verified), remaining=reserved.remaining, replayed=True)
+        result = await self._judge(reserved.sends, code)
+        telemetry.GUESSES.labels(result).inc()
+        if result == "lost":
+            await self._store.leave_open(guess)
+            reason = "the provider's answer was lost"
+            raise Unavailable(reason)
+        settled = await self._store.settle(guess, result, caller.policy)
+        if result == "returned":
+            reason = "the provider did not judge"
+            raise Unavailable(reason)
+        if not settled.verified:
+            await _wait_for_step(came)
+        return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
+
+    async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
+        """Settle a guess whose answer was lost, by what the provider holds of its sends; later if it cannot say."""
+        result = await self._ask_states(self._asked(guess.sends))
+        if result != "lost":
+            await self._store.settle(guess.id, result, policy)
+
+    def _asked(self, sends: Sequence[Send]) -> list[tuple[Provider, str]]:
+        """List whom to ask: every send that the provider took, or the silent one as often as there were sends."""
+        real = [send for send in sends if send.state == "sent" and send.provider != self._senders.silent.name]
+        if real:
+            return [(self._senders.named(send.provider), send.provider_id or "") for send in real]
+        return [(self._senders.silent, "")] * max(1, len(sends))
+
+    async def _judge(self, sends: Sequence[Send], code: str) -> str:
+        """Ask every send at once: right, wrong, returned (certainly not judged) or lost (nobody can say yet)."""
+        asked = self._asked(sends)
+        calls = [asyncio.ensure_future(self._senders.check(provider, held, code)) for provider, held in asked]
+        answers: list[CheckAnswer] = []
+        for answer in asyncio.as_completed(calls):
+            answers.append(await answer)
+            if answers[-1] == Judged(accepted=True):
+                return "right"
+        if any(isinstance(answer, InDoubt) for answer in answers):
+            return await self._ask_states(asked)
+        return "wrong" if any(isinstance(answer, Judged) for answer in answers) else "returned"
+
+    async def _ask_states(self, asked: Sequence[tuple[Provider, str]]) -> str:
+        states = await asyncio.gather(*(provider.state(held) for provider, held in asked))
+        if any(state == State(accepted=True) for state in states):
+            return "right"
+        return "lost" if any(isinstance(state, NotJudged) for state in states) else "wrong"
+
+
+def _refuse(reserved: Reserved) -> None:
+    match reserved.outcome:
+        case "unauthorized":
+            raise NotAuthorized
+        case "unknown":
+            raise NotFound
+        case "closed":
+            raise Closed(reserved.status or "expired")
+        case "busy":
+            raise GuessesInFlight
+        case "in_flight":
+            raise SameKeyInFlight
+        case "mismatch":
+            raise OtherRequestSameKey
+        case _:
+            return
+
+
+async def _wait_for_step(came: float) -> None:
+    passed = time.monotonic() - came
+    await asyncio.sleep(math.ceil(passed / STEP) * STEP - passed)

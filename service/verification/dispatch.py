@@ -1,0 +1,199 @@
+"""Make one send: decide, call, record. Never two for one, and nothing held while the network is waited for.
+
+Called by request (a row inserted with its lease) and by worker (a row that was claimed). Every write goes
+under the lease token, so that a process that was too slow changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from service import telemetry
+from service.errors import Unavailable
+from service.fraud.decision import Decision, Finding, decide
+from service.fraud.facts import gather
+from service.fraud.policy import Policy
+from service.providers.base import Found, InDoubt, NotJudged, Order, Provider, SendAnswer, Sent
+from service.verification.callers import Evidence
+from service.verification.outcomes import Outcome, outcome_of
+from service.verification.rows import Recorded
+from service.verification.senders import Senders
+from service.verification.states import LEASE, SEND_LIMIT, Rest, Send, plan
+from service.verification.store import Store
+
+JSON = msgspec.json.Encoder()
+# Telnyx's clock and ours may differ by this much (seconds) when we look for a send of ours.
+CLOCKS_DIFFER = timedelta(seconds=5)
+CODE_OUTLIVES = 5
+
+
+class Job(msgspec.Struct):
+    """A verification that this process holds the lease of. `now`: the database's clock when it was taken."""
+
+    id: UUID
+    policy: Policy
+    test: bool
+    deliver: bool
+    evidence: Evidence
+    expires_at: datetime
+    token: UUID
+    now: datetime
+    sends: list[Send]
+    begun: float = 0.0
+
+    def age(self) -> float:
+        """Return how long the lease has been held, in seconds of this process's steady clock."""
+        return time.monotonic() - self.begun
+
+    def clock(self) -> datetime:
+        """Return the database's time, carried on by this process's steady clock."""
+        return self.now + timedelta(seconds=self.age())
+
+
+class Dispatch:
+    """The flow of one send."""
+
+    def __init__(self, store: Store, senders: Senders) -> None:
+        """Wire the parts."""
+        self._store = store
+        self._senders = senders
+
+    async def make(self, job: Job, send: Send) -> None:
+        """Make a send that is begun under our lease, and record how it ended."""
+        decision = self._decide(job, send)
+        provider = self._senders.choose(test=job.test, allow=job.deliver and decision.allow)
+        pause = self._pause(provider)
+        if pause > 0 or job.age() > LEASE - SEND_LIMIT:
+            await self._record(job, send, provider, Outcome("due", wait=pause, error="waited"), decision)
+            return
+        answer = await self._senders.send(provider, self._order(job, send))
+        if isinstance(answer, InDoubt):
+            answer = await self._adopt(job, send, provider) or answer
+        await self._end(job, send, provider, answer, decision)
+
+    async def take_over(self, job: Job, send: Send) -> None:
+        """Finish a send that another process began: adopt what it made, or make it now."""
+        if not job.deliver:
+            await self.make(job, send)
+            return
+        provider = self._senders.choose(test=job.test, allow=True)
+        found = await self._find(job, send, provider)
+        if found is None:
+            await self.make(job, send)
+            return
+        await self._end(job, send, provider, found, None)
+
+    async def give_up(self, job: Job, send: Send) -> None:
+        """Record a send that could not be made within its deadline."""
+        await self._record(job, send, None, Outcome("abandoned", error="deadline"), None)
+
+    def _decide(self, job: Job, send: Send) -> Decision:
+        decision = decide(gather(job.evidence.phone_number, send.channel), job.policy)
+        for finding in decision.findings:
+            telemetry.SUPPRESSED.labels(finding.rule, finding.mode).inc()
+            telemetry.log.info("rule", verification=str(job.id), **_told(finding))
+        return decision
+
+    def _pause(self, provider: Provider) -> float:
+        breaker = self._senders.breaker
+        if provider is self._senders.rehearsal:
+            return 0.0
+        return max(breaker.paused_for(), float(breaker.retry_after) if breaker.open else 0.0)
+
+    def _order(self, job: Job, send: Send) -> Order:
+        remaining = (job.expires_at - job.clock()).total_seconds()
+        return Order(
+            phone_number=job.evidence.phone_number,
+            channel=send.channel,
+            profile_id=self._profile(job),
+            timeout_secs=max(1, round(remaining)) + CODE_OUTLIVES,
+        )
+
+    def _profile(self, job: Job) -> str:
+        return job.policy.client.verify_profile_id or self._senders.profile_id
+
+    async def _adopt(self, job: Job, send: Send, provider: Provider) -> SendAnswer | None:
+        found = await self._find(job, send, provider)
+        return found if isinstance(found, Sent) else None
+
+    async def _find(self, job: Job, send: Send, provider: Provider) -> Sent | InDoubt | None:
+        """Look our send up by its number: found, nothing there, or in doubt when it cannot be asked."""
+        listed = await provider.look_up(job.evidence.phone_number)
+        if isinstance(listed, NotJudged):
+            return InDoubt("look_up_failed")
+        since = (send.begun_at or send.due_at) - CLOCKS_DIFFER
+        ours = [found for found in listed if self._is_ours(job, send, found, since)]
+        held = await self._store.held([found.provider_id for found in ours])
+        free = [found for found in ours if found.provider_id not in held]
+        return Sent(max(free, key=lambda found: found.created_at).provider_id) if free else None
+
+    def _is_ours(self, job: Job, send: Send, found: Found, since: datetime) -> bool:
+        same = found.channel == send.channel and found.profile_id.lower() == self._profile(job).lower()
+        return same and found.created_at >= since
+
+    async def _end(
+        self, job: Job, send: Send, provider: Provider, answer: SendAnswer, decision: Decision | None
+    ) -> None:
+        outcome = outcome_of(answer, send.attempts, self._pause(provider))
+        try:
+            await self._record(job, send, provider, outcome, decision)
+        except asyncpg.UniqueViolationError:
+            await self._record(job, send, provider, Outcome("in_doubt", error="held_by_another"), decision)
+
+    async def _record(
+        self, job: Job, send: Send, provider: Provider | None, outcome: Outcome, decision: Decision | None
+    ) -> None:
+        recorded = Recorded(
+            id=job.id,
+            token=job.token,
+            ordinal=send.ordinal,
+            state=outcome.state,
+            wait=outcome.wait,
+            provider=provider.name if provider else None,
+            provider_id=outcome.provider_id,
+            error=outcome.error,
+            delivery=outcome.delivery,
+            decision=JSON.encode(decision).decode() if decision else None,
+            next_in=_next_in(job, send, outcome),
+        )
+        kept = await self._keep_trying(job, lambda: self._store.record(recorded))
+        name = recorded.provider or "none"
+        telemetry.SENDS.labels(send.channel, name, outcome.state if kept else "lost_lease").inc()
+        if outcome.state != "due":
+            telemetry.SEND_SECONDS.observe((job.clock() - send.wanted_at).total_seconds())
+        telemetry.log.info(
+            "send", verification=str(job.id), channel=send.channel, provider=name,
+            outcome=outcome.state, error=outcome.error, kept=kept,
+        )  # fmt: skip
+
+    async def _keep_trying(self, job: Job, record: Callable[[], Awaitable[bool]]) -> bool:
+        """Record even when the database is away for a moment: as long as the lease lasts."""
+        while True:
+            try:
+                return await record()
+            except Unavailable:
+                if job.age() > LEASE:
+                    raise
+                await asyncio.sleep(0.5)
+
+
+def _told(finding: Finding) -> dict[str, str]:
+    return {"rule": finding.rule, "mode": finding.mode, "detail": finding.detail}
+
+
+def _next_in(job: Job, send: Send, outcome: Outcome) -> float:
+    """Return in how many seconds the verification has something to do again, once this is recorded."""
+    now = job.clock()
+    ended = msgspec.structs.replace(
+        send, state=outcome.state, ended_at=now, due_at=now + timedelta(seconds=outcome.wait), delivery=outcome.delivery
+    )
+    sends = [ended if other.ordinal == send.ordinal else other for other in job.sends]
+    step = plan(sends, job.policy.fallback, job.policy.verification.dispatch_deadline, job.expires_at, now)
+    return max(0.0, (step.until - now).total_seconds()) if isinstance(step, Rest) else 0.0

@@ -1,0 +1,139 @@
+"""Answer a request: one round trip, before anything is looked up about the number or the device.
+
+Called by api. What it answers depends on the caller's own calls and the clock; the sending comes after.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight
+from service.vault import Vault, new_id, new_token
+from service.verification.callers import Ask, Caller, subjects_of
+from service.verification.dispatch import Dispatch, Job
+from service.verification.gate import Gate
+from service.verification.rows import Admission, Admitted
+from service.verification.slots import Slots
+from service.verification.states import Offer, Send, offer
+from service.verification.store import Store
+
+PACK = msgspec.msgpack.Encoder()
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """What the caller is told of a request that was taken."""
+
+    id: UUID
+    created_at: datetime
+    expires_at: datetime
+    remaining: int
+    offer: Offer | None
+    replayed: bool
+
+
+class Requests:
+    """Takes requests, and starts the dispatch of those that were admitted with a slot."""
+
+    def __init__(self, store: Store, vault: Vault, gate: Gate, dispatch: Dispatch, slots: Slots) -> None:
+        """Wire the parts."""
+        self._store = store
+        self._vault = vault
+        self._gate = gate
+        self._dispatch = dispatch
+        self._slots = slots
+        self._in_flight: set[UUID] = set()
+
+    async def request(self, caller: Caller, ask: Ask) -> Accepted:
+        """Admit one request. Raises Unavailable, Limited, NotAuthorized, SameKeyInFlight, OtherRequestSameKey."""
+        self._gate.check_requests()
+        if ask.idem is None:
+            return await self._admit(caller, ask)
+        if ask.idem in self._in_flight:
+            raise SameKeyInFlight
+        self._in_flight.add(ask.idem)
+        try:
+            return await self._admit(caller, ask)
+        finally:
+            self._in_flight.discard(ask.idem)
+
+    async def _admit(self, caller: Caller, ask: Ask) -> Accepted:
+        token = new_token() if self._slots.take() else None
+        begun = time.monotonic()
+        leased = False
+        try:
+            item = self._admission(caller, ask, token)
+            admitted = await self._store.admit(item)
+            leased = admitted.leased and admitted.outcome == "admitted"
+            if leased and token is not None:
+                job = _job(caller, ask, admitted, token, begun)
+                self._slots.run(self._dispatch.make(job, job.sends[0]))
+        finally:
+            if token is not None and not leased:
+                self._slots.give_back()
+        return _accepted(caller, ask, admitted)
+
+    def _admission(self, caller: Caller, ask: Ask, token: UUID | None) -> Admission:
+        subjects = subjects_of(self._vault, caller.client_id, ask.evidence)
+        row = new_id()
+        return Admission(
+            id=row,
+            key_id=caller.key_id,
+            client_id=caller.client_id,
+            policy=caller.policy.number,
+            phone_hash=subjects.phone_hash,
+            channel=ask.channel,
+            deliver=ask.deliver,
+            test=caller.test,
+            lifetime=caller.policy.verification.expires_after,
+            codes=caller.policy.lockout.codes_per_verification,
+            phone_limit=subjects.phone_limit,
+            ip_limit=subjects.ip_limit,
+            account_limit=subjects.account_limit,
+            source_budget=subjects.source_budget,
+            total_budget=subjects.total_budget,
+            sealed=self._vault.seal(row, PACK.encode(ask.evidence)),
+            idem=ask.idem,
+            body=ask.body,
+            token=token,
+        )
+
+
+def _job(caller: Caller, ask: Ask, admitted: Admitted, token: UUID, begun: float) -> Job:
+    now = admitted.created_at
+    return Job(
+        id=admitted.id,
+        policy=caller.policy,
+        test=caller.test,
+        deliver=ask.deliver,
+        evidence=ask.evidence,
+        expires_at=admitted.expires_at,
+        token=token,
+        now=now,
+        begun=begun,
+        sends=[
+            Send(ordinal=1, channel=ask.channel, cause="request", state="begun", wanted_at=now, due_at=now, begun_at=now)
+        ],
+    )
+
+
+def _accepted(caller: Caller, ask: Ask, admitted: Admitted) -> Accepted:
+    if admitted.outcome == "unauthorized":
+        raise NotAuthorized
+    if admitted.outcome == "limited":
+        raise Limited(admitted.wait or 1.0)
+    if admitted.outcome == "in_flight":
+        raise SameKeyInFlight
+    if admitted.outcome == "mismatch":
+        raise OtherRequestSameKey
+    return Accepted(
+        id=admitted.id,
+        created_at=admitted.created_at,
+        expires_at=admitted.expires_at,
+        remaining=admitted.remaining,
+        offer=offer(caller.policy.fallback, [ask.channel], admitted.created_at),
+        replayed=admitted.outcome == "replayed",
+    )

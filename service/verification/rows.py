@@ -1,0 +1,126 @@
+"""The rows that go into the hot statements and come out of them, field by field in the statements' order.
+
+Made and read by store and the flows. Plain values; no method does anything.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from service.verification.states import Send, SendState, Status
+
+Outcome = Literal["admitted", "replayed", "mismatch", "in_flight", "limited", "unauthorized"]
+
+
+class Admission(msgspec.Struct):
+    """One request, as `admit` takes it. `policy` is the number of the policy whose limits it obeys."""
+
+    id: UUID
+    key_id: int
+    client_id: int
+    policy: int
+    phone_hash: UUID
+    channel: str
+    deliver: bool
+    test: bool
+    lifetime: float
+    codes: int
+    phone_limit: UUID
+    ip_limit: UUID | None
+    account_limit: UUID | None
+    source_budget: UUID
+    total_budget: UUID
+    sealed: bytes
+    idem: UUID | None
+    body: UUID | None
+    token: UUID | None
+
+
+class Admitted(msgspec.Struct):
+    """What became of a request. `wait`: seconds until a limit lets it through."""
+
+    outcome: Outcome
+    id: UUID
+    created_at: datetime
+    expires_at: datetime
+    remaining: int
+    wait: float | None
+    leased: bool
+
+
+class Recorded(msgspec.Struct):
+    """How one send ended, as `record` takes it. `wait` and `next_in`: seconds from now."""
+
+    id: UUID
+    token: UUID
+    ordinal: int
+    state: SendState
+    wait: float
+    provider: str | None
+    provider_id: str | None
+    error: str | None
+    delivery: str | None
+    decision: str | None
+    next_in: float
+
+
+class StatusRow(msgspec.Struct):
+    """What a caller may know of one verification, and how his press ended where he pressed."""
+
+    outcome: str
+    status: Status | None
+    created_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+    used: list[str]
+    pressed_at: datetime
+    remaining: int
+    wait: float | None
+
+
+class Reserved(msgspec.Struct):
+    """How a guess was taken, and which sends to ask about it."""
+
+    outcome: Literal["reserved", "unauthorized", "unknown", "closed", "busy", "in_flight", "mismatch", "replayed"]
+    status: Status | None
+    remaining: int
+    verified: bool | None
+    test: bool | None
+    sends: list[Send]
+
+
+class Settled(msgspec.Struct):
+    """What stands after a guess was settled."""
+
+    status: Status
+    remaining: int
+    verified: bool
+
+
+class Claimed(msgspec.Struct):
+    """A verification that is this process's to act on, until its lease ends. `now`: the database's clock."""
+
+    id: UUID
+    client: str
+    status: Status
+    deliver: bool
+    test: bool
+    created_at: datetime
+    expires_at: datetime
+    sealed: bytes | None
+    token: UUID
+    sends: list[Send]
+    now: datetime
+
+
+class Unsettled(msgspec.Struct):
+    """A guess whose answer was lost, with the sends to ask about it."""
+
+    id: UUID
+    client: str
+    verification_id: UUID
+    sends: list[Send]

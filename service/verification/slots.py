@@ -1,0 +1,54 @@
+"""How many sends one process makes at once, and the tasks that make them.
+
+Called by request (a slot in hand before the row is inserted) and by worker (as many claims as free slots).
+A slot is held from the claim to the record, whatever happens between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from service import telemetry
+
+
+class Slots:
+    """A bounded set of running sends."""
+
+    def __init__(self, size: int) -> None:
+        """Allow `size` at once."""
+        self.free = size
+        self.freed = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def take(self) -> bool:
+        """Take a slot, if one is free."""
+        if self.free <= 0:
+            return False
+        self.free -= 1
+        return True
+
+    def give_back(self) -> None:
+        """Give a slot back that nothing was run in."""
+        self.free += 1
+        self.freed.set()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work in a slot that was taken; the slot comes back when it ends, however it ends."""
+        task = asyncio.create_task(self._guard(work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:  # noqa: BLE001 (the row's lease runs out, and another takes it over)
+            telemetry.log.error("dispatch_failed", exc_info=True)
+        finally:
+            self.give_back()
+
+    async def drain(self, limit: float) -> None:
+        """Wait until what runs has ended, `limit` seconds at most."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=limit)

@@ -1,0 +1,126 @@
+"""The text of the heart's statements; the functions that they call stand in migrations/sql.
+
+Read by store. One round trip each.
+"""
+
+from __future__ import annotations
+
+ADMIT = """
+select item, outcome, id, created_at, expires_at, remaining, wait, leased
+from admit($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5, $6, $7, $8, $9,
+           $10, $11, $12, $13, $14, $15, $16, $17, array(select make_interval(secs => l) from unnest($18::float8[]) as l),
+           $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+"""
+
+RECORD = "select record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+
+PRESS = """
+select outcome, status, created_at, expires_at, closed_at, used, pressed_at, remaining, wait
+from press($1, $2, $3, $4, $5, make_interval(secs => $6), $7, $8, $9, $10, $11, $12)
+"""
+
+READ = """
+with clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now)
+select 'read' as outcome, effective_status(v, clock.now, $5, $6, $7, $8) as status, v.created_at, v.expires_at,
+       v.closed_at, v.used, v.pressed_at, attempts_left(v, clock.now, $5, $6, $7, $8) as remaining,
+       null::float8 as wait
+from clock
+join api_keys k on k.id = $2 and k.revoked_at is null
+left join verifications v on v.id = $4 and v.client_id = $3
+"""
+
+CANCEL = """
+update verifications set
+    status = 'canceled', closed_at = coalesce($1::timestamptz, clock_timestamp()), sealed = null,
+    next_action_at = case when lease_token is not null then next_action_at end
+where id = $4 and client_id = $3 and status = 'pending' and expires_at > coalesce($1, clock_timestamp())
+  and effective_status(verifications, coalesce($1, clock_timestamp()), $5, $6, $7, $8) = 'pending'
+  and exists (select from api_keys k where k.id = $2 and k.revoked_at is null)
+returning id
+"""
+
+RESERVE = """
+select outcome, status, remaining, verified, test, asked
+from reserve_guess($1, $2, $3, $4, $5, $6, make_interval(secs => $7), $8, $9, $10, $11, $12)
+"""
+
+SETTLE = "select status, remaining, verified from settle_guess($1, $2, $3, $4, $5, $6, $7)"
+
+CLAIM = """
+select id, client, status, deliver, test, created_at, expires_at, sealed, token, sends, now
+from claim($1, $2, make_interval(secs => $3), make_interval(secs => $4))
+"""
+
+BEGIN = """
+insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
+select v.id, $4, v.phone_hash, $5, $6, 'begun', $7, clock.now, clock.now
+from verifications v, (select coalesce($1::timestamptz, clock_timestamp()) as now) as clock
+where v.id = $2 and v.lease_token = $3
+on conflict (verification_id, ordinal) do update
+    set state = 'begun', begun_at = excluded.begun_at
+    where s.state = 'due'
+returning s.begun_at
+"""
+
+REST = """
+update verifications set
+    lease_token = null, lease_until = null, nudged = false,
+    next_action_at = case when status <> 'pending' then null when nudged then coalesce($1::timestamptz, clock_timestamp()) else $4 end
+where id = $2 and lease_token = $3
+"""
+
+
+EXPIRE = """
+with over as (
+    select id from verifications
+    where next_action_at <= coalesce($1::timestamptz, clock_timestamp())
+      and (expires_at <= coalesce($1, clock_timestamp()) or status <> 'pending')
+    order by next_action_at limit 500 for update skip locked
+), closed as (
+    update verifications v set
+        status = case v.status when 'pending' then 'expired' else v.status end,
+        closed_at = coalesce(v.closed_at, v.expires_at), sealed = null,
+        next_action_at = null, lease_token = null, lease_until = null
+    from over where v.id = over.id
+    returning v.id
+), ended as (
+    update sends s set state = case s.state when 'begun' then 'in_doubt' else 'abandoned' end, ended_at = clock_timestamp()
+    from closed where s.verification_id = closed.id and s.state in ('begun', 'due')
+)
+select count(*) from closed
+"""
+
+BACKLOG = """
+select coalesce(extract(epoch from coalesce($1::timestamptz, clock_timestamp()) - min(next_action_at)), 0)::float8
+from verifications where next_action_at is not null
+"""
+
+HELD = "select provider_id from sends where provider_id = any ($1)"
+
+UNSETTLED = """
+update guesses g set settle_at = coalesce($1::timestamptz, clock_timestamp()) + interval '15 seconds'
+from verifications v join clients c on c.id = v.client_id
+where v.id = g.verification_id and g.id in (
+    select x.id from guesses x
+    where x.state = 'open' and x.settle_at <= coalesce($1, clock_timestamp())
+    order by x.settle_at limit $2 for update skip locked
+)
+returning g.id, c.name, g.verification_id, sends_of(v.id) as sends
+"""
+
+LEAVE_OPEN = "update guesses set settle_at = coalesce($1::timestamptz, clock_timestamp()) where id = $2 and state = 'open'"
+
+KEEP_EVENT = """
+insert into webhook_events (event_id, event_type, delivery, provider_id, received_at)
+values ($2, $3, $4, $5, coalesce($1::timestamptz, clock_timestamp())) on conflict do nothing
+"""
+
+APPLY_EVENTS = "select apply_webhooks($1, make_interval(secs => $2))"
+
+KEY = """
+select k.id, k.client_id, c.name, c.test, k.scope
+from api_keys k join clients c on c.id = k.client_id
+where k.digest = any ($1) and k.revoked_at is null
+"""
+
+KEY_IS_GOOD = "select true from api_keys where id = $1 and revoked_at is null"

@@ -1,0 +1,124 @@
+"""What a verification is, and what follows from it: pure functions over values.
+
+Called by every other module of this package. Does no I/O and reads no clock: time is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from service.fraud.policy import Fallback
+from service.providers.base import Channel
+
+Status = Literal["pending", "verified", "locked", "expired", "canceled"]
+SendState = Literal["due", "begun", "sent", "refused", "in_doubt", "abandoned"]
+Cause = Literal["request", "press", "refused", "failed", "waited"]
+
+# A send takes at most SEND_LIMIT; who takes over waits until the lease and the grace are over.
+SEND_LIMIT = 8.0
+LEASE = 15.0
+GRACE = 2.0
+MOST_SENDS = 3
+
+
+class Send(msgspec.Struct, kw_only=True):
+    """One send as the database keeps it."""
+
+    ordinal: int
+    channel: Channel
+    cause: Cause
+    state: SendState
+    wanted_at: datetime
+    due_at: datetime
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
+    attempts: int = 0
+    provider: str | None = None
+    provider_id: str | None = None
+    delivery: str | None = None
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """The next channel that a caller may press, and from when on."""
+
+    channel: Channel
+    available_at: datetime
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """Make this send now; `new` when it has no row yet."""
+
+    ordinal: int
+    channel: Channel
+    cause: Cause
+    wanted_at: datetime
+    new: bool
+
+
+class TakeOver(msgspec.Struct, frozen=True):
+    """This send was begun by a process that did not finish it."""
+
+    send: Send
+
+
+class GiveUp(msgspec.Struct, frozen=True):
+    """This send could not be made within its deadline."""
+
+    send: Send
+
+
+class Rest(msgspec.Struct, frozen=True):
+    """Nothing to do until then."""
+
+    until: datetime
+
+
+Plan = Begin | TakeOver | GiveUp | Rest
+
+
+def offer(fallback: Fallback, used: Sequence[str], pressed_at: datetime) -> Offer | None:
+    """Say which channel the caller may press next: from his own calls and the policy alone."""
+    if fallback.mode == "off":
+        return None
+    channel = next((channel for channel in fallback.order if channel not in used), None)
+    return Offer(channel, pressed_at + timedelta(seconds=fallback.after)) if channel else None
+
+
+def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at: datetime, now: datetime) -> Plan:
+    """Say what is the next thing to do for a pending verification. `deadline`: seconds a send may wait."""
+    for send in sends:
+        if send.state == "begun":
+            return TakeOver(send)
+    due = [send for send in sends if send.state == "due"]
+    for send in due:
+        if now - send.wanted_at > timedelta(seconds=deadline):
+            return GiveUp(send)
+        if send.due_at <= now:
+            return Begin(send.ordinal, send.channel, send.cause, send.wanted_at, new=False)
+    if not due and (follow := _follow(sends, fallback)) is not None:
+        channel, cause, when = follow
+        if when <= now:
+            return Begin(len(sends) + 1, channel, cause, now, new=True)
+        return Rest(min(when, expires_at))
+    return Rest(min([send.due_at for send in due] + [expires_at]))
+
+
+def _follow(sends: Sequence[Send], fallback: Fallback) -> tuple[Channel, Cause, datetime] | None:
+    """Say which channel goes on by itself after the newest send, why and when; None when none does."""
+    tried = {send.channel for send in sends}
+    channel = next((channel for channel in fallback.order if channel not in tried), None)
+    if fallback.mode == "off" or channel is None or len(sends) >= MOST_SENDS:
+        return None
+    newest = max(sends, key=lambda send: send.ordinal)
+    ended_at = newest.ended_at or newest.wanted_at
+    if newest.state == "refused":
+        return channel, "refused", ended_at
+    if newest.state == "sent" and newest.delivery == "failed":
+        return channel, "failed", ended_at
+    if newest.state in ("sent", "in_doubt") and newest.delivery != "delivered" and fallback.mode == "auto":
+        return channel, "waited", ended_at + timedelta(seconds=fallback.after)
+    return None

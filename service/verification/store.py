@@ -1,0 +1,173 @@
+"""Every statement of the heart, on the driver: what happens to a verification goes through here.
+
+Called by this package and worker. Each method is one statement and one committed transaction; none is
+held across a call to the outside. The clock is the database's, unless `now` drives it (history decided
+again, traces played in virtual time).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from service.db.batch import HOPELESS, LOST, Batcher
+from service.db.engine import Database
+from service.errors import Unavailable
+from service.fraud.policy import Policies, Policy
+from service.verification import statements as sql
+from service.verification.rows import Admission, Admitted, Claimed, Recorded, Reserved, Settled, StatusRow, Unsettled
+from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, Send
+from service.verification.windows import columns_of, joined, widest
+
+SENDS = msgspec.json.Decoder(list[Send])
+EVENTS_KEPT = 900.0
+# A guess whose process died is asked about this long after it was reserved: longer than any check takes.
+SETTLE_AFTER = 20.0
+
+
+class NumberBusy(Exception):  # noqa: N818 (a condition that is waited out, not an error)
+    """Another send to this number is in flight."""
+
+
+class Store:
+    """The statements, bound to one database and one clock."""
+
+    def __init__(self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None) -> None:
+        """Use the pool; hits are kept as long as the widest limit of any policy needs them."""
+        self._pool = database.pool
+        self._keep = widest(policies)
+        self._now = now
+        by_number = {policy.number: policy for policy in policies}
+        self._windows = lru_cache(maxsize=256)(lambda numbers: joined(by_number[number] for number in numbers))
+        self.admit = Batcher(self._admit).submit
+        self.record = Batcher(self._record).submit
+
+    async def _admit(self, items: Sequence[Admission], again: bool) -> list[Admitted]:
+        windows = self._windows(frozenset(item.policy for item in items))
+        columns = zip(*map(msgspec.structs.astuple, items), strict=True)
+        rows = await self._pool.fetch(
+            sql.ADMIT, self._now(), again, LEASE, GRACE, self._keep, *windows, *map(list, columns)
+        )
+        return [Admitted(*row[1:]) for row in sorted(rows, key=_place)]
+
+    async def _record(self, items: Sequence[Recorded], again: bool) -> list[bool]:  # noqa: ARG002 (a record is safe to repeat)
+        columns = zip(*map(msgspec.structs.astuple, items), strict=True)
+        kept = {row[0] for row in await self._pool.fetch(sql.RECORD, self._now(), *map(list, columns))}
+        return [item.token in kept for item in items]
+
+    async def _row(self, statement: str, *values: object) -> asyncpg.Record | None:
+        return await self._ask(statement, self._now(), *values)
+
+    async def _ask(self, statement: str, *values: object) -> asyncpg.Record | None:
+        try:
+            return await self._pool.fetchrow(statement, *values)
+        except (*HOPELESS, *LOST) as error:
+            reason = f"the database did not answer: {type(error).__name__}"
+            raise Unavailable(reason, retry_after=2) from error
+
+    async def press(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow:
+        """Press the next channel, guarded and counted."""
+        order = policy.fallback.order if policy.fallback.mode != "off" else []
+        found = await self._row(
+            sql.PRESS, key, client, row, order, policy.fallback.after, MOST_SENDS, self._keep,
+            policy.lockout.codes_per_verification, *columns_of(policy),
+        )  # fmt: skip
+        return StatusRow(*_one(found))
+
+    async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow | None:
+        """Read what a caller may know; None for a key that is no longer good."""
+        codes = policy.lockout.codes_per_verification
+        found = await self._row(sql.READ, key, client, row, codes, *columns_of(policy))
+        return StatusRow(*found) if found else None
+
+    async def cancel(self, key: int, client: int, row: UUID, policy: Policy) -> bool:
+        """Cancel a pending verification; False when it was not pending."""
+        codes = policy.lockout.codes_per_verification
+        return await self._row(sql.CANCEL, key, client, row, codes, *columns_of(policy)) is not None
+
+    async def reserve(  # noqa: PLR0913 (the statement's own arguments)
+        self, key: int, client: int, row: UUID, guess: UUID, idem: UUID | None, policy: Policy
+    ) -> Reserved:
+        """Reserve one guess, committed before anybody is asked about it."""
+        codes = policy.lockout.codes_per_verification
+        found = _one(await self._row(
+            sql.RESERVE, key, client, row, guess, idem, SETTLE_AFTER, codes, self._keep, *columns_of(policy)
+        ))  # fmt: skip
+        return Reserved(*found[:5], sends=SENDS.decode(found[5] or "[]"))
+
+    async def settle(self, guess: UUID, result: str, policy: Policy) -> Settled:
+        """Settle one guess as right, wrong or returned."""
+        codes = policy.lockout.codes_per_verification
+        return Settled(*_one(await self._row(sql.SETTLE, guess, result, codes, *columns_of(policy))))
+
+    async def leave_open(self, guess: UUID) -> None:
+        """Have a worker settle this guess as soon as it can: its answer was lost."""
+        await self._row(sql.LEAVE_OPEN, guess)
+
+    async def unsettled(self, most: int) -> list[Unsettled]:
+        """Take guesses whose answers were lost; each comes again after 15 s unless it is settled."""
+        rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most)
+        return [Unsettled(*row[:3], sends=SENDS.decode(row[3])) for row in rows]
+
+    async def claim(self, most: int) -> list[Claimed]:
+        """Claim due verifications under fresh leases."""
+        rows = await self._pool.fetch(sql.CLAIM, self._now(), most, LEASE, GRACE)
+        return [Claimed(**{**row, "sends": SENDS.decode(row["sends"])}) for row in rows]
+
+    async def begin(self, row: UUID, token: UUID, step: Begin) -> bool:
+        """Mark a send begun, before it may leave; False when the lease is gone. Raises NumberBusy."""
+        try:
+            return await self._row(
+                sql.BEGIN, row, token, step.ordinal, step.channel, step.cause, step.wanted_at
+            ) is not None  # fmt: skip
+        except asyncpg.UniqueViolationError as error:
+            raise NumberBusy from error
+
+    async def rest(self, row: UUID, token: UUID, until: datetime) -> None:
+        """Give a lease back with nothing done; the row is looked at again then, or at once if it was nudged."""
+        await self._row(sql.REST, row, token, until)
+
+    async def held(self, provider_ids: Sequence[str]) -> set[str]:
+        """Say which of the provider's verifications some send of ours holds already."""
+        return {row[0] for row in await self._pool.fetch(sql.HELD, list(provider_ids))}
+
+    async def key(self, digests: Sequence[bytes]) -> asyncpg.Record | None:
+        """Return the key with one of these digests, and its client."""
+        return await self._ask(sql.KEY, list(digests))
+
+    async def key_is_good(self, key: int) -> bool:
+        """Say whether a key has not been revoked."""
+        return await self._ask(sql.KEY_IS_GOOD, key) is not None
+
+    async def expire(self) -> int:
+        """End what is over: no number is kept longer than its verification."""
+        return int(await self._pool.fetchval(sql.EXPIRE, self._now()))
+
+    async def backlog(self) -> float:
+        """Return how long the oldest due verification has been waiting, in seconds."""
+        return float(await self._pool.fetchval(sql.BACKLOG, self._now()))
+
+    async def keep_event(self, event_id: str, event_type: str, delivery: str, provider_id: str) -> None:
+        """Keep what a webhook told, once."""
+        await self._row(sql.KEEP_EVENT, event_id, event_type, delivery, provider_id)
+
+    async def apply_events(self) -> int:
+        """Apply kept events to their sends; returns how many were applied."""
+        return int(await self._pool.fetchval(sql.APPLY_EVENTS, self._now(), EVENTS_KEPT))
+
+
+def _place(row: asyncpg.Record) -> int:
+    return int(row[0])
+
+
+def _one(row: asyncpg.Record | None) -> asyncpg.Record:
+    if row is None:
+        message = "a statement that always answers one row answered none"
+        raise RuntimeError(message)
+    return row

@@ -1,0 +1,42 @@
+"""Limits as the SQL functions take them: arrays of which kind of subject, how many, in how many seconds.
+
+Called by store. Kinds: 1 phone, 2 ip, 3 account, 4 wrong codes of the source, 5 wrong codes of the number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from service.fraud.policy import Policies, Policy, Window
+
+Columns = tuple[list[int], list[int], list[float]]
+
+
+def windows_of(policy: Policy) -> list[tuple[int, Window]]:
+    """List every window of a policy with its kind."""
+    limits, lockout = policy.limits, policy.lockout
+    kinds = [limits.phone, limits.ip, limits.account, [lockout.codes_per_phone], [lockout.codes_per_phone_total]]
+    return [(kind, window) for kind, windows in enumerate(kinds, 1) for window in windows]
+
+
+def columns_of(policy: Policy) -> Columns:
+    """Return one policy's windows as three arrays."""
+    pairs = windows_of(policy)
+    return [kind for kind, _ in pairs], [window.max for _, window in pairs], [window.seconds for _, window in pairs]
+
+
+def joined(policies: Iterable[Policy]) -> tuple[list[int], *Columns]:
+    """Return several policies' windows as four arrays, the policy's number first."""
+    parts = [(policy.number, kind, window.max, window.seconds) for policy in policies for kind, window in windows_of(policy)]
+    numbers, kinds, maxes, seconds = (list(column) for column in zip(*parts, strict=True))
+    return numbers, kinds, maxes, seconds
+
+
+def widest(policies: Policies) -> int:
+    """Return how many hits a subject must keep: an address counts over all clients, so over all policies."""
+    return max(window.max for policy in policies for _, window in windows_of(policy))
+
+
+def longest(policies: Policies) -> float:
+    """Return how far back the longest window of any policy looks, in seconds."""
+    return max(window.seconds for policy in policies for _, window in windows_of(policy))

@@ -1,0 +1,105 @@
+"""The worker's rounds: claims, webhooks, lost answers, the gate's view, retention. One task each, forever.
+
+Started and stopped by app, and by `verify-gateway dispatch`. A round that fails is logged and comes again:
+a database that was away is found again without a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from service import telemetry
+from service.fraud.policy import Policies
+from service.verification.check import Checks
+from service.verification.gate import Gate
+from service.verification.senders import Senders
+from service.verification.slots import Slots
+from service.verification.store import Store
+from service.worker.leases import Leases
+from service.worker.retention import Retention
+
+CLAIM_EVERY = 0.25
+LOOK_EVERY = 1.0
+PURGE_EVERY = 300.0
+MOST_LOST = 20
+AFTER_FAILURE = 1.0
+# A send takes 8 s at most, then its record is made.
+DRAIN = 12.0
+
+Round = Callable[[], Awaitable[object]]
+
+
+class Worker:
+    """Everything that happens after the answer, in one process."""
+
+    def __init__(  # noqa: PLR0913 (each is a collaborator)
+        self, *, store: Store, senders: Senders, gate: Gate, slots: Slots, leases: Leases, checks: Checks,
+        policies: Policies, retention: Retention,
+    ) -> None:  # fmt: skip
+        """Wire the parts; nothing runs yet."""
+        self._store = store
+        self._senders = senders
+        self._gate = gate
+        self._slots = slots
+        self._leases = leases
+        self._checks = checks
+        self._policies = policies
+        self._retention = retention
+        self.events = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin every round."""
+        rounds: list[tuple[Round, float, asyncio.Event | None]] = [
+            (self._claim, CLAIM_EVERY, self._slots.freed),
+            (self._store.apply_events, LOOK_EVERY, self.events),
+            (self._settle, LOOK_EVERY, None),
+            (self._look, LOOK_EVERY, None),
+            (self._retention.purge, PURGE_EVERY, None),
+        ]
+        self._tasks = [asyncio.create_task(_repeat(*entry)) for entry in rounds]
+
+    async def stop(self) -> None:
+        """Claim nothing more, and let the sends that run end and be recorded."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._slots.drain(DRAIN)
+
+    async def _claim(self) -> None:
+        await self._store.expire()
+        while await self._leases.claim():
+            pass
+
+    async def _settle(self) -> None:
+        for guess in await self._store.unsettled(MOST_LOST):
+            await self._checks.settle_lost(guess, self._policies.of(guess.client))
+
+    async def _look(self) -> None:
+        self._gate.backlog = await self._store.backlog()
+        await self._gate.breaker.tick(self._senders.real)
+        telemetry.BACKLOG.set(self._gate.backlog)
+        telemetry.BREAKER.set(float(self._gate.breaker.open))
+        telemetry.SLOTS.set(self._slots.free)
+
+
+async def _repeat(work: Round, every: float, wake: asyncio.Event | None) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 (whatever it was, the next round starts afresh)
+            telemetry.log.warning("round_failed", round=getattr(work, "__name__", "?"), exc_info=True)
+            await asyncio.sleep(AFTER_FAILURE)
+        await _wait(every, wake)
+
+
+async def _wait(seconds: float, wake: asyncio.Event | None) -> None:
+    if wake is None:
+        await asyncio.sleep(seconds)
+        return
+    try:
+        await asyncio.wait_for(wake.wait(), seconds)
+    except TimeoutError:
+        pass
+    wake.clear()

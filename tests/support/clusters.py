@@ -1,0 +1,91 @@
+"""Embedded servers under test: clients that are processes of their own, and the means to kill them.
+
+Used by test_embedded. Signals only processes that belong to the home it is given.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+CHECKOUT = Path(__file__).parent.parent.parent
+CLIENT = """
+import sys
+from pathlib import Path
+from service.db.embedded import start
+print(start(Path(sys.argv[1])).url(), flush=True)
+sys.stdin.read()
+"""
+
+
+class Client:
+    """Another process that holds a share in the server until it is closed or killed."""
+
+    def __init__(self, home: Path, *, python: str = sys.executable, paths: tuple[Path, ...] = (), **options: Any) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*paths, CHECKOUT)))}
+        self.process = subprocess.Popen(
+            [python, "-c", CLIENT, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd="/",
+            **options,
+        )
+
+    def url(self) -> str:
+        """Wait for the server and answer its address."""
+        assert self.process.stdout
+        line = self.process.stdout.readline().strip()
+        assert line, self.process.communicate()[1]
+        return line
+
+    def close(self) -> None:
+        """End in good order."""
+        self.process.communicate("")
+
+    def kill(self) -> None:
+        """End in none."""
+        self.process.kill()
+        self.process.communicate()
+
+
+async def query(url: str, statement: str) -> Any:
+    """Answer the first value of the first row, over a connection of its own."""
+    _, places = make_url(url).get_dialect()().create_connect_args(make_url(url))
+    connection = await asyncpg.connect(**places)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+def find_processes(mark: str, home: Path) -> list[int]:
+    """Answer the ids of running processes whose command line has both words."""
+    listed = subprocess.run(["ps", "-eo", "pid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    lines = [line.split(None, 2) for line in listed.splitlines()]
+    return [int(pid) for pid, state, command in lines if mark in command and str(home) in command and "Z" not in state]
+
+
+def kill(mark: str, home: Path) -> None:
+    """SIGKILL the process whose command line has both words; there must be one."""
+    (process,) = find_processes(mark, home)
+    os.kill(process, signal.SIGKILL)
+
+
+def wait_until(condition: Callable[[], bool], limit: float = 30) -> None:
+    """Wait until the condition holds; fail after `limit` seconds."""
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
