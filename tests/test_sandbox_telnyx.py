@@ -133,6 +133,7 @@ async def test_a_country_off_the_profiles_list_is_refused_on_that_channel_alone(
         ({"phone_number": "13125550142", "verify_profile_id": PROFILE_ID}, 422, "10016"),
         ({"phone_number": PHONE, "verify_profile_id": PROFILE_ID, "timeout_secs": 0}, 422, "10015"),
         ({"phone_number": PHONE, "verify_profile_id": PROFILE_ID, "timeout_secs": "5m"}, 400, "10015"),
+        ({"phone_number": PHONE, "verify_profile_id": PROFILE_ID, "timeout_secs": None}, 400, "10015"),
         ({"phone_number": PHONE, "verify_profile_id": PROFILE_ID, "custom_code": "no"}, 422, "10015"),
         ({"phone_number": PHONE, "verify_profile_id": str(uuid.uuid4())}, 404, "10005"),
     ],
@@ -154,9 +155,15 @@ async def test_without_the_key_every_call_is_401(telnyx: Caller) -> None:
 
 async def test_an_unknown_verification_is_404_to_read_and_to_check(telnyx: Caller) -> None:
     unknown = f"/v2/verifications/{uuid.uuid4()}"
-    for method, path in [("GET", unknown), ("POST", unknown + "/actions/verify"), ("GET", "/v2/verifications/x")]:
+    for method, path in [("GET", unknown), ("POST", unknown + "/actions/verify")]:
         status, body = await telnyx.call(method, path, {"code": "123456"})
         assert (status, body["errors"][0]["code"]) == (404, "10005")
+
+
+async def test_a_verification_is_found_in_whatever_spelling_of_its_id(telnyx: Caller) -> None:
+    verification_id = await telnyx.begin()
+    assert await telnyx.read_status(verification_id.upper()) == "pending"
+    assert (await telnyx.call("GET", "/v2/verifications/x"))[0] == 400
 
 
 async def test_a_look_up_of_a_number_without_verifications_is_an_empty_list(telnyx: Caller) -> None:

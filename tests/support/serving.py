@@ -14,7 +14,6 @@ from typing import Any
 
 import uvicorn
 
-
 PATIENCE = 1.0
 """Seconds that requests in flight have to end when the server is told to stop."""
 
