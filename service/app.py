@@ -5,13 +5,13 @@ Called by cli and the tests. Wires the parts together and starts what runs besid
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from importlib.metadata import version
 
 from litestar import Litestar
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from service.api import health, manual, verifications, webhooks
 from service.api.documents import openapi
@@ -46,7 +46,7 @@ LARGEST_BODY = 64 * 1024
 # Sends at once in one process. Each waits for Telnyx most of its time.
 SLOTS = 100
 
-ROUTES = [
+ROUTES: Sequence[ControllerRouterHandler] = [
     verifications.router,
     webhooks.receive_webhook,
     health.read_health,
@@ -85,7 +85,7 @@ class House:
             keys=KeyRing(store, vault, policies),
             requests=Requests(store, vault, gate, dispatch, slots),
             checks=checks,
-            views=Views(store, gate),
+            views=Views(store, gate, slots),
             events=Events(store, self.worker.events.set),
             database=database,
             webhooks=_webhook_rules(settings),
@@ -132,11 +132,11 @@ def create_app(settings: Settings) -> ASGIApp:
     return Observation(create_routes([lifespan]))
 
 
-def create_routes(lifespan: list[Callable[[Litestar], AsyncIterator[None]]]) -> Litestar:
+def create_routes(lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]]) -> Litestar:
     """Make the routes alone: what the OpenAPI file is written from."""
     return Litestar(
         ROUTES,
-        lifespan=lifespan,
+        lifespan=list(lifespan),
         exception_handlers={Exception: answer},
         openapi_config=openapi(version("verify-gateway")),
         request_max_body_size=LARGEST_BODY,

@@ -84,9 +84,7 @@ class Settings(KeySettings):
 
     telnyx_api_key: Annotated[str, Field(min_length=1, repr=False)]
     telnyx_base_url: Url = HttpUrl("https://api.telnyx.com/v2")
-    telnyx_verify_profile_id: Annotated[
-        str, Field(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")
-    ]
+    telnyx_verify_profile_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")]
     telnyx_public_key: Key | None = None
 
     fingerprint_secret_key: Annotated[str | None, Field(repr=False)] = None

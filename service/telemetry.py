@@ -27,7 +27,9 @@ SECONDS = Histogram(
 )
 SENDS = Counter("verify_sends", "Sends by channel and how they ended.", ["channel", "provider", "outcome"])
 SEND_SECONDS = Histogram(
-    "verify_send_seconds", "From the request (or press) to the end of its send.", buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
+    "verify_send_seconds",
+    "From the request (or press) to the end of its send.",
+    buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60),
 )
 GUESSES = Counter("verify_guesses", "Guesses by how they ended.", ["outcome"])
 SUPPRESSED = Counter("verify_suppressed", "Findings of rules, by rule and mode.", ["rule", "mode"])

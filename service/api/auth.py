@@ -41,5 +41,5 @@ async def needs_operator(connection: Connection, handler: BaseRouteHandler) -> N
 
 def caller_of(connection: Connection | Request[Any, Any, Any]) -> Caller:
     """Return whom the guard let in."""
-    caller: Caller = connection.scope[SLOT]  # type: ignore[typeddict-item] # as above
+    caller: Caller = connection.scope[SLOT]  # type: ignore[literal-required] # as above
     return caller

@@ -32,9 +32,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     title: Annotated[str, msgspec.Meta(description="The kind of problem in a few words.")]
     status: Annotated[int, msgspec.Meta(description="The HTTP status.", ge=400, le=599)]
     detail: Annotated[str, msgspec.Meta(description="What to do about it.")]
-    fields: Annotated[
-        list[str] | None, msgspec.Meta(description="The fields that are missing or malformed.")
-    ] = None
+    fields: Annotated[list[str] | None, msgspec.Meta(description="The fields that are missing or malformed.")] = None
     verification_status: Annotated[
         str | None, msgspec.Meta(description="How the verification ended, where it has.")
     ] = None
@@ -54,7 +52,9 @@ KINDS: dict[type[Exception], Kind] = {
     errors.NotFound: Kind("not-found", 404, "Not found", "There is no such verification of yours."),
     errors.Limited: Kind("limited", 429, "Too many requests", "Wait as long as Retry-After says."),
     errors.Closed: Kind("closed", 409, "The verification has ended", "Request a new one."),
-    errors.TooEarly: Kind("too-early", 409, "The next channel is not available yet", "Wait as long as Retry-After says."),
+    errors.TooEarly: Kind(
+        "too-early", 409, "The next channel is not available yet", "Wait as long as Retry-After says."
+    ),
     errors.NoChannelLeft: Kind("no-channel-left", 409, "No channel is left", "Request a new verification later."),
     errors.GuessesInFlight: Kind(
         "guesses-in-flight", 429, "All remaining guesses are being judged", "Ask again when they have been."
@@ -63,7 +63,10 @@ KINDS: dict[type[Exception], Kind] = {
         "idempotency-in-flight", 409, "The first request with this key is still being answered", "Try again shortly."
     ),
     errors.OtherRequestSameKey: Kind(
-        "idempotency-mismatch", 422, "This Idempotency-Key was used for another request", "Use a new key for a new request."
+        "idempotency-mismatch",
+        422,
+        "This Idempotency-Key was used for another request",
+        "Use a new key for a new request.",
     ),
     errors.Unavailable: Kind("unavailable", 503, "Not available now", "Try again as Retry-After says."),
 }
@@ -156,13 +159,17 @@ def _kind_of(error: Exception) -> tuple[Kind, list[str]]:
         return UNSIGNED, []
     if isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         status = HTTPStatus(error.status_code)
-        return Kind(status.phrase.lower().replace(" ", "-"), status.value, status.phrase, status.description or status.phrase), []
+        return Kind(
+            status.phrase.lower().replace(" ", "-"), status.value, status.phrase, status.description or status.phrase
+        ), []
     return UNEXPECTED, []
 
 
 def _headers(kind: Kind, error: Exception) -> dict[str, str]:
     if kind.status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
-    wait = getattr(error, "retry_after", 1 if isinstance(error, errors.GuessesInFlight | errors.SameKeyInFlight) else None)
+    wait = getattr(
+        error, "retry_after", 1 if isinstance(error, errors.GuessesInFlight | errors.SameKeyInFlight) else None
+    )
     headers = dict(getattr(error, "headers", None) or {})
     return headers | ({} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))})

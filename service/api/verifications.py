@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, Router, get, post
-from litestar.params import HeaderParameter
+from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from service import phone
 from service.api.auth import caller_of, needs_key
@@ -62,7 +62,7 @@ IdempotencyKey = Annotated[
     ),
 )
 async def request_verification(
-    request: AnyRequest, data: VerificationRequest, idempotency_key: IdempotencyKey = None
+    request: AnyRequest, data: JSONBody[VerificationRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[VerificationAccepted]:
     """Take a request."""
     parts, caller = parts_of(request), caller_of(request)
@@ -98,7 +98,10 @@ async def request_verification(
     ),
 )
 async def verify_code(
-    request: AnyRequest, verification_id: UUID, data: CodeCheck, idempotency_key: IdempotencyKey = None
+    request: AnyRequest,
+    verification_id: FromPath[UUID],
+    data: JSONBody[CodeCheck],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[CodeChecked]:
     """Judge a code."""
     parts, caller = parts_of(request), caller_of(request)
@@ -121,7 +124,7 @@ async def verify_code(
     summary="Read where a verification stands",
     responses=problems(s404="There is no such verification of yours."),
 )
-async def read_verification(request: AnyRequest, verification_id: UUID) -> VerificationStatus:
+async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Read one verification."""
     return _status(await parts_of(request).views.read(caller_of(request), verification_id))
 
@@ -138,7 +141,7 @@ async def read_verification(request: AnyRequest, verification_id: UUID) -> Verif
         s429="A limit of the number or the address.",
     ),
 )
-async def use_fallback(request: AnyRequest, verification_id: UUID) -> VerificationStatus:
+async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Press the next channel."""
     return _status(await parts_of(request).views.press(caller_of(request), verification_id))
 
@@ -150,7 +153,7 @@ async def use_fallback(request: AnyRequest, verification_id: UUID) -> Verificati
     summary="End a verification",
     responses=problems(s404="There is no such verification of yours.", s409="The verification has ended already."),
 )
-async def cancel_verification(request: AnyRequest, verification_id: UUID) -> VerificationStatus:
+async def cancel_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Cancel a pending verification."""
     return _status(await parts_of(request).views.cancel(caller_of(request), verification_id))
 

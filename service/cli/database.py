@@ -38,7 +38,9 @@ def keys() -> None:
 @keys.command()
 @click.argument("name")
 @click.option("--scope", type=click.Choice(["verify", "operator"]), default="verify", show_default=True)
-@click.option("--test", is_flag=True, help="A test client: its numbers behave as in the sandbox and never reach Telnyx.")
+@click.option(
+    "--test", is_flag=True, help="A test client: its numbers behave as in the sandbox and never reach Telnyx."
+)
 def create(name: str, scope: str, *, test: bool) -> None:
     """Make a key for the client NAME and print it: it cannot be shown again."""
     if not NAME.fullmatch(name):

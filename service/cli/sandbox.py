@@ -38,8 +38,12 @@ allow = ["US", "CA", "GB"]
 
 @click.command()
 @click.option("--port", type=int, default=8080, show_default=True, help="The gateway's port.")
-@click.option("--stage-port", type=int, default=8081, show_default=True, help="The port of the demo page and stand-ins.")
-@click.option("--home", type=click.Path(path_type=Path), default=HOME, show_default=True, help="Where it keeps its data.")
+@click.option(
+    "--stage-port", type=int, default=8081, show_default=True, help="The port of the demo page and stand-ins."
+)
+@click.option(
+    "--home", type=click.Path(path_type=Path), default=HOME, show_default=True, help="Where it keeps its data."
+)
 def sandbox(port: int, stage_port: int, home: Path) -> None:
     """Run everything on this machine: gateway, PostgreSQL, stand-ins for Telnyx and Fingerprint, a demo page."""
     if os.environ.get("TELNYX_API_KEY", TELNYX_KEY) != TELNYX_KEY:
@@ -142,7 +146,9 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
         )
     )
     servers = [
-        _server(uvicorn.Config(app, host="127.0.0.1", port=on, log_config=None, access_log=False, lifespan="on", ws="none"))
+        _server(
+            uvicorn.Config(app, host="127.0.0.1", port=on, log_config=None, access_log=False, lifespan="on", ws="none")
+        )
         for app, on in ((stage, stage_port), (create_app(settings), port))
     ]
     await _serve(servers, _words(gateway_url, f"http://127.0.0.1:{stage_port}", key))
@@ -192,15 +198,20 @@ curl -sS -X POST {gateway}/v1/verifications -H 'Authorization: Bearer {key}' -H 
 def _server(config: Any) -> Any:
     import uvicorn  # noqa: PLC0415 (as above)
 
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign] # two servers, one Ctrl-C: _serve's
-    return server
+    class Quiet(uvicorn.Server):
+        def capture_signals(self) -> Any:
+            return contextlib.nullcontext()  # two servers, one Ctrl-C: _serve's
+
+    return Quiet(config)
 
 
 async def _serve(servers: list[Any], words: str) -> None:
-    loop = asyncio.get_running_loop()
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, lambda: [setattr(server, "should_exit", True) for server in servers])
+        asyncio.get_running_loop().add_signal_handler(name, end)
     tasks = [asyncio.create_task(server.serve()) for server in servers]
     while not all(server.started for server in servers):
         if any(task.done() for task in tasks):

@@ -30,9 +30,7 @@ SHUTDOWN = 15
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.option("--ssl-certfile", type=click.Path(exists=True), help="Serve HTTPS with this certificate.")
 @click.option("--ssl-keyfile", type=click.Path(exists=True), help="And this key.")
-def serve(
-    host: str | None, port: int | None, workers: int, ssl_certfile: str | None, ssl_keyfile: str | None
-) -> None:
+def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | None, ssl_keyfile: str | None) -> None:
     """Answer requests and send."""
     import uvicorn  # noqa: PLC0415 (a tenth of a second that other commands should not pay)
 

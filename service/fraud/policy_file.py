@@ -77,9 +77,7 @@ def _client_tables(table: dict[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in table.items() if isinstance(value, dict)}, "client": plain}
 
 
-def _build(
-    tables: dict[str, Any], named: dict[str, Any], text: str, where: str, mistakes: list[str]
-) -> Policy | None:
+def _build(tables: dict[str, Any], named: dict[str, Any], text: str, where: str, mistakes: list[str]) -> Policy | None:
     sections = {field.name: field.type for field in msgspec.structs.fields(Policy) if field.name not in named}
     built = dict(named)
     for name in tables.keys() - sections.keys():

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from service.fraud.facts import Facts
 from service.fraud.policy import Policy
 
-
 Rule = Callable[[Facts, Policy], str | None]
 
 

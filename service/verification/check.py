@@ -36,6 +36,9 @@ from service.verification.store import Store
 
 # A wrong code is answered at the next whole step after it came: how long the judging took does not show.
 STEP = 0.5
+# How long a check waits for a send that is on its way, and how often it looks (seconds).
+ON_ITS_WAY = 1.0
+LOOK_AGAIN = 0.04
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -67,7 +70,7 @@ class Checks:
         if reserved.outcome == "replayed":
             status = reserved.status or "pending"
             return Checked(row, status, verified=bool(reserved.verified), remaining=reserved.remaining, replayed=True)
-        result = await self._judge(reserved.sends, code)
+        result = await self._judge(await self._await_sends(row, reserved.sends), code)
         telemetry.GUESSES.labels(result).inc()
         if result == "lost":
             await self._store.leave_open(guess)
@@ -86,6 +89,17 @@ class Checks:
         result = await self._ask_states(self._asked(guess.sends))
         if result != "lost":
             await self._store.settle(guess.id, result, policy)
+
+    async def _await_sends(self, row: UUID, sends: list[Send]) -> list[Send]:
+        """Wait a moment for sends that are on their way: a quick caller's right code must not be judged by none.
+
+        A decoy's send is on its way as long as a real one's, so the wait tells nothing.
+        """
+        end = time.monotonic() + ON_ITS_WAY
+        while any(send.state in ("due", "begun") for send in sends) and time.monotonic() < end:
+            await asyncio.sleep(LOOK_AGAIN)
+            sends = await self._store.sends(row)
+        return sends
 
     def _asked(self, sends: Sequence[Send]) -> list[tuple[Provider, str]]:
         """List whom to ask: every send that the provider took, or the silent one as often as there were sends."""

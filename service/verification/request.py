@@ -115,7 +115,9 @@ def _job(caller: Caller, ask: Ask, admitted: Admitted, token: UUID, begun: float
         now=now,
         begun=begun,
         sends=[
-            Send(ordinal=1, channel=ask.channel, cause="request", state="begun", wanted_at=now, due_at=now, begun_at=now)
+            Send(
+                ordinal=1, channel=ask.channel, cause="request", state="begun", wanted_at=now, due_at=now, begun_at=now
+            )
         ],
     )
 

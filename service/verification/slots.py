@@ -19,7 +19,7 @@ class Slots:
     def __init__(self, size: int) -> None:
         """Allow `size` at once."""
         self.free = size
-        self.freed = asyncio.Event()
+        self.wanted = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
 
     def take(self) -> bool:
@@ -32,7 +32,11 @@ class Slots:
     def give_back(self) -> None:
         """Give a slot back that nothing was run in."""
         self.free += 1
-        self.freed.set()
+        self.wanted.set()
+
+    def ask(self) -> None:
+        """Have the worker look for due rows at once: one was just made."""
+        self.wanted.set()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work in a slot that was taken; the slot comes back when it ends, however it ends."""

@@ -46,6 +46,8 @@ from reserve_guess($1, $2, $3, $4, $5, $6, make_interval(secs => $7), $8, $9, $1
 
 SETTLE = "select status, remaining, verified from settle_guess($1, $2, $3, $4, $5, $6, $7)"
 
+SENDS = "select sends_of($1)"
+
 CLAIM = """
 select id, client, status, deliver, test, created_at, expires_at, sealed, token, sends, now
 from claim($1, $2, make_interval(secs => $3), make_interval(secs => $4))
@@ -108,7 +110,9 @@ where v.id = g.verification_id and g.id in (
 returning g.id, c.name, g.verification_id, sends_of(v.id) as sends
 """
 
-LEAVE_OPEN = "update guesses set settle_at = coalesce($1::timestamptz, clock_timestamp()) where id = $2 and state = 'open'"
+LEAVE_OPEN = (
+    "update guesses set settle_at = coalesce($1::timestamptz, clock_timestamp()) where id = $2 and state = 'open'"
+)
 
 KEEP_EVENT = """
 insert into webhook_events (event_id, event_type, delivery, provider_id, received_at)

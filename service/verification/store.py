@@ -7,7 +7,6 @@ again, traces played in virtual time).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -31,14 +30,16 @@ EVENTS_KEPT = 900.0
 SETTLE_AFTER = 20.0
 
 
-class NumberBusy(Exception):  # noqa: N818 (a condition that is waited out, not an error)
+class NumberBusy(Exception):
     """Another send to this number is in flight."""
 
 
 class Store:
     """The statements, bound to one database and one clock."""
 
-    def __init__(self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None) -> None:
+    def __init__(
+        self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None
+    ) -> None:
         """Use the pool; hits are kept as long as the widest limit of any policy needs them."""
         self._pool = database.pool
         self._keep = widest(policies)
@@ -91,7 +92,7 @@ class Store:
         codes = policy.lockout.codes_per_verification
         return await self._row(sql.CANCEL, key, client, row, codes, *columns_of(policy)) is not None
 
-    async def reserve(  # noqa: PLR0913 (the statement's own arguments)
+    async def reserve(
         self, key: int, client: int, row: UUID, guess: UUID, idem: UUID | None, policy: Policy
     ) -> Reserved:
         """Reserve one guess, committed before anybody is asked about it."""
@@ -99,7 +100,11 @@ class Store:
         found = _one(await self._row(
             sql.RESERVE, key, client, row, guess, idem, SETTLE_AFTER, codes, self._keep, *columns_of(policy)
         ))  # fmt: skip
-        return Reserved(*found[:5], sends=SENDS.decode(found[5] or "[]"))
+        return Reserved(found[0], found[1], found[2], found[3], found[4], SENDS.decode(found[5] or "[]"))
+
+    async def sends(self, row: UUID) -> list[Send]:
+        """Read the sends of one verification."""
+        return SENDS.decode(_one(await self._ask(sql.SENDS, row))[0])
 
     async def settle(self, guess: UUID, result: str, policy: Policy) -> Settled:
         """Settle one guess as right, wrong or returned."""
@@ -113,7 +118,7 @@ class Store:
     async def unsettled(self, most: int) -> list[Unsettled]:
         """Take guesses whose answers were lost; each comes again after 15 s unless it is settled."""
         rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most)
-        return [Unsettled(*row[:3], sends=SENDS.decode(row[3])) for row in rows]
+        return [Unsettled(row[0], row[1], row[2], SENDS.decode(row[3])) for row in rows]
 
     async def claim(self, most: int) -> list[Claimed]:
         """Claim due verifications under fresh leases."""

@@ -14,6 +14,7 @@ from service.errors import Closed, Limited, NoChannelLeft, NotAuthorized, NotFou
 from service.verification.callers import Caller
 from service.verification.gate import Gate
 from service.verification.rows import StatusRow
+from service.verification.slots import Slots
 from service.verification.states import Offer, Status, offer
 from service.verification.store import Store
 
@@ -33,10 +34,11 @@ class View(msgspec.Struct, frozen=True):
 class Views:
     """Reads and small changes, one statement each."""
 
-    def __init__(self, store: Store, gate: Gate) -> None:
+    def __init__(self, store: Store, gate: Gate, slots: Slots) -> None:
         """Wire the parts."""
         self._store = store
         self._gate = gate
+        self._slots = slots
 
     async def read(self, caller: Caller, row: UUID) -> View:
         """Return the verification. Raises NotAuthorized, NotFound."""
@@ -65,6 +67,7 @@ class Views:
             case "limited":
                 raise Limited(found.wait or 1.0)
             case _:
+                self._slots.ask()
                 return _view(caller, row, found)
 
     async def cancel(self, caller: Caller, row: UUID) -> View:

@@ -27,7 +27,9 @@ def columns_of(policy: Policy) -> Columns:
 
 def joined(policies: Iterable[Policy]) -> tuple[list[int], *Columns]:
     """Return several policies' windows as four arrays, the policy's number first."""
-    parts = [(policy.number, kind, window.max, window.seconds) for policy in policies for kind, window in windows_of(policy)]
+    parts = [
+        (policy.number, kind, window.max, window.seconds) for policy in policies for kind, window in windows_of(policy)
+    ]
     numbers, kinds, maxes, seconds = (list(column) for column in zip(*parts, strict=True))
     return numbers, kinds, maxes, seconds
 

@@ -27,9 +27,7 @@ EVIDENCE = msgspec.msgpack.Decoder(Evidence)
 class Leases:
     """Turns due rows into running sends, as many as there are slots."""
 
-    def __init__(
-        self, store: Store, vault: Vault, policies: Policies, dispatch: Dispatch, slots: Slots
-    ) -> None:
+    def __init__(self, store: Store, vault: Vault, policies: Policies, dispatch: Dispatch, slots: Slots) -> None:
         """Wire the parts."""
         self._store = store
         self._vault = vault

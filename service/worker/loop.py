@@ -33,7 +33,7 @@ Round = Callable[[], Awaitable[object]]
 class Worker:
     """Everything that happens after the answer, in one process."""
 
-    def __init__(  # noqa: PLR0913 (each is a collaborator)
+    def __init__(
         self, *, store: Store, senders: Senders, gate: Gate, slots: Slots, leases: Leases, checks: Checks,
         policies: Policies, retention: Retention,
     ) -> None:  # fmt: skip
@@ -52,7 +52,7 @@ class Worker:
     def start(self) -> None:
         """Begin every round."""
         rounds: list[tuple[Round, float, asyncio.Event | None]] = [
-            (self._claim, CLAIM_EVERY, self._slots.freed),
+            (self._claim, CLAIM_EVERY, self._slots.wanted),
             (self._store.apply_events, LOOK_EVERY, self.events),
             (self._settle, LOOK_EVERY, None),
             (self._look, LOOK_EVERY, None),

@@ -82,7 +82,8 @@ class Retention:
         return total
 
     async def _page(self, before: datetime, last: UUID) -> asyncpg.Record:
-        return await self._pool.fetchrow(SPENT_COUNTERS, before, BATCH, last)
+        [row] = await self._pool.fetch(SPENT_COUNTERS, before, BATCH, last)
+        return row
 
 
 def first_id(moment: datetime) -> UUID:

@@ -49,7 +49,7 @@ def make_socket_directory(place: Path, account: Account | None) -> Path:
         return directory
     if not _is_private(directory.resolve(), account):
         directory.unlink(missing_ok=True)
-        drawn = Path(tempfile.mkdtemp(prefix="verify-gateway-", dir="/tmp"))  # noqa: S108 (short, and drawn)
+        drawn = Path(tempfile.mkdtemp(prefix="verify-gateway-", dir="/tmp"))
         _give(drawn, account)
         directory.symlink_to(drawn)
     return directory.resolve()

@@ -80,9 +80,9 @@ class Server:
     def start(self) -> None:
         """Start PostgreSQL unless a process of an earlier run still lives.
 
-        Every process of the server inherits the lock. Once it is free none of them is left, and the pid file
-        is stale whatever it says: PostgreSQL itself would refuse to start when the number in it has been
-        given to another process of the same user.
+        Every process of the server inherits the lock. Once it is free none of them is left, and the files
+        with a pid are stale whatever they say: PostgreSQL itself would refuse to start when such a number
+        has been given to another process of the same user.
         """
         if time.monotonic() < self.next_start:
             return
@@ -90,7 +90,8 @@ class Server:
         if descriptor is None:
             return
         self.next_start = time.monotonic() + 1.0
-        Path(self.task.data, "postmaster.pid").unlink(missing_ok=True)
+        for stale in (Path(self.task.data, "postmaster.pid"), *Path(self.task.socket).glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
         with Path(self.task.log).open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603
                 self.task.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env={"LC_ALL": "C"},
