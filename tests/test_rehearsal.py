@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import phonenumbers
 import pytest
@@ -30,6 +31,13 @@ def test_every_scripted_number_is_valid_and_kept_for_fiction(number: ScriptedNum
     assert phonenumbers.is_valid_number(phonenumbers.parse(number.phone_number))
     assert number.phone_number[5:].startswith("55501")
     assert number.meaning.endswith(".")
+
+
+def test_the_documentation_lists_the_numbers_as_they_are() -> None:
+    documented = (Path(__file__).parents[1] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    rows = [f"| {number.phone_number} | {number.meaning[:-1]} |" for number in NUMBERS]
+    assert "\n".join(rows) in documented
+    assert f"`{FIXED_CODE}`" in documented
 
 
 def test_no_number_stands_in_the_table_twice() -> None:

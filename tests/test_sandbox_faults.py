@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import get_args
 
 import aiohttp
 import pytest
 
-from service.sandbox.faults import Fault, FaultKind
+from service.sandbox.faults import Fault, FaultKind, Operation
 from tests.support.fake_telnyx import PHONE, Caller, call_telnyx
 
 OTHER = "+13125550143"
@@ -140,6 +142,11 @@ async def test_the_journal_tells_what_reached_telnyx_and_what_had_an_effect(teln
     after = body["calls"][0]["sequence"]
     _, body = await telnyx.call("GET", f"/control/journal?after={after}")
     assert [one["code"] for one in body["calls"]] == ["000002"]
+
+
+def test_the_documentation_names_every_kind_of_fault_and_every_operation() -> None:
+    documented = (Path(__file__).parents[1] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    assert [name for name in get_args(FaultKind) + get_args(Operation) if name not in documented] == []
 
 
 async def test_faults_journal_and_latency_can_be_set_from_another_process(telnyx: Caller) -> None:
