@@ -30,21 +30,21 @@ class Silent:
         self._real = real
         self._samples: dict[Kind, asyncio.Task[Timing]] = {}
 
-    async def send(self, order: Order) -> SendAnswer:
+    async def send(self, order: Order) -> SendAnswer:  # noqa: ARG002  nobody is told whom it is for
         """Take as long as a real send, and be taken."""
         await self._imitate("send")
         return Sent(str(uuid.uuid4()))
 
-    async def check(self, provider_id: str, code: str) -> CheckAnswer:
+    async def check(self, provider_id: str, code: str) -> CheckAnswer:  # noqa: ARG002
         """Take as long as a real check and end as it did: wrong, not judged or in doubt."""
         return await self._imitate("check")
 
-    async def state(self, provider_id: str) -> State | NotJudged:
+    async def state(self, provider_id: str) -> State | NotJudged:  # noqa: ARG002
         """Settle what `check` left in doubt, as long after as for a real one."""
         outcome = await self._imitate("state")
         return outcome if isinstance(outcome, NotJudged) else State(accepted=False)
 
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
+    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:  # noqa: ARG002
         """Nothing is ever found."""
         await self._imitate("state")
         return []

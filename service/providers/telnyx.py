@@ -53,7 +53,7 @@ class Telnyx:
     name = "telnyx"
 
     def __init__(
-        self, api_key: str, base_url: str = BASE_URL, *, connections: int = 100, limits: Limits | None = None
+        self, api_key: str, base_url: str = BASE_URL, *, connections: int = 200, limits: Limits | None = None
     ) -> None:
         """Open and import nothing yet."""
         self._api_key = api_key
