@@ -30,7 +30,7 @@ from tests.support.serving import serve_app
 NUMBER = "+13035551234"
 ID = "12ade33a-21c0-473b-b055-b3c836e1c292"
 ORDER = Order(NUMBER, "sms", PROFILE_ID, 305)
-QUICK = Limits(connect=0.3, send=0.4, check=0.4, read=5.0)
+QUICK = Limits(connect=0.5, send=0.8, check=0.8, read=5.0)
 TAKEN = write_reply(200, b'{"data":{"id":"%s"}}' % ID.encode())
 
 
@@ -71,10 +71,12 @@ def house(standing: House) -> House:
 
 
 @asynccontextmanager
-async def face(respond: Respond, **other: Any) -> AsyncIterator[tuple[Telnyx, RawServer]]:
+async def face(
+    respond: Respond, limits: Limits = QUICK, connections: int = 9
+) -> AsyncIterator[tuple[Telnyx, RawServer]]:
     """A provider in front of a server that answers as `respond` says."""
     async with serve_raw(respond) as server:
-        telnyx = Telnyx("KEY", f"{server.url}/v2", limits=QUICK, **other)
+        telnyx = Telnyx("KEY", f"{server.url}/v2", limits=limits, connections=connections)
         try:
             yield telnyx, server
         finally:
@@ -366,9 +368,9 @@ async def test_connections_are_bounded_and_what_finds_none_free_is_not_sent() ->
         writer.write(TAKEN)
 
     async def hang(request: RawRequest, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.2)
 
-    async with face(answer_late, connections=3) as (telnyx, server):
+    async with face(answer_late, Limits(), connections=3) as (telnyx, server):
         assert await gather_sends(telnyx.send, 12) == [Sent(ID)] * 12
         assert server.most_connections == 3
     async with face(hang, connections=1) as (telnyx, server):
