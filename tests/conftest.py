@@ -11,10 +11,10 @@ server with fsync=off, synchronous_commit=off, full_page_writes=off and max_conn
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -24,6 +24,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from service.db import embedded, migrate
+from service.db.embedded.supervisor import try_lock
 from service.db.engine import Database, open_database
 
 # A crash of the machine may cost a test run its database; durable commits would cost every run half its time.
@@ -63,7 +64,7 @@ def template(postgres: str) -> Iterator[str]:
 async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
     """Answer the URL of a migrated database of this test's own."""
     name = f"verify_test_{uuid4().hex}"
-    await command(postgres, f"create database {name} template {template}")
+    await command(postgres, f"create database {name} template {template} strategy file_copy")
     yield at(postgres, name)
     await command(postgres, f"drop database {name} with (force)")
 
@@ -102,5 +103,8 @@ async def command(url: str, statement: str) -> None:
 
 def wait_until_stopped(home: Path) -> None:
     """Wait until the supervisor of the embedded server in `home` has ended, and the server before it."""
-    with (home / "supervisor.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    end = time.monotonic() + 30
+    while (free := try_lock(home / "supervisor.lock")) is None:
+        assert time.monotonic() < end, "somebody still holds a share in the server"
+        time.sleep(0.05)
+    os.close(free)

@@ -7,7 +7,7 @@ PgBouncer the next statement may run in another one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -84,7 +84,7 @@ def resolve(url: str) -> tuple[str, Callable[[], None] | None]:
     return server.url(), server.release
 
 
-def _choose_options(places: dict[str, Any], pooler: Pooler, limit: float) -> dict[str, Any]:
+def _choose_options(places: MutableMapping[str, Any], pooler: Pooler, limit: float) -> dict[str, Any]:
     options: dict[str, Any] = {"timeout": CONNECT_LIMIT, "command_timeout": limit + MARGIN}
     if isinstance(places.get("host"), list):
         options["target_session_attrs"] = places.get("target_session_attrs", "read-write")

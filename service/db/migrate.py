@@ -37,20 +37,22 @@ def configure(url: str | None = None) -> Config:
 def upgrade(url: str) -> None:
     """Bring the schema of the database at `url` (embedded:PATH too) to the newest version.
 
-    Blocks, and cannot be called from a running event loop. All or nothing; two at once are safe.
+    Blocks, and cannot be called from a running event loop. All or nothing; safe when two processes do it at once.
     Raises SchemaBusy or Unavailable.
     """
     try:
         command.upgrade(configure(url), "head")
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-            raise
-        raise SchemaBusy(
-            "A long transaction holds a table that has to be changed. Nothing was changed: "
-            "run verify-gateway migrate again when it has ended."
-        ) from error
-    except (OSError, asyncpg.PostgresError) as error:
-        raise Unavailable(f"The database cannot be reached: {error}") from error
+        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            raise SchemaBusy(
+                "A long transaction holds a table that has to be changed. Nothing was changed: "
+                "run verify-gateway migrate again when it has ended."
+            ) from error
+        if error.statement is None:  # it did not come as far as a statement
+            raise _describe_outage(error.orig) from error
+        raise
+    except OSError as error:
+        raise _describe_outage(error) from error
 
 
 async def check(database: Database) -> None:
@@ -72,7 +74,11 @@ async def is_outdated(database: Database) -> bool:
     except asyncpg.UndefinedTableError:
         return True
     except (OSError, asyncpg.PostgresError) as error:
-        raise Unavailable(f"The database cannot be reached: {error}") from error
+        raise _describe_outage(error) from error
     applied = {row["version_num"] for row in rows}
     known = {script.revision for script in scripts.walk_revisions()}
     return applied <= known and not applied.issuperset(scripts.get_heads())
+
+
+def _describe_outage(cause: BaseException | None) -> Unavailable:
+    return Unavailable(f"The database cannot be reached: {cause}.")

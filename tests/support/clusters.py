@@ -30,7 +30,9 @@ sys.stdin.read()
 class Client:
     """Another process that holds a share in the server until it is closed or killed."""
 
-    def __init__(self, home: Path, *, python: str = sys.executable, paths: tuple[Path, ...] = (), **options: Any) -> None:
+    def __init__(
+        self, home: Path, *, python: str = sys.executable, paths: tuple[Path, ...] = (), **options: Any
+    ) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*paths, CHECKOUT)))}
         self.process = subprocess.Popen(
             [python, "-c", CLIENT, str(home)],
@@ -46,18 +48,24 @@ class Client:
     def url(self) -> str:
         """Wait for the server and answer its address."""
         assert self.process.stdout
-        line = self.process.stdout.readline().strip()
-        assert line, self.process.communicate()[1]
+        assert self.process.stderr
+        line = str(self.process.stdout.readline()).strip()
+        assert line, self.process.stderr.read()
         return line
 
     def close(self) -> None:
         """End in good order."""
-        self.process.communicate("")
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
 
     def kill(self) -> None:
         """End in none."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert stream
+            stream.close()
 
 
 async def query(url: str, statement: str) -> Any:
@@ -72,7 +80,7 @@ async def query(url: str, statement: str) -> Any:
 
 def find_processes(mark: str, home: Path) -> list[int]:
     """Answer the ids of running processes whose command line has both words."""
-    listed = subprocess.run(["ps", "-eo", "pid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,stat=,args="], capture_output=True, text=True, check=True).stdout
     lines = [line.split(None, 2) for line in listed.splitlines()]
     return [int(pid) for pid, state, command in lines if mark in command and str(home) in command and "Z" not in state]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from service.db.embedded.installation import Account, EmbeddedServerError, Installation
 
+PRIVATE = 0o700
 LONGEST_SOCKET_DIRECTORY = 80  # bytes: a socket's whole path has 103 on macOS, 107 on Linux
 
 
@@ -56,7 +57,7 @@ def make_socket_directory(place: Path, account: Account | None) -> Path:
 
 
 def _make_private(directory: Path, account: Account | None) -> None:
-    directory.mkdir(mode=0o700)
+    directory.mkdir(mode=PRIVATE)
     _give(directory, account)
 
 
@@ -71,4 +72,4 @@ def _is_private(directory: Path, account: Account | None) -> bool:
     except FileNotFoundError:
         return False
     owner = account.uid if account else os.geteuid()
-    return stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == 0o700 and status.st_uid == owner
+    return stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == PRIVATE and status.st_uid == owner

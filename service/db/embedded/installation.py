@@ -36,6 +36,11 @@ class Account:
     uid: int
     gid: int
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What subprocess needs to know to run a program in this account's name."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
     def reaches(self, path: Path) -> bool:
         """Say whether the account can enter a directory, or run a program, at `path`."""
         return run("/bin/sh", "-c", 'test -x "$0"', path, account=self).returncode == 0
@@ -48,20 +53,29 @@ class Installation:
     programs: Path
     account: Account | None
 
-    def run(self, program: str, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run one program to its end."""
-        return run(self.programs / program, *arguments, account=self.account, **options)
+    def run(
+        self, program: str, *arguments: str | Path, pass_fds: tuple[int, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one program to its end; it inherits the descriptors in `pass_fds`."""
+        return run(self.programs / program, *arguments, account=self.account, pass_fds=pass_fds)
 
 
-def run(*command: str | Path, account: Account | None, **options: Any) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, account: Account | None, pass_fds: tuple[int, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run a command in an empty environment: a PGDATA or PGHOST of the caller's must not lead it elsewhere."""
-    identity = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
-    environment = {"LC_ALL": "C", "PATH": os.defpath}
+    identity = account.identity if account else {}
     try:
         return subprocess.run(  # noqa: S603 (our own programs)
-            list(map(str, command)), cwd="/", env=environment, capture_output=True, text=True, check=False,
-            **identity, **options,
-        )  # fmt: skip
+            list(map(str, command)),
+            cwd="/",
+            env={"LC_ALL": "C", "PATH": os.defpath},
+            capture_output=True,
+            text=True,
+            check=False,
+            pass_fds=pass_fds,
+            **identity,
+        )
     except OSError as error:
         raise EmbeddedServerError(f"{command[0]} cannot be run: {error.strerror}.") from error
 

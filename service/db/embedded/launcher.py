@@ -121,7 +121,13 @@ class Server:
     def _start_supervisor(self) -> None:
         task = self._describe_task()
         started = subprocess.run(  # noqa: S603
-            [sys.executable, "-I", "-S", supervisor.__file__, task.home],  # the home is for who reads a list of processes
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                supervisor.__file__,
+                task.home,
+            ],  # the home is for who reads a list of processes
             input=json.dumps(asdict(task)),
             capture_output=True,
             text=True,
@@ -144,7 +150,7 @@ class Server:
             log=str(self.home / "server.log"),
             command=[str(programs / "postgres"), "-D", data, *options],
             probe=[str(programs / "pg_isready"), *self._probe()],
-            identity={"user": account.uid, "group": account.gid, "extra_groups": []} if account else {},
+            identity=account.identity if account else {},
         )
 
 

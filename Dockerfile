@@ -1,0 +1,21 @@
+FROM python:3.13-slim AS build
+WORKDIR /build
+COPY requirements-build.lock requirements.lock ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-build.lock \
+    && python -m venv /opt/verify-gateway \
+    && /opt/verify-gateway/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY pyproject.toml alembic.ini LICENSE README.md ./
+COPY migrations migrations
+COPY service service
+RUN python -m hatchling build --target wheel \
+    && /opt/verify-gateway/bin/pip install --no-cache-dir --no-deps dist/*.whl
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --no-create-home verify
+COPY --from=build /opt/verify-gateway /opt/verify-gateway
+ENV PATH=/opt/verify-gateway/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000
+USER 10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", \
+    "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/healthz', timeout=2)"]
+CMD ["verify-gateway", "serve"]

@@ -1,0 +1,58 @@
+# Everything runs in .venv, which is built from requirements-dev.lock and rebuilt when that changes.
+# Needs Python 3.11 or newer and pip; uses uv where it is installed.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url
+
+.PHONY: help
+help: ## list what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: sandbox
+sandbox: $(READY) ## run everything on this machine, without an account anywhere
+	@$(BIN)/verify-gateway sandbox
+
+.PHONY: test
+test: $(READY) ## run the tests; ARGS="-k name" for some of them
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## check style, types and the direction of imports
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(READY) ## measure, and compare with what PostgreSQL alone can do
+	@$(BIN)/python -m benchmarks
+
+.PHONY: openapi
+openapi: $(READY) ## write openapi/openapi.json anew
+	@$(BIN)/verify-gateway openapi
+
+.PHONY: lock
+lock: ## pin what pyproject.toml asks for (needs uv); UPGRADE=--upgrade for the newest
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra embedded --group dev --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
+	$(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
+
+# The virtual environment has no pip of its own until the lock brings it: that spares ensurepip, which Debian
+# packs apart. A broken uv (a shim without a version, an old one) is no reason to fail where pip would do.
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Building $(VENV) from requirements-dev.lock ..."
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)
+	@if uv --version >/dev/null 2>&1 && $(call install,uv pip install --quiet --python $(BIN)/python); then :; \
+	else $(call install,$(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet); fi
+	@touch $@
+
+# First what the lock names, then the project itself, which the build tools just installed link to this folder.
+install = $(1) --require-hashes -r requirements-dev.lock && $(1) --no-deps --no-build-isolation -e .
