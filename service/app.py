@@ -68,7 +68,7 @@ class House:
         self.telnyx = Telnyx(settings.telnyx_api_key, str(settings.telnyx_base_url))
         self.senders = _senders(settings, self.telnyx, vault)
         gate, slots = Gate(self.senders.breaker), Slots(SLOTS)
-        dispatch = Dispatch(store, self.senders)
+        dispatch = Dispatch(store, self.senders, slots.ask)
         checks = Checks(store, self.senders, gate)
         self.worker = Worker(
             store=store,

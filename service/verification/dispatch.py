@@ -60,10 +60,11 @@ class Job(msgspec.Struct):
 class Dispatch:
     """The flow of one send."""
 
-    def __init__(self, store: Store, senders: Senders) -> None:
-        """Wire the parts."""
+    def __init__(self, store: Store, senders: Senders, hurry: Callable[[], None]) -> None:
+        """Wire the parts. `hurry` is called when a verification has its next thing to do at once."""
         self._store = store
         self._senders = senders
+        self._hurry = hurry
 
     async def make(self, job: Job, send: Send) -> None:
         """Make a send that is begun under our lease, and record how it ended."""
@@ -164,6 +165,8 @@ class Dispatch:
             next_in=_next_in(job, send, outcome),
         )
         kept = await self._keep_trying(job, lambda: self._store.record(recorded))
+        if not recorded.next_in:
+            self._hurry()
         name = recorded.provider or "none"
         telemetry.SENDS.labels(send.channel, name, outcome.state if kept else "lost_lease").inc()
         if outcome.state != "due":

@@ -20,19 +20,29 @@ class Slots:
         """Allow `size` at once."""
         self.free = size
         self.wanted = asyncio.Event()
+        self._missed = False
         self._running: set[asyncio.Task[None]] = set()
 
     def take(self) -> bool:
         """Take a slot, if one is free."""
         if self.free <= 0:
+            self._missed = True
             return False
         self.free -= 1
         return True
 
-    def give_back(self) -> None:
-        """Give a slot back that nothing was run in."""
-        self.free += 1
-        self.wanted.set()
+    def take_all(self) -> int:
+        """Take every free slot, and return how many."""
+        taken, self.free = self.free, 0
+        self._missed = not taken
+        return taken
+
+    def give_back(self, count: int = 1) -> None:
+        """Give slots back. Wakes the worker only where one was missed: else an idle one would spin."""
+        self.free += count
+        if self._missed and self.free > 0:
+            self._missed = False
+            self.wanted.set()
 
     def ask(self) -> None:
         """Have the worker look for due rows at once: one was just made."""

@@ -37,16 +37,13 @@ class Leases:
 
     async def claim(self) -> int:
         """Claim due rows for every free slot, and start them. Returns how many."""
-        taken = 0
-        while self._slots.take():
-            taken += 1
+        taken = self._slots.take_all()
         begun = time.monotonic()
         claimed: list[Claimed] = []
         try:
             claimed = await self._store.claim(taken) if taken else []
         finally:
-            for _ in range(taken - len(claimed)):
-                self._slots.give_back()
+            self._slots.give_back(taken - len(claimed))
         for row in claimed:
             self._slots.run(self._act(row, begun))
         return len(claimed)
