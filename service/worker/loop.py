@@ -7,6 +7,7 @@ a database that was away is found again without a restart.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from service import telemetry
@@ -98,8 +99,8 @@ async def _wait(seconds: float, wake: asyncio.Event | None) -> None:
     if wake is None:
         await asyncio.sleep(seconds)
         return
-    try:
-        await asyncio.wait_for(wake.wait(), seconds)
-    except TimeoutError:
-        pass
+    # Not wait_for: in Python 3.11 it can swallow the cancellation that stops us.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wake.wait()
     wake.clear()
