@@ -94,8 +94,9 @@ def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at:
         if send.state == "begun":
             return TakeOver(send)
     due = [send for send in sends if send.state == "due"]
+    longest = timedelta(seconds=deadline)
     for send in due:
-        if now - send.wanted_at > timedelta(seconds=deadline):
+        if now - send.wanted_at >= longest:
             return GiveUp(send)
         if send.due_at <= now:
             return Begin(send.ordinal, send.channel, send.cause, send.wanted_at, new=False)
@@ -104,7 +105,7 @@ def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at:
         if when <= now:
             return Begin(len(sends) + 1, channel, cause, now, new=True)
         return Rest(min(when, expires_at))
-    return Rest(min([send.due_at for send in due] + [expires_at]))
+    return Rest(min([min(send.due_at, send.wanted_at + longest) for send in due] + [expires_at]))
 
 
 def _follow(sends: Sequence[Send], fallback: Fallback) -> tuple[Channel, Cause, datetime] | None:
