@@ -50,8 +50,8 @@ $(READY): requirements-dev.lock pyproject.toml
 		{ echo "Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "Building $(VENV) from requirements-dev.lock ..."
 	@$(PYTHON) -m venv --clear --without-pip $(VENV)
-	@if uv --version >/dev/null 2>&1 && $(call install,uv pip install --quiet --python $(BIN)/python); then :; \
-	else $(call install,$(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet); fi
+	@if uv --version >/dev/null 2>&1 && $(call install,uv pip install --quiet --compile-bytecode --python $(BIN)/python); then :; \
+	else $(call install,$(PYTHON) -m pip --python $(BIN)/python install -qq); fi
 	@touch $@
 
 # First what the lock names, then the project itself, which the build tools just installed link to this folder.
