@@ -30,9 +30,6 @@ TELNYX_KEY = "KEY_SANDBOX"
 POLICY = """# Laid over the shipped policy, for playing: edit and start again.
 [limits]
 ip = ["1000/1h"]  # you share one address with yourself
-
-[countries]
-allow = ["US", "CA", "GB"]
 """
 
 
@@ -183,7 +180,7 @@ def _words(gateway: str, stage: str, key: str) -> str:
     return f"""
 verify-gateway sandbox is ready (Ctrl-C ends it)
 
-  demo page   {stage}/
+  demo page   {stage}/demo
   inbox       {stage}/inbox
   API docs    {gateway}/schema
   API         {gateway}/v1
