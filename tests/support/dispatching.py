@@ -1,0 +1,88 @@
+"""Looking on while a gateway sends: what reached Telnyx, what the rows say, and leases that run out on demand.
+
+Used by the tests of the dispatch. Reads the database directly, for what is checked here no caller can see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from service.app import create_app
+from service.sandbox.journal import Call
+from service.sandbox.telnyx_service import PROFILE_ID
+from service.settings import Settings, load
+from tests.support.gateway import Calls, Gateway
+from tests.support.serving import serve_app
+
+SENDS = "select * from sends where verification_id = $1 order by ordinal"
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, patience: float = 15.0) -> None:
+    """Wait for a condition; AssertionError naming it when it does not come true."""
+    end = time.monotonic() + patience
+    while not (await met if isinstance(met := condition(), Awaitable) else met):
+        assert time.monotonic() < end, f"it never came true that {what}"
+        await asyncio.sleep(0.02)
+
+
+def numbers(count: int, first: int = 0) -> list[str]:
+    """Make valid numbers that differ."""
+    return [f"+1312555{1000 + first + number}" for number in range(count)]
+
+
+def calls_to(gateway: Gateway, phone_number: str) -> list[Call]:
+    """List the sends to a number that reached Telnyx, acted upon or not."""
+    return [call for call in gateway.stage.journal.list_calls("send") if call.phone_number == phone_number]
+
+
+def acted_on(gateway: Gateway, phone_number: str) -> list[Call]:
+    """List the sends to a number that had their effect."""
+    return [call for call in calls_to(gateway, phone_number) if call.acted]
+
+
+async def sends(gateway: Gateway, verification: str) -> list[Any]:
+    """Read the sends of a verification from the database."""
+    return list(await gateway.database.pool.fetch(SENDS, UUID(verification)))
+
+
+async def row(gateway: Gateway, verification: str) -> Any:
+    """Read a verification from the database."""
+    return await gateway.database.pool.fetchrow("select * from verifications where id = $1", UUID(verification))
+
+
+async def ended(gateway: Gateway, verification: str, count: int = 1, patience: float = 15.0) -> list[Any]:
+    """Wait until a verification has that many sends and each has ended; return them."""
+
+    async def done() -> bool:
+        found = await sends(gateway, verification)
+        return len(found) == count and all(send["state"] not in ("due", "begun") for send in found)
+
+    await until(done, f"{count} send(s) ended", patience)
+    return await sends(gateway, verification)
+
+
+async def end_lease(gateway: Gateway, verification: str) -> None:
+    """Let the lease and its grace be over now, as if the process that holds it had stood still."""
+    await gateway.database.pool.execute(
+        "update verifications set next_action_at = clock_timestamp() where id = $1", UUID(verification)
+    )
+
+
+def send_webhooks(gateway: Gateway) -> None:
+    """Have the stand-in tell the gateway what became of each send."""
+    profile = gateway.telnyx.profiles.find(PROFILE_ID)
+    assert profile is not None
+    profile.fields["webhook_url"] = f"{gateway.url}/webhooks/verify"
+
+
+@asynccontextmanager
+async def run_beside(gateway: Gateway) -> AsyncIterator[Calls]:
+    """Serve a second gateway on the same settings: its own slots, batches and breaker; only the database is shared."""
+    settings = load(Settings, **{name.lower(): value for name, value in gateway.environment.items()})
+    async with serve_app(create_app(settings)) as url:
+        yield Calls(url, gateway.key, gateway.session)
