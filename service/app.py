@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
-from importlib.metadata import version
 
 from litestar import Litestar
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from service.api import health, manual, verifications, webhooks
-from service.api.documents import openapi
+from service.api.answers import answer
 from service.api.observation import Observation
 from service.api.parts import Parts, WebhookRules
-from service.api.problems import answer
 from service.db import migrate
 from service.db.engine import Database, open_database
 from service.fraud import policy_file
@@ -52,8 +50,10 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     health.read_health,
     health.read_readiness,
     health.read_metrics,
+    manual.read_page,
     manual.read_style,
     manual.read_script,
+    manual.read_document,
 ]
 
 
@@ -138,7 +138,7 @@ def create_routes(lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextMa
         ROUTES,
         lifespan=list(lifespan),
         exception_handlers={Exception: answer},
-        openapi_config=openapi(version("verify-gateway")),
+        openapi_config=None,
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )

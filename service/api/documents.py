@@ -1,59 +1,131 @@
-"""What the OpenAPI file says beside the handlers: its head, how to authenticate, the problems of each call.
+"""The OpenAPI file: written from the routes, the structs and the closed list of problems.
 
-Read by the handlers and app. Nothing here runs in a request.
+Handlers describe themselves with a Call, as their `call=`; the command `openapi` and the API's page read what
+comes of it. A route without a Call is no part of the file.
 """
 
 from __future__ import annotations
 
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, Contact, License, SecurityScheme, Tag
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
 
-from service.api.manual import Manual
-from service.api.problems import MEDIA_TYPE, Problem
+import msgspec
+from litestar import Litestar
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from service.api.examples import EXAMPLES
+from service.api.problems import KINDS, MEDIA_TYPE, Invalid, Kind, Malformed, Problem, WrongMediaType
+from service.api.wording import COMPONENTS, HEAD, PARAMETERS
+from service.errors import NotAuthorized, OtherRequestSameKey, SameKeyInFlight, Unavailable
 
 BEARER: list[dict[str, list[str]]] = [{"apiKey": []}]
-ALWAYS = {
-    "s400": "The request cannot be read.",
-    "s401": "The API key is missing, unknown or revoked.",
-    "s413": "The body is over 64 KiB.",
-    "s503": "Not available now, for anybody; Retry-After says when to come back.",
-}
+BODY_PROBLEMS = (Malformed, RequestEntityTooLarge, WrongMediaType, Invalid)
+IDEMPOTENCY_PROBLEMS = (Invalid, SameKeyInFlight, OtherRequestSameKey)
+JSON_TYPE = "application/json"
+
+Json = dict[str, Any]
 
 
-def problems(**told: str) -> dict[int, ResponseSpec]:
-    """Document the problems that a call answers with, as s404="what it means"."""
+class Call(msgspec.Struct, frozen=True):
+    """What a call takes and gives. `means`: success, in words; `problems`: those that do not follow from the rest."""
+
+    means: str
+    gives: type[msgspec.Struct]
+    takes: type[msgspec.Struct] | None = None
+    problems: tuple[type[Exception], ...] = (Unavailable,)
+    body_problems: tuple[type[Exception], ...] = BODY_PROBLEMS
+    idempotent: bool = False
+
+
+def write_document(app: Litestar, version: str) -> str:
+    """Write the OpenAPI file of an app's routes."""
+    paths: dict[str, Json] = {}
+    failures: dict[str, Json] = {}
+    structs: set[type[msgspec.Struct]] = {Problem}
+    for route, handler, call in _calls(app):
+        method = next(iter(handler.http_methods)).lower()
+        paths.setdefault(route.path_format, {})[method] = _operation(route, handler, call, failures)
+        structs |= {struct for struct in (call.takes, call.gives) if struct}
+    ordered = sorted(structs, key=lambda struct: struct.__name__)
+    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    document = {
+        "openapi": "3.1.0",
+        **HEAD,
+        "info": HEAD["info"] | {"version": version},
+        "paths": paths,
+        "components": COMPONENTS | {"responses": failures, "schemas": dict(sorted(schemas.items()))},
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _calls(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler, Call]]:
+    for route in [route for route in app.routes if isinstance(route, HTTPRoute)]:
+        for handler in route.route_handlers:
+            if isinstance(call := handler.opt.get("call"), Call):
+                yield route, handler, call
+
+
+def _operation(route: HTTPRoute, handler: HTTPRouteHandler, call: Call, failures: dict[str, Json]) -> Json:
+    security = handler.resolve_security()
+    parameters = [PARAMETERS[name] for name in route.path_parameters]
+    parameters += [PARAMETERS["Idempotency-Key"]] if call.idempotent else []
+    operation: Json = {
+        "operationId": handler.operation_id,
+        "tags": handler.resolve_tags(),
+        "summary": handler.summary,
+        "description": handler.description,
+        "parameters": parameters,
+        "requestBody": {"required": True, "content": {JSON_TYPE: _content(call.takes)}} if call.takes else None,
+        "responses": {str(handler.status_code): _success(call)} | _failures(call, failures, secured=bool(security)),
+        "security": security,
+    }
+    return {name: value for name, value in operation.items() if value or name == "security"}
+
+
+def _success(call: Call) -> Json:
+    names = ["X-Request-Id"] + (["Idempotent-Replayed"] if call.idempotent else [])
+    return {"description": call.means, "headers": _headers(names), "content": {JSON_TYPE: _content(call.gives)}}
+
+
+def _failures(call: Call, described: dict[str, Json], *, secured: bool) -> Json:
+    """Refer to what the call can fail with, by status; describe there what no call before this one fails with."""
+    raised = list(call.problems)
+    raised += [NotAuthorized] if secured else []
+    raised += call.body_problems if call.takes else ()
+    raised += IDEMPOTENCY_PROBLEMS if call.idempotent else ()
+    kinds = {KINDS[error].name: KINDS[error] for error in raised}
+    by_status: dict[int, list[Kind]] = {}
+    for kind in sorted(kinds.values(), key=lambda kind: (kind.status, kind.name)):
+        by_status.setdefault(kind.status, []).append(kind)
+    names = {status: ".".join(kind.name for kind in alike) for status, alike in by_status.items()}
+    described.update({names[status]: _failure(status, alike) for status, alike in by_status.items()})
+    return {str(status): {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}
+
+
+def _failure(status: int, kinds: list[Kind]) -> Json:
+    names = ["X-Request-Id"]
+    names += ["Retry-After"] if any(kind.wait is not None for kind in kinds) else []
+    names += ["WWW-Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []
+    examples = {kind.name: {"value": _plain(kind.example())} for kind in kinds}
     return {
-        int(name[1:]): ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description=text)
-        for name, text in (ALWAYS | told).items()
+        "description": " ".join(f"{kind.title}." for kind in kinds),
+        "headers": _headers(names),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     }
 
 
-def openapi(version: str) -> OpenAPIConfig:
-    """Describe the API as a whole."""
-    return OpenAPIConfig(
-        title="verify-gateway",
-        version=version,
-        summary="Phone verification that tells nobody anything.",
-        description="Request a verification of a phone number, judge its code, read where it stands. "
-        "Replies never tell whether a number exists, was blocked, or was sent to. "
-        "Errors are RFC 9457 problem+json with a stable `type`; every answer carries `X-Request-Id`.",
-        license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        contact=Contact(name="Your operator"),
-        tags=[
-            Tag(name="Verifications", description="For product backends."),
-            Tag(name="Telnyx", description="For Telnyx alone."),
-            Tag(name="Health", description="For whatever runs the gateway."),
-        ],
-        components=Components(
-            security_schemes={
-                "apiKey": SecurityScheme(
-                    type="http", scheme="bearer", description="A key made by `verify-gateway keys create`."
-                )
-            }
-        ),
-        create_examples=False,
-        path="/schema",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json"), Manual()],
-    )
+def _content(struct: type[msgspec.Struct]) -> Json:
+    named = {name: {"value": _plain(value)} for name, value in EXAMPLES.get(struct, {}).items()}
+    return {"schema": {"$ref": f"#/components/schemas/{struct.__name__}"}, "examples": named}
+
+
+def _headers(names: list[str]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _plain(value: msgspec.Struct) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))

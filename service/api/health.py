@@ -13,14 +13,20 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from service import telemetry
 from service.api.auth import needs_operator
-from service.api.documents import problems
+from service.api.documents import Call
 from service.api.parts import parts_of
 from service.api.schemas import Health
 from service.db import migrate
 from service.errors import Unavailable
 
 
-@get("/healthz", operation_id="readHealth", summary="Whether the process answers", tags=["Health"])
+@get(
+    "/healthz",
+    operation_id="readHealth",
+    summary="Whether the process answers",
+    tags=["Health"],
+    call=Call(means="It does.", gives=Health, problems=()),
+)
 async def read_health() -> Health:
     """Answer."""
     return Health()
@@ -31,7 +37,7 @@ async def read_health() -> Health:
     operation_id="readReadiness",
     summary="Whether requests can be served",
     tags=["Health"],
-    responses={503: problems()[503]},
+    call=Call(means="They can.", gives=Health),
 )
 async def read_readiness(request: Request[Any, Any, Any]) -> Health:
     """Ask the database."""
@@ -43,7 +49,7 @@ async def read_readiness(request: Request[Any, Any, Any]) -> Health:
     return Health()
 
 
-@get("/metrics", guards=[needs_operator], include_in_schema=False)
+@get("/metrics", guards=[needs_operator])
 async def read_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Give the counters to an operator, where they have no port of their own."""
     if not parts_of(request).metrics_here:

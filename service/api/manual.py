@@ -1,38 +1,54 @@
-"""The page that shows the API: rendered in the browser from /schema/openapi.json, with nothing from outside.
+"""The page that shows the API, drawn in the browser from /schema/openapi.json, with nothing from outside.
 
-Routed by Litestar's OpenAPI support and app. Static files; says nothing of traffic.
+Routed by app, open to everybody. Static texts; says nothing of traffic.
 """
 
 from __future__ import annotations
 
 from importlib import resources
+from importlib.metadata import version
 from typing import Any
 
-from litestar import MediaType, Request, Response, get
-from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar import Request, Response, get
+
+from service.api.documents import write_document
 
 PAGES = resources.files("service.api").joinpath("pages")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+DOCUMENT = "verify_gateway_document"
 
 
-class Manual(OpenAPIRenderPlugin):
-    """The page itself, at the root of /schema."""
-
-    def __init__(self) -> None:
-        """Stand at the root."""
-        super().__init__(path="/")
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002 (Litestar's)
-        """Give the page; it fetches the schema by itself."""
-        return PAGES.joinpath("manual.html").read_bytes()
+@get("/schema", sync_to_thread=False)
+def read_page() -> Response[str]:
+    """Give the page; it fetches the rest by itself."""
+    return _page("manual.html", "text/html; charset=utf-8")
 
 
-@get("/schema/manual.css", include_in_schema=False, sync_to_thread=False)
+@get("/schema/manual.css", sync_to_thread=False)
 def read_style() -> Response[str]:
     """Give its style."""
-    return Response(PAGES.joinpath("manual.css").read_text(), media_type=MediaType.CSS)
+    return _page("manual.css", "text/css; charset=utf-8")
 
 
-@get("/schema/manual.js", include_in_schema=False, sync_to_thread=False)
+@get("/schema/manual.js", sync_to_thread=False)
 def read_script() -> Response[str]:
     """Give its script."""
-    return Response(PAGES.joinpath("manual.js").read_text(), media_type="text/javascript")
+    return _page("manual.js", "text/javascript; charset=utf-8")
+
+
+@get("/schema/openapi.json", sync_to_thread=False)
+def read_document(request: Request[Any, Any, Any]) -> Response[str]:
+    """Give the OpenAPI file, written when it is first asked for."""
+    state = request.app.state
+    if DOCUMENT not in state:
+        state[DOCUMENT] = write_document(request.app, version("verify-gateway"))
+    return Response(state[DOCUMENT], media_type="application/json", headers=HEADERS)
+
+
+def _page(name: str, media_type: str) -> Response[str]:
+    return Response(PAGES.joinpath(name).read_text(encoding="utf-8"), media_type=media_type, headers=HEADERS)

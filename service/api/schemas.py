@@ -1,6 +1,6 @@
 """What goes over the wire, field by field, with the words and examples of the OpenAPI file.
 
-Read by the handlers and by Litestar's OpenAPI writer. Plain shapes; what they mean is in verification.
+Read by the handlers, documents and examples. Plain shapes; what they mean is in verification.
 """
 
 from __future__ import annotations
@@ -12,11 +12,21 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-Channel = Literal["sms", "call", "flashcall"]
-Status = Literal["pending", "verified", "locked", "expired", "canceled"]
 MESSAGE = "If this number can receive codes, one is on its way."
 
+# Patterns hold for Python's regular expressions and for ECMA's: `(?!\n)$` is the end in both.
 NO_NUL = r"^[^\x00]+$"
+TEXT = {"type": "string"}  # msgspec leaves it out beside an enum
+
+Channel = Literal["sms", "call", "flashcall"]
+FirstChannel = Annotated[
+    Channel, Meta(description="How the code should go out first.", examples=["sms"], extra_json_schema=TEXT)
+]
+NextChannel = Annotated[Channel, Meta(description="What it would be.", examples=["call"], extra_json_schema=TEXT)]
+Status = Annotated[
+    Literal["pending", "verified", "locked", "expired", "canceled"],
+    Meta(description="Where it stands.", examples=["pending"], extra_json_schema=TEXT),
+]
 PhoneNumber = Annotated[
     str,
     Meta(
@@ -49,13 +59,24 @@ EventId = Annotated[
 SealedResult = Annotated[
     str,
     Meta(
-        min_length=4, max_length=32768, pattern=r"^[A-Za-z0-9+/]+={0,2}$",
+        min_length=4, max_length=32768, pattern=r"^[A-Za-z0-9+/]+={0,2}(?!\n)$", examples=["noXc7SXO+mqeAGrvBMgObg=="],
         description="Fingerprint's sealed client result, base64.",
     ),
 ]  # fmt: skip
 CaptchaToken = Annotated[
     str,
-    Meta(min_length=1, max_length=4096, pattern=r"^[\x21-\x7e]+$", description="The token of the configured captcha."),
+    Meta(
+        min_length=1, max_length=4096, pattern=r"^[\x21-\x7e]+(?!\n)$", examples=["10000000-aaaa-bbbb-cccc-00000001"],
+        description="The token that the captcha gave to the end user's browser.",
+    ),
+]  # fmt: skip
+Deliver = Annotated[
+    bool,
+    Meta(
+        examples=[True],
+        description="false makes a decoy: say it when the number is not registered with you. Nothing is sent, and "
+        "nothing that you or the end user can see differs.",
+    ),
 ]
 Code = Annotated[
     str,
@@ -64,7 +85,22 @@ Code = Annotated[
         description="4 to 15 digits, as the end user typed them; spaces and a leading + are dropped.",
     ),
 ]  # fmt: skip
+Id = Annotated[UUID, Meta(description="The verification's id.", examples=["01a2001c-325a-71f0-9c85-1a4935d9dd81"])]
+CreatedAt = Annotated[
+    datetime, Meta(tz=True, description="When it was requested.", examples=["2026-01-31T12:00:00.000000Z"])
+]
+ExpiresAt = Annotated[
+    datetime, Meta(tz=True, description="Until when a code is taken.", examples=["2026-01-31T12:05:00.000000Z"])
+]
+VerifiedAt = Annotated[
+    datetime, Meta(tz=True, description="When its code was given.", examples=["2026-01-31T12:01:07.000000Z"])
+]
+AvailableAt = Annotated[
+    datetime, Meta(tz=True, description="From when on it may be asked for.", examples=["2026-01-31T12:00:30.000000Z"])
+]
 Remaining = Annotated[int, Meta(ge=0, description="How many more codes may be tried.", examples=[5])]
+Verified = Annotated[bool, Meta(description="Whether this code was right. Act on nothing else.", examples=[True])]
+Message = Annotated[str, Meta(description="What you may tell the end user, whoever it is.", examples=[MESSAGE])]
 
 
 class VerificationRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -76,12 +112,8 @@ class VerificationRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defau
     device_event_id: EventId | None = None
     device_sealed_result: SealedResult | None = None
     captcha_token: CaptchaToken | None = None
-    channel: Annotated[Channel, Meta(description="How the code should go out first.")] = "sms"
-    deliver: Annotated[
-        bool,
-        Meta(description="false makes a decoy: say it when the number is not registered with you. Nothing is sent, and "
-             "nothing that you or the end user can see differs."),
-    ] = True  # fmt: skip
+    channel: FirstChannel = "sms"
+    deliver: Deliver = True
 
 
 class CodeCheck(msgspec.Struct, forbid_unknown_fields=True):
@@ -93,30 +125,30 @@ class CodeCheck(msgspec.Struct, forbid_unknown_fields=True):
 class FallbackOffer(msgspec.Struct):
     """The next channel, and from when on it may be asked for."""
 
-    channel: Channel
-    available_at: datetime
+    channel: NextChannel
+    available_at: AvailableAt
 
 
 class VerificationAccepted(msgspec.Struct):
     """Taken: the same for every number."""
 
-    id: UUID
-    status: Annotated[Status, Meta(examples=["pending"])]
-    created_at: datetime
-    expires_at: datetime
+    id: Id
+    status: Status
+    created_at: CreatedAt
+    expires_at: ExpiresAt
     attempts_remaining: Remaining
     fallback: FallbackOffer | None
-    message: Annotated[str, Meta(examples=[MESSAGE])]
+    message: Message
 
 
 class VerificationStatus(msgspec.Struct):
     """Where a verification stands."""
 
-    id: UUID
+    id: Id
     status: Status
-    created_at: datetime
-    expires_at: datetime
-    verified_at: datetime | None
+    created_at: CreatedAt
+    expires_at: ExpiresAt
+    verified_at: VerifiedAt | None
     attempts_remaining: Remaining
     fallback: FallbackOffer | None
 
@@ -124,13 +156,13 @@ class VerificationStatus(msgspec.Struct):
 class CodeChecked(msgspec.Struct):
     """How a code was judged."""
 
-    id: UUID
+    id: Id
     status: Status
-    verified: Annotated[bool, Meta(description="Whether this code was right. Act on nothing else.")]
+    verified: Verified
     attempts_remaining: Remaining
 
 
 class Health(msgspec.Struct):
     """That the process answers."""
 
-    status: Annotated[str, Meta(examples=["ok"])] = "ok"
+    status: Annotated[Literal["ok"], Meta(description="Always this.", examples=["ok"], extra_json_schema=TEXT)] = "ok"

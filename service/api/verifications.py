@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, Router, get, post
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar import Response, Router, get, post
+from litestar.params import FromPath
 
 from service import phone
 from service.api.auth import caller_of, needs_key
-from service.api.documents import BEARER, problems
+from service.api.bodies import AnyRequest, read_body, read_idempotency_key
+from service.api.documents import BEARER, Call
 from service.api.parts import parts_of
 from service.api.problems import Invalid
 from service.api.schemas import (
@@ -28,25 +28,24 @@ from service.api.schemas import (
     VerificationRequest,
     VerificationStatus,
 )
-from service.errors import InvalidPhoneNumber
+from service.errors import (
+    Closed,
+    GuessesInFlight,
+    InvalidPhoneNumber,
+    Limited,
+    NoChannelLeft,
+    NotFound,
+    TooEarly,
+    Unavailable,
+)
 from service.verification.callers import Ask, Caller, Evidence
 from service.verification.states import Offer
 from service.verification.view import View
 
 PACK = msgspec.msgpack.Encoder()
+REQUEST = msgspec.json.Decoder(VerificationRequest)
+CHECK = msgspec.json.Decoder(CodeCheck)
 DIGITS = re.compile(r"[0-9]{4,15}")
-AnyRequest = Request[Any, Any, Any]
-IdempotencyKey = Annotated[
-    str | None,
-    HeaderParameter(
-        name="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        description="Up to 255 visible ASCII characters of your choice. The same call with the same key is done once, "
-        "and answered alike, for 24 hours.",
-    ),
-]
 
 
 @post(
@@ -54,22 +53,23 @@ IdempotencyKey = Annotated[
     status_code=202,
     operation_id="requestVerification",
     summary="Request a verification",
-    description="Answers at once and always alike: whether a code goes out is decided afterwards.",
-    responses=problems(
-        s409="The first request with this Idempotency-Key is still being answered.",
-        s422="A field is missing or malformed, or the number is not a possible one.",
-        s429="A limit of the number, the address or the account, or of wrong codes. It never says which.",
+    description="Answers at once and always alike: whether a code goes out is decided afterwards. A limit (429) is one "
+    "of the number, the address or the account, or that of wrong codes; it never says which.",
+    call=Call(
+        means="Taken. The same for every number, sent to or not.",
+        takes=VerificationRequest,
+        gives=VerificationAccepted,
+        problems=(Limited, Unavailable),
+        idempotent=True,
     ),
 )
-async def request_verification(
-    request: AnyRequest, data: JSONBody[VerificationRequest], idempotency_key: IdempotencyKey = None
-) -> Response[VerificationAccepted]:
+async def request_verification(request: AnyRequest) -> Response[VerificationAccepted]:
     """Take a request."""
     parts, caller = parts_of(request), caller_of(request)
-    evidence = _evidence(caller, data)
-    ask = Ask(evidence=evidence, channel=data.channel, deliver=data.deliver)
-    if idempotency_key is not None:
-        idem, body = _idempotency(request, caller, "request", idempotency_key, PACK.encode(ask))
+    data = await read_body(request, REQUEST)
+    ask = Ask(evidence=_evidence(caller, data), channel=data.channel, deliver=data.deliver)
+    if (key := read_idempotency_key(request)) is not None:
+        idem, body = _idempotency(request, caller, "request", key, PACK.encode(ask))
         ask = msgspec.structs.replace(ask, idem=idem, body=body)
     taken = await parts.requests.request(caller, ask)
     reply = VerificationAccepted(
@@ -81,7 +81,7 @@ async def request_verification(
         fallback=_fallback(taken.offer),
         message=MESSAGE,
     )
-    return Response(reply, headers={"Idempotent-Replayed": "true"} if taken.replayed else None)
+    return Response(reply, headers=_replayed(taken.replayed))
 
 
 @post(
@@ -89,40 +89,38 @@ async def request_verification(
     status_code=200,
     operation_id="verifyCode",
     summary="Judge a code",
-    description="A right code is answered at once, a wrong one on the next half second. The fifth wrong one locks.",
-    responses=problems(
-        s404="There is no such verification of yours.",
-        s409="The verification has ended, or the first request with this Idempotency-Key is still being answered.",
-        s422="The code is not 4 to 15 digits. Nothing was counted.",
-        s429="All guesses that remain are being judged.",
+    description="A right code is answered at once, a wrong one on the next half second. The fifth wrong one locks. "
+    "A code that is not 4 to 15 digits (422) is not counted.",
+    call=Call(
+        means="Judged: see `verified`.",
+        takes=CodeCheck,
+        gives=CodeChecked,
+        problems=(NotFound, Closed, GuessesInFlight, Unavailable),
+        idempotent=True,
     ),
 )
-async def verify_code(
-    request: AnyRequest,
-    verification_id: FromPath[UUID],
-    data: JSONBody[CodeCheck],
-    idempotency_key: IdempotencyKey = None,
-) -> Response[CodeChecked]:
+async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> Response[CodeChecked]:
     """Judge a code."""
     parts, caller = parts_of(request), caller_of(request)
+    data = await read_body(request, CHECK)
     code = "".join(data.code.split()).removeprefix("+")
     if not DIGITS.fullmatch(code):
         raise Invalid("code", detail="A code has 4 to 15 digits.")
     idem = None
-    if idempotency_key is not None:
-        idem, _ = _idempotency(request, caller, "verify", idempotency_key, b"")
+    if (key := read_idempotency_key(request)) is not None:
+        idem, _ = _idempotency(request, caller, "verify", key, b"")
     checked = await parts.checks.check(caller, verification_id, code, idem)
     reply = CodeChecked(
         id=verification_id, status=checked.status, verified=checked.verified, attempts_remaining=checked.remaining
     )
-    return Response(reply, headers={"Idempotent-Replayed": "true"} if checked.replayed else None)
+    return Response(reply, headers=_replayed(checked.replayed))
 
 
 @get(
     "/verifications/{verification_id:uuid}",
     operation_id="readVerification",
     summary="Read where a verification stands",
-    responses=problems(s404="There is no such verification of yours."),
+    call=Call(means="Where it stands.", gives=VerificationStatus, problems=(NotFound, Unavailable)),
 )
 async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Read one verification."""
@@ -134,11 +132,12 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
     status_code=202,
     operation_id="useFallback",
     summary="Use the next channel",
-    description="Taken once `fallback.available_at` is reached; counted like a request.",
-    responses=problems(
-        s404="There is no such verification of yours.",
-        s409="The verification has ended, no channel is left, or it is too early (then with Retry-After).",
-        s429="A limit of the number or the address.",
+    description="Taken once `fallback.available_at` is reached, whatever became of the first send; counted like a "
+    "request.",
+    call=Call(
+        means="Taken.",
+        gives=VerificationStatus,
+        problems=(NotFound, Closed, NoChannelLeft, TooEarly, Limited, Unavailable),
     ),
 )
 async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
@@ -151,7 +150,7 @@ async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> 
     status_code=200,
     operation_id="cancelVerification",
     summary="End a verification",
-    responses=problems(s404="There is no such verification of yours.", s409="The verification has ended already."),
+    call=Call(means="Canceled.", gives=VerificationStatus, problems=(NotFound, Closed, Unavailable)),
 )
 async def cancel_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Cancel a pending verification."""
@@ -204,6 +203,10 @@ def _address(text: str) -> str:
 def _idempotency(request: AnyRequest, caller: Caller, call: str, key: str, body: bytes) -> tuple[UUID, UUID]:
     vault, client = parts_of(request).vault, str(caller.client_id)
     return vault.hash(b"idem.key", client, call, key), vault.hash(b"idem.body", client, body.hex())
+
+
+def _replayed(replayed: bool) -> dict[str, str]:  # noqa: FBT001 (its one argument)
+    return {"Idempotent-Replayed": "true"} if replayed else {}
 
 
 def _fallback(offer: Offer | None) -> FallbackOffer | None:

@@ -6,47 +6,22 @@ dropped. Never logged, never stored, never repeated.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Request, post
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from service import telemetry
-from service.api.documents import problems
+from service.api.bodies import read_bytes
+from service.api.documents import Call
+from service.api.events import Envelope, Event, Payload, Received
 from service.api.parts import WebhookRules, parts_of
 from service.api.problems import Forbidden, Malformed, Unsigned
 from service.api.signature import is_signed
 from service.api.source import came_by_https, source_of
-
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
-
-
-class Payload(msgspec.Struct):
-    """Whose delivery, and how it stands."""
-
-    id: Word
-    delivery_status: str | None = None
-
-
-class Event(msgspec.Struct):
-    """One event; its payload is read only where its type is known."""
-
-    id: Word
-    event_type: Word
-    payload: msgspec.Raw
-
-
-class Envelope(msgspec.Struct):
-    """What stands around an event."""
-
-    data: Event
-
-
-class Received(msgspec.Struct):
-    """That it was taken."""
-
-    received: bool = True
-
+from service.errors import Unavailable
+from service.verification.events import TYPES
 
 ENVELOPE = msgspec.json.Decoder(Envelope)
 PAYLOAD = msgspec.json.Decoder(Payload)
@@ -56,15 +31,23 @@ PAYLOAD = msgspec.json.Decoder(Payload)
     "/webhooks/verify",
     status_code=200,
     operation_id="receiveTelnyxWebhook",
-    summary="Delivery events from Telnyx",
+    summary="Take an event of Telnyx",
+    description="From Telnyx's addresses only, over HTTPS, and signed where the gateway knows the public key. An event "
+    "that came before, or of a type that is not known, is taken and has no effect.",
     tags=["Telnyx"],
-    responses=problems(s401="The signature does not fit.", s403="Not from Telnyx, or not over HTTPS."),
+    call=Call(
+        means="Taken.",
+        takes=Envelope,
+        gives=Received,
+        problems=(Unsigned, Forbidden, Unavailable),
+        body_problems=(Malformed, RequestEntityTooLarge),
+    ),
 )
 async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
     """Take one event."""
     parts = parts_of(request)
     await _admit(request, parts.webhooks)
-    event, payload = _decode(await request.body())
+    event, payload = _decode(await read_bytes(request))
     kept = payload is not None and await parts.events.keep(
         event.id, event.event_type, payload.id, payload.delivery_status
     )
@@ -84,7 +67,7 @@ async def _admit(request: Request[Any, Any, Any], rules: WebhookRules) -> None:
         return
     signature = request.headers.get("telnyx-signature-ed25519", "")
     timestamp = request.headers.get("telnyx-timestamp", "")
-    if not is_signed(rules.public_key, signature, timestamp, await request.body()):
+    if not is_signed(rules.public_key, signature, timestamp, await read_bytes(request)):
         telemetry.WEBHOOKS.labels("unsigned").inc()
         raise Unsigned
 
@@ -92,7 +75,7 @@ async def _admit(request: Request[Any, Any, Any], rules: WebhookRules) -> None:
 def _decode(body: bytes) -> tuple[Event, Payload | None]:
     try:
         event = ENVELOPE.decode(body).data
-        return event, PAYLOAD.decode(event.payload) if event.event_type.startswith("verify.") else None
+        return event, PAYLOAD.decode(event.payload or b"") if event.event_type in TYPES else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         telemetry.WEBHOOKS.labels("malformed").inc()
         raise Malformed from None

@@ -1,0 +1,50 @@
+"""Whatever was raised, as a problem of the closed list.
+
+Called by Litestar for every exception. Repeats nothing that was sent; what is not on the list is logged by its
+type and place, without its text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from service import telemetry
+from service.api.problems import KINDS, MEDIA_TYPE, UNEXPECTED, Invalid, Kind, Malformed, Problem
+from service.errors import Closed
+
+
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Turn an exception into its problem."""
+    kind = kind_of(error)
+    if kind is UNEXPECTED:
+        telemetry.log.error("unexpected", route=request.scope.get("path_template", ""), exc_info=error)
+    problem = kind.problem()
+    if isinstance(error, Invalid):
+        problem = kind.problem(str(error), error.fields or None)
+    elif isinstance(error, Closed):
+        problem = kind.problem(ended=error.status)
+    return Response(problem, status_code=kind.status, media_type=MEDIA_TYPE, headers=_headers(kind, error))
+
+
+def kind_of(error: Exception) -> Kind:
+    """Find the kind of problem that an exception is."""
+    for known in type(error).__mro__:
+        if known in KINDS:
+            return KINDS[known]
+    # What is left of Litestar's own are requests that it could not take apart.
+    if isinstance(error, HTTPException) and error.status_code < UNEXPECTED.status:
+        return KINDS[Malformed]
+    return UNEXPECTED
+
+
+def _headers(kind: Kind, error: Exception) -> dict[str, str]:
+    headers: Mapping[str, str] = getattr(error, "headers", None) or {}
+    if kind.status == 401:  # noqa: PLR2004 (HTTP's own: it must say how to authenticate)
+        headers = {**headers, "WWW-Authenticate": "Bearer"}
+    wait = getattr(error, "retry_after", kind.wait)
+    return {**headers, "Retry-After": str(max(1, math.ceil(wait)))} if wait is not None else dict(headers)

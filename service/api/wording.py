@@ -1,0 +1,81 @@
+"""The parts of the OpenAPI file that no route and no struct says: its head, its headers, how to authenticate.
+
+Read by documents.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+REQUEST_ID = "01a2001c325a71f0"
+
+HEAD: Json = {
+    "info": {
+        "title": "verify-gateway",
+        "summary": "Phone verification that tells nobody anything.",
+        "description": "Request a verification of a phone number, judge its code, read where it stands. "
+        "Replies never tell whether a number exists, was blocked, or was sent to. "
+        "Errors are RFC 9457 problem+json with a stable `type`; every answer carries `X-Request-Id`.",
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    },
+    "servers": [{"url": "/", "description": "Wherever this gateway is served."}],
+    "tags": [
+        {"name": "Verifications", "description": "For product backends."},
+        {"name": "Telnyx", "description": "For Telnyx alone."},
+        {"name": "Health", "description": "For whatever runs the gateway."},
+    ],
+}
+COMPONENTS: Json = {
+    "securitySchemes": {
+        "apiKey": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A key made by `verify-gateway keys create NAME`.",
+        }
+    },
+    "headers": {
+        "X-Request-Id": {
+            "description": "Names this answer in the gateway's log.",
+            "required": True,
+            "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$", "examples": [REQUEST_ID]},
+        },
+        "Retry-After": {
+            "description": "Seconds to wait.",
+            "schema": {"type": "integer", "minimum": 1, "examples": [30]},
+        },
+        "Idempotent-Replayed": {
+            "description": "There when this is the answer to an earlier call with the same Idempotency-Key.",
+            "schema": {"type": "string", "const": "true", "examples": ["true"]},
+        },
+        "WWW-Authenticate": {
+            "description": "How to authenticate.",
+            "required": True,
+            "schema": {"type": "string", "const": "Bearer", "examples": ["Bearer"]},
+        },
+    },
+}
+PARAMETERS: dict[str, Json] = {
+    "verification_id": {
+        "name": "verification_id",
+        "in": "path",
+        "required": True,
+        "description": "The id that requesting it answered.",
+        "schema": {"type": "string", "format": "uuid", "examples": ["01a2001c-325a-71f0-9c85-1a4935d9dd81"]},
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "Up to 255 visible ASCII characters of your choice. The same call with the same key is done "
+        "once, and answered alike, for 24 hours.",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": "^[\\x21-\\x7e]+$",
+            "examples": ["6f8c0a52-checkout-4711"],
+        },
+    },
+}
