@@ -12,11 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -24,8 +20,8 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from service.db import embedded, migrate
-from service.db.embedded.supervisor import try_lock
 from service.db.engine import Database, open_database
+from tests.support.clusters import make_home
 
 # A crash of the machine may cost a test run its database; durable commits would cost every run half its time.
 FAST = {
@@ -42,12 +38,10 @@ def postgres() -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
         return
-    home = Path(tempfile.mkdtemp(prefix="verify-gateway-tests-"))
-    server = embedded.start(home, settings=FAST)
-    yield server.url("postgres")
-    server.release()
-    wait_until_stopped(home)
-    shutil.rmtree(home)
+    with make_home() as home:
+        server = embedded.start(home, settings=FAST)
+        yield server.url("postgres")
+        server.release()
 
 
 @pytest.fixture(scope="session")
@@ -99,12 +93,3 @@ async def command(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
-
-
-def wait_until_stopped(home: Path) -> None:
-    """Wait until the supervisor of the embedded server in `home` has ended, and the server before it."""
-    end = time.monotonic() + 30
-    while (free := try_lock(home / "supervisor.lock")) is None:
-        assert time.monotonic() < end, "somebody still holds a share in the server"
-        time.sleep(0.05)
-    os.close(free)

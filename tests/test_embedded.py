@@ -8,9 +8,7 @@ import pwd
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,20 +18,22 @@ import pytest
 
 from service.db import embedded
 from service.db.embedded import EmbeddedServerError
-from tests.conftest import FAST, wait_until_stopped
-from tests.support.clusters import CHECKOUT, CLIENT, Client, find_processes, kill, query, wait_until
+from tests.conftest import FAST
+from tests.support.clusters import (
+    CHECKOUT,
+    CLIENT,
+    Client,
+    find_processes,
+    kill,
+    make_home,
+    query,
+    wait_until,
+    wait_until_stopped,
+)
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root has another account run the server")
 POSTGRES, SUPERVISOR = "bin/postgres -D", "supervisor.py"
 Join = Callable[..., Client]
-
-
-@contextmanager
-def make_home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="verify-gateway-test-") as directory:
-        Path(directory).chmod(0o711)
-        yield Path(directory)
-        wait_until_stopped(Path(directory))
 
 
 @pytest.fixture(scope="module")

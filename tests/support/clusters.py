@@ -1,6 +1,6 @@
 """Embedded servers under test: clients that are processes of their own, and the means to kill them.
 
-Used by test_embedded. Signals only processes that belong to the home it is given.
+Used by conftest and test_embedded. Signals only processes that belong to the home it is given.
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 from sqlalchemy.engine import make_url
+
+from service.db.embedded.supervisor import try_lock
 
 CHECKOUT = Path(__file__).parent.parent.parent
 CLIENT = """
@@ -25,6 +29,15 @@ from service.db.embedded import start
 print(start(Path(sys.argv[1])).url(), flush=True)
 sys.stdin.read()
 """
+
+
+@contextmanager
+def make_home() -> Iterator[Path]:
+    """Answer an empty directory for a server; wait at the end until its server has stopped, and delete it."""
+    with tempfile.TemporaryDirectory(prefix="verify-gateway-test-") as directory:
+        Path(directory).chmod(0o711)  # root's server runs in another account's name
+        yield Path(directory)
+        wait_until_stopped(Path(directory))
 
 
 class Client:
@@ -68,12 +81,12 @@ class Client:
             stream.close()
 
 
-async def query(url: str, statement: str) -> Any:
+async def query(url: str, statement: str, *values: object) -> Any:
     """Answer the first value of the first row, over a connection of its own."""
     _, places = make_url(url).get_dialect()().create_connect_args(make_url(url))
     connection = await asyncpg.connect(**places)
     try:
-        return await connection.fetchval(statement)
+        return await connection.fetchval(statement, *values)
     finally:
         await connection.close()
 
@@ -89,6 +102,15 @@ def kill(mark: str, home: Path) -> None:
     """SIGKILL the process whose command line has both words; there must be one."""
     (process,) = find_processes(mark, home)
     os.kill(process, signal.SIGKILL)
+
+
+def wait_until_stopped(home: Path) -> None:
+    """Wait until the supervisor of the server in `home` has ended, and the server before it."""
+    end = time.monotonic() + 30
+    while (free := try_lock(home / "supervisor.lock")) is None:
+        assert time.monotonic() < end, "somebody still holds a share in the server"
+        time.sleep(0.05)
+    os.close(free)
 
 
 def wait_until(condition: Callable[[], bool], limit: float = 30) -> None:

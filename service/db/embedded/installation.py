@@ -96,22 +96,34 @@ def find_account() -> Account | None:
 def settle(home: Path, account: Account | None) -> Path:
     """Answer where everything that the account must reach is kept: `home`, or a place of root's.
 
-    The latter when we are root and the account cannot get to `home`: a directory with a drawn name below
-    /var/lib, which `home`/elsewhere points to.
+    The latter when we are root and the account cannot get to `home`: a directory with a drawn name, which
+    `home`/elsewhere points to.
     """
     if account is None:
         return home
     home.chmod(home.stat().st_mode | 0o111)
-    link = home / "elsewhere"
     if account.reaches(home):
         return home
-    if not link.exists():
-        ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(dir=ELSEWHERE))
-        place.chmod(0o711)
+    link = home / "elsewhere"
+    if not _is_roots_own(link.resolve()):
         link.unlink(missing_ok=True)
-        link.symlink_to(place)
+        link.symlink_to(_draw_place(home, account))
     return link.resolve()
+
+
+def _draw_place(home: Path, account: Account) -> Path:
+    """Make a directory that lasts as long as `home` can be expected to."""
+    temporary = Path(tempfile.gettempdir()).resolve()
+    base = temporary if home.is_relative_to(temporary) and account.reaches(temporary) else ELSEWHERE
+    base.mkdir(mode=0o755, parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix="verify-gateway-", dir=base))
+    place.chmod(0o711)
+    return place
+
+
+def _is_roots_own(directory: Path) -> bool:
+    """Say whether the directory is there and nobody else has made it: names below /tmp can be taken again."""
+    return directory.is_dir() and directory.stat().st_uid == 0
 
 
 def find_installation(place: Path, account: Account | None) -> Installation:
