@@ -155,7 +155,8 @@ class Guess(Base):
     """One code that was tried (never the code): reserved before the provider is asked, settled once.
 
     A guess that was certainly not compared is deleted, and its place in the budgets given back.
-    `settle_at`: when a worker asks the provider what became of it.
+    `settle_at`: when a worker asks the provider what became of it. `status` and `remaining`: what stood when it was
+    settled, which is what the same Idempotency-Key is told again.
     """
 
     __tablename__ = "guesses"
@@ -170,7 +171,8 @@ class Guess(Base):
     state: Mapped[str] = mapped_column(server_default=text("'open'"))
     counted_at: Mapped[Moment]
     settle_at: Mapped[Moment]
-    remaining: Mapped[Small]
+    status: Mapped[str | None]
+    remaining: Mapped[Small | None]
     idem: Mapped[UUID | None] = mapped_column(unique=True)
 
 

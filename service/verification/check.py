@@ -29,14 +29,14 @@ from service.providers.base import CheckAnswer, InDoubt, Judged, NotJudged, Prov
 from service.vault import new_id
 from service.verification.callers import Caller
 from service.verification.gate import Gate
-from service.verification.rows import Reserved, Unsettled
+from service.verification.rows import Reserved, Settled, Unsettled
 from service.verification.senders import Senders
 from service.verification.states import Send, Status
 from service.verification.store import Store
 
-# A wrong code is answered at the next whole step after it came: how long the judging took does not show.
+# Whatever is not right is answered at the next whole step after it came: how long the judging took does not show.
 STEP = 0.5
-# How long a check waits for a send that is on its way, and how often it looks (seconds).
+# So long after a request or a press its send may still be on its way; how often a check looks for it (seconds).
 ON_ITS_WAY = 1.0
 LOOK_AGAIN = 0.04
 
@@ -70,47 +70,51 @@ class Checks:
         if reserved.outcome == "replayed":
             status = reserved.status or "pending"
             return Checked(row, status, verified=bool(reserved.verified), remaining=reserved.remaining, replayed=True)
-        result = await self._judge(await self._await_sends(row, reserved.sends), code)
+        ripe = time.monotonic() + min(ON_ITS_WAY, max(0.0, ON_ITS_WAY - (reserved.age or 0.0)))
+        sends = await self._await_sends(row, reserved.sends, ripe)
+        early = max(0.0, ripe - time.monotonic())
+        result = await self._judge(self._asked(sends, reserved.channels or 1), code)
+        settled = await self._settle(guess, result, caller.policy)
+        if not (settled and settled.verified):
+            await _wait_for_step(came, early)
+        if settled is None or result == "returned":
+            reason = f"the provider's answer was {result}"
+            raise Unavailable(reason)
+        return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
+
+    async def _settle(self, guess: UUID, result: str, policy: Policy) -> Settled | None:
         telemetry.GUESSES.labels(result).inc()
         if result == "lost":
             await self._store.leave_open(guess)
-            reason = "the provider's answer was lost"
-            raise Unavailable(reason)
-        settled = await self._store.settle(guess, result, caller.policy)
-        if result == "returned":
-            reason = "the provider did not judge"
-            raise Unavailable(reason)
-        if not settled.verified:
-            await _wait_for_step(came)
-        return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
+            return None
+        return await self._store.settle(guess, result, policy)
 
     async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
         """Settle a guess whose answer was lost, by what the provider holds of its sends; later if it cannot say."""
-        result = await self._ask_states(self._asked(guess.sends))
+        result = await self._ask_states(self._asked(guess.sends, 1))
         if result != "lost":
             await self._store.settle(guess.id, result, policy)
 
-    async def _await_sends(self, row: UUID, sends: list[Send]) -> list[Send]:
-        """Wait a moment for sends that are on their way: a quick caller's right code must not be judged by none.
+    async def _await_sends(self, row: UUID, sends: list[Send], ripe: float) -> list[Send]:
+        """Wait for sends that are on their way: a quick caller's right code must not be judged by none.
 
-        A decoy's send is on its way as long as a real one's, so the wait tells nothing.
+        When they come is the provider's doing and must not show: what is not right is answered as if every
+        judging had begun when the time was ripe, which the caller's own calls alone decide.
         """
-        end = time.monotonic() + ON_ITS_WAY
-        while any(send.state in ("due", "begun") for send in sends) and time.monotonic() < end:
+        while any(send.state in ("due", "begun") for send in sends) and time.monotonic() < ripe:
             await asyncio.sleep(LOOK_AGAIN)
             sends = await self._store.sends(row)
         return sends
 
-    def _asked(self, sends: Sequence[Send]) -> list[tuple[Provider, str]]:
-        """List whom to ask: every send that the provider took, or the silent one as often as there were sends."""
+    def _asked(self, sends: Sequence[Send], channels: int) -> list[tuple[Provider, str]]:
+        """List whom to ask: every send that the provider took, else the silent one for each channel asked for."""
         real = [send for send in sends if send.state == "sent" and send.provider != self._senders.silent.name]
         if real:
             return [(self._senders.named(send.provider), send.provider_id or "") for send in real]
-        return [(self._senders.silent, "")] * max(1, len(sends))
+        return [(self._senders.silent, "")] * channels
 
-    async def _judge(self, sends: Sequence[Send], code: str) -> str:
+    async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> str:
         """Ask every send at once: right, wrong, returned (certainly not judged) or lost (nobody can say yet)."""
-        asked = self._asked(sends)
         calls = [asyncio.ensure_future(self._senders.check(provider, held, code)) for provider, held in asked]
         answers: list[CheckAnswer] = []
         for answer in asyncio.as_completed(calls):
@@ -146,6 +150,7 @@ def _refuse(reserved: Reserved) -> None:
             return
 
 
-async def _wait_for_step(came: float) -> None:
+async def _wait_for_step(came: float, early: float) -> None:
+    """Wait for the step that it would be, had the judging begun so much later as it began early."""
     passed = time.monotonic() - came
-    await asyncio.sleep(math.ceil(passed / STEP) * STEP - passed)
+    await asyncio.sleep(math.ceil((passed + early) / STEP) * STEP - passed)

@@ -83,13 +83,17 @@ class StatusRow(msgspec.Struct):
 
 
 class Reserved(msgspec.Struct):
-    """How a guess was taken, and which sends to ask about it."""
+    """How a guess was taken, and which sends to ask about it.
+
+    `age`: seconds since the caller's last request or press; `channels`: how many of them he has asked for.
+    """
 
     outcome: Literal["reserved", "unauthorized", "unknown", "closed", "busy", "in_flight", "mismatch", "replayed"]
     status: Status | None
     remaining: int
     verified: bool | None
-    test: bool | None
+    age: float | None
+    channels: int | None
     sends: list[Send]
 
 

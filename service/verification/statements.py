@@ -40,7 +40,7 @@ returning id
 """
 
 RESERVE = """
-select outcome, status, remaining, verified, test, asked
+select outcome, status, remaining, verified, age, channels, asked as sends
 from reserve_guess($1, $2, $3, $4, $5, $6, make_interval(secs => $7), $8, $9, $10, $11, $12)
 """
 

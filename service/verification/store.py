@@ -100,7 +100,7 @@ class Store:
         found = _one(await self._row(
             sql.RESERVE, key, client, row, guess, idem, SETTLE_AFTER, codes, self._keep, *columns_of(policy)
         ))  # fmt: skip
-        return Reserved(found[0], found[1], found[2], found[3], found[4], SENDS.decode(found[5] or "[]"))
+        return Reserved(**{**found, "sends": SENDS.decode(found["sends"] or "[]")})
 
     async def sends(self, row: UUID) -> list[Send]:
         """Read the sends of one verification."""

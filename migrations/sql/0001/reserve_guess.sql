@@ -1,11 +1,13 @@
 -- Reserve one guess, before the provider is asked: exact under any number of callers, because the
 -- verification's row and both budgets are held. Answers what to ask (the sends), or why not.
 -- An Idempotency-Key that was seen answers what was answered then; one still open is 'in_flight'.
+-- age: seconds since the caller's last request or press; channels: how many of them he has asked for.
 create function reserve_guess(
     p_now timestamptz, p_key int, p_client int, p_id uuid, p_guess uuid, p_idem uuid, p_settle interval,
     p_codes int, p_keep int, w_kind int[], w_max int[], w_seconds float8[]
-) returns table (outcome text, status text, remaining int, verified boolean, test boolean, asked jsonb)
-language plpgsql as $$
+) returns table (
+    outcome text, status text, remaining int, verified boolean, age float8, channels int, asked jsonb
+) language plpgsql as $$
 #variable_conflict use_column
 declare
     v verifications;
@@ -28,7 +30,8 @@ begin
     select * into g from guesses x where x.idem = p_idem;
     status := effective_status(v, v_now, p_codes, w_kind, w_max, w_seconds);
     remaining := attempts_left(v, v_now, p_codes, w_kind, w_max, w_seconds);
-    test := v.test;
+    age := extract(epoch from v_now - v.pressed_at);
+    channels := cardinality(v.used);
     outcome := case
         when g.state = 'open' then 'in_flight'
         when g.verification_id <> p_id then 'mismatch'
@@ -38,18 +41,22 @@ begin
         else 'reserved'
     end;
     if outcome = 'replayed' then
-        verified := g.state = 'right';
+        verified := g.state = 'right' and g.status = 'verified';
+        status := g.status;
         remaining := g.remaining;
     elsif outcome = 'reserved' then
         select greatest(v_now, max(c.hits[1]) + interval '1 microsecond') into v_now
         from counters c where c.subject in (v.source_budget, v.total_budget);
-        v_now := coalesce(v_now, p_now, clock_timestamp());
-        perform count_hits(array[v.source_budget, v.total_budget], p_keep, v_now);
-        update verifications r set guesses_open = r.guesses_open + 1 where r.id = p_id;
-        remaining := remaining - 1;
-        insert into guesses (id, verification_id, counted_at, settle_at, remaining, idem)
-        values (p_guess, p_id, v_now, v_now + p_settle, remaining, p_idem);
-        asked := sends_of(p_id);
+        insert into guesses (id, verification_id, counted_at, settle_at, idem)
+        values (p_guess, p_id, v_now, v_now + p_settle, p_idem)
+        on conflict (idem) do nothing;
+        if found then
+            perform count_hits(array[v.source_budget, v.total_budget], p_keep, v_now);
+            update verifications r set guesses_open = r.guesses_open + 1 where r.id = p_id;
+            asked := sends_of(p_id);
+        else -- the same key came with another verification at the same moment
+            outcome := 'in_flight';
+        end if;
     end if;
     return next;
 end

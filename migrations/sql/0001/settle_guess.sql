@@ -1,6 +1,7 @@
 -- Settle one guess, once: 'right', 'wrong', or 'returned' (certainly not compared: its place in the
 -- budgets is given back). Whoever comes second changes nothing and is told what stands.
--- A right code verifies a pending verification and clears the number's budgets of this client.
+-- A right code clears the number's budgets of this client, and verifies unless the caller has canceled.
+-- What the caller is told is kept with the guess, for his Idempotency-Key.
 create function settle_guess(
     p_now timestamptz, p_guess uuid, p_result text, p_codes int, w_kind int[], w_max int[], w_seconds float8[]
 ) returns table (status text, remaining int, verified boolean) language plpgsql as $$
@@ -16,29 +17,31 @@ begin
     perform hold_subjects(array[v.source_budget, v.total_budget]);
     v_now := coalesce(p_now, clock_timestamp());
     select * into g from guesses x where x.id = p_guess;
-    if g.state = 'open' and p_result = 'returned' then
-        delete from guesses x where x.id = p_guess;
-        update counters c set hits = array_remove(c.hits, g.counted_at)
-        where c.subject in (v.source_budget, v.total_budget);
-    elsif g.state = 'open' then
-        if p_result = 'right' then
+    if g.state = 'open' then
+        if p_result = 'returned' then
+            delete from guesses x where x.id = p_guess;
+            update counters c set hits = array_remove(c.hits, g.counted_at)
+            where c.subject in (v.source_budget, v.total_budget);
+        elsif p_result = 'right' then
             delete from counters c where c.subject in (v.source_budget, v.total_budget);
         end if;
-        update guesses x set state = p_result where x.id = p_guess;
-    end if;
-    if g.state = 'open' then
         update verifications r set
             guesses_open = r.guesses_open - 1,
             guesses_wrong = r.guesses_wrong + (p_result = 'wrong')::int
         where r.id = v.id
         returning * into v;
-        if v.status = 'pending' and p_result <> 'returned' then
+        if p_result <> 'returned' then
             v := close_if_ended(v, p_result, v_now, p_codes, w_kind, w_max, w_seconds);
         end if;
     end if;
     status := effective_status(v, v_now, p_codes, w_kind, w_max, w_seconds);
     remaining := attempts_left(v, v_now, p_codes, w_kind, w_max, w_seconds);
-    verified := coalesce(case when g.state = 'open' then p_result else g.state end = 'right', false);
+    if g.state = 'open' and p_result <> 'returned' then
+        update guesses x set state = p_result, status = settle_guess.status, remaining = settle_guess.remaining
+        where x.id = p_guess
+        returning * into g;
+    end if;
+    verified := status = 'verified' and coalesce(g.state = 'right', false);
     return next;
 end
 $$;
