@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.providers.base import InDoubt, Judged, NotJudged, Ours, Refused, Sent, State, TryAgain
+from service.providers.heard import Broken, Reply, read_reset
 from service.providers.telnyx_answers import judge_check, judge_list, judge_no_list, judge_send, judge_state
-from service.providers.telnyx_faults import Broken, Reply, read_reset
 
 NOW = 1_800_000_000.0
 ID = "12ade33a-21c0-473b-b055-b3c836e1c292"

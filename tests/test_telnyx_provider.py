@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 
 from service.providers.base import Channel, InDoubt, Judged, NotJudged, Order, Ours, Refused, Sent, State, TryAgain
 from service.providers.telnyx import Limits, Telnyx
-from service.providers.telnyx_transport import _Letter
+from service.providers.wire import _Letter
 from service.sandbox.faults import Fault, FaultKind
 from service.sandbox.stage import Stage
 from service.sandbox.telnyx_app import create_telnyx

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from service.providers.base import CheckAnswer, Found, NotJudged, Order, Refused, SendAnswer, State
+from service.providers.heard import Broken, Reply
 from service.providers.telnyx_answers import UUID, judge_check, judge_list, judge_no_list, judge_send, judge_state
-from service.providers.telnyx_faults import Broken, Reply
-from service.providers.telnyx_transport import Wire
+from service.providers.wire import Wire
 
 if TYPE_CHECKING:
     from service.providers.telnyx_package import Package
@@ -59,7 +59,7 @@ class Telnyx:
         self._api_key = api_key
         self._base_url = base_url.rstrip("/")
         self._limits = limits or Limits()
-        self._wire = Wire(api_key, connections, self._limits.connect)
+        self._wire = Wire(connections, self._limits.connect, {"Authorization": f"Bearer {api_key}"})
         self._package: Package | None = None
         self._loading = asyncio.Lock()
 

@@ -24,7 +24,8 @@ from service.providers.base import (
     State,
     TryAgain,
 )
-from service.providers.telnyx_faults import Broken, Fault, Heard, Reply, decode, read_reset, sort_fault
+from service.providers.heard import Broken, Heard, Reply, decode, read_reset
+from service.providers.telnyx_faults import Fault, sort_fault
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNREADABLE = "unreadable"

@@ -1,15 +1,16 @@
-"""What was heard from Telnyx, and what an error among it means: whose fault, and by which short code.
+"""What an error of Telnyx's means: whose fault, and by which short code.
 
 Called by providers.telnyx_answers. Pure. It must never pass on a text of Telnyx's: they repeat the number.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
+
+from service.providers.heard import Reply, decode
 
 # Five digits, or a word: nothing longer with digits in it, or a phone number could pass for a code.
 _CODE = re.compile(r"[0-9]{5}|[a-z_]{1,32}")
@@ -22,34 +23,7 @@ NOT_FOUND = "10005"
 
 # Somebody on the way gave up waiting, so Telnyx may have acted: 408, a gateway's 504, Cloudflare's 524.
 _LATE = frozenset({408, 504, 524})
-_UNNAMED_WAIT = 1.0
-_LONGEST_WAIT = 3600.0
-_EPOCH = 1e9
 
-T = TypeVar("T")
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """An answer whose status arrived. `body`: empty when it broke off or was too long; `reset`: x-ratelimit-reset."""
-
-    status: int
-    body: bytes = b""
-    reset: str | None = None
-
-    @property
-    def success(self) -> bool:
-        """Whether the status is one of 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004
-
-
-class Broken(msgspec.Struct, frozen=True):
-    """No answer. `handed_over`: whether any of the request may have left this process."""
-
-    handed_over: bool
-    code: str
-
-
-Heard = Reply | Broken
 Fault = Literal["ours", "throttled", "late", "down", "forbidden", "unknown", "refused"]
 
 
@@ -79,25 +53,6 @@ def sort_fault(reply: Reply) -> tuple[Fault, str]:
     if code == NOT_FOUND:
         return "unknown", named
     return ("forbidden" if reply.status == 403 else "refused"), named  # noqa: PLR2004
-
-
-def read_reset(reset: str | None, now: float) -> float:
-    """Seconds to wait, at most an hour, from seconds or an epoch (over 1e9); 1 when nothing readable was named."""
-    try:
-        value = float(reset or "")
-    except ValueError:
-        return _UNNAMED_WAIT
-    if not math.isfinite(value):
-        return _UNNAMED_WAIT
-    return min(max(value - now if value > _EPOCH else value, 0.0), _LONGEST_WAIT)
-
-
-def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
-    """Read a body; None when it is not what the decoder expects, in whatever way."""
-    try:
-        return decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
 
 
 def _read_code(body: bytes) -> str | None:

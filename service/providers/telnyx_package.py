@@ -13,8 +13,8 @@ from typing import TypeVar
 import httpx
 import telnyx
 
-from service.providers.telnyx_faults import Broken, Heard, Reply
-from service.providers.telnyx_transport import Wire
+from service.providers.heard import Broken, Heard, Reply
+from service.providers.wire import Wire
 
 _MOST_BYTES = 1_048_576
 _RESET = "x-ratelimit-reset"

@@ -1,18 +1,19 @@
-"""One HTTP call to Telnyx: bounded in time, in size and in connections, and never made twice.
+"""One HTTP call to the outside: bounded in time, in size and in connections, and a POST is never made twice.
 
-Called by providers.telnyx (the hot calls) and by telnyx_package (the cold ones, through httpx's interface).
-It must never follow a redirect, repeat a POST, or let a text of the other side out in an error.
+Called by every provider that speaks HTTP, each with a Wire of its own. It must never follow a redirect, repeat a
+POST, or let a text of the other side, or an address with a secret in it, out in an error.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from service.providers.telnyx_faults import Broken, Heard, Reply
+from service.providers.heard import Broken, Heard, Reply
 
 # Idle connections are dropped before the servers' usual 5 s: one that the other side closes while a POST is
 # on its way leaves that POST in doubt.
@@ -38,15 +39,14 @@ class _Letter(aiohttp.BytesPayload):
 class Wire:
     """Keep-alive connections to one origin. `connect_seconds`: for a place in the pool, name, TCP and TLS together."""
 
-    def __init__(self, api_key: str, connections: int, connect_seconds: float) -> None:
-        """Open nothing yet: the connections belong to the loop of the first call."""
+    def __init__(self, connections: int, connect_seconds: float, headers: Mapping[str, str] | None = None) -> None:
+        """Open nothing yet: the connections belong to the loop of the first call. `headers` go with each one."""
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # what is not unpacked cannot be a bomb
-            "Authorization": f"Bearer {api_key}",
             "Content-Type": "application/json",
             "User-Agent": "verify-gateway",
-        }
+        } | dict(headers or {})
         self._connections = connections
         self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_seconds)
         self._opened: aiohttp.ClientSession | None = None
@@ -67,7 +67,7 @@ class Wire:
                 return Reply(
                     response.status,
                     await _read(response.content, most_bytes),
-                    response.headers.get("x-ratelimit-reset"),
+                    response.headers.get("x-ratelimit-reset") or response.headers.get("retry-after"),
                 )
         except Exception as error:  # noqa: BLE001  whatever the other side provokes ends as a value
             return Broken(letter is None or letter.handed_over, _name(error))
