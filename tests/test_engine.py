@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from service.db.engine import Database, open_database, resolve
+from service.db.engine import LOST, Database, open_database, resolve
 from tests.support.clusters import make_home, query
 
 END_CONNECTIONS = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1"
@@ -22,17 +23,33 @@ async def test_both_ways_lead_to_the_same_database(database: Database) -> None:
     assert name == await database.pool.fetchval("select current_database()")
 
 
-async def test_a_pool_that_lost_its_connections_works_again(postgres: str, database: Database) -> None:
-    await database.pool.fetchval("select 1")
-    async with database.engine.connect() as connection:
-        await connection.execute(text("select 1"))
+async def test_whenever_a_connection_is_lost_the_error_says_so_and_the_next_statement_works(
+    postgres: str, database: Database
+) -> None:
     name = await database.pool.fetchval("select current_database()")
+    for pause in (0, 0, 0, 0.001, 0.01):
+        await query(postgres, END_CONNECTIONS, name)
+        await asyncio.sleep(pause)
+        with contextlib.suppress(*LOST):
+            await database.pool.fetchval("select 1")
+        assert await database.pool.fetchval("select 1") == 1
+
+
+async def test_a_statement_that_is_cut_off_says_so(postgres: str, database: Database) -> None:
+    name = await database.pool.fetchval("select current_database()")
+    sleeping = asyncio.create_task(database.pool.execute("select pg_sleep(1)"))
+    while not await query(postgres, "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"):
+        await asyncio.sleep(0.01)
     await query(postgres, END_CONNECTIONS, name)
-    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        await database.pool.fetchval("select 1")
-    assert await database.pool.fetchval("select 1") == 1
-    async with database.engine.connect() as connection:
-        assert await connection.scalar(text("select 1")) == 1
+    with pytest.raises(LOST):
+        await sleeping
+
+
+async def test_cold_paths_do_not_notice_a_loss(postgres: str, database: Database) -> None:
+    for _ in range(2):
+        async with database.engine.connect() as connection:
+            name = await connection.scalar(text("select current_database()"))
+        await query(postgres, END_CONNECTIONS, name)
 
 
 async def test_opening_waits_for_no_server(tmp_path: Path) -> None:

@@ -28,6 +28,21 @@ COLD_LIMIT = 30.0  # and any other
 MARGIN = 0.5  # seconds that we wait longer than the server: its own word is better than a guess
 CLOSE_LIMIT = 5.0  # seconds that statements under way get when we close
 
+# What a statement raises on the pool when its server or connection went away. Whether it took effect is unknown;
+# the next one finds a new connection. InternalClientError is asyncpg's word for a farewell that it has read but
+# not acted on yet.
+LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,  # it has become a standby
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
