@@ -52,6 +52,8 @@ def write_document(app: Litestar, version: str) -> str:
         structs |= {struct for struct in (call.takes, call.gives) if struct}
     ordered = sorted(structs, key=lambda struct: struct.__name__)
     _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():
+        _hoist(schema)
     document = {
         "openapi": "3.1.0",
         **HEAD,
@@ -60,6 +62,13 @@ def write_document(app: Litestar, version: str) -> str:
         "components": COMPONENTS | {"responses": failures, "schemas": dict(sorted(schemas.items()))},
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _hoist(schema: Json) -> None:
+    """Move the words of a field that may be null from its first choice to the field: generators look there."""
+    for field in schema["properties"].values():
+        for choice in field.get("anyOf", []):
+            field.update({word: choice.pop(word) for word in ("description", "examples") if word in choice})
 
 
 def _calls(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler, Call]]:

@@ -12,19 +12,26 @@ from msgspec import Meta
 
 WORD = r"^[\x21-\x7e]+(?!\n)$"
 EventId = Annotated[
-    str, Meta(min_length=1, max_length=128, pattern=WORD, examples=["b5c9f9a2-3ba6-4b56-9a0e-3e6dcb9b8f0e"])
-]
-EventType = Annotated[str, Meta(min_length=1, max_length=128, pattern=WORD, examples=["verify.delivered"])]
-ProviderId = Annotated[
-    str, Meta(min_length=1, max_length=128, pattern=WORD, examples=["12ade33a-21c0-473b-b055-b3c836e1c292"])
-]
-Delivery = Annotated[str, Meta(examples=["delivered"])]
+    str,
+    Meta(
+        min_length=1, max_length=128, pattern=WORD, examples=["b5c9f9a2-3ba6-4b56-9a0e-3e6dcb9b8f0e"],
+        description="The event's id: one that came before has no effect.",
+    ),
+]  # fmt: skip
+EventType = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=128, pattern=WORD, examples=["verify.delivered"],
+        description="verify.sent, verify.delivered and verify.failed have an effect.",
+    ),
+]  # fmt: skip
+ProviderId = Annotated[str, Meta(min_length=1, max_length=128, pattern=WORD)]
+Delivery = str
 # Decoded only where the event's type is known: Telnyx may send what we have never heard of.
 AnyPayload = Annotated[
     msgspec.Raw,
     Meta(
-        description="The verification it is about: its `id` and `delivery_status` are read, for types that begin "
-        "with `verify.`.",
+        description="The verification it is about: its `id` and `delivery_status` are read, for those three types.",
         examples=[{"id": "12ade33a-21c0-473b-b055-b3c836e1c292", "delivery_status": "delivered"}],
     ),
 ]
@@ -48,7 +55,7 @@ class Event(msgspec.Struct):
 class Envelope(msgspec.Struct):
     """What stands around an event."""
 
-    data: Event
+    data: Annotated[Event, Meta(description="The event.")]
 
 
 class Received(msgspec.Struct):

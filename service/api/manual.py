@@ -26,19 +26,19 @@ DOCUMENT = "verify_gateway_document"
 @get("/schema", sync_to_thread=False)
 def read_page() -> Response[str]:
     """Give the page; it fetches the rest by itself."""
-    return _page("manual.html", "text/html; charset=utf-8")
+    return _page("manual.html", "text/html")
 
 
 @get("/schema/manual.css", sync_to_thread=False)
 def read_style() -> Response[str]:
     """Give its style."""
-    return _page("manual.css", "text/css; charset=utf-8")
+    return _page("manual.css", "text/css")
 
 
 @get("/schema/manual.js", sync_to_thread=False)
 def read_script() -> Response[str]:
     """Give its script."""
-    return _page("manual.js", "text/javascript; charset=utf-8")
+    return _page("manual.js", "text/javascript")
 
 
 @get("/schema/openapi.json", sync_to_thread=False)

@@ -80,6 +80,10 @@ class Malformed(errors.GatewayError):
     """A request, or its body, that cannot be read."""
 
 
+class HeadTooLarge(errors.GatewayError):
+    """A request line and headers that do not end."""
+
+
 class WrongMediaType(errors.GatewayError):
     """A body that says it is not JSON."""
 
@@ -123,6 +127,7 @@ KINDS: dict[type[Exception], Kind] = {
         "This Idempotency-Key was used for another request",
         "Use a new key for a new request.",
     ),
+    HeadTooLarge: Kind("head-too-large", 431, "The headers are too large", "Send 64 KiB at most."),
     errors.Limited: Kind("limited", 429, "Too many requests", "Wait as long as Retry-After says.", wait=1),
     errors.GuessesInFlight: Kind(
         "guesses-in-flight", 429, "All remaining guesses are being judged", "Try again as Retry-After says.", wait=1

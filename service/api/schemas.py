@@ -81,7 +81,8 @@ Deliver = Annotated[
 Code = Annotated[
     str,
     Meta(
-        min_length=4, max_length=40, pattern=NO_NUL, examples=["123456"],
+        min_length=4, max_length=40, examples=["123456"],
+        extra_json_schema={"pattern": r"^\s*\+?(\s*[0-9]){4,15}\s*$"},  # the handler's words for it are better
         description="4 to 15 digits, as the end user typed them; spaces and a leading + are dropped.",
     ),
 ]  # fmt: skip
@@ -100,6 +101,18 @@ AvailableAt = Annotated[
 ]
 Remaining = Annotated[int, Meta(ge=0, description="How many more codes may be tried.", examples=[5])]
 Verified = Annotated[bool, Meta(description="Whether this code was right. Act on nothing else.", examples=[True])]
+
+
+class FallbackOffer(msgspec.Struct):
+    """The next channel, and from when on it may be asked for."""
+
+    channel: NextChannel
+    available_at: AvailableAt
+
+
+Fallback = Annotated[
+    FallbackOffer | None, Meta(description="What may be asked for next; null when nothing is left, or it has ended.")
+]
 Message = Annotated[str, Meta(description="What you may tell the end user, whoever it is.", examples=[MESSAGE])]
 
 
@@ -122,13 +135,6 @@ class CodeCheck(msgspec.Struct, forbid_unknown_fields=True):
     code: Code
 
 
-class FallbackOffer(msgspec.Struct):
-    """The next channel, and from when on it may be asked for."""
-
-    channel: NextChannel
-    available_at: AvailableAt
-
-
 class VerificationAccepted(msgspec.Struct):
     """Taken: the same for every number."""
 
@@ -137,7 +143,7 @@ class VerificationAccepted(msgspec.Struct):
     created_at: CreatedAt
     expires_at: ExpiresAt
     attempts_remaining: Remaining
-    fallback: FallbackOffer | None
+    fallback: Fallback
     message: Message
 
 
@@ -150,7 +156,7 @@ class VerificationStatus(msgspec.Struct):
     expires_at: ExpiresAt
     verified_at: VerifiedAt | None
     attempts_remaining: Remaining
-    fallback: FallbackOffer | None
+    fallback: Fallback
 
 
 class CodeChecked(msgspec.Struct):

@@ -127,6 +127,7 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
     import uvicorn  # noqa: PLC0415 (as above)
 
     from service.app import create_app  # noqa: PLC0415
+    from service.cli.serving import UVICORN  # noqa: PLC0415
     from service.sandbox.main import SandboxSettings, create_sandbox  # noqa: PLC0415
     from service.sandbox.telnyx_service import TelnyxSettings  # noqa: PLC0415
 
@@ -143,9 +144,7 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
         )
     )
     servers = [
-        _server(
-            uvicorn.Config(app, host="127.0.0.1", port=on, log_config=None, access_log=False, lifespan="on", ws="none")
-        )
+        _server(uvicorn.Config(app, host="127.0.0.1", port=on, **UVICORN))
         for app, on in ((stage, stage_port), (create_app(settings), port))
     ]
     await _serve(servers, _words(gateway_url, f"http://127.0.0.1:{stage_port}", key))
@@ -188,7 +187,7 @@ verify-gateway sandbox is ready (Ctrl-C ends it)
 
 Request a verification, then look into the inbox:
 
-curl -sS -X POST {gateway}/v1/verifications -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'
+curl -sS {gateway}/v1/verifications -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'
 """
 
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -48,13 +48,13 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
         workers=workers,
         ssl_certfile=ssl_certfile,
         ssl_keyfile=ssl_keyfile,
-        **UVICORN,  # type: ignore[arg-type] # uvicorn's own names
+        **UVICORN,
     )
 
 
-UVICORN = {
+UVICORN: dict[str, Any] = {
     "loop": "uvloop",
-    "http": "httptools",
+    "http": "service.api.protocol:Protocol",
     "ws": "none",
     "access_log": False,
     "log_config": None,

@@ -14,6 +14,8 @@ from typing import Any
 
 import uvicorn
 
+from service.cli.serving import UVICORN
+
 PATIENCE = 1.0
 """Seconds that requests in flight have to end when the server is told to stop."""
 
@@ -61,11 +63,12 @@ class _QuietServer(uvicorn.Server):
 
 @asynccontextmanager
 async def serve_app(app: Any) -> AsyncIterator[str]:
-    """Serve `app`, its lifespan included, and yield `http://127.0.0.1:PORT`; RuntimeError when it does not start.
+    """Serve `app` with the settings of `serve`, its lifespan included, and yield `http://127.0.0.1:PORT`.
 
-    Requests that still hang at the end are cut off, so that a test of a hanging server ends.
+    Raises RuntimeError when it does not start. Requests that still hang at the end are cut off, so that a test
+    of a hanging server ends.
     """
-    config = uvicorn.Config(app, lifespan="on", log_level="critical")
+    config = uvicorn.Config(app, **{**UVICORN, "log_level": "critical"})
     server = _QuietServer(config)
     # With the protocol named: asyncio sets TCP_NODELAY on no other, and each answer would take 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:

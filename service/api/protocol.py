@@ -1,0 +1,63 @@
+"""HTTP/1.1 below the app: what cannot be parsed is a problem too, and a head that never ends is cut off.
+
+Given to uvicorn by cli. Sees bytes before anybody has shown a key, so it keeps and logs none of them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service import telemetry
+from service.api.problems import KINDS, MEDIA_TYPE, HeadTooLarge, Kind, Malformed
+
+# The parser itself has no limit: a request line and headers are kept until they are complete.
+LARGEST_HEAD = 64 * 1024
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's own, with answers of our form and a limit."""
+
+    _head = 0
+    _in_head = True
+    _ended = False
+    _too_large = False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; give up on a head that is over the limit and still not complete."""
+        self._ended = False
+        super().data_received(data)
+        if self._in_head and not self._ended:
+            self._head += len(data)
+            if self._head > LARGEST_HEAD and not self.transport.is_closing():
+                self._refuse(KINDS[HeadTooLarge])
+
+    def on_headers_complete(self) -> None:
+        """Give up on a head that is over the limit, though it came at once."""
+        self._in_head = False
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD:
+            self._too_large = True
+            raise ValueError
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        self._in_head, self._ended, self._head = True, True, 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words, for which we have our own)
+        """Answer what cannot be parsed."""
+        self._refuse(KINDS[HeadTooLarge if self._too_large else Malformed])
+
+    def _refuse(self, kind: Kind) -> None:
+        telemetry.REQUESTS.labels("unmatched", kind.status).inc()
+        body = msgspec.json.encode(kind.problem("Send HTTP/1.1." if kind.status == HTTPStatus.BAD_REQUEST else None))
+        head = (
+            f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nx-request-id: {secrets.token_hex(8)}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(STATUS_LINE[kind.status] + head.encode() + body)
+        self.transport.close()
