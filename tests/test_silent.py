@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service.providers.base import CheckAnswer, InDoubt, Judged, NotJudged, Order, Sent, State
 from service.providers.silent import Silent
 from service.providers.telnyx import Telnyx
-from service.providers.timings import KEPT, Kind, Timed, Timings
+from service.providers.timings import ENOUGH, KEPT, Kind, Timed, Timings
 from service.sandbox.faults import Fault
 from service.sandbox.stage import Stage
 from service.sandbox.telnyx_app import create_telnyx
@@ -61,21 +61,21 @@ async def test_a_silent_call_takes_as_long_as_a_real_one_did(house: House) -> No
     house.stage.latency = {"send": 0.12, "check": 0.08}
     sent = await house.real.send(ORDER)
     assert isinstance(sent, Sent)
-    await house.real.check(sent.provider_id, "000000")
+    await asyncio.gather(*(house.real.check(sent.provider_id, "000000") for _ in range(ENOUGH)))
     for call, seconds in ((house.silent.send(ORDER), 0.12), (house.silent.check(ID, "000000"), 0.08)):
         started = time.monotonic()
         await call
         assert time.monotonic() - started >= seconds
-    assert house.stage.journal.count() == {"send": 1, "check": 1}
+    assert house.stage.journal.count() == {"send": 1, "check": ENOUGH}
 
 
-async def test_with_no_fresh_call_one_harmless_call_is_made_for_all_who_wait(house: House) -> None:
-    house.stage.latency = {"state": 0.05}
+async def test_with_too_few_calls_to_imitate_one_harmless_call_is_made_for_all_who_wait(house: House) -> None:
+    house.stage.latency = {"check": 0.05}
     started = time.monotonic()
     answers = await asyncio.gather(*(house.silent.check(ID, "000000") for _ in range(20)))
     assert time.monotonic() - started >= 0.05
     assert answers == [Judged(accepted=False)] * 20
-    assert house.stage.journal.count() == {"state": 1}
+    assert house.stage.journal.count() == {"check": 1}
 
 
 async def test_when_telnyx_is_down_a_decoys_code_is_not_judged_either(house: House) -> None:
@@ -87,8 +87,9 @@ async def test_when_telnyx_is_down_a_decoys_code_is_not_judged_either(house: Hou
 async def test_the_end_of_a_real_check_is_the_end_of_a_silent_one_and_never_accepted(house: House) -> None:
     sent = await house.real.send(ORDER)
     assert isinstance(sent, Sent)
-    house.stage.faults.add(Fault(kind="throttle", operations=("check",), seconds=9, times=1))
-    assert await house.real.check(sent.provider_id, "000000") == NotJudged("10011", 9.0)
+    house.stage.faults.add(Fault(kind="throttle", operations=("check",), seconds=9, times=ENOUGH))
+    for _ in range(ENOUGH):
+        assert await house.real.check(sent.provider_id, "000000") == NotJudged("10011", 9.0)
     drawn = await house.silent.check(ID, "000000")
     assert isinstance(drawn, NotJudged)
     assert drawn.after is not None
@@ -104,8 +105,9 @@ async def test_without_a_real_provider_it_waits_a_little_and_says_wrong() -> Non
 
 async def test_what_is_left_in_doubt_is_settled_as_a_real_one_would_be() -> None:
     timings = Timings()
-    timings.record("check", 0.0, InDoubt("time_limit"))
-    timings.record("state", 0.0, NotJudged("no_connection"))
+    for _ in range(ENOUGH):
+        timings.record("check", 0.0, InDoubt("time_limit"))
+        timings.record("state", 0.0, NotJudged("no_connection"))
     silent = Silent(timings)
     assert await silent.check(ID, "000000") == InDoubt("time_limit")
     assert await silent.state(ID) == NotJudged("no_connection")
@@ -122,6 +124,26 @@ def test_only_calls_of_the_last_half_minute_are_drawn() -> None:
     clock.pass_by(20)
     assert timings.draw("check") is None
     assert timings.draw("send") is None
+
+
+def test_what_begins_and_ends_like_an_outage_is_drawn_from_the_last_two_seconds_alone() -> None:
+    clock = Clock()
+    timings = Timings(clock)
+    for _ in range(ENOUGH):
+        timings.record("check", 0.1)
+    clock.pass_by(1.8)
+    assert timings.draw_present("check")
+    for _ in range(ENOUGH - 1):
+        timings.record("check", 0.1, NotJudged("http_500"))
+    clock.pass_by(0.2)
+    assert timings.draw_present("check") is None
+    timings.record("check", 0.1, NotJudged("http_500"))
+    assert {timing.outcome for timing in (timings.draw_present("check") for _ in range(50)) if timing} == {
+        NotJudged("http_500")
+    }
+    for _ in range(ENOUGH):
+        timings.record("state", 2.1)
+    assert timings.draw_present("state") is None
 
 
 def test_every_fresh_call_can_be_drawn() -> None:

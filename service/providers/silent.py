@@ -1,4 +1,4 @@
-"""The provider of decoys and suppressed sends: as slow as the real one has just been, and nothing leaves.
+"""The provider of decoys and suppressed sends: as slow, and as often unable to judge, as the real one is now.
 
 Called by verification.flow in place of the real provider. What it answers to a check is never accepted; it must
 never be given away by its time, nor hold any state of a verification.
@@ -20,7 +20,11 @@ _dice = random.SystemRandom()
 
 
 class Silent:
-    """Implements `Provider`. `real` is asked something harmless when no real call is fresh enough to imitate."""
+    """Implements `Provider`. `real` is asked something harmless where too few calls are fresh enough to imitate.
+
+    So an outage, its end and its odds are the same for a decoy from the first moment on, and a caller who tries
+    again and again meets no copy of one answer.
+    """
 
     name = "silent"
 
@@ -57,7 +61,8 @@ class Silent:
 
     async def _imitate(self, kind: Kind) -> CheckAnswer:
         started = self._timings.clock()
-        timing = self._timings.draw(kind) or await self._take_sample(kind)
+        drawn = self._timings.draw(kind) if kind == "send" else self._timings.draw_present(kind)
+        timing = drawn or await self._take_sample(kind)
         await asyncio.sleep(max(0.0, timing.seconds - (self._timings.clock() - started)))
         return timing.outcome
 
@@ -72,7 +77,9 @@ class Silent:
         return await asyncio.shield(task)
 
     async def _ask(self, real: Provider, kind: Kind) -> Timing:
+        """Ask about a verification that nobody has: a check for a check, so that it fails as checks do."""
         started = self._timings.clock()
-        answer = await real.state(str(uuid.uuid4()))
-        outcome: CheckAnswer = answer if isinstance(answer, NotJudged) else Judged(accepted=False)
-        return self._timings.record(kind, self._timings.clock() - started, outcome)
+        nobody, code = str(uuid.uuid4()), f"{_dice.randrange(10**6):06}"
+        answer = await (real.check(nobody, code) if kind == "check" else real.state(nobody))
+        ended = self._timings.clock()
+        return Timing(ended, ended - started, WRONG if isinstance(answer, Judged | State) else answer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -28,6 +28,9 @@ from service.providers.base import (
 Kind = Literal["send", "check", "state"]
 KEPT = 256
 FRESH = 30.0
+# An outage begins and ends within a second, and one call copied again and again is not how a provider answers.
+NOW = 2.0
+ENOUGH = 8
 WRONG = Judged(accepted=False)
 
 _dice = random.SystemRandom()
@@ -61,8 +64,13 @@ class Timings:
         What was left of a wait that the provider named is less by the age of the call.
         """
         now = self.clock()
-        fresh = [timing for timing in self._kept[kind] if now - timing.at <= FRESH]
-        return _age(_dice.choice(fresh), now) if fresh else None
+        return _choose([timing for timing in self._kept[kind] if now - timing.at <= FRESH], now)
+
+    def draw_present(self, kind: Kind) -> Timing | None:
+        """One of the calls that began within the last 2 s; None when they are too few to stand for how it is now."""
+        now = self.clock()
+        present = [timing for timing in self._kept[kind] if now - timing.at + timing.seconds <= NOW]
+        return _choose(present, now) if len(present) >= ENOUGH else None
 
 
 class Timed:
@@ -103,6 +111,10 @@ class Timed:
     async def aclose(self) -> None:
         """As the provider."""
         await self._provider.aclose()
+
+
+def _choose(timings: Sequence[Timing], now: float) -> Timing | None:
+    return _age(_dice.choice(timings), now) if timings else None
 
 
 def _age(timing: Timing, now: float) -> Timing:
