@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from uuid import UUID
 
 import msgspec
@@ -45,7 +46,7 @@ from service.verification.view import View
 PACK = msgspec.msgpack.Encoder()
 REQUEST = msgspec.json.Decoder(VerificationRequest)
 CHECK = msgspec.json.Decoder(CodeCheck)
-DIGITS = re.compile(r"[0-9]{4,15}")
+DIGITS = re.compile(r"\d{4,15}")
 
 
 @post(
@@ -103,9 +104,7 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     """Judge a code."""
     parts, caller = parts_of(request), caller_of(request)
     data = await read_body(request, CHECK)
-    code = "".join(data.code.split()).removeprefix("+")
-    if not DIGITS.fullmatch(code):
-        raise Invalid("code", detail="A code has 4 to 15 digits.")
+    code = _code(data.code)
     idem = None
     if (key := read_idempotency_key(request)) is not None:
         idem, _ = _idempotency(request, caller, "verify", key, b"")
@@ -179,6 +178,15 @@ def _evidence(caller: Caller, data: VerificationRequest) -> Evidence:
         device_sealed_result=data.device_sealed_result,
         captcha_token=data.captcha_token,
     )
+
+
+def _code(text: str) -> str:
+    """Read a code as it was typed, in the digits of whatever script; what Telnyx compares are 0 to 9."""
+    code = "".join(text.split())
+    code = code[1:] if code.startswith(phone.PLUS) else code
+    if not DIGITS.fullmatch(code):
+        raise Invalid("code", detail="A code has 4 to 15 digits.")
+    return "".join(str(unicodedata.decimal(digit)) for digit in code)
 
 
 def _number(text: str) -> str:
