@@ -1,0 +1,86 @@
+"""Guesses by the dozen, and what became of them: at the gateway, at Telnyx, in the database.
+
+Used by the tests of checking codes. Nothing here judges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from tests.support.gateway import PHONE, Calls, Gateway, Reply, read_code
+
+PATIENCE = 15.0
+
+
+async def guess_all(doors: Sequence[Calls], verification: str, codes: Iterable[str]) -> list[Reply]:
+    """Try every code at the same moment, at the doors in turn."""
+    return await asyncio.gather(
+        *(doors[place % len(doors)].verify(verification, code) for place, code in enumerate(codes))
+    )
+
+
+def wrong_codes(right: str, many: int) -> list[str]:
+    """Make so many different codes, none of them right."""
+    return [f"{(int(right) + step) % 10 ** len(right):0{len(right)}}" for step in range(1, many + 1)]
+
+
+def count_statuses(replies: Iterable[Reply]) -> Counter[int]:
+    return Counter(reply.status for reply in replies)
+
+
+def count_guesses_at_telnyx(gateway: Gateway) -> int:
+    """Count the checks of somebody's verification; a check of nobody's is how decoys learn Telnyx's pace."""
+    return sum(call.phone_number is not None for call in gateway.stage.journal.list_calls("check"))
+
+
+async def wait_for(condition: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:
+    end = time.monotonic() + patience
+    while not await condition():
+        assert time.monotonic() < end, "waited in vain"
+        await asyncio.sleep(0.05)
+
+
+async def wait_for_status(calls: Calls, verification: str, status: str) -> Any:
+    """Wait until the verification reads so, and return what was read."""
+    body: Any = None
+
+    async def reads_so() -> bool:
+        nonlocal body
+        body = (await calls.read(verification)).body
+        return bool(body["status"] == status)
+
+    await wait_for(reads_so)
+    return body
+
+
+async def wait_for_guesses_at_telnyx(gateway: Gateway, many: int) -> None:
+    async def are_there() -> bool:
+        return count_guesses_at_telnyx(gateway) >= many
+
+    await wait_for(are_there)
+
+
+async def begin_and_read(
+    gateway: Gateway, phone_number: str = PHONE, door: Calls | None = None, **fields: Any
+) -> tuple[str, str]:
+    """Request a verification and wait for its code; returns its id and the code."""
+    verification = await (door or gateway).begin(phone_number, **fields)
+    return verification, await read_code(gateway, phone_number)
+
+
+async def read_budgets(gateway: Gateway) -> list[Any]:
+    """Read every counted time of every subject, as the database holds it."""
+    return list(await gateway.database.pool.fetch("select subject, hits from counters where hits <> '{}' order by 1"))
+
+
+async def count_open(gateway: Gateway) -> int:
+    return int(await gateway.database.pool.fetchval("select count(*) from guesses where state = 'open'"))
+
+
+async def pass_time_for_open_guesses(gateway: Gateway) -> None:
+    """Have what a worker settles after 20 s be due now."""
+    await gateway.database.pool.execute("update guesses set settle_at = now() where state = 'open'")
