@@ -1,6 +1,9 @@
 -- Apply what Telnyx told to the sends it is about; what is about none of ours yet waits for its send.
 -- A delivery moves forward only. A failed one makes its verification due, whoever holds the lease.
-create function apply_webhooks(p_now timestamptz, p_keep interval) returns int language plpgsql as $$
+create function apply_webhooks(p_now timestamptz, p_keep interval) returns int
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 declare
     v_now timestamptz := coalesce(p_now, clock_timestamp());
     v_events bigint[];
@@ -12,6 +15,9 @@ begin
             and exists (select from sends s where s.provider_id = w.provider_id)
           order by w.id limit 500 for update skip locked) as e;
     if v_events is null then return 0; end if;
+    perform 1 from sends s
+    where s.provider_id in (select w.provider_id from webhook_events w where w.id = any (v_events))
+    order by s.verification_id, s.ordinal for update;
     with told as (
         select w.provider_id, (array_agg(w.delivery order by delivery_rank(w.delivery) desc))[1] as delivery
         from webhook_events w where w.id = any (v_events)

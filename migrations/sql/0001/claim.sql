@@ -4,7 +4,10 @@
 create function claim(p_now timestamptz, p_most int, p_lease interval, p_grace interval) returns table (
     id uuid, client text, status text, deliver boolean, test boolean,
     created_at timestamptz, expires_at timestamptz, sealed bytea, token uuid, sends jsonb, now timestamptz
-) language plpgsql as $$
+)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 #variable_conflict use_column
 declare
     v_now timestamptz := coalesce(p_now, clock_timestamp());

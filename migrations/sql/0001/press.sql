@@ -6,7 +6,10 @@ create function press(
 ) returns table (
     outcome text, status text, created_at timestamptz, expires_at timestamptz, closed_at timestamptz,
     used text[], pressed_at timestamptz, remaining int, wait float8
-) language plpgsql as $$
+)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 #variable_conflict use_column
 declare
     v verifications;
@@ -32,7 +35,7 @@ begin
         when wait > 0 then 'early'
     end;
     if outcome is null then
-        perform hold_subjects(array[v.phone_limit, v.ip_limit]);
+        perform hold_subjects(array[v.phone_hash, v.ip_limit]);
         select max(extract(epoch from c.hits[w.max] - v_now) + w.seconds) into v_wait
         from unnest(w_kind, w_max, w_seconds) as w(kind, max, seconds)
         join counters c on c.subject = case w.kind when 1 then v.phone_limit when 2 then v.ip_limit end;

@@ -5,7 +5,10 @@ create function record(
     p_now timestamptz, p_ids uuid[], p_tokens uuid[], p_ordinals int[], p_states text[], p_waits float8[],
     p_providers text[], p_provider_ids text[], p_errors text[], p_deliveries text[], p_decisions jsonb[],
     p_nexts float8[]
-) returns setof uuid language plpgsql as $$
+) returns setof uuid
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 #variable_conflict use_column
 declare
     v_now timestamptz := coalesce(p_now, clock_timestamp());

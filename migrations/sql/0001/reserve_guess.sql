@@ -7,7 +7,10 @@ create function reserve_guess(
     p_codes int, p_keep int, w_kind int[], w_max int[], w_seconds float8[]
 ) returns table (
     outcome text, status text, remaining int, verified boolean, age float8, channels int, asked jsonb
-) language plpgsql as $$
+)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 #variable_conflict use_column
 declare
     v verifications;

@@ -4,7 +4,10 @@
 -- What the caller is told is kept with the guess, for his Idempotency-Key.
 create function settle_guess(
     p_now timestamptz, p_guess uuid, p_result text, p_codes int, w_kind int[], w_max int[], w_seconds float8[]
-) returns table (status text, remaining int, verified boolean) language plpgsql as $$
+) returns table (status text, remaining int, verified boolean)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 #variable_conflict use_column
 declare
     v verifications;
