@@ -21,7 +21,8 @@ from press($1, $2, $3, $4, $5, make_interval(secs => $6), $7, $8, $9, $10, $11, 
 
 READ = """
 with clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now)
-select 'read' as outcome, effective_status(v, clock.now, $5, $6, $7, $8) as status, v.created_at, v.expires_at,
+select 'read' as outcome, case when v.id is not null then effective_status(v, clock.now, $5, $6, $7, $8) end as status,
+       v.created_at, v.expires_at,
        v.closed_at, v.used, v.pressed_at, attempts_left(v, clock.now, $5, $6, $7, $8) as remaining,
        null::float8 as wait
 from clock
