@@ -74,6 +74,7 @@ class Checks:
         sends = await self._await_sends(row, reserved.sends, ripe)
         early = max(0.0, ripe - time.monotonic())
         result = await self._judge(self._asked(sends, reserved.channels or 1), code)
+        telemetry.GUESSES.labels(result).inc()
         settled = await self._settle(guess, result, caller.policy)
         if not (settled and settled.verified):
             await _wait_for_step(came, early)
@@ -83,7 +84,6 @@ class Checks:
         return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
 
     async def _settle(self, guess: UUID, result: str, policy: Policy) -> Settled | None:
-        telemetry.GUESSES.labels(result).inc()
         if result == "lost":
             await self._store.leave_open(guess)
             return None
@@ -91,9 +91,7 @@ class Checks:
 
     async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
         """Settle a guess whose answer was lost, by what the provider holds of its sends; later if it cannot say."""
-        result = await self._ask_states(self._asked(guess.sends, 1))
-        if result != "lost":
-            await self._store.settle(guess.id, result, policy)
+        await self._settle(guess.id, await self._ask_states(self._asked(guess.sends, 1)), policy)
 
     async def _await_sends(self, row: UUID, sends: list[Send], ripe: float) -> list[Send]:
         """Wait for sends that are on their way: a quick caller's right code must not be judged by none.
@@ -114,7 +112,11 @@ class Checks:
         return [(self._senders.silent, "")] * channels
 
     async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> str:
-        """Ask every send at once: right, wrong, returned (certainly not judged) or lost (nobody can say yet)."""
+        """Ask every send at once.
+
+        right, wrong, returned (certainly not judged), accepted (not heard, but some code was taken) or lost (nobody
+        can say yet). Where one send judged and another did not, the guess was spent: it is wrong.
+        """
         calls = [asyncio.ensure_future(self._senders.check(provider, held, code)) for provider, held in asked]
         answers: list[CheckAnswer] = []
         for answer in asyncio.as_completed(calls):
@@ -128,7 +130,7 @@ class Checks:
     async def _ask_states(self, asked: Sequence[tuple[Provider, str]]) -> str:
         states = await asyncio.gather(*(provider.state(held) for provider, held in asked))
         if any(state == State(accepted=True) for state in states):
-            return "right"
+            return "accepted"
         return "lost" if any(isinstance(state, NotJudged) for state in states) else "wrong"
 
 

@@ -111,9 +111,11 @@ where v.id = g.verification_id and g.id in (
 returning g.id, c.name, g.verification_id, sends_of(v.id) as sends
 """
 
-LEAVE_OPEN = (
-    "update guesses set settle_at = coalesce($1::timestamptz, clock_timestamp()) where id = $2 and state = 'open'"
-)
+LEAVE_OPEN = """
+update guesses set settle_at = clock.now + least((clock.now - counted_at) / 2, interval '15 seconds')
+from (select coalesce($1::timestamptz, clock_timestamp()) as now) as clock
+where id = $2 and state = 'open'
+"""
 
 KEEP_EVENT = """
 insert into webhook_events (event_id, event_type, delivery, provider_id, received_at)

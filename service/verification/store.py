@@ -107,16 +107,16 @@ class Store:
         return SENDS.decode(_one(await self._ask(sql.SENDS, row))[0])
 
     async def settle(self, guess: UUID, result: str, policy: Policy) -> Settled:
-        """Settle one guess as right, wrong or returned."""
+        """Settle one guess as right, wrong, accepted or returned."""
         codes = policy.lockout.codes_per_verification
         return Settled(*_one(await self._row(sql.SETTLE, guess, result, codes, *columns_of(policy))))
 
     async def leave_open(self, guess: UUID) -> None:
-        """Have a worker settle this guess as soon as it can: its answer was lost."""
+        """Have a worker ask again what became of this guess, soon at first and every 15 s in the end."""
         await self._row(sql.LEAVE_OPEN, guess)
 
     async def unsettled(self, most: int) -> list[Unsettled]:
-        """Take guesses whose answers were lost; each comes again after 15 s unless it is settled."""
+        """Take guesses whose answers were lost; each comes again after 15 s if the process that took it dies."""
         rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most)
         return [Unsettled(row[0], row[1], row[2], SENDS.decode(row[3])) for row in rows]
 

@@ -77,8 +77,13 @@ async def read_budgets(gateway: Gateway) -> list[Any]:
     return list(await gateway.database.pool.fetch("select subject, hits from counters where hits <> '{}' order by 1"))
 
 
-async def count_open(gateway: Gateway) -> int:
-    return int(await gateway.database.pool.fetchval("select count(*) from guesses where state = 'open'"))
+async def wait_until_settled(gateway: Gateway) -> None:
+    """Wait until no guess is open."""
+
+    async def are_settled() -> bool:
+        return not await gateway.database.pool.fetchval("select count(*) from guesses where state = 'open'")
+
+    await wait_for(are_settled)
 
 
 async def pass_time_for_open_guesses(gateway: Gateway) -> None:

@@ -1,5 +1,7 @@
--- Settle one guess, once: 'right', 'wrong', or 'returned' (certainly not compared: its place in the
--- budgets is given back). Whoever comes second changes nothing and is told what stands.
+-- Settle one guess, once: 'right', 'wrong', 'accepted' (its answer was lost, and the provider holds some
+-- guess of this verification as right: this one, unless that is another) or 'returned' (certainly not
+-- compared: its place in the budgets is given back). Whoever comes second changes nothing and is told
+-- what stands.
 -- A right code clears the number's budgets of this client, and verifies unless the caller has canceled.
 -- What the caller is told is kept with the guess, for his Idempotency-Key.
 create function settle_guess(
@@ -20,6 +22,12 @@ begin
     perform hold_subjects(array[v.source_budget, v.total_budget]);
     v_now := coalesce(p_now, clock_timestamp());
     select * into g from guesses x where x.id = p_guess;
+    if p_result = 'accepted' then
+        p_result := case
+            when exists (select from guesses x where x.verification_id = v.id and x.state = 'right') then 'wrong'
+            else 'right'
+        end;
+    end if;
     if g.state = 'open' then
         if p_result = 'returned' then
             delete from guesses x where x.id = p_guess;
