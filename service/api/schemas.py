@@ -82,7 +82,7 @@ Code = Annotated[
     str,
     Meta(
         min_length=4, max_length=40, examples=["123456"],
-        extra_json_schema={"pattern": r"^\s*\+?(\s*[0-9]){4,15}\s*$"},  # the handler's words for it are better
+        extra_json_schema={"pattern": r"^\s*\+?(\s*\d){4,15}\s*$"},  # the handler's words for it are better
         description="4 to 15 digits, as the end user typed them; spaces and a leading + are dropped.",
     ),
 ]  # fmt: skip

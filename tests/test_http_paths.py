@@ -1,0 +1,117 @@
+"""Paths and methods: no spelling of one reaches what it should not, and what is not there is a problem."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.gateway import Gateway, run_gateway
+from tests.support.wire import Answer, assert_named, assert_problem, clone_database, speak, write_request
+
+PATH = "/v1/verifications"
+
+
+@pytest.fixture(scope="module")
+async def gateway(postgres: str, template: str) -> AsyncIterator[Gateway]:
+    """One gateway for all."""
+    async with clone_database(postgres, template) as url, run_gateway(url) as served:
+        yield served
+
+
+async def call(gateway: Gateway, method: str, path: str | bytes) -> Answer:
+    return await speak(gateway.url, write_request(method, path, f"Authorization: Bearer {gateway.key}"))
+
+
+NOWHERE: list[str] = [
+    "/",
+    "/v1",
+    "/V1/verifications",
+    "/v2/verifications",
+    f"{PATH}/..%2f",
+    f"{PATH}/..%2f..%2fmetrics",
+    f"{PATH}/../../metrics",
+    f"{PATH}/%2e%2e",
+    f"{PATH}/%00",
+    f"{PATH}/%zz",
+    f"{PATH}/%",
+    f"{PATH}/%ff%fe",
+    f"{PATH}/%ed%a0%80",
+    f"{PATH}/1",
+    f"{PATH}/null",
+    f"{PATH}/" + "a" * 5_000,
+    f"{PATH}/{{id}}%00",
+    f"{PATH}/{{id}}0",
+    f"{PATH}/{{id}}%20",
+    f"{PATH}/{{id}}%2fnothing",
+    f"{PATH}/{{id}};a=b",
+    f"{PATH}/{{id}}/nothing",
+    f"{PATH}/{{id}}/verify/verify",
+    "/schema/nothing",
+    "/schema/../settings",
+    "/schema/manual.css/..",
+    "/schema/openapi.yaml",
+    "/docs",
+    "/openapi.json",
+    "/static/../../etc/passwd",
+    "/%2e%2e/%2e%2e/etc/passwd",
+    "/favicon.ico",
+    "/.env",
+]
+
+
+@pytest.mark.parametrize("path", NOWHERE, ids=lambda path: path[:50])
+async def test_what_is_not_there_is_not_found(gateway: Gateway, path: str) -> None:
+    path = path.replace("{id}", "01a2001c-325a-71f0-9c85-1a4935d9dd81")
+    assert_problem(await call(gateway, "GET", path), 404, "not-found")
+
+
+async def test_an_id_is_read_in_any_spelling_of_a_uuid_and_answered_in_one(gateway: Gateway) -> None:
+    verification = await gateway.begin()
+    for path in (
+        f"{PATH}/{verification}",
+        f"{PATH}/{verification.upper()}",
+        f"{PATH}/{verification}/",
+        f"{PATH}//{verification}",
+        f"//v1/verifications/{verification}",
+        f"{PATH}/{verification}?a=b&a=%ff",
+        f"http://elsewhere.example{PATH}/{verification}",
+    ):
+        answer = await call(gateway, "GET", path)
+        assert (answer.status, answer.json()["id"]) == (200, verification), path
+
+
+METHODS: list[tuple[str, str, set[str]]] = [
+    (method, path, allowed)
+    for path, allowed in [
+        (PATH, {"POST", "OPTIONS"}),
+        (f"{PATH}/01a2001c-325a-71f0-9c85-1a4935d9dd81", {"GET", "OPTIONS"}),
+        (f"{PATH}/01a2001c-325a-71f0-9c85-1a4935d9dd81/verify", {"POST", "OPTIONS"}),
+        ("/webhooks/verify", {"POST", "OPTIONS"}),
+        ("/healthz", {"GET", "OPTIONS"}),
+        ("/schema/openapi.json", {"GET", "OPTIONS"}),
+    ]
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "HEAD", "PROPFIND")
+    if method not in allowed
+]
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), METHODS, ids=lambda value: str(value)[-20:])
+async def test_another_method_is_told_which_ones_there_are(
+    gateway: Gateway, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = await call(gateway, method, path)
+    assert answer.status == 405
+    assert set(answer.header("allow").split(", ")) == allowed
+    if method == "HEAD":
+        assert_named(answer)
+    else:
+        assert_problem(answer, 405, "method-not-allowed")
+
+
+async def test_options_say_which_methods_there_are_and_nothing_of_other_origins(gateway: Gateway) -> None:
+    auth = f"Authorization: Bearer {gateway.key}"
+    answer = await speak(gateway.url, write_request("OPTIONS", PATH, auth, "Origin: https://elsewhere.example"))
+    assert (answer.status, answer.body) == (204, b"")
+    assert set(answer.header("allow").split(", ")) == {"POST", "OPTIONS"}
+    assert not [name for name in answer.headers if name.startswith("access-control")]
