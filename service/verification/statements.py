@@ -8,8 +8,7 @@ from __future__ import annotations
 ADMIT = """
 select item, outcome, id, created_at, expires_at, remaining, wait, leased
 from admit($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5, $6, $7, $8, $9,
-           $10, $11, $12, $13, $14, $15, $16, $17, array(select make_interval(secs => l) from unnest($18::float8[]) as l),
-           $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+           $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
 """
 
 RECORD = "select record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"

@@ -15,8 +15,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from service.db.batch import HOPELESS, LOST, Batcher
-from service.db.engine import Database
+from service.db.batch import HOPELESS, Batcher
+from service.db.engine import LOST, Database
 from service.errors import Unavailable
 from service.fraud.policy import Policies, Policy
 from service.verification import statements as sql
@@ -49,7 +49,7 @@ class Store:
         self.admit = Batcher(self._admit).submit
         self.record = Batcher(self._record).submit
 
-    async def _admit(self, items: Sequence[Admission], again: bool) -> list[Admitted]:
+    async def _admit(self, items: Sequence[Admission], *, again: bool) -> list[Admitted]:
         windows = self._windows(frozenset(item.policy for item in items))
         columns = zip(*map(msgspec.structs.astuple, items), strict=True)
         rows = await self._pool.fetch(
@@ -57,7 +57,7 @@ class Store:
         )
         return [Admitted(*row[1:]) for row in sorted(rows, key=_place)]
 
-    async def _record(self, items: Sequence[Recorded], again: bool) -> list[bool]:  # noqa: ARG002 (a record is safe to repeat)
+    async def _record(self, items: Sequence[Recorded], *, again: bool) -> list[bool]:  # noqa: ARG002 (a record is safe to repeat)
         columns = zip(*map(msgspec.structs.astuple, items), strict=True)
         kept = {row[0] for row in await self._pool.fetch(sql.RECORD, self._now(), *map(list, columns))}
         return [item.token in kept for item in items]

@@ -19,7 +19,7 @@ create function admit(
     p_now timestamptz, p_again boolean, p_lease interval, p_grace interval, p_keep int,
     w_set int[], w_kind int[], w_max int[], w_seconds float8[],
     p_ids uuid[], p_keys int[], p_clients int[], p_sets int[], p_phones uuid[],
-    p_channels text[], p_delivers boolean[], p_tests boolean[], p_lifetimes interval[], p_codes int[],
+    p_channels text[], p_delivers boolean[], p_tests boolean[], p_lifetimes float8[], p_codes int[],
     p_phone_limits uuid[], p_ip_limits uuid[], p_account_limits uuid[],
     p_source_budgets uuid[], p_total_budgets uuid[],
     p_sealed bytea[], p_idems uuid[], p_bodies uuid[], p_tokens uuid[]
@@ -137,7 +137,7 @@ begin
         return query
         with items as (
             select t.item, p_ids[t.item] as id, p_phones[t.item] as phone_hash, p_channels[t.item] as channel,
-                   p_tokens[t.item] as token, v_now + p_lifetimes[t.item] as expires_at
+                   p_tokens[t.item] as token, v_now + make_interval(secs => p_lifetimes[t.item]) as expires_at
             from unnest(v_turn) as t(item)
         ), hits as (
             insert into counters as c (subject, hits)
