@@ -15,8 +15,8 @@ help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: sandbox
-sandbox: $(READY) ## run everything on this machine, without an account anywhere
-	@$(BIN)/verify-gateway sandbox
+sandbox: $(READY) ## run everything on this machine, without an account anywhere; ARGS="--port 9000"
+	@$(BIN)/verify-gateway sandbox $(ARGS)
 
 .PHONY: test
 test: $(READY) ## run the tests; ARGS="-k name" for some of them
