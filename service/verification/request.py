@@ -71,6 +71,8 @@ class Requests:
             if leased and token is not None:
                 job = _job(caller, ask, admitted, token, begun)
                 self._slots.run(self._dispatch.make(job, job.sends[0]))
+            elif admitted.outcome == "admitted":
+                self._slots.ask()
         finally:
             if token is not None and not leased:
                 self._slots.give_back()

@@ -21,12 +21,13 @@ class Slots:
         self.free = size
         self.wanted = asyncio.Event()
         self._missed = False
+        self._queued = False
         self._running: set[asyncio.Task[None]] = set()
 
     def take(self) -> bool:
-        """Take a slot, if one is free."""
-        if self.free <= 0:
-            self._missed = True
+        """Take a slot for a row that is about to be made: not before those that wait, or the newest win a flood."""
+        if self._queued or self.free <= 0:
+            self._missed = self._queued = True
             return False
         self.free -= 1
         return True
@@ -43,6 +44,11 @@ class Slots:
         if self._missed and self.free > 0:
             self._missed = False
             self.wanted.set()
+
+    def put_back(self, count: int) -> None:
+        """Give back what a claim found no rows for: nobody waits any longer."""
+        self._queued = False
+        self.give_back(count)
 
     def ask(self) -> None:
         """Have the worker look for due rows at once: one was just made."""

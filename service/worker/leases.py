@@ -42,8 +42,11 @@ class Leases:
         claimed: list[Claimed] = []
         try:
             claimed = await self._store.claim(taken) if taken else []
-        finally:
-            self._slots.give_back(taken - len(claimed))
+        except BaseException:
+            self._slots.give_back(taken)
+            raise
+        if unused := taken - len(claimed):
+            self._slots.put_back(unused)
         for row in claimed:
             self._slots.run(self._act(row, begun))
         return len(claimed)

@@ -54,6 +54,7 @@ class Worker:
         """Begin every round."""
         rounds: list[tuple[Round, float, asyncio.Event | None]] = [
             (self._claim, CLAIM_EVERY, self._slots.wanted),
+            (self._expire, LOOK_EVERY, None),
             (self._store.apply_events, LOOK_EVERY, self.events),
             (self._settle, LOOK_EVERY, None),
             (self._look, LOOK_EVERY, None),
@@ -68,8 +69,11 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._slots.drain(DRAIN)
 
+    async def _expire(self) -> None:
+        while await self._store.expire():
+            pass
+
     async def _claim(self) -> None:
-        await self._store.expire()
         while await self._leases.claim():
             pass
 
