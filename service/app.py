@@ -78,7 +78,7 @@ class House:
             leases=Leases(store, vault, policies, dispatch, slots),
             checks=checks,
             policies=policies,
-            retention=Retention(database, policies),
+            retention=Retention(database, policies, now),
         )
         self.parts = Parts(
             vault=vault,

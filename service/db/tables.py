@@ -162,6 +162,7 @@ class Guess(Base):
     __tablename__ = "guesses"
     __table_args__ = (
         CheckConstraint("state in ('open', 'right', 'wrong')", name="state"),
+        Index("ix_guesses_keyed", "counted_at", postgresql_where=text("idem is not null")),
         Index("ix_guesses_unsettled", "settle_at", postgresql_where=text("state = 'open'")),
         Index("ix_guesses_verification_id", "verification_id"),
         BUSY,
@@ -183,7 +184,7 @@ class IdempotencyKey(Base):
     idem: Mapped[UUID] = mapped_column(primary_key=True)
     body: Mapped[UUID]
     verification_id: Mapped[UUID]
-    created_at: Mapped[Moment]
+    created_at: Mapped[Moment] = mapped_column(index=True)
     expires_at: Mapped[Moment]
     remaining: Mapped[Small]
 

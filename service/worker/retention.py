@@ -5,7 +5,8 @@ Called by worker.loop and by `verify-gateway purge`. In small batches, so that n
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -37,16 +38,19 @@ with gone as (update guesses set idem = null where id in (
     select id from guesses where idem is not null and counted_at < $1 limit $2) returning 1)
 select count(*) from gone
 """
+# Events are numbered as they come: the first ones are the oldest.
 OLD_EVENTS = """
-with gone as (delete from webhook_events where id in (
-    select id from webhook_events where received_at < $1 order by id limit $2) returning 1)
+with first as (select id, received_at from webhook_events order by id limit $2),
+     gone as (delete from webhook_events where id in (select id from first where received_at < $1) returning 1)
 select count(*) from gone
 """
 # Walked by key, a page at a time: `hits` has no index, so that counting a hit touches none.
+# A counter that somebody is counting in is left alone: waiting for it while we hold others could deadlock.
 SPENT_COUNTERS = """
 with page as (select subject, hits[1] as last from counters where subject > $3 order by subject limit $2),
-     gone as (delete from counters c using page p where c.subject = p.subject and p.last < $1 and c.hits[1] < $1
-              returning 1)
+     spent as (select c.subject from counters c join page p on p.subject = c.subject
+               where p.last < $1 and c.hits[1] < $1 for update of c skip locked),
+     gone as (delete from counters where subject in (select subject from spent) returning 1)
 select (select count(*) from gone) as gone, (select max(subject::text)::uuid from page) as last
 """
 
@@ -54,14 +58,17 @@ select (select count(*) from gone) as gone, (select max(subject::text)::uuid fro
 class Retention:
     """One database's retention, by the windows of the policies in force."""
 
-    def __init__(self, database: Database, policies: Policies) -> None:
-        """Counters are kept as long as the longest window looks back."""
+    def __init__(
+        self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None
+    ) -> None:
+        """Counters are kept as long as the longest window looks back. `now`: as in Store."""
         self._pool = database.pool
+        self._now = now
         self._window = timedelta(seconds=longest(policies))
 
     async def purge(self) -> dict[str, int]:
         """Delete what is over. Returns how many rows of each kind."""
-        now = datetime.now(UTC)
+        now = self._now() or await self._pool.fetchval("select clock_timestamp()")
         return {
             "verifications": await self._all(OLD_VERIFICATIONS, first_id(now - VERIFICATIONS_KEPT)),
             "idempotency_keys": await self._all(OLD_KEYS, now - DAY) + await self._all(OLD_GUESS_KEYS, now - DAY),

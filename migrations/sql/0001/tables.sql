@@ -26,6 +26,7 @@ CREATE TABLE guesses (
     CONSTRAINT uq_guesses_idem UNIQUE (idem)
 )
  WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX ix_guesses_keyed ON guesses (counted_at) WHERE idem is not null;
 CREATE INDEX ix_guesses_unsettled ON guesses (settle_at) WHERE state = 'open';
 CREATE INDEX ix_guesses_verification_id ON guesses (verification_id);
 CREATE TABLE idempotency_keys (
@@ -37,6 +38,7 @@ CREATE TABLE idempotency_keys (
     remaining SMALLINT NOT NULL,
     CONSTRAINT pk_idempotency_keys PRIMARY KEY (idem)
 );
+CREATE INDEX ix_idempotency_keys_created_at ON idempotency_keys (created_at);
 CREATE TABLE sends (
     verification_id UUID NOT NULL,
     ordinal SMALLINT NOT NULL,
