@@ -52,6 +52,10 @@ class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     codes_per_phone: Window
     codes_per_phone_total: Window
 
+    def most(self) -> int:
+        """Return how many codes a verification has where none was tried before."""
+        return min(self.codes_per_verification, self.codes_per_phone.max, self.codes_per_phone_total.max)
+
 
 class Lifetimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long things take at most."""

@@ -91,7 +91,7 @@ class Requests:
             deliver=ask.deliver,
             test=caller.test,
             lifetime=caller.policy.verification.expires_after,
-            codes=caller.policy.lockout.codes_per_verification,
+            codes=caller.policy.lockout.most(),
             phone_limit=subjects.phone_limit,
             ip_limit=subjects.ip_limit,
             account_limit=subjects.account_limit,

@@ -10,12 +10,13 @@ begin
     return (
         select coalesce(min(w.max - used.n), 1000)::int
         from unnest(w_kind, w_max, w_seconds) as w(kind, max, seconds)
-        join counters c on c.subject = case w.kind when 4 then p_source when 5 then p_total end
+        left join counters c on c.subject = case w.kind when 4 then p_source when 5 then p_total end
         cross join lateral (
             select count(*)::int as n
             from unnest(c.hits[1:w.max]) as hit
             where hit > p_now - make_interval(secs => w.seconds)
         ) as used
+        where w.kind in (4, 5)
     );
 end
 $$;
