@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from tests.support.gateway import PHONE, Calls, Gateway, Reply, read_code
+from tests.support.gateway import PHONE, Calls, Gateway, Reply
 
 PATIENCE = 15.0
 
@@ -68,8 +68,14 @@ async def begin_and_read(
     gateway: Gateway, phone_number: str = PHONE, door: Calls | None = None, **fields: Any
 ) -> tuple[str, str]:
     """Request a verification and wait for its code; returns its id and the code."""
+    known = len(gateway.telnyx.verifications.list_by_phone(phone_number))
     verification = await (door or gateway).begin(phone_number, **fields)
-    return verification, await read_code(gateway, phone_number)
+
+    async def is_sent() -> bool:
+        return len(gateway.telnyx.verifications.list_by_phone(phone_number)) > known
+
+    await wait_for(is_sent)
+    return verification, gateway.telnyx.verifications.list_by_phone(phone_number)[0].code
 
 
 async def read_budgets(gateway: Gateway) -> list[Any]:
