@@ -1,0 +1,99 @@
+"""Look-ups of device events in front of the sandbox's Fingerprint, by either API.
+
+Used by the tests of the Fingerprint providers. The stand-in is really served; faults and journal are its stage's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from service.providers.device import Answer, DeviceEvent, Found
+from service.providers.fingerprint import Api, Fingerprint
+from service.providers.fingerprint_v3 import V3
+from service.providers.fingerprint_v4 import V4
+from service.sandbox.faults import Fault, FaultKind
+from service.sandbox.fingerprint_app import create_fingerprint
+from service.sandbox.fingerprint_events import Mint
+from service.sandbox.fingerprint_service import Fingerprint as Standing
+from service.sandbox.stage import Stage
+from tests.support.raw_http import RawRequest, Respond, serve_raw, write_reply
+from tests.support.serving import serve_app
+
+KEY = "SECRET_KEY_THAT_NOBODY_MAY_SEE"
+Version = Literal["v4", "v3"]
+VERSIONS: tuple[Version, ...] = ("v4", "v3")
+
+
+def make_api(version: Version, url: str, **other: Any) -> Api:
+    return V4(KEY, url, **other) if version == "v4" else V3(KEY, url, **other)
+
+
+async def look_up(fingerprint: Fingerprint, event_id: str, *, within: float = 5.0) -> Answer:
+    """Look one event up now."""
+    return await fingerprint.read(event_id, now=datetime.now(UTC), deadline=time.monotonic() + within)
+
+
+class House:
+    """A provider in front of a stand-in."""
+
+    def __init__(self, fingerprint: Fingerprint, standing: Standing, stage: Stage, url: str) -> None:
+        self.fingerprint = fingerprint
+        self.standing = standing
+        self.stage = stage
+        self.url = url
+
+    def mint(self, **order: Any) -> str:
+        return self.standing.mint(Mint(**order)).event_id
+
+    def break_with(self, kind: FaultKind, **other: Any) -> None:
+        self.stage.faults.add(Fault(kind=kind, operations=("event",), **other))
+
+    async def look_up(self, event_id: str, *, within: float = 5.0) -> Answer:
+        return await look_up(self.fingerprint, event_id, within=within)
+
+    async def find(self, event_id: str) -> DeviceEvent:
+        answer = await self.look_up(event_id)
+        assert isinstance(answer, Found), answer
+        return answer.event
+
+    def count(self) -> int:
+        """Calls that reached the stand-in."""
+        return self.stage.journal.count().get("event", 0)
+
+
+@asynccontextmanager
+async def run_house(version: Version, *, seconds: float = 1.5) -> AsyncIterator[House]:
+    """Serve a stand-in and look events up in it, each call within `seconds`."""
+    standing, stage = Standing(), Stage()
+    async with serve_app(create_fingerprint(standing, stage)) as url:
+        api: Api = V4(standing.settings.secret_key, url) if version == "v4" else V3(standing.settings.secret_key, url)
+        fingerprint = Fingerprint(api, seconds=seconds)
+        await fingerprint.start()
+        yield House(fingerprint, standing, stage, url)
+        await fingerprint.aclose()
+
+
+def answer_with(status: int, body: bytes, *headers: str) -> Respond:
+    async def respond(_: RawRequest, writer: asyncio.StreamWriter) -> None:
+        writer.write(write_reply(status, body, *headers))
+
+    return respond
+
+
+def fresh_id() -> str:
+    return f"{time.time_ns() // 1_000_000}.NLOjmg"
+
+
+async def look_up_raw(version: Version, respond: Respond, event_id: str, **other: Any) -> tuple[Answer, int]:
+    """Look up against bytes of our own; the answer, and how many requests there were."""
+    async with serve_raw(respond) as raw:
+        fingerprint = Fingerprint(make_api(version, raw.url), seconds=0.6)
+        await fingerprint.start()
+        answer = await look_up(fingerprint, event_id, **other)
+        await fingerprint.aclose()
+        return answer, len(raw.requests)
