@@ -24,6 +24,7 @@ FUNCTIONS = (
     "attempts_left",
     "effective_status",
     "sends_of",
+    "tidy_at",
     "admit",
     "press",
     "reserve_guess",

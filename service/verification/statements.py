@@ -32,7 +32,10 @@ left join verifications v on v.id = $4 and v.client_id = $3
 CANCEL = """
 update verifications set
     status = 'canceled', closed_at = coalesce($1::timestamptz, clock_timestamp()), sealed = null,
-    next_action_at = case when lease_token is not null then next_action_at end
+    next_action_at = case
+        when lease_token is not null then next_action_at
+        else tidy_at(id, coalesce($1, clock_timestamp()))
+    end
 where id = $4 and client_id = $3 and status = 'pending' and expires_at > coalesce($1, clock_timestamp())
   and effective_status(verifications, coalesce($1, clock_timestamp()), $5, $6, $7, $8) = 'pending'
   and exists (select from api_keys k where k.id = $2 and k.revoked_at is null)
@@ -57,7 +60,7 @@ BEGIN = """
 insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
 select v.id, $4, v.phone_hash, $5, $6, 'begun', $7, clock.now, clock.now
 from verifications v, (select coalesce($1::timestamptz, clock_timestamp()) as now) as clock
-where v.id = $2 and v.lease_token = $3
+where v.id = $2 and v.lease_token = $3 and v.status = 'pending' and v.expires_at > clock.now
 on conflict (verification_id, ordinal) do update
     set state = 'begun', begun_at = excluded.begun_at
     where s.state = 'due'
@@ -67,7 +70,11 @@ returning s.begun_at
 REST = """
 update verifications set
     lease_token = null, lease_until = null, nudged = false,
-    next_action_at = case when status <> 'pending' then null when nudged then coalesce($1::timestamptz, clock_timestamp()) else $4 end
+    next_action_at = case
+        when status <> 'pending' then tidy_at(id, coalesce($1::timestamptz, clock_timestamp()))
+        when nudged then coalesce($1, clock_timestamp())
+        else $4
+    end
 where id = $2 and lease_token = $3
 """
 
@@ -86,7 +93,8 @@ with over as (
     from over where v.id = over.id
     returning v.id
 ), ended as (
-    update sends s set state = case s.state when 'begun' then 'in_doubt' else 'abandoned' end, ended_at = clock_timestamp()
+    update sends s set state = case s.state when 'begun' then 'in_doubt' else 'abandoned' end,
+        ended_at = coalesce($1, clock_timestamp())
     from closed where s.verification_id = closed.id and s.state in ('begun', 'due')
 )
 select count(*) from closed

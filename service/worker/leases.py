@@ -90,6 +90,7 @@ class Leases:
             await self._store.rest(job.id, job.token, job.now + NUMBER_BUSY)
             return
         if not begun:
+            await self._store.rest(job.id, job.token, job.now)
             return
         send = _begun(job, step)
         job.sends = [other for other in job.sends if other.ordinal != send.ordinal] + [send]

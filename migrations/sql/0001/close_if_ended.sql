@@ -12,7 +12,7 @@ begin
     if v_status is null then return v; end if;
     update verifications r set
         status = v_status, closed_at = p_now, sealed = null,
-        next_action_at = case when r.lease_token is not null then r.next_action_at end
+        next_action_at = case when r.lease_token is not null then r.next_action_at else tidy_at(r.id, p_now) end
     where r.id = v.id
     returning * into v;
     return v;

@@ -36,7 +36,7 @@ begin
         lease_until = null,
         nudged = false,
         next_action_at = case
-            when v.status <> 'pending' then null
+            when v.status <> 'pending' then tidy_at(v.id, v_now)
             when v.nudged then v_now
             else v_now + make_interval(secs => r.next)
         end
