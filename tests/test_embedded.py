@@ -217,6 +217,7 @@ async def test_only_its_own_account_can_reach_it(home: Path) -> None:
     assert await query(server.url(), "show listen_addresses") == ""
     for private in ("socket", "data"):
         assert (home / private).stat().st_mode & 0o777 == 0o700
+    assert all(file.stat().st_mode & 0o077 == 0 for file in home.iterdir() if file.is_file())
     server.release()
 
 
@@ -230,6 +231,12 @@ def test_a_home_that_others_can_write_to_is_refused(new_home: Path) -> None:
     new_home.chmod(0o777)
     with pytest.raises(EmbeddedServerError, match="choose another directory"):
         embedded.start(new_home)
+
+
+def test_a_home_that_cannot_be_is_a_sentence(new_home: Path) -> None:
+    (new_home / "file").touch()
+    with pytest.raises(EmbeddedServerError, match="cannot be PostgreSQL's home"):
+        embedded.start(new_home / "file")
 
 
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:

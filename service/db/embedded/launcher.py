@@ -25,6 +25,7 @@ from service.db.embedded.installation import EmbeddedServerError, find_account, 
 
 PORT = "5432"  # only names the socket's file
 START_LIMIT = 60.0  # seconds; recovery after a crash is part of a start
+PAUSE = 0.01  # seconds between two looks whether the server is up
 LOOK = 1.0  # seconds between two looks whether the supervisor lives
 SETTINGS = {
     "jit": "off",
@@ -44,12 +45,19 @@ def start(home: Path, *, settings: Mapping[str, str] | None = None) -> Server:
     Raises EmbeddedServerError.
     """
     home = home.expanduser().resolve()
-    home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    try:
+        home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        _refuse_shared(home)
+        return Server(home, {**SETTINGS, **(settings or {})})
+    except OSError as error:
+        raise EmbeddedServerError(f"{home} cannot be PostgreSQL's home: {error}.") from error
+
+
+def _refuse_shared(home: Path) -> None:
+    """Raise when somebody else could put a server of his own in the place of ours."""
     status = home.stat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o002:
-        # somebody else could put a server of his own in the place of ours
         raise EmbeddedServerError(f"{home} belongs to, or can be written by, somebody else; choose another directory.")
-    return Server(home, {**SETTINGS, **(settings or {})})
 
 
 class Server:
@@ -98,12 +106,13 @@ class Server:
                     raise EmbeddedServerError(f"PostgreSQL does not answer; see {self.home / 'server.log'}.")
                 if not self._is_supervised():
                     self._start_supervisor()
+                time.sleep(PAUSE)
 
     def _keep_supervised(self) -> None:
         """Replace a supervisor that was killed while we hold our share."""
         while not self._released.wait(LOOK):
             if not self._is_supervised():
-                with suppress(EmbeddedServerError):  # tried again a second later; queries report the outage
+                with suppress(EmbeddedServerError, OSError):  # tried again a second later; queries report the outage
                     self._bring_up()
 
     def _is_supervised(self) -> bool:

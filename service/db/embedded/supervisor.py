@@ -159,6 +159,8 @@ def detach() -> int:
             sys.exit(report.read() or 0)
     os.close(reader)
     os.setsid()
+    os.chdir("/")
+    os.umask(0o077)  # the log is the owner's alone
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
