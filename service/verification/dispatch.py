@@ -80,14 +80,11 @@ class Dispatch:
         await self._end(job, send, provider, answer, decision)
 
     async def take_over(self, job: Job, send: Send) -> None:
-        """Finish a send that another process began: adopt what it made, or make it now."""
-        if not job.deliver:
-            await self.make(job, send)
-            return
-        provider = self._senders.choose(test=job.test, allow=True)
+        """Finish a send that another process began: adopt what it made; what it did not make is due again."""
+        provider = self._senders.choose(test=job.test, allow=job.deliver)
         found = await self._find(job, send, provider)
         if found is None:
-            await self.make(job, send)
+            await self._record(job, send, provider, Outcome("due", error="interrupted"), None)
             return
         await self._end(job, send, provider, found, None)
 

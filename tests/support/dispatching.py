@@ -73,6 +73,20 @@ async def end_lease(gateway: Gateway, verification: str) -> None:
     )
 
 
+async def crash(gateway: Gateway, verification: str, *, begun: float = 20.0, wanted: float = 20.0) -> None:
+    """Leave a due row as a process does that died in its send, `begun` seconds ago; its lease is over now."""
+    await gateway.database.pool.execute(
+        "update sends set state = 'begun', begun_at = clock_timestamp() - make_interval(secs => $2), "
+        "wanted_at = clock_timestamp() - make_interval(secs => $3) where verification_id = $1",
+        UUID(verification), begun, wanted,
+    )  # fmt: skip
+    await gateway.database.pool.execute(
+        "update verifications set lease_token = gen_random_uuid(), lease_until = clock_timestamp(), "
+        "next_action_at = clock_timestamp() where id = $1",
+        UUID(verification),
+    )
+
+
 def send_webhooks(gateway: Gateway) -> None:
     """Have the stand-in tell the gateway what became of each send."""
     profile = gateway.telnyx.profiles.find(PROFILE_ID)
