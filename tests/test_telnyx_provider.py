@@ -308,7 +308,7 @@ async def test_a_request_that_found_its_connection_closed_was_certainly_not_hand
     loop = asyncio.get_running_loop()
     writer = StreamWriter(BaseProtocol(loop), loop)
     await writer.write_headers("POST / HTTP/1.1", CIMultiDict())
-    letter = _Letter(b"{}")
+    letter = _Letter(b"{}", 8.0)
     with pytest.raises(ConnectionResetError):
         await letter.write_with_length(writer, 2)
     assert not letter.handed_over

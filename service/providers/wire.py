@@ -7,6 +7,7 @@ POST, or let a text of the other side, or an address with a secret in it, out in
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 
 import aiohttp
@@ -22,11 +23,21 @@ MOST_BYTES = 65_536
 
 
 class _Letter(aiohttp.BytesPayload):
-    """A body that knows whether it was handed to the connection: head and body go in one write, or not at all."""
+    """A body that knows whether it was handed to the connection: head and body go in one write, or not at all.
+
+    Not at all after its time: a process that stood still while it connected must not send late what another has
+    taken over. The loop's own time limit strikes too late for that.
+    """
 
     handed_over = False
 
+    def __init__(self, body: bytes, seconds: float) -> None:
+        super().__init__(body)
+        self._latest = time.monotonic() + seconds
+
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if time.monotonic() > self._latest:
+            raise TimeoutError
         self.handed_over = True
         try:
             await super().write_with_length(writer, content_length)
@@ -58,7 +69,7 @@ class Wire:
         """Make one call of at most `seconds`. Raises nothing but cancellation."""
         if self._closed:
             return Broken(handed_over=False, code="closed")
-        letter = _Letter(body) if body is not None else None
+        letter = _Letter(body, seconds) if body is not None else None
         try:
             async with (
                 asyncio.timeout(seconds),
