@@ -1,0 +1,68 @@
+"""A defect of ours is a plain problem to the caller, and one line in the log: what broke and where, not its words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import command
+from tests.support.gateway import Process, run_gateway, run_process
+from tests.support.wire import assert_problem, speak, write_request
+
+PLANTED = "planted +442079460123"
+# The same call, but for one thing: it raises an error whose text holds what nobody may see.
+BROKEN = """
+do $$ begin
+    execute replace(
+        pg_get_functiondef('press'::regproc),
+        'v_channel text;',
+        'v_channel text := ''{PLANTED}''::text::int::text;'
+    );
+end $$
+"""
+
+
+@pytest.fixture
+async def process(database_url: str) -> AsyncIterator[Process]:
+    async with run_gateway(database_url, serve=False) as gateway, run_process(gateway) as running:
+        await command(database_url, BROKEN.format(PLANTED=PLANTED))
+        yield running
+
+
+def read_log(process: Process) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in process.log.read_text().splitlines()]
+
+
+async def test_a_defect_is_a_plain_problem_and_a_line_in_the_log_without_its_text(process: Process) -> None:
+    verification = await process.calls.begin()
+    auth = f"Authorization: Bearer {process.calls.key}"
+    asked = write_request("POST", f"/v1/verifications/{verification}/fallback", auth)
+    answer = await speak(process.calls.url, asked)
+    problem = assert_problem(answer, 500, "unexpected")
+    assert problem.detail == "Try again; the request id helps to find out why."
+    log = read_log(process)
+    (line,) = [entry for entry in log if entry["event"] == "unexpected"]
+    assert line["request"] == answer.header("x-request-id")
+    assert line["level"] == "error"
+    assert line["exception"] == "InvalidTextRepresentationError"
+    assert "view.py" in line["where"] or "store.py" in line["where"]
+    assert PLANTED not in process.log.read_text()
+    assert "Traceback" not in process.log.read_text()
+    assert (await process.calls.read(verification)).status == 200
+
+
+async def test_a_defect_in_what_happens_after_the_answer_stops_nothing_else(
+    process: Process, database_url: str
+) -> None:
+    await command(database_url, "alter table webhook_events rename to elsewhere")
+    async with asyncio.timeout(10):
+        while not (failed := [entry for entry in read_log(process) if entry["event"] == "round_failed"]):
+            await asyncio.sleep(0.1)
+    verification = await process.calls.begin()
+    assert (await process.calls.read(verification)).status == 200
+    assert {entry["exception"] for entry in failed} == {"UndefinedTableError"}
+    assert all(entry["round"] == "apply_events" for entry in failed)
