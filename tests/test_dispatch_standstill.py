@@ -8,10 +8,16 @@ import time
 
 import pytest
 
+from service import app
 from service.providers.heard import Broken
 from service.providers.wire import Wire
+from service.settings import Settings, load
+from service.verification.states import LEASE, SEND_LIMIT
+from tests.support.dispatching import calls_to, sends
+from tests.support.gateway import PHONE, run_gateway
 
 LIMIT = 0.1
+MARGIN = LEASE - SEND_LIMIT
 
 
 class Ear:
@@ -19,14 +25,14 @@ class Ear:
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.setblocking(False)
+        self.listener.settimeout(0)
         self.connection: socket.socket | None = None
 
     def hear(self) -> bytes:
         try:
             if self.connection is None:
                 self.connection, _ = self.listener.accept()
-                self.connection.setblocking(False)
+                self.connection.settimeout(0)
             return self.connection.recv(65536)
         except BlockingIOError:
             return b""
@@ -53,3 +59,23 @@ async def test_what_was_not_written_within_its_limit_is_never_written(steps: int
     assert late == b""
     assert isinstance(outcome, Broken)
     assert outcome.handed_over == bool(before)
+
+
+@pytest.mark.parametrize("stood_still", [MARGIN + 0.1, LEASE + 60])
+async def test_a_process_whose_lease_is_too_old_sends_nothing_and_leaves_the_send_to_be_made(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, stood_still: float
+) -> None:
+    monkeypatch.setattr(app, "SLOTS", 0)  # nothing is claimed but by this test
+    async with run_gateway(database_url) as gateway:
+        verification = await gateway.begin()
+        settings = load(Settings, **{name.lower(): value for name, value in gateway.environment.items()})
+        async with app.open_house(settings) as house:
+            leases, store = house.worker._leases, house.worker._store
+            [claimed] = await store.claim(1)
+            await leases._act(claimed, time.monotonic() - stood_still)
+            [send] = await sends(gateway, verification)
+            assert (send["state"], calls_to(gateway, PHONE)) == ("due", [])
+            [claimed] = await store.claim(1)
+            await leases._act(claimed, time.monotonic())
+            [send] = await sends(gateway, verification)
+            assert (send["state"], len(calls_to(gateway, PHONE))) == ("sent", 1)
