@@ -72,6 +72,11 @@ def _only_region(country_code: int | None) -> str | None:
     return regions[0] if len(regions) == 1 and regions[0] != "001" else None
 
 
+def is_country(code: str) -> bool:
+    """Say whether this is the ISO 3166 alpha-2 code of a country that has numbers."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
 def mask(e164: str) -> str:
     """Shorten a number for an operator's eyes: its country and last two digits."""
     return f"{e164[:3]}…{e164[-2:]}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from service.fraud import policy_file
+from service.fraud import policy_file, policy_text
 
 OPENAPI = Path("openapi/openapi.json")
 
@@ -24,8 +24,8 @@ def policy() -> None:
 
 @policy.command()
 def show() -> None:
-    """Print the policy in force: the shipped file with POLICY_FILE laid over it, as TOML."""
-    click.echo(policy_file.render(os.environ.get("POLICY_FILE")))
+    """Print the policy in force as TOML: the shipped one with POLICY_FILE laid over it."""
+    click.echo(policy_text.render(os.environ.get("POLICY_FILE")), nl=False)
 
 
 @policy.command()

@@ -8,62 +8,74 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from service.errors import PolicyError
-from service.fraud.policy import Policies, Policy, Seconds, Window
+from service.fraud.policy import Policies, Policy
 from service.fraud.policy_lines import line_of
+from service.fraud.policy_values import read_value
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-MOST_HITS = 1000
-LONGEST_LIFE = 600.0
+Table = dict[str, Any]
+CLIENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 def default_text() -> str:
     """Return the text of the policy that ships."""
-    return resources.files("service.fraud").joinpath("default_policy.toml").read_text()
+    return resources.files("service.fraud").joinpath("default_policy.toml").read_text(encoding="utf-8")
+
+
+def own_text(path: str | Path | None) -> str:
+    """Return the text that overrides it, "" for none. Raises PolicyError when it cannot be read."""
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise PolicyError(f"The policy file {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise PolicyError(f"The policy file {path} is not text in UTF-8.") from None
 
 
 def load(path: str | Path | None) -> Policies:
     """Read the shipped policy and the file that overrides it. Raises PolicyError naming every mistake."""
-    own = Path(path).read_text() if path else ""
-    return parse(own)
+    return parse(own_text(path))
 
 
 def parse(own: str) -> Policies:
     """Merge an overriding text with the shipped policy. Raises PolicyError naming every mistake with its line."""
-    base = tomllib.loads(default_text())
-    try:
-        given = tomllib.loads(own)
-    except tomllib.TOMLDecodeError as error:
-        message = f"the policy file is not TOML: {error}"
-        raise PolicyError(message) from None
+    base, given = tomllib.loads(default_text()), read_tables(own)
     version = hashlib.sha256((default_text() + own).encode()).hexdigest()[:12]
     clients = given.pop("clients", {})
     mistakes: list[str] = []
-    default = _build(merge(base, given), {"version": version, "number": 0}, own, "", mistakes)
+    tables = merge(base, given)
+    default = _build(tables, "", mistakes, version=version, number=0)
+    # With a mistake in what holds for all, each client's own values are still looked at.
+    below = base if mistakes else tables
     built = {}
-    for number, (name, table) in enumerate({}.items() if mistakes else clients.items(), 1):
-        tables = merge(merge(base, given), _client_tables(table))
-        built[name] = _build(tables, {"version": version, "number": number}, own, f"clients.{name}.", mistakes)
+    for number, (name, table) in enumerate(clients.items() if isinstance(clients, dict) else [("", None)], 1):
+        if not CLIENT.fullmatch(name) or not isinstance(table, dict):
+            mistakes.append(f"clients.{name}: expected a table named after a client, such as [clients.shop]")
+            continue
+        merged = merge(below, client_tables(table))
+        built[name] = _build(merged, f"clients.{name}.", mistakes, version=version, number=number)
     if mistakes:
-        raise PolicyError("\n".join(["the policy file needs attention:", *dict.fromkeys(mistakes)]))
+        placed = sorted({_place(own, mistake) for mistake in mistakes})
+        raise PolicyError("\n".join(["The policy file needs attention:", *(f"  {where}" for _, where in placed)]))
     return Policies(default, built)  # type: ignore[arg-type] # without mistakes each was built
 
 
-def render(path: str | Path | None) -> str:
-    """Return the policy in force as TOML: the shipped text, then what was laid over it. Raises PolicyError."""
-    load(path)
-    own = Path(path).read_text() if path else ""
-    return default_text() + (f"\n# Laid over it by POLICY_FILE:\n{own}" if own else "")
+def read_tables(own: str) -> Table:
+    """Decode the overriding text. Raises PolicyError."""
+    try:
+        return tomllib.loads(own)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"The policy file is not TOML: {error}") from None
 
 
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
     """Lay one table over another, table by table, value by value."""
     merged = dict(below)
     for name, value in above.items():
@@ -72,67 +84,22 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _client_tables(table: dict[str, Any]) -> dict[str, Any]:
+def client_tables(table: Table) -> Table:
+    """Put the plain values of [clients.NAME] where they stand in a policy: in its table `client`."""
     plain = {name: value for name, value in table.items() if not isinstance(value, dict)}
     return {**{name: value for name, value in table.items() if isinstance(value, dict)}, "client": plain}
 
 
-def _build(tables: dict[str, Any], named: dict[str, Any], text: str, where: str, mistakes: list[str]) -> Policy | None:
-    sections = {field.name: field.type for field in msgspec.structs.fields(Policy) if field.name not in named}
-    built = dict(named)
-    for name in tables.keys() - sections.keys():
-        mistakes.append(_mistake(text, f"{where}{name}", "there is no such table"))
-    for name, kind in sections.items():
-        try:
-            built[name] = msgspec.convert(tables[name], kind, dec_hook=_decode)
-        except msgspec.ValidationError as error:
-            reason, _, path = str(error).partition(" - at `$")
-            inside = re.sub(r"`|\[.*", "", path)
-            mistakes.append(_mistake(text, f"{where}{name}{inside}", reason))
-    if len(built) < len(sections) + len(named):
-        return None
-    policy = Policy(**built)
-    mistakes.extend(_mistake(text, f"{where}{path}", reason) for path, reason in _unsound(policy))
+def _build(tables: Table, where: str, mistakes: list[str], *, version: str, number: int) -> Policy | None:
+    own = {"version": version, "number": number}
+    found = [f"{name}: there is no such setting" for name in own if name in tables]
+    policy: Policy | None = read_value(Policy, tables | own, "", found)
+    mistakes.extend(f"{where}{mistake}" for mistake in found)
     return policy
 
 
-def _unsound(policy: Policy) -> Iterator[tuple[str, str]]:
-    if not 0 < policy.verification.expires_after <= LONGEST_LIFE:
-        yield "verification.expires_after", "must be at most 10m"
-    if not 0 < policy.lockout.codes_per_verification <= MOST_HITS:
-        yield "lockout.codes_per_verification", "must be 1 to 1000"
-    if not policy.fallback.order or len(set(policy.fallback.order)) != len(policy.fallback.order):
-        yield "fallback.order", "must name each channel once, and one at least"
-    for name in ("allow", "sms", "call", "flashcall"):
-        if any(not re.fullmatch("[A-Z]{2}", code) for code in getattr(policy.countries, name) or []):
-            yield f"countries.{name}", "must be ISO 3166 alpha-2 codes such as US"
-
-
-def _mistake(text: str, path: str, reason: str) -> str:
+def _place(text: str, mistake: str) -> tuple[int, str]:
+    path, _, reason = mistake.partition(": ")
     path = path.replace(".client.", ".", 1) if path.startswith("clients.") else path
     line = line_of(text, path)
-    return f"  {f'line {line}: ' if line else ''}{path}: {reason[:1].lower()}{reason[1:]}"
-
-
-def _decode(kind: type, value: Any) -> Any:
-    if kind is Window:
-        return _window(value)
-    if kind is Seconds:
-        return Seconds(_seconds(value))
-    raise NotImplementedError
-
-
-def _window(value: Any) -> Window:
-    found = re.fullmatch(r"(\d{1,4})/(\d+[smhd])", str(value))
-    if not found or not 1 <= int(found[1]) <= MOST_HITS:
-        message = 'expected "count/window" such as "3/10m", count 1 to 1000'
-        raise ValueError(message)
-    return Window(int(found[1]), _seconds(found[2]))
-
-
-def _seconds(value: Any) -> float:
-    found = re.fullmatch(r"(\d{1,6})([smhd])", str(value))
-    if not found or not int(found[1]):
-        message = 'expected a length of time such as "30s" or "5m"'
-        raise ValueError(message)
-    return float(int(found[1]) * UNITS[found[2]])
+    return line or 0, f"{f'line {line}: ' if line else ''}{path}: {reason}"
