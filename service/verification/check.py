@@ -70,7 +70,7 @@ class Checks:
         if reserved.outcome == "replayed":
             status = reserved.status or "pending"
             return Checked(row, status, verified=bool(reserved.verified), remaining=reserved.remaining, replayed=True)
-        ripe = time.monotonic() + min(ON_ITS_WAY, max(0.0, ON_ITS_WAY - (reserved.age or 0.0)))
+        ripe = came + _round_up(ON_ITS_WAY - max(0.0, reserved.age or 0.0))
         sends = await self._await_sends(row, reserved.sends, ripe)
         early = max(0.0, ripe - time.monotonic())
         result = await self._judge(self._asked(sends, reserved.channels or 1), code)
@@ -97,7 +97,7 @@ class Checks:
         """Wait for sends that are on their way: a quick caller's right code must not be judged by none.
 
         When they come is the provider's doing and must not show: what is not right is answered as if every
-        judging had begun when the time was ripe, which the caller's own calls alone decide.
+        judging had begun on the step at which none can be on its way, which the caller's own calls alone decide.
         """
         while any(send.state in ("due", "begun") for send in sends) and time.monotonic() < ripe:
             await asyncio.sleep(LOOK_AGAIN)
@@ -155,4 +155,8 @@ def _refuse(reserved: Reserved) -> None:
 async def _wait_for_step(came: float, early: float) -> None:
     """Wait for the step that it would be, had the judging begun so much later as it began early."""
     passed = time.monotonic() - came
-    await asyncio.sleep(math.ceil((passed + early) / STEP) * STEP - passed)
+    await asyncio.sleep(_round_up(passed + early) - passed)
+
+
+def _round_up(seconds: float) -> float:
+    return max(0, math.ceil(seconds / STEP)) * STEP
