@@ -1,0 +1,53 @@
+"""Every sort of verification that sends nothing, beside a real one: what must be told apart by nobody.
+
+Used by the tests of silence. Telnyx is told to refuse Canada.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from service.sandbox.telnyx_profiles import ChannelSettings, ProfileChange
+from service.sandbox.telnyx_service import PROFILE_ID
+from tests.support.gateway import PHONE, Gateway, Reply
+
+HOME = ChannelSettings(whitelisted_destinations=["US"])
+KINDS: dict[str, dict[str, Any]] = {
+    "real": {"phone_number": PHONE},
+    "deliver: false": {"phone_number": "+13125550145", "deliver": False},
+    "country off the list": {"phone_number": "+447400123456"},
+    "no valid number": {"phone_number": "+12000100001"},
+    "refused by Telnyx": {"phone_number": "+14165550146"},
+}
+
+
+def refuse_canada(gateway: Gateway) -> None:
+    profile = gateway.telnyx.profiles.find(PROFILE_ID)
+    assert profile
+    profile.change(ProfileChange(sms=HOME, call=HOME, flashcall=HOME))
+
+
+async def begin_each(gateway: Gateway) -> dict[str, str]:
+    """Request one verification of each kind at once; returns their ids."""
+    refuse_canada(gateway)
+    begun = await asyncio.gather(*(gateway.begin(**fields) for fields in KINDS.values()))
+    return dict(zip(KINDS, begun, strict=True))
+
+
+async def ask_each(begun: dict[str, str], ask: Callable[[str], Awaitable[Reply]]) -> dict[str, tuple[Reply, float]]:
+    """Make one call for each kind at the same time; returns the answers and how many seconds each took."""
+
+    async def time_one(verification: str) -> tuple[Reply, float]:
+        began = time.monotonic()
+        return await ask(verification), time.monotonic() - began
+
+    answers = await asyncio.gather(*map(time_one, begun.values()))
+    return dict(zip(begun, answers, strict=True))
+
+
+def steps_of(answers: dict[str, tuple[Reply, float]]) -> dict[str, int]:
+    """Say on which half second each answer came."""
+    return {kind: int(seconds / 0.5) for kind, (_, seconds) in answers.items()}

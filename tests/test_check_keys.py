@@ -1,0 +1,110 @@
+"""Idempotency-Key on verify: the same key gets the same answer and counts once; what was not judged is not kept."""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.sandbox.faults import Fault
+from tests.support.gateway import OTHER_PHONE, Reply, run_gateway, wrong
+from tests.support.guessing import (
+    begin_and_read,
+    count_guesses_at_telnyx,
+    count_statuses,
+    guess_all,
+    wait_for_guesses_at_telnyx,
+    wrong_codes,
+)
+
+
+def same(first: Reply, second: Reply) -> bool:
+    return (first.status, first.body) == (second.status, second.body) and second.headers[
+        "idempotent-replayed"
+    ] == "true"
+
+
+async def test_the_same_key_is_answered_as_before_and_counted_once_whatever_came_between(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        verification, code = await begin_and_read(gateway)
+        missed = await gateway.verify(verification, wrong(code), idem="first")
+        assert "idempotent-replayed" not in missed.headers
+        assert same(missed, await gateway.verify(verification, wrong(code), idem="first"))
+        hit = await gateway.verify(verification, code, idem="second")
+        assert same(hit, await gateway.verify(verification, code, idem="second"))
+        assert same(missed, await gateway.verify(verification, wrong(code), idem="first"))
+        assert hit.body["verified"] is True
+        assert count_guesses_at_telnyx(gateway) == 2
+
+
+async def test_for_verify_the_key_alone_decides(database_url: str) -> None:
+    """No code is kept, so none can be compared: whoever gives another code gives another key."""
+    async with run_gateway(database_url) as gateway:
+        verification, code = await begin_and_read(gateway)
+        missed = await gateway.verify(verification, wrong(code), idem="key")
+        assert same(missed, await gateway.verify(verification, code, idem="key"))
+        assert (await gateway.verify(verification, code)).body["verified"] is True
+
+
+async def test_a_key_in_flight_is_409_and_of_fifty_at_once_one_is_counted(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        verification, code = await begin_and_read(gateway)
+        gateway.stage.latency = {"check": 0.3}
+        calls = [asyncio.ensure_future(gateway.verify(verification, wrong(code), idem="key")) for _ in range(50)]
+        await wait_for_guesses_at_telnyx(gateway, 1)
+        flying = await gateway.verify(verification, wrong(code), idem="key")
+        assert (flying.status, flying.headers["retry-after"]) == (409, "1")
+        replies = await asyncio.gather(*calls)
+        assert count_statuses(replies) == {200: 1, 409: 49}
+        assert count_guesses_at_telnyx(gateway) == 1
+        assert (await gateway.read(verification)).body["attempts_remaining"] == 4
+        [counted] = [reply for reply in replies if reply.status == 200]
+        assert same(counted, await gateway.verify(verification, wrong(code), idem="key"))
+
+
+async def test_a_503_is_not_kept(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        verification, code = await begin_and_read(gateway)
+        gateway.stage.faults.add(Fault(kind="error500", operations=("check",), times=1))
+        assert (await gateway.verify(verification, code, idem="key")).status == 503
+        told = await gateway.verify(verification, code, idem="key")
+        assert (told.status, told.body["verified"]) == (200, True)
+        assert "idempotent-replayed" not in told.headers
+
+
+async def test_what_is_refused_is_not_kept(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        verification, code = await begin_and_read(gateway)
+        assert (await gateway.verify(verification, "12", idem="key")).status == 422
+        gateway.stage.latency = {"check": 1.2}
+        flying = asyncio.ensure_future(guess_all([gateway], verification, wrong_codes(code, 5)))
+        await wait_for_guesses_at_telnyx(gateway, 5)
+        assert (await gateway.verify(verification, code, idem="key")).status == 429
+        await flying
+        assert (await gateway.verify(verification, code, idem="key")).status == 409
+        other, other_code = await begin_and_read(gateway, OTHER_PHONE)
+        assert (await gateway.verify(other, other_code, idem="key")).body["verified"] is True
+
+
+async def test_one_key_on_two_verifications_is_taken_once(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        one, code = await begin_and_read(gateway)
+        other, other_code = await begin_and_read(gateway, OTHER_PHONE)
+        for volley in range(5):
+            pair = [
+                gateway.verify(one, wrong(code), idem=f"{volley}"),
+                gateway.verify(other, wrong(other_code), idem=f"{volley}"),
+            ]
+            statuses = count_statuses(await asyncio.gather(*pair))
+            assert statuses in ({200: 1, 409: 1}, {200: 1, 422: 1})
+        assert count_guesses_at_telnyx(gateway) == 5
+        again = [await gateway.verify(named, wrong(code), idem="0") for named in (one, other)]
+        assert count_statuses(again) == {200: 1, 422: 1}
+
+
+async def test_keys_of_two_clients_and_of_two_calls_are_apart(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        bank = await gateway.client("bank")
+        mine = await gateway.request(idem="key")
+        theirs, code = await begin_and_read(gateway, OTHER_PHONE, bank)
+        assert (await bank.verify(theirs, wrong(code), idem="key")).status == 200
+        told = await gateway.verify(mine.body["id"], "000000", idem="key")
+        assert (told.status, "idempotent-replayed" in told.headers) == (200, False)
