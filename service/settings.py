@@ -24,15 +24,22 @@ def _words(value: object) -> object:
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
-def _key(value: object) -> bytes:
+def _bytes(value: object, message: str) -> bytes:
     try:
         key = base64.b64decode(str(value), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != KEY_BYTES:
-        message = "must be 32 random bytes in base64 (openssl rand -base64 32)"
         raise ValueError(message)
     return key
+
+
+def _key(value: object) -> bytes:
+    return _bytes(value, "must be 32 random bytes in base64 (openssl rand -base64 32)")
+
+
+def _public_key(value: object) -> bytes:
+    return _bytes(value, "must be the public key that Telnyx's portal shows, 32 bytes in base64")
 
 
 def _keys(value: object) -> list[bytes]:
@@ -51,13 +58,45 @@ def _database(value: object) -> object:
     if not re.match(r"postgresql\+asyncpg://|embedded:.", str(value)):
         message = "must begin with postgresql+asyncpg:// or be embedded:PATH"
         raise ValueError(message)
+    if not str(value).startswith("embedded:"):
+        _check_url(str(value))
+    return value
+
+
+def _check_url(url: str) -> None:
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 (for the commands that use it in any case)
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        query = make_url(url).query
+    except (ArgumentError, ValueError):
+        message = "cannot be read as a URL (a password's special characters must be %-encoded)"
+        raise ValueError(message) from None
+    if "sslmode" in query:
+        message = "has sslmode, which the driver does not know: write ssl=require (or verify-full)"
+        raise ValueError(message)
+
+
+def _secret(value: object) -> object:
+    if not re.fullmatch(r"[\x21-\x7e]+", str(value)):
+        message = "must be one word of visible ASCII characters"
+        raise ValueError(message)
+    return value
+
+
+def _profile(value: object) -> object:
+    if not re.fullmatch(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", str(value)):
+        message = "must be the id of a Verify profile, a UUID"
+        raise ValueError(message)
     return value
 
 
 Key = Annotated[bytes, BeforeValidator(_key)]
+PublicKey = Annotated[bytes, BeforeValidator(_public_key)]
 Keys = Annotated[list[bytes], NoDecode, BeforeValidator(_keys)]
 Networks = Annotated[IPSet, NoDecode, BeforeValidator(_networks)]
 Url = Annotated[HttpUrl, Field()]
+Secret = Annotated[str, BeforeValidator(_secret)]
 
 
 class DatabaseSettings(BaseSettings):
@@ -67,40 +106,40 @@ class DatabaseSettings(BaseSettings):
         env_ignore_empty=True, hide_input_in_errors=True, arbitrary_types_allowed=True, extra="ignore", frozen=True
     )
 
-    database_url: Annotated[str, BeforeValidator(_database)]
+    database_url: Annotated[str, BeforeValidator(_database), Field(repr=False)]
     database_pooler: Literal["none", "transaction"] = "none"
 
 
 class KeySettings(DatabaseSettings):
     """And what those need that read or write secrets."""
 
-    secret_key: Keys
-    index_key: Key
+    secret_key: Annotated[Keys, Field(repr=False)]
+    index_key: Annotated[Key, Field(repr=False)]
     policy_file: str | None = None
 
 
 class Settings(KeySettings):
     """Everything that `serve` and `dispatch` need."""
 
-    telnyx_api_key: Annotated[str, Field(min_length=1, repr=False)]
+    telnyx_api_key: Annotated[Secret, Field(repr=False)]
     telnyx_base_url: Url = HttpUrl("https://api.telnyx.com/v2")
-    telnyx_verify_profile_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")]
-    telnyx_public_key: Key | None = None
+    telnyx_verify_profile_id: Annotated[str, BeforeValidator(_profile)]
+    telnyx_public_key: PublicKey | None = None
 
-    fingerprint_secret_key: Annotated[str | None, Field(repr=False)] = None
+    fingerprint_secret_key: Annotated[Secret | None, Field(repr=False)] = None
     fingerprint_region: Literal["us", "eu", "ap"] = "us"
     fingerprint_base_url: Url | None = None
     fingerprint_api: Literal["v4", "v3"] = "v4"
-    fingerprint_sealed_keys: Annotated[list[bytes], NoDecode, BeforeValidator(_keys)] | None = None
+    fingerprint_sealed_keys: Annotated[Keys | None, Field(repr=False)] = None
 
     captcha_provider: Literal["turnstile", "hcaptcha", "recaptcha"] | None = None
-    captcha_secret: Annotated[str | None, Field(repr=False)] = None
+    captcha_secret: Annotated[Secret | None, Field(repr=False)] = None
     captcha_base_url: Url | None = None
 
     trusted_proxies: Networks = IPSet()
     webhook_allowed_cidrs: Networks = IPSet(["192.76.120.192/27"])
     webhook_require_https: bool = True
-    alert_webhook_url: Url | None = None
+    alert_webhook_url: Annotated[Url | None, Field(repr=False)] = None
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080

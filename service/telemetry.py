@@ -8,15 +8,19 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 log = structlog.get_logger()
+
+# Where several workers keep their metrics: prometheus_client's own name for it.
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 REQUESTS = Counter("verify_http_requests", "Answers by route and status.", ["route", "status"])
 SECONDS = Histogram(
@@ -34,17 +38,35 @@ SEND_SECONDS = Histogram(
 GUESSES = Counter("verify_guesses", "Guesses by how they ended.", ["outcome"])
 SUPPRESSED = Counter("verify_suppressed", "Findings of rules, by rule and mode.", ["rule", "mode"])
 WEBHOOKS = Counter("verify_webhooks", "Webhooks by what became of them.", ["outcome"])
-BACKLOG = Gauge("verify_backlog_seconds", "How long the oldest due verification has waited.", multiprocess_mode="max")
-BREAKER = Gauge("verify_provider_open", "1 while requests are refused because Telnyx is down.", multiprocess_mode="max")
+BACKLOG = Gauge(
+    "verify_backlog_seconds", "How long the oldest due verification has waited.", multiprocess_mode="livemax"
+)
+BREAKER = Gauge(
+    "verify_provider_open", "1 while requests are refused because Telnyx is down.", multiprocess_mode="livemax"
+)
 SLOTS = Gauge("verify_dispatch_slots_free", "Dispatch slots that are free.", multiprocess_mode="livesum")
+
+
+class Workers(MultiProcessCollector):
+    """The metrics of all workers, summed, without the gauges of those that have died."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Read what the workers wrote down."""
+        for path in Path(os.environ[FOLDER]).glob("gauge_live*_*.db"):
+            pid = int(path.stem.rpartition("_")[2])
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                mark_process_dead(pid)  # type: ignore[no-untyped-call] # prometheus_client's own
+        return super().collect()  # type: ignore[no-any-return, no-untyped-call] # as above
 
 
 def registry() -> CollectorRegistry:
     """Return what to expose: this process's metrics, or those of all workers where there are several."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if FOLDER not in os.environ:
         return REGISTRY
     collected = CollectorRegistry()
-    MultiProcessCollector(collected)  # type: ignore[no-untyped-call] # prometheus_client's own
+    Workers(collected)  # type: ignore[no-untyped-call] # as above
     return collected
 
 
@@ -68,8 +90,15 @@ def configure_logs(level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=_render_text, foreign_pre_chain=shared))
+    foreign = [_keep_first_line, *shared]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=_render_text, foreign_pre_chain=foreign))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _keep_first_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep what a library says was the matter; asyncio goes on with the text of the exception."""
+    event["event"] = str(event["event"]).partition("\n")[0]
+    return event
 
 
 def _name_exception(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -33,3 +33,6 @@ def main() -> None:
     except GatewayError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+    except OSError as error:
+        click.echo(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.", err=True)
+        sys.exit(1)

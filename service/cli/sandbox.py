@@ -13,13 +13,13 @@ import json
 import os
 import secrets
 import signal
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from service import telemetry
+from service.cli.ports import check_free
 from service.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def sandbox(port: int, stage_port: int, home: Path) -> None:
     if os.environ.get("TELNYX_API_KEY", TELNYX_KEY) != TELNYX_KEY:
         raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
     for wanted in (port, stage_port):
-        _check_free(wanted)
+        check_free("127.0.0.1", wanted, "Choose other ports with --port and --stage-port.")
     from service.db import migrate  # noqa: PLC0415 (alembic, for this command alone)
     from service.db.engine import resolve  # noqa: PLC0415
 
@@ -60,15 +60,6 @@ def sandbox(port: int, stage_port: int, home: Path) -> None:
     finally:
         if release:
             release()
-
-
-def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise GatewayError(f"Port {port} is taken: choose others with --port and --stage-port.") from None
 
 
 def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:

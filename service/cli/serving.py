@@ -6,14 +6,18 @@ Checks settings, policy and schema before anything listens, so that what is wron
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import ssl
 import tempfile
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from service import telemetry
+from service.cli.ports import check_free
 from service.errors import GatewayError
 from service.settings import Settings, load
 
@@ -26,30 +30,36 @@ SHUTDOWN = 15
 
 @click.command()
 @click.option("--host", help="Address to listen on; else HOST, else 127.0.0.1.")
-@click.option("--port", type=int, help="Port to listen on; else PORT, else 8080.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; else PORT, else 8080.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
-@click.option("--ssl-certfile", type=click.Path(exists=True), help="Serve HTTPS with this certificate.")
-@click.option("--ssl-keyfile", type=click.Path(exists=True), help="And this key.")
+@click.option("--ssl-certfile", type=click.Path(exists=True), help="Serve HTTPS with this certificate (and chain).")
+@click.option("--ssl-keyfile", type=click.Path(exists=True), help="The certificate's key, where it is a file apart.")
 def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | None, ssl_keyfile: str | None) -> None:
-    """Answer requests and send."""
+    """Answer requests and send.
+
+    Settings come from the environment: DATABASE_URL, SECRET_KEY, INDEX_KEY, TELNYX_API_KEY and
+    TELNYX_VERIFY_PROFILE_ID are needed. The schema must be the newest: see `migrate`.
+    """
     import uvicorn  # noqa: PLC0415 (a tenth of a second that other commands should not pay)
 
     settings = load(Settings)
     telemetry.configure_logs()
+    place = (host or settings.host, settings.port if port is None else port)
+    _check_certificate(ssl_certfile, ssl_keyfile)
+    check_free(*place, "Choose another with --host and --port.")
     asyncio.run(_check(settings))
-    if workers > 1:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="verify-gateway-metrics-")
-    _expose(settings)
-    uvicorn.run(
-        "service.cli.serving:application",
-        factory=True,
-        host=host or settings.host,
-        port=settings.port if port is None else port,
-        workers=workers,
-        ssl_certfile=ssl_certfile,
-        ssl_keyfile=ssl_keyfile,
-        **UVICORN,
-    )
+    with _gather_metrics(workers):
+        _expose(settings)
+        uvicorn.run(
+            "service.cli.serving:application",
+            factory=True,
+            host=place[0],
+            port=place[1],
+            workers=workers,
+            ssl_certfile=ssl_certfile,
+            ssl_keyfile=ssl_keyfile,
+            **UVICORN,
+        )
 
 
 UVICORN: dict[str, Any] = {
@@ -68,9 +78,13 @@ UVICORN: dict[str, Any] = {
 
 @click.command()
 def dispatch() -> None:
-    """Send what is due, and answer nothing."""
+    """Send what is due, and answer nothing.
+
+    The same settings as serve. Any number of these may run beside it, on one database.
+    """
     settings = load(Settings)
     telemetry.configure_logs()
+    asyncio.run(_check(settings))
     _expose(settings)
     asyncio.run(_dispatch(settings))
 
@@ -81,6 +95,27 @@ def application() -> ASGIApp:
 
     telemetry.configure_logs()
     return create_app(load(Settings))
+
+
+def _check_certificate(certfile: str | None, keyfile: str | None) -> None:
+    if keyfile and not certfile:
+        raise GatewayError("--ssl-keyfile is of no use without --ssl-certfile.")
+    try:
+        if certfile:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile, password="")
+    except (OSError, ValueError):
+        raise GatewayError("The certificate and its key cannot be read, or do not belong together.") from None
+
+
+@contextlib.contextmanager
+def _gather_metrics(workers: int) -> Iterator[None]:
+    """Give several workers a folder to keep their metrics in, for as long as they run."""
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="verify-gateway-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ[telemetry.FOLDER] = folder
+        yield
 
 
 async def _check(settings: Settings) -> None:
@@ -115,4 +150,4 @@ def _expose(settings: Settings) -> None:
     try:
         start_http_server(settings.metrics_port, addr="127.0.0.1", registry=telemetry.registry())
     except OSError as error:
-        raise GatewayError(f"METRICS_PORT {settings.metrics_port} cannot be listened on.") from error
+        raise GatewayError(f"METRICS_PORT {settings.metrics_port} cannot be listened on ({error.strerror}).") from None

@@ -1,0 +1,18 @@
+"""Whether a port can be listened on, asked before anything is started. Called by serve and sandbox."""
+
+from __future__ import annotations
+
+import socket
+
+from service.errors import GatewayError
+
+
+def check_free(host: str, port: int, remedy: str) -> None:
+    """Raise GatewayError when `host` and `port` cannot be listened on; `remedy` says what to do about it."""
+    try:
+        kind, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        raise GatewayError(f"{host}:{port} cannot be listened on ({error.strerror}). {remedy}") from None
