@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from service.sandbox.faults import Fault, FaultKind
-from tests.support.gateway import POLICY, run_gateway, wrong
+from tests.support.gateway import OTHER_PHONE, POLICY, run_gateway, wrong
 from tests.support.guessing import (
     begin_and_read,
     count_guesses_at_telnyx,
@@ -103,6 +105,20 @@ async def test_a_code_that_turns_out_right_after_the_caller_canceled_verifies_no
         assert (await gateway.read(verification)).body["status"] == "canceled"
         told = await gateway.verify(verification, code, idem="once")
         assert (told.status, told.body["verified"], told.body["status"]) == (200, False, "canceled")
+
+
+async def test_one_that_nobody_can_speak_for_keeps_no_other_waiting(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        silent, wrong_code = await begin_and_read(gateway, OTHER_PHONE)
+        verification, code = await begin_and_read(gateway)
+        gateway.stage.faults.add(Fault(kind="reset_after", operations=("check",)))
+        gateway.stage.faults.add(Fault(kind="hang_before", operations=("state",), phone_number=OTHER_PHONE))
+        state = gateway.stage.faults.add(Fault(kind="error500", operations=("state",)))
+        lost = asyncio.ensure_future(guess_all([gateway], silent, wrong_codes(wrong_code, 5)))
+        assert (await gateway.verify(verification, code)).status == 503
+        await lost
+        gateway.stage.faults.clear(state)
+        await wait_for_status(gateway, verification, "verified", patience=12)
 
 
 async def test_a_wrong_code_whose_answer_is_lost_is_wrong(database_url: str) -> None:

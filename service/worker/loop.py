@@ -78,8 +78,9 @@ class Worker:
             pass
 
     async def _settle(self) -> None:
-        for guess in await self._store.unsettled(MOST_LOST):
-            await self._checks.settle_lost(guess, self._policies.of(guess.client))
+        """All at once: one that the provider does not answer must not keep the others waiting."""
+        lost = await self._store.unsettled(MOST_LOST)
+        await asyncio.gather(*(self._checks.settle_lost(guess, self._policies.of(guess.client)) for guess in lost))
 
     async def _look(self) -> None:
         self._gate.backlog = await self._store.backlog()

@@ -44,7 +44,7 @@ async def wait_for(condition: Callable[[], Awaitable[bool]], patience: float = P
         await asyncio.sleep(0.05)
 
 
-async def wait_for_status(calls: Calls, verification: str, status: str) -> Any:
+async def wait_for_status(calls: Calls, verification: str, status: str, patience: float = PATIENCE) -> Any:
     """Wait until the verification reads so, and return what was read."""
     body: Any = None
 
@@ -53,7 +53,7 @@ async def wait_for_status(calls: Calls, verification: str, status: str) -> Any:
         body = (await calls.read(verification)).body
         return bool(body["status"] == status)
 
-    await wait_for(reads_so)
+    await wait_for(reads_so, patience)
     return body
 
 
