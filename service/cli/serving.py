@@ -42,6 +42,8 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
     """
     import uvicorn  # noqa: PLC0415 (a tenth of a second that other commands should not pay)
 
+    # uvicorn raises SIGTERM again once all is done: a clean end must not look like a death by a signal.
+    signal.signal(signal.SIGTERM, _end)
     settings = load(Settings)
     telemetry.configure_logs()
     place = (host or settings.host, settings.port if port is None else port)
@@ -74,6 +76,10 @@ UVICORN: dict[str, Any] = {
     "timeout_graceful_shutdown": SHUTDOWN,
     "timeout_keep_alive": 75,
 }
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)
 
 
 @click.command()
