@@ -24,23 +24,31 @@ def policy() -> None:
 
 @policy.command()
 def show() -> None:
-    """Print the policy in force as TOML: the shipped one with POLICY_FILE laid over it."""
+    """Print the policy in force, as TOML.
+
+    The shipped one with POLICY_FILE laid over it; what that overrides is marked.
+    """
     click.echo(policy_text.render(os.environ.get("POLICY_FILE")), nl=False)
 
 
 @policy.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), required=False)
 def check(file: str | None) -> None:
-    """Say whether a policy file is sound; every mistake with its line."""
+    """Name every mistake of a policy file.
+
+    FILE, else POLICY_FILE; exit code 1 if there is one.
+    """
     loaded = policy_file.load(file or os.environ.get("POLICY_FILE"))
     click.echo(f"The policy is sound (version {loaded.default.version}, {len(loaded.clients)} clients of their own).")
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Only say whether the file is up to date; exit 1 if it is not.")
-@click.option("--file", "path", type=click.Path(path_type=Path), default=OPENAPI, show_default=True)
+@click.option(
+    "--file", "path", type=click.Path(path_type=Path), default=OPENAPI, show_default=True, help="Where it is."
+)
 def openapi(*, check: bool, path: Path) -> None:
-    """Write the OpenAPI file."""
+    """Write or check the OpenAPI file."""
     from service.api.documents import write_document  # noqa: PLC0415 (half a second that no other command should pay)
     from service.app import create_routes  # noqa: PLC0415 (as above)
 

@@ -6,24 +6,27 @@ A key is printed once, alone on standard output, and stands nowhere after.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import click
 
+from service.db.engine import Database, open_database
 from service.errors import GatewayError
+from service.fraud.policy_file import CLIENT
 from service.settings import DatabaseSettings, KeySettings, load
 from service.vault import Vault
 from service.verification.keybook import KeyBook
 
 T = TypeVar("T")
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 @click.command()
 def migrate() -> None:
-    """Bring the database's schema to the newest version."""
+    """Bring the database's schema to the newest version.
+
+    Needs DATABASE_URL. All or nothing, and safe to run again, or twice at once.
+    """
     from service.db.migrate import upgrade  # noqa: PLC0415 (alembic, for this command alone)
 
     upgrade(load(DatabaseSettings).database_url)
@@ -32,67 +35,89 @@ def migrate() -> None:
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys."""
+    """Make, list and revoke API keys.
+
+    Needs DATABASE_URL, SECRET_KEY and INDEX_KEY, the same as serve.
+    """
 
 
 @keys.command()
 @click.argument("name")
-@click.option("--scope", type=click.Choice(["verify", "operator"]), default="verify", show_default=True)
+@click.option(
+    "--scope",
+    type=click.Choice(["verify", "operator"]),
+    default="verify",
+    show_default=True,
+    help="What it is good for.",
+)
 @click.option(
     "--test", is_flag=True, help="A test client: its numbers behave as in the sandbox and never reach Telnyx."
 )
 def create(name: str, scope: str, *, test: bool) -> None:
-    """Make a key for the client NAME and print it: it cannot be shown again."""
-    if not NAME.fullmatch(name):
+    """Make a key and print it, once.
+
+    NAME is the client that it belongs to: limits and settings hold for all keys of a name. Nothing but the key
+    goes to standard output, and it cannot be shown again.
+    """
+    if not CLIENT.fullmatch(name):
         raise GatewayError("A client's name is 1 to 63 of a-z, 0-9, - and _.")
-    click.echo(_run(lambda book: book.create(name, scope, test=test)))
+    click.echo(_book(lambda book: book.create(name, scope, test=test)))
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """List the keys: id, client, scope, when made, whether revoked; never the key."""
-    for line in _run(lambda book: book.list()):
+    """List the keys, without the keys.
+
+    Each line: id, client, scope, how the key begins, when it was made, and when revoked.
+    """
+    for line in _book(lambda book: book.list()):
         click.echo(line)
 
 
 @keys.command()
 @click.argument("key_id", type=int)
 def revoke(key_id: int) -> None:
-    """Revoke the key with this id (see list), at once and in every process."""
-    if not _run(lambda book: book.revoke(key_id)):
+    """Revoke a key by its id in the list.
+
+    At once, in every process.
+    """
+    if not _book(lambda book: book.revoke(key_id)):
         raise GatewayError(f"There is no key {key_id} that is not revoked already.")
     click.echo(f"Key {key_id} is revoked.")
 
 
 @click.command()
 def purge() -> None:
-    """Delete what is older than its retention, now. `serve` does it by itself every five minutes."""
-    from service.db.engine import open_database  # noqa: PLC0415 (as above)
-    from service.fraud import policy_file  # noqa: PLC0415
+    """Delete what is older than its retention, now.
+
+    serve and dispatch do it by themselves every five minutes.
+    """
+    from service.fraud import policy_file  # noqa: PLC0415 (for this command alone)
     from service.worker.retention import Retention  # noqa: PLC0415
 
-    settings = load(KeySettings)
+    async def work(database: Database, settings: KeySettings) -> dict[str, int]:
+        return await Retention(database, policy_file.load(settings.policy_file)).purge()
 
-    async def work() -> dict[str, int]:
-        database = await open_database(settings.database_url, pooler=settings.database_pooler)
-        try:
-            return await Retention(database, policy_file.load(settings.policy_file)).purge()
-        finally:
-            await database.aclose()
-
-    for kind, count in asyncio.run(work()).items():
+    for kind, count in _run(work).items():
         click.echo(f"{kind}: {count}")
 
 
-def _run(work: Callable[[KeyBook], Awaitable[T]]) -> T:
-    from service.db.engine import open_database  # noqa: PLC0415 (as above)
+def _book(work: Callable[[KeyBook], Awaitable[T]]) -> T:
+    """Run work on the keys."""
+    return _run(lambda database, settings: work(KeyBook(database, Vault(settings.secret_key, settings.index_key))))
+
+
+def _run(work: Callable[[Database, KeySettings], Awaitable[T]]) -> T:
+    """Open the database, see that it is there and as it must be, and run work on it."""
+    from service.db import migrate  # noqa: PLC0415 (alembic, not for migrate's own help)
 
     settings = load(KeySettings)
 
     async def ask() -> T:
         database = await open_database(settings.database_url, pooler=settings.database_pooler)
         try:
-            return await work(KeyBook(database, Vault(settings.secret_key, settings.index_key)))
+            await migrate.check(database)
+            return await work(database, settings)
         finally:
             await database.aclose()
 

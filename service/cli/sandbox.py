@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 HOME = Path(".sandbox")
+PORT = click.IntRange(1, 65535)
 TELNYX_KEY = "KEY_SANDBOX"
 POLICY = """# Laid over the shipped policy, for playing: edit and start again.
 [limits]
@@ -34,15 +35,19 @@ ip = ["1000/1h"]  # you share one address with yourself
 
 
 @click.command()
-@click.option("--port", type=int, default=8080, show_default=True, help="The gateway's port.")
+@click.option("--port", type=PORT, default=8080, show_default=True, help="The gateway's port.")
 @click.option(
-    "--stage-port", type=int, default=8081, show_default=True, help="The port of the demo page and stand-ins."
+    "--stage-port", type=PORT, default=8081, show_default=True, help="The port of the demo page and stand-ins."
 )
 @click.option(
     "--home", type=click.Path(path_type=Path), default=HOME, show_default=True, help="Where it keeps its data."
 )
 def sandbox(port: int, stage_port: int, home: Path) -> None:
-    """Run everything on this machine: gateway, PostgreSQL, stand-ins for Telnyx and Fingerprint, a demo page."""
+    """Run everything on this machine, without an account anywhere.
+
+    PostgreSQL, stand-ins for Telnyx and Fingerprint, a demo page, and the real gateway in front of them. Prints
+    their addresses, a key, and a curl that requests a verification.
+    """
     if os.environ.get("TELNYX_API_KEY", TELNYX_KEY) != TELNYX_KEY:
         raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
     for wanted in (port, stage_port):

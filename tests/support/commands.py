@@ -1,0 +1,52 @@
+"""The command line as its users meet it: a process, its two streams and its exit code.
+
+Used by the tests of cli. Every command runs in an environment of its own, without the settings of whoever runs
+the tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+CHECKOUT = Path(__file__).parents[2]
+KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONDONTWRITEBYTECODE")
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What a command said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def sentence(self) -> str:
+        """Return what it failed with: exit code 1, nothing on standard output, no trace."""
+        assert (self.code, self.out) == (1, ""), self
+        assert "Traceback" not in self.err
+        assert self.err.strip()
+        return self.err.strip()
+
+
+def environment_with(**settings: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in KEPT if name in os.environ} | {"PYTHONPATH": str(CHECKOUT)} | settings
+
+
+async def start(*words: str, cwd: Path = CHECKOUT, **settings: str) -> asyncio.subprocess.Process:
+    """Start `verify-gateway` with these words."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "service", *words, cwd=cwd, env=environment_with(**settings),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def run(*words: str, cwd: Path = CHECKOUT, **settings: str) -> Done:
+    """Run `verify-gateway` with these words to its end."""
+    process = await start(*words, cwd=cwd, **settings)
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return Done(process.returncode or 0, out.decode(), err.decode())
