@@ -1,0 +1,151 @@
+"""The report on a trace that was played: who asked, what went out, who was stopped and by what, and the money.
+
+Called by cli with what the player saw. Counts and divides; knows neither the gateway nor how a trace was made.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from service.simulation.trace import PERSON, Line
+
+COLUMNS = 60
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one line. `cost`: of its send, or of the one that did not happen, in the price file's currency.
+
+    `refused`: answered 429 by a plain limit; `suppressed`: taken, and nothing sent; `error`: anything else, which
+    counts for nobody. `rules`: those in force that objected.
+    """
+
+    result: Literal["refused", "suppressed", "sent", "error"]
+    rules: tuple[str, ...] = ()
+    cost: float = 0.0
+
+
+Played = tuple[Line, Outcome]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """All requests of one label. Shares are 0 to 1, and None where there is nothing to divide by.
+
+    `stopped`: refused or suppressed, of all that would have gone out without a gateway; `stopped_by_rules`: of
+    those that the limits let through. `numbers`: different ones; `numbers_stopped`: those that a rule ever stopped.
+    `by_rule`: suppressed requests to which a rule objected; a request can count for several.
+    `first_block`: seconds from the start until a rule first stopped one; `sent_before_block`: sends until then, all
+    of them if there was none. `longest_leak`: most sends in a row with none suppressed between them.
+    """
+
+    label: str
+    requests: int
+    sent: int
+    refused: int
+    suppressed: int
+    errors: int
+    by_rule: dict[str, int]
+    stopped: float | None
+    stopped_by_rules: float | None
+    numbers: int
+    numbers_stopped: int
+    first_block: float | None
+    sent_before_block: int
+    longest_leak: int
+    spent: float
+    saved: float
+    requests_over_time: list[int]
+    sent_over_time: list[int]
+
+    @property
+    def hostile(self) -> bool:
+        """Whether stopping them is right."""
+        return self.label != PERSON
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole trace. Times are seconds from its start; `column`: seconds that one count over time stands for.
+
+    `people`, `attacks`: the sums over labels, None where the trace has no such line; `parts`: each label.
+    """
+
+    ends: float
+    column: float
+    people: Part | None
+    attacks: Part | None
+    parts: list[Part]
+
+
+def summarise(played: Iterable[Played], columns: int = COLUMNS) -> Report:
+    """Make the report. `played`: every line with its outcome, in any order."""
+    plays = sorted(played, key=lambda play: play[0].t)
+    ends = plays[-1][0].t if plays else 0.0
+    column = ends / columns or 1.0
+    labels = sorted({line.label for line, _ in plays}, key=lambda label: (label != PERSON, label))
+    people = [play for play in plays if play[0].label == PERSON]
+    attacks = [play for play in plays if play[0].label != PERSON]
+    return Report(
+        ends=ends,
+        column=column,
+        people=_part(PERSON, people, column, columns) if people else None,
+        attacks=_part("attacks", attacks, column, columns) if attacks else None,
+        parts=[_part(label, [play for play in plays if play[0].label == label], column, columns) for label in labels],
+    )
+
+
+def _part(label: str, plays: Sequence[Played], column: float, columns: int) -> Part:
+    results = Counter(outcome.result for _, outcome in plays)
+    sent, refused, suppressed = results["sent"], results["refused"], results["suppressed"]
+    first_block = next((line.t for line, outcome in plays if outcome.result == "suppressed"), None)
+    leaks = _leaks(plays)
+    return Part(
+        label=label,
+        requests=len(plays),
+        sent=sent,
+        refused=refused,
+        suppressed=suppressed,
+        errors=results["error"],
+        by_rule=_count_rules(plays),
+        stopped=_divide(refused + suppressed, sent + refused + suppressed),
+        stopped_by_rules=_divide(suppressed, sent + suppressed),
+        numbers=len({line.phone_number for line, _ in plays}),
+        numbers_stopped=len({line.phone_number for line, outcome in plays if outcome.result == "suppressed"}),
+        first_block=first_block,
+        sent_before_block=leaks[0],
+        longest_leak=max(leaks),
+        spent=_add_cost(plays, {"sent"}),
+        saved=_add_cost(plays, {"refused", "suppressed"}),
+        requests_over_time=_spread((line.t for line, _ in plays), column, columns),
+        sent_over_time=_spread((line.t for line, outcome in plays if outcome.result == "sent"), column, columns),
+    )
+
+
+def _count_rules(plays: Sequence[Played]) -> dict[str, int]:
+    rules = Counter(rule for _, outcome in plays if outcome.result == "suppressed" for rule in set(outcome.rules))
+    return dict(sorted(rules.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _leaks(plays: Sequence[Played]) -> list[int]:
+    """How many sends there were until the first block, and between blocks."""
+    leaks = [0]
+    for result in (outcome.result for _, outcome in plays):
+        if result == "suppressed":
+            leaks.append(0)
+        leaks[-1] += result == "sent"
+    return leaks
+
+
+def _add_cost(plays: Sequence[Played], results: set[str]) -> float:
+    return round(sum(outcome.cost for _, outcome in plays if outcome.result in results), 6)
+
+
+def _spread(times: Iterable[float], column: float, columns: int) -> list[int]:
+    counts = Counter(min(int(t / column), columns - 1) for t in times)
+    return [counts[place] for place in range(columns)]
+
+
+def _divide(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,70 @@
+"""An attacker's means: addresses and devices that take turns, and the pace at which they ask.
+
+Called by every attack. Knows no numbers: which ones are asked for is what makes an attack its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import cycle
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from service.simulation.dice import Dice
+from service.simulation.scenarios.habits import HOUR
+from service.simulation.scenarios.world import World
+from service.simulation.trace import Device, Line
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Attacker:
+    """Somebody who asks for codes that nobody will read.
+
+    Addresses and devices take turns, so that each is used as seldom as can be; each device has its own account.
+    The devices look clean (an anti-detect browser) unless a line says otherwise.
+    """
+
+    def __init__(self, name: str, dice: Dice, addresses: list[str], devices: int) -> None:
+        """Prepare `devices` devices behind these addresses. `name` completes the label."""
+        self._label = f"attack:{name}"
+        self._dice = dice
+        self._addresses = cycle(addresses)
+        self._devices = cycle([(dice.letters(20), dice.letters(8)) for _ in range(devices)])
+
+    def ask(self, t: float, number: str, *, event: Mapping[str, Any] = NOTHING, **changes: Any) -> Line:
+        """Ask once; `changes` to the line, and `event`: changes to its device event."""
+        address, (visitor, account) = next(self._addresses), next(self._devices)
+        device = Device(
+            visitor_id=visitor,
+            event_id=self._dice.letters(10),
+            ip_address=address,
+            suspect_score=self._dice.integer(0, 8),
+            age=round(self._dice.between(0.5, 4), 3),
+        )
+        line = Line(
+            t=round(t, 3),
+            label=self._label,
+            phone_number=number,
+            ip_address=address,
+            account_id=account,
+            device=msgspec.structs.replace(device, **event),
+            verifies=False,
+        )
+        return msgspec.structs.replace(line, **changes)
+
+
+def rent_homes(world: World, dice: Dice, count: int, country: str | None = None) -> list[str]:
+    """Draw addresses of a proxy service that goes through homes, one in five of them IPv6."""
+    homes = [world.addresses[country or world.pick(dice)] for _ in range(count)]
+    return [home.home_v6(dice) if dice.chance(0.2) else home.home(dice) for home in homes]
+
+
+def pace(dice: Dice, begin: float, rate: float) -> Iterator[float]:
+    """Yield times in seconds from `begin` hours on, `rate` an hour, as a program with a random pause has them."""
+    t = begin * HOUR
+    while True:
+        yield t
+        t += HOUR / rate * dice.between(0.5, 1.5)

@@ -1,0 +1,79 @@
+"""Attacks that the device event gives away: replayed ones, and headless browsers.
+
+Registered as `replayed` and `headless`. Numbers are anybody's, so that nothing else tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from service.simulation.dice import Dice, Wheel
+from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
+from service.simulation.scenarios.habits import Hours, Part, Rate, Size, Some
+from service.simulation.scenarios.ordinary import Scenario
+from service.simulation.scenarios.world import World
+from service.simulation.trace import Line
+
+
+class Replayed(Scenario, frozen=True, kw_only=True):
+    """Harvested events, each sent `uses` times with other numbers: `flagged` ones are known as replayed.
+
+    The others look clean and go out every `quick` seconds, or every `slow` seconds, when they are soon stale.
+    """
+
+    begin: Hours = 8.0
+    events: Size = 60
+    uses: Size = 12
+    rate: Rate = 15.0
+    flagged: Part = 0.3
+    quick: Rate = 6.0
+    slow: Rate = 400.0
+    addresses: Some = 200
+
+    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+        """Send each event again and again, from the address that it was seen at."""
+        begins = pace(dice, self.begin, self.rate)
+        for flagged in dice.share(self.events, self.flagged):
+            begin, step = next(begins), dice.pick((self.quick, self.slow))
+            attacker = Attacker("replayed", dice, rent_homes(world, dice, 1), 1)
+            event, age = dice.letters(10), round(dice.between(0.5, 4), 3)
+            for use in range(self.uses):
+                number = world.numbers[world.pick(dice)].draw(dice)
+                same = {"event_id": event, "age": round(age + use * step, 3), "replayed": flagged, "suspect_score": 3}
+                yield attacker.ask(begin + use * step, number, event=same)
+
+
+class Headless(Scenario, frozen=True, kw_only=True):
+    """Automated browsers.
+
+    Of the requests, `bad` are known bots, `good` are friendly ones (crawlers), `suspect` have a high score alone, and
+    the rest have no verdict at all.
+    """
+
+    begin: Hours = 8.0
+    requests: Size = 600
+    rate: Rate = 240.0
+    bad: Part = 0.6
+    good: Part = 0.1
+    suspect: Part = 0.15
+    addresses: Some = 200
+    devices: Some = 300
+
+    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+        """Fill in the form by program."""
+        rest = max(0.0, 1 - self.bad - self.good - self.suspect)
+        looks = Wheel([("bad", self.bad), ("good", self.good), ("suspect", self.suspect), ("unknown", rest)])
+        attacker = Attacker("headless", dice, rent_homes(world, dice, self.addresses), self.devices)
+        times = pace(dice, self.begin, self.rate)
+        for _ in range(self.requests):
+            event = _appearance(looks.draw(dice), dice)
+            yield attacker.ask(next(times), world.numbers[world.pick(dice)].draw(dice), event=event)
+
+
+def _appearance(look: str, dice: Dice) -> dict[str, Any]:
+    if look == "suspect":
+        return {"suspect_score": dice.integer(21, 60)}
+    if look == "unknown":
+        return {"bot": None, "suspect_score": None}
+    return {"bot": look, "suspect_score": dice.integer(7, 20)}

@@ -1,0 +1,50 @@
+"""An ordinary day, and the form of every scenario: people, and whoever attacks among them.
+
+Called by the package's registry; each attack builds on Scenario.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from service.simulation.dice import Dice
+from service.simulation.scenarios.countries import Country
+from service.simulation.scenarios.crowds import gather_crowds
+from service.simulation.scenarios.habits import Habits, waking_time
+from service.simulation.scenarios.people import AGAIN, Person, meet, visit
+from service.simulation.scenarios.world import World
+from service.simulation.trace import Line
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ordinary people alone. The fields of a scenario are its knobs."""
+
+    people: Habits = Habits()
+
+    def attack(self, world: World, dice: Dice) -> Iterator[Line]:  # noqa: ARG002 (nobody attacks)
+        """Yield the attack's lines, in any order."""
+        yield from ()
+
+
+def live(world: World, habits: Habits, dice: Dice) -> Iterator[Line]:
+    """Yield the lines of ordinary traffic, in any order."""
+    total = sum(country.part for country in world.countries)
+    for country in world.countries:
+        count = round(habits.visits * habits.days * country.part / total)
+        yield from _country(world, habits, country, count, dice.fork(country.code))
+    yield from gather_crowds(world, habits, dice.fork("crowds"))
+
+
+def _country(world: World, habits: Habits, country: Country, count: int, dice: Dice) -> Iterator[Line]:
+    known: list[Person] = []
+    lines_each = 1 + habits.resend * (1 + AGAIN)
+    for converts in dice.share(count, min(1.0, country.conversion * lines_each)):
+        t = waking_time(habits, dice.pick(country.offsets), dice)
+        if known and dice.chance(habits.returning):
+            person = dice.pick(known)
+        else:
+            person = meet(world, habits, country.code, dice)
+            known.append(person)
+        yield from visit(person, habits, t, dice, converts=converts)

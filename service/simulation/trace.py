@@ -1,0 +1,112 @@
+"""Traces: one JSON object a line, one request a line, and how they are read and written.
+
+Called by scenarios (which make them), report (which counts by label) and cli. Judges the format alone: a number
+that does not exist or an address that is none may be just what a trace wants to try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from service import phone
+from service.errors import GatewayError, InvalidPhoneNumber
+from service.providers.base import Channel
+
+PERSON = "person"
+
+Label = Annotated[str, msgspec.Meta(pattern=r"^(person|attack(:[A-Za-z0-9_.-]+)?)$")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Time = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class TraceError(GatewayError):
+    """A line that is not of the format; the message names it by its number."""
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """The device event that came with a request. `age`: seconds since it was made, at the request's `t`.
+
+    An `event_id` that stands on two lines is one event used twice. None for a verdict: it is missing.
+    """
+
+    visitor_id: str
+    event_id: str
+    ip_address: str | None
+    bot: Literal["not_detected", "good", "bad"] | None = "not_detected"
+    suspect_score: int | None = 0
+    replayed: bool = False
+    age: float = 1.0
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One request. `t`: seconds from the start; `verify_after`: seconds from `t` until the right code is typed.
+
+    `wrong_codes` are typed before that, or instead of it where `verifies` is false. `label` is for counting.
+    """
+
+    t: Time
+    label: Label = PERSON
+    phone_number: str
+    ip_address: str | None = None
+    account_id: str | None = None
+    device: Device | None = None
+    channel: Channel = "sms"
+    verifies: bool
+    verify_after: Time = 20.0
+    wrong_codes: Count = 0
+
+
+def read(path: str | Path) -> Iterator[Line]:
+    """Read a trace in the file's order, a line at a time. Raises TraceError at the first line that is wrong.
+
+    What a line may leave out: people verify and attackers do not; a device without an id is nobody else's, and
+    was seen at the request's own address.
+    """
+    with Path(path).open("rb") as file:
+        for number, text in enumerate(file, 1):
+            if text.strip():
+                yield parse(text, number)
+
+
+def parse(text: bytes | str, number: int) -> Line:
+    """Read one line, the `number`-th of its trace. Raises TraceError."""
+    try:
+        fields = msgspec.json.decode(text, type=dict[str, Any])
+        return msgspec.convert(_complete(fields, number), Line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TraceError(f"line {number} of the trace: {error}") from None
+
+
+def _complete(fields: dict[str, Any], number: int) -> dict[str, Any]:
+    fields.setdefault("verifies", fields.get("label", PERSON) == PERSON)
+    if isinstance(device := fields.get("device"), dict):
+        own = {"visitor_id": f"visitor of line {number}", "event_id": f"event of line {number}"}
+        fields["device"] = {**own, "ip_address": fields.get("ip_address"), **device}
+    return fields
+
+
+def write(path: str | Path, lines: Iterable[Line]) -> int:
+    """Write a trace, and return how many lines it has."""
+    count = 0
+    encoder = msgspec.json.Encoder()
+    with Path(path).open("wb") as file:
+        for count, line in enumerate(lines, 1):  # noqa: B007 (the last count is the answer)
+            file.write(encoder.encode(line) + b"\n")
+    return count
+
+
+def served(lines: Iterable[Line]) -> list[str]:
+    """Return the countries of the people's numbers, sorted: what a policy for this trace allows."""
+    numbers = {line.phone_number for line in lines if line.label == PERSON}
+    return sorted({country for country in map(_country, numbers) if country is not None})
+
+
+def _country(phone_number: str) -> str | None:
+    try:
+        return phone.describe(phone.normalise(phone_number)).country
+    except InvalidPhoneNumber:
+        return None
