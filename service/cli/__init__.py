@@ -6,6 +6,7 @@ The entry point of the wheel. An error that is known is one sentence on standard
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
 import click
@@ -54,10 +55,10 @@ def group() -> None:
     """
 
 
-def main() -> None:
-    """Run one command."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run one command, of the command line unless told, and exit."""
     try:
-        group(prog_name="verify-gateway")
+        group(words, prog_name="verify-gateway")
     except GatewayError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
