@@ -19,7 +19,14 @@ from service.api.parts import Parts, WebhookRules
 from service.db import migrate
 from service.db.engine import Database, open_database
 from service.fraud import policy_file
+from service.fraud.events import Events as DeviceEvents
+from service.fraud.judge import Judge
+from service.fraud.weighing import Scales
 from service.providers.breaker import Breaker
+from service.providers.fingerprint import HOSTS, Fingerprint
+from service.providers.fingerprint_sealed import Sealed
+from service.providers.fingerprint_v3 import V3
+from service.providers.fingerprint_v4 import V4
 from service.providers.rehearsal import Rehearsal
 from service.providers.silent import Silent
 from service.providers.telnyx import Telnyx
@@ -68,8 +75,10 @@ class House:
         self.telnyx = Telnyx(settings.telnyx_api_key, str(settings.telnyx_base_url))
         self.senders = _senders(settings, self.telnyx, vault)
         gate, slots = Gate(self.senders.breaker), Slots(SLOTS)
-        dispatch = Dispatch(store, self.senders, slots.ask)
-        checks = Checks(store, self.senders, gate)
+        self.devices = _devices(settings)
+        self.judge = Judge(vault, Scales(database, now), DeviceEvents(self.devices, _sealed(settings)))
+        dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
+        checks = Checks(store, self.judge, self.senders, gate)
         self.worker = Worker(
             store=store,
             senders=self.senders,
@@ -95,6 +104,8 @@ class House:
     async def start(self) -> None:
         """Pay for what is slow to import, then begin to work."""
         await self.telnyx.start()
+        if self.devices is not None:
+            await self.devices.start()
         self.worker.start()
 
     async def stop(self) -> None:
@@ -102,6 +113,8 @@ class House:
         await self.worker.stop()
         await self.senders.silent.aclose()
         await self.telnyx.aclose()
+        if self.devices is not None:
+            await self.devices.aclose()
 
 
 @asynccontextmanager
@@ -154,6 +167,18 @@ def _senders(settings: Settings, telnyx: Telnyx, vault: Vault) -> Senders:
         breaker=Breaker(),
         profile_id=settings.telnyx_verify_profile_id,
     )
+
+
+def _devices(settings: Settings) -> Fingerprint | None:
+    if settings.fingerprint_secret_key is None:
+        return None
+    base_url = str(settings.fingerprint_base_url or HOSTS[settings.fingerprint_region])
+    api = V3 if settings.fingerprint_api == "v3" else V4
+    return Fingerprint(api(settings.fingerprint_secret_key, base_url))
+
+
+def _sealed(settings: Settings) -> Sealed | None:
+    return Sealed(settings.fingerprint_sealed_keys) if settings.fingerprint_sealed_keys else None
 
 
 def _webhook_rules(settings: Settings) -> WebhookRules:

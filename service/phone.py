@@ -80,3 +80,8 @@ def is_country(code: str) -> bool:
 def mask(e164: str) -> str:
     """Shorten a number for an operator's eyes: its country and last two digits."""
     return f"{e164[:3]}…{e164[-2:]}"
+
+
+def calling_code(e164: str) -> int:
+    """Return the country calling code of a number in E.164."""
+    return phonenumbers.parse(e164).country_code or 0

@@ -11,7 +11,22 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Identity, Index, MetaData, SmallInteger, Text, func, text
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Text,
+    Uuid,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -26,6 +41,7 @@ NAMING = {
 Moment = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True))]
 Created = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True), server_default=func.now())]
 Small = Annotated[int, mapped_column(SmallInteger)]
+Count = Annotated[float, mapped_column(Double)]
 
 # Updated several times in a short life: room in the page keeps the new version beside the old one.
 BUSY = {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.05"}}
@@ -149,6 +165,8 @@ class Send(Base):
     delivery: Mapped[str | None]
     delivery_at: Mapped[Moment | None]
     decision: Mapped[dict[str, Any] | None]
+    weighed: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    weighed_at: Mapped[Moment | None]
 
 
 class Guess(Base):
@@ -204,3 +222,52 @@ class WebhookEvent(Base):
     provider_id: Mapped[str]
     received_at: Mapped[Created]
     applied_at: Mapped[Moment | None]
+
+
+class History(Base):
+    """The newest sends of one subject (a number's range, a country, an address), newest first, and faded counts.
+
+    `marks` tell numbers apart within the subject; `goods`: whether the code was read. See fraud.histories.
+    """
+
+    __tablename__ = "histories"
+    __table_args__ = (BUSY,)
+    subject: Mapped[UUID] = mapped_column(primary_key=True)
+    ats: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+    marks: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    goods: Mapped[list[bool]] = mapped_column(ARRAY(Boolean))
+    day_sends: Mapped[Count]
+    day_good: Mapped[Count]
+    long_sends: Mapped[Count]
+    long_good: Mapped[Count]
+    peak: Mapped[Count]
+
+
+class UsedDeviceEvent(Base):
+    """A device event, hashed, and the client and number that brought it first."""
+
+    __tablename__ = "device_events"
+    event: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[int]
+    phone_hash: Mapped[UUID]
+    first_used_at: Mapped[Moment]
+
+
+class Block(Base):
+    """A subject that gets nothing until a time: 5 minutes, twice as long each time, or what an operator set."""
+
+    __tablename__ = "blocks"
+    __table_args__ = (
+        CheckConstraint("kind in ('range', 'country', 'ip', 'device')", name="kind"),
+        Index("ix_blocks_subject_until", "subject", "until"),
+    )
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    subject: Mapped[UUID]
+    kind: Mapped[str]
+    label: Mapped[str]
+    reason: Mapped[str]
+    level: Mapped[Small]
+    began_at: Mapped[Moment]
+    until: Mapped[Moment]
+    lifted_at: Mapped[Moment | None]
+    set_by: Mapped[str]

@@ -1,17 +1,17 @@
-"""Decide one send: facts in, every rule's finding, and a Decision that is stored whole.
+"""A decision: every rule's finding, and whether a code may go out. Stored whole, to be explained and made again.
 
-Called by verification.dispatch. Sends nothing; what it suppresses is known to operators alone.
+Made by fraud.judge. Pure; what it suppresses is known to operators alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from service.fraud.facts import Facts
 from service.fraud.policy import Mode, Policy
-from service.fraud.rules import RULES
+from service.fraud.rules import Rule
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -31,15 +31,15 @@ class Decision(msgspec.Struct, frozen=True):
     policy_version: str
 
 
-def decide(facts: Facts, policy: Policy) -> Decision:
-    """Apply every rule that is on; one enforced finding is enough to suppress."""
-    findings = list(_findings(facts, policy))
-    allow = all(finding.mode != "enforce" for finding in findings)
-    return Decision(allow=allow, findings=findings, facts=facts, policy_version=policy.version)
-
-
-def _findings(facts: Facts, policy: Policy) -> Iterator[Finding]:
-    for name, rule in RULES.items():
+def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy) -> Iterator[Finding]:
+    """Ask every rule that is on."""
+    for name, rule in rules.items():
         mode: Mode = getattr(policy.rules, name).mode
         if mode != "off" and (detail := rule(facts, policy)) is not None:
             yield Finding(name, mode, detail)
+
+
+def conclude(findings: list[Finding], facts: Facts, policy: Policy) -> Decision:
+    """One enforced finding is enough to suppress."""
+    allow = all(finding.mode != "enforce" for finding in findings)
+    return Decision(allow=allow, findings=findings, facts=facts, policy_version=policy.version)

@@ -1,23 +1,56 @@
-"""What is known about one send before it is decided. The only part of fraud that may do I/O.
+"""What is known about one send before it is decided: all that a rule may look at, and nothing else.
 
-Called by fraud.decision. Gathers; judges nothing.
+Filled by fraud.judge, stored whole with the decision, read by fraud.rules. Values only.
 """
 
 from __future__ import annotations
 
+import ipaddress
+from typing import Literal
+
 import msgspec
 
 from service import phone
+from service.fraud.histories import History
 from service.providers.base import Channel
+from service.providers.device import DeviceEvent
+
+DeviceState = Literal["none", "found", "malformed", "stale", "unknown", "unread"]
+
+
+class Device(msgspec.Struct, frozen=True):
+    """The device event of a request, and how the look-up ended. `unread`: Fingerprint could not be asked.
+
+    `event` without what names a person: whether its place and account are the request's stands beside it.
+    """
+
+    state: DeviceState
+    event: DeviceEvent | None = None
+    bound: bool | None = None
+    age: float | None = None
+    same_place: bool = True
+    same_account: bool = True
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """All that a rule may look at."""
+    """One send's facts."""
 
     number: phone.Plan
     channel: Channel
+    device: Device
+    histories: dict[str, History]
 
 
-def gather(e164: str, channel: Channel) -> Facts:
-    """Gather the facts of one send."""
-    return Facts(number=phone.describe(e164), channel=channel)
+def same_place(event: str | None, request: str | None) -> bool:
+    """Say whether two addresses may be one user's: equal (IPv6 by /64), or not to be compared."""
+    if event is None or request is None:
+        return True
+    try:
+        one, other = ipaddress.ip_address(event), ipaddress.ip_address(request)
+    except ValueError:
+        return False
+    one, other = getattr(one, "ipv4_mapped", None) or one, getattr(other, "ipv4_mapped", None) or other
+    if one.version != other.version:
+        return True
+    bits = 32 if one.version == 4 else 64  # noqa: PLR2004 (IPv4)
+    return other in ipaddress.ip_network((one, bits), strict=False)

@@ -43,6 +43,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phone: list[Window]
     ip: list[Window]
     account: list[Window]
+    phone_everywhere: list[Window]
+    device: list[Window]
 
 
 class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,11 +97,92 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode
 
 
+class AboveRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects above a number."""
+
+    mode: Mode
+    above: float
+
+
+class BelowRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects below a number."""
+
+    mode: Mode
+    below: float
+
+
+class FreshRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects to what is older."""
+
+    mode: Mode
+    after: Seconds
+
+
+class UnreadDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds while Fingerprint cannot be read: `open` under `ip`'s tighter limit, or `closed`."""
+
+    fail: Literal["open", "closed"]
+    ip: list[Window]
+
+
+class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Evidence in a number's ranges: unread codes, and more an hour than is no surprise (by size of the range)."""
+
+    mode: Mode
+    above: float
+    crowd: float
+    block_10k: float
+    block_100k: float
+    block_1m: float
+
+
+class SequenceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbers too close to one another: -log10 of chance, or so many at one distance."""
+
+    mode: Mode
+    above: float
+    stride: int
+
+
+class SpikeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Unread codes of a day over all three: `least`, a share of the fortnight's peak, a share of the read ones."""
+
+    mode: Mode
+    least: float
+    of_peak: float
+    of_read: float
+
+
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table a rule."""
 
     number: NumberRule
     country: Rule
+    block: Rule
+    bot: Rule
+    suspect_score: AboveRule
+    confidence: BelowRule
+    event_replayed: Rule
+    event_stale: FreshRule
+    event_forged: Rule
+    event_bound: Rule
+    event_ip: Rule
+    event_linked: Rule
+    event_incomplete: Rule
+    no_event: Rule
+    device_unread: UnreadDeviceRule
+    tampering: Rule
+    tor: Rule
+    vpn: Rule
+    virtual_machine: Rule
+    device: Rule
+    phone_everywhere: Rule
+    sequential: SequenceRule
+    range: RangeRule
+    country_spike: SpikeRule
+    country_conversion: AboveRule
+    ip_conversion: AboveRule
+    many_countries: AboveRule
 
 
 class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,13 +1,13 @@
-"""The rules: small pure functions from facts to a finding, or to none.
+"""The rules: small pure functions from facts to an objection, or to none; and the order in which they are asked.
 
-Called by fraud.decision, in the order of RULES. They do no I/O and read no clock. A finding says what was
-seen, never the number itself.
+Called by fraud.decision. They do no I/O and read no clock. An objection says what was seen, never the number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from service.fraud import device_rules, history_rules
 from service.fraud.facts import Facts
 from service.fraud.policy import Policy
 
@@ -32,4 +32,35 @@ def judge_country(facts: Facts, policy: Policy) -> str | None:
     return None
 
 
-RULES: dict[str, Rule] = {"number": judge_number, "country": judge_country}
+# Rules that need no call and no history: what they object to spends nobody's quota and leaves no trace.
+FIRST: dict[str, Rule] = {"number": judge_number, "country": judge_country}
+
+DEVICE: dict[str, Rule] = {
+    "bot": device_rules.judge_bot,
+    "suspect_score": device_rules.judge_suspect_score,
+    "confidence": device_rules.judge_confidence,
+    "event_replayed": device_rules.judge_replayed,
+    "event_stale": device_rules.judge_stale,
+    "event_forged": device_rules.judge_forged,
+    "event_bound": device_rules.judge_bound,
+    "event_ip": device_rules.judge_event_ip,
+    "event_linked": device_rules.judge_linked,
+    "event_incomplete": device_rules.judge_incomplete,
+    "no_event": device_rules.judge_no_event,
+    "tampering": device_rules.judge_tampering,
+    "tor": device_rules.judge_tor,
+    "vpn": device_rules.judge_vpn,
+    "virtual_machine": device_rules.judge_virtual_machine,
+}
+
+HISTORY: dict[str, Rule] = {
+    "block": history_rules.judge_block,
+    "sequential": history_rules.judge_sequential,
+    "range": history_rules.judge_range,
+    "country_spike": history_rules.judge_country_spike,
+    "country_conversion": history_rules.judge_country_conversion,
+    "ip_conversion": history_rules.judge_ip_conversion,
+    "many_countries": history_rules.judge_many_countries,
+}
+
+RULES: dict[str, Rule] = FIRST | DEVICE | HISTORY

@@ -24,6 +24,7 @@ from service.errors import (
     SameKeyInFlight,
     Unavailable,
 )
+from service.fraud.judge import Judge
 from service.fraud.policy import Policy
 from service.providers.base import CheckAnswer, InDoubt, Judged, NotJudged, Provider, State
 from service.vault import new_id
@@ -54,8 +55,10 @@ class Checked(msgspec.Struct, frozen=True):
 class Checks:
     """The flow of one guess."""
 
-    def __init__(self, store: Store, senders: Senders, gate: Gate) -> None:
+    def __init__(self, store: Store, judge: Judge, senders: Senders, gate: Gate) -> None:
         """Wire the parts."""
+        self._judge_of_sends = judge
+        self._crediting: set[asyncio.Task[None]] = set()
         self._store = store
         self._senders = senders
         self._gate = gate
@@ -75,7 +78,7 @@ class Checks:
         early = max(0.0, ripe - time.monotonic())
         result = await self._judge(self._asked(sends, reserved.channels or 1), code)
         telemetry.GUESSES.labels(result).inc()
-        settled = await self._settle(guess, result, caller.policy)
+        settled = await self._settle(row, guess, result, caller.policy)
         if not (settled and settled.verified):
             await _wait_for_step(came, early)
         if settled is None or result == "returned":
@@ -83,15 +86,29 @@ class Checks:
             raise Unavailable(reason)
         return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
 
-    async def _settle(self, guess: UUID, result: str, policy: Policy) -> Settled | None:
+    async def _settle(self, row: UUID, guess: UUID, result: str, policy: Policy) -> Settled | None:
         if result == "lost":
             await self._store.leave_open(guess)
             return None
-        return await self._store.settle(guess, result, policy)
+        settled = await self._store.settle(guess, result, policy)
+        if settled.verified:
+            self._credit(row)
+        return settled
+
+    def _credit(self, row: UUID) -> None:
+        """Tell the histories, after the answer: losing one in a crash costs a range a little of its good name."""
+        task = asyncio.create_task(self._judge_of_sends.credit(row))
+        self._crediting.add(task)
+        task.add_done_callback(self._credited)
+
+    def _credited(self, task: asyncio.Task[None]) -> None:
+        self._crediting.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            telemetry.log.warning("credit_failed", exc_info=task.exception())
 
     async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
         """Settle a guess whose answer was lost, by what the provider holds of its sends; later if it cannot say."""
-        await self._settle(guess.id, await self._ask_states(self._asked(guess.sends, 1)), policy)
+        await self._settle(guess.verification_id, guess.id, await self._ask_states(self._asked(guess.sends, 1)), policy)
 
     async def _await_sends(self, row: UUID, sends: list[Send], ripe: float) -> list[Send]:
         """Wait for sends that are on their way: a quick caller's right code must not be judged by none.

@@ -17,11 +17,12 @@ import msgspec
 
 from service import telemetry
 from service.errors import Unavailable
-from service.fraud.decision import Decision, Finding, decide
-from service.fraud.facts import gather
+from service.fraud.decision import Decision, Finding
+from service.fraud.events import Asked
+from service.fraud.judge import Judge, Question
 from service.fraud.policy import Policy
 from service.providers.base import Found, InDoubt, NotJudged, Order, Provider, SendAnswer, Sent
-from service.verification.callers import Evidence
+from service.verification.callers import Evidence, network_of
 from service.verification.outcomes import Outcome, outcome_of
 from service.verification.rows import Recorded
 from service.verification.senders import Senders
@@ -38,6 +39,9 @@ class Job(msgspec.Struct):
     """A verification that this process holds the lease of. `now`: the database's clock when it was taken."""
 
     id: UUID
+    client_id: int
+    phone_hash: UUID
+    asked_at: datetime
     policy: Policy
     test: bool
     deliver: bool
@@ -60,15 +64,16 @@ class Job(msgspec.Struct):
 class Dispatch:
     """The flow of one send."""
 
-    def __init__(self, store: Store, senders: Senders, hurry: Callable[[], None]) -> None:
+    def __init__(self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None]) -> None:
         """Wire the parts. `hurry` is called when a verification has its next thing to do at once."""
+        self._judge = judge
         self._store = store
         self._senders = senders
         self._hurry = hurry
 
     async def make(self, job: Job, send: Send) -> None:
         """Make a send that is begun under our lease, and record how it ended."""
-        decision = self._decide(job, send)
+        decision = await self._decide(job, send)
         provider = self._senders.choose(test=job.test, allow=job.deliver and decision.allow)
         pause = self._pause(provider)
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
@@ -92,8 +97,12 @@ class Dispatch:
         """Record a send that could not be made within its deadline."""
         await self._record(job, send, None, Outcome("abandoned", error="deadline"), None)
 
-    def _decide(self, job: Job, send: Send) -> Decision:
-        decision = decide(gather(job.evidence.phone_number, send.channel), job.policy)
+    async def _decide(self, job: Job, send: Send) -> Decision:
+        question = _question(job, send)
+        if job.test:
+            decision = self._judge.rehearse(question, job.policy)
+        else:
+            decision = await self._judge.decide(question, job.policy)
         for finding in decision.findings:
             telemetry.SUPPRESSED.labels(finding.rule, finding.mode).inc()
             telemetry.log.info("rule", verification=str(job.id), **_told(finding))
@@ -182,6 +191,27 @@ class Dispatch:
                 if job.age() > LEASE:
                     raise
                 await asyncio.sleep(0.5)
+
+
+def _question(job: Job, send: Send) -> Question:
+    evidence = job.evidence
+    return Question(
+        id=job.id,
+        ordinal=send.ordinal,
+        client_id=job.client_id,
+        phone_hash=job.phone_hash,
+        phone_number=evidence.phone_number,
+        network=network_of(evidence.ip_address) if evidence.ip_address else None,
+        channel=send.channel,
+        asked=Asked(
+            event_id=evidence.device_event_id,
+            sealed_result=evidence.device_sealed_result,
+            ip_address=evidence.ip_address,
+            account_id=evidence.account_id,
+            asked_at=job.asked_at,
+        ),
+        counts=job.deliver,
+    )
 
 
 def _told(finding: Finding) -> dict[str, str]:

@@ -69,7 +69,7 @@ class Requests:
             admitted = await self._store.admit(item)
             leased = admitted.leased and admitted.outcome == "admitted"
             if leased and token is not None:
-                job = _job(caller, ask, admitted, token, begun)
+                job = _job(caller, ask, item, admitted, begun)
                 self._slots.run(self._dispatch.make(job, job.sends[0]))
             elif admitted.outcome == "admitted":
                 self._slots.ask()
@@ -104,16 +104,19 @@ class Requests:
         )
 
 
-def _job(caller: Caller, ask: Ask, admitted: Admitted, token: UUID, begun: float) -> Job:
+def _job(caller: Caller, ask: Ask, item: Admission, admitted: Admitted, begun: float) -> Job:
     now = admitted.created_at
     return Job(
         id=admitted.id,
+        client_id=caller.client_id,
+        phone_hash=item.phone_hash,
+        asked_at=now,
         policy=caller.policy,
         test=caller.test,
         deliver=ask.deliver,
         evidence=ask.evidence,
         expires_at=admitted.expires_at,
-        token=token,
+        token=item.token or new_token(),
         now=now,
         begun=begun,
         sends=[

@@ -109,7 +109,9 @@ class Claimed(msgspec.Struct):
     """A verification that is this process's to act on, until its lease ends. `now`: the database's clock."""
 
     id: UUID
+    client_id: int
     client: str
+    phone_hash: UUID
     status: Status
     deliver: bool
     test: bool

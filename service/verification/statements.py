@@ -52,7 +52,7 @@ SETTLE = "select status, remaining, verified from settle_guess($1, $2, $3, $4, $
 SENDS = "select sends_of($1)"
 
 CLAIM = """
-select id, client, status, deliver, test, created_at, expires_at, sealed, token, sends, now
+select id, client_id, client, phone_hash, status, deliver, test, created_at, expires_at, sealed, token, sends, now
 from claim($1, $2, make_interval(secs => $3), make_interval(secs => $4))
 """
 

@@ -58,6 +58,9 @@ class Leases:
             return
         job = Job(
             id=row.id,
+            client_id=row.client_id,
+            phone_hash=row.phone_hash,
+            asked_at=row.created_at,
             policy=self._policies.of(row.client),
             test=row.test,
             deliver=row.deliver,

@@ -124,6 +124,7 @@ def environment_of(database_url: str, stage_url: str, policy: Path, telnyx: Teln
         "TELNYX_BASE_URL": f"{stage_url}/v2",
         "TELNYX_VERIFY_PROFILE_ID": PROFILE_ID,
         "TELNYX_PUBLIC_KEY": telnyx.signer.public_key,
+        "FINGERPRINT_BASE_URL": stage_url,
         "WEBHOOK_ALLOWED_CIDRS": "127.0.0.0/8",
         "WEBHOOK_REQUIRE_HTTPS": "false",
         "POLICY_FILE": str(policy),

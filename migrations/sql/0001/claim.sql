@@ -2,7 +2,7 @@
 -- next_action_at of a leased row is the end of its lease and the grace. The rows are read after they
 -- are locked, so that a press or a webhook that came before is seen and one that comes after nudges.
 create function claim(p_now timestamptz, p_most int, p_lease interval, p_grace interval) returns table (
-    id uuid, client text, status text, deliver boolean, test boolean,
+    id uuid, client_id int, client text, phone_hash uuid, status text, deliver boolean, test boolean,
     created_at timestamptz, expires_at timestamptz, sealed bytea, token uuid, sends jsonb, now timestamptz
 )
 language plpgsql
@@ -30,7 +30,7 @@ begin
     )
     select array_agg(l.id) into v_ids from leased l;
     return query
-    select r.id, c.name, r.status, r.deliver, r.test, r.created_at, r.expires_at,
+    select r.id, r.client_id, c.name, r.phone_hash, r.status, r.deliver, r.test, r.created_at, r.expires_at,
            r.sealed, r.lease_token, sends_of(r.id), v_now
     from verifications r join clients c on c.id = r.client_id where r.id = any (v_ids);
 end

@@ -1,0 +1,37 @@
+CREATE TABLE histories (
+    subject UUID NOT NULL,
+    ats TIMESTAMP WITH TIME ZONE[] NOT NULL,
+    marks INTEGER[] NOT NULL,
+    goods BOOLEAN[] NOT NULL,
+    day_sends FLOAT8 NOT NULL,
+    day_good FLOAT8 NOT NULL,
+    long_sends FLOAT8 NOT NULL,
+    long_good FLOAT8 NOT NULL,
+    peak FLOAT8 NOT NULL,
+    CONSTRAINT pk_histories PRIMARY KEY (subject)
+)
+ WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE TABLE device_events (
+    event UUID NOT NULL,
+    client_id INTEGER NOT NULL,
+    phone_hash UUID NOT NULL,
+    first_used_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_device_events PRIMARY KEY (event)
+);
+CREATE TABLE blocks (
+    id INTEGER GENERATED ALWAYS AS IDENTITY,
+    subject UUID NOT NULL,
+    kind TEXT NOT NULL,
+    label TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    level SMALLINT NOT NULL,
+    began_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    lifted_at TIMESTAMP WITH TIME ZONE,
+    set_by TEXT NOT NULL,
+    CONSTRAINT pk_blocks PRIMARY KEY (id),
+    CONSTRAINT ck_blocks_kind CHECK (kind in ('range', 'country', 'ip', 'device'))
+);
+CREATE INDEX ix_blocks_subject_until ON blocks (subject, until);
+ALTER TABLE sends ADD weighed UUID[];
+ALTER TABLE sends ADD weighed_at TIMESTAMP WITH TIME ZONE;

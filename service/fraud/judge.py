@@ -1,0 +1,124 @@
+"""Decide one send: gather, weigh, ask every rule, resolve. Two statements at most, none held across a call.
+
+Called by verification.dispatch. Sends nothing. What it finds goes into the decision, the histories and the
+blocks; a caller learns nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import msgspec
+
+from service import phone
+from service.fraud.decision import Decision, Finding, conclude, find
+from service.fraud.events import Asked, Events, Read
+from service.fraud.facts import Device, Facts
+from service.fraud.histories import subjects_of
+from service.fraud.history_rules import range_evidence
+from service.fraud.policy import Policy
+from service.fraud.rules import DEVICE, FIRST, HISTORY
+from service.fraud.weighing import Block, Limit, Resolution, Scales, Weighed, Weighing
+from service.providers.base import Channel
+from service.vault import Vault
+
+
+class Question(msgspec.Struct, frozen=True):
+    """May a code go to this number, by this channel, for this request?
+
+    `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace.
+    """
+
+    id: UUID
+    ordinal: int
+    client_id: int
+    phone_hash: UUID
+    phone_number: str
+    network: str | None
+    channel: Channel
+    asked: Asked
+    counts: bool
+
+
+class Judge:
+    """The one who decides."""
+
+    def __init__(self, vault: Vault, scales: Scales, events: Events) -> None:
+        """Wire the parts."""
+        self._vault = vault
+        self._scales = scales
+        self._events = events
+
+    async def decide(self, question: Question, policy: Policy) -> Decision:
+        """Decide one send."""
+        plan = phone.describe(question.phone_number)
+        facts = Facts(plan, question.channel, Device("none"), {})
+        findings = list(find(FIRST, facts, policy))
+        if any(finding.mode == "enforce" for finding in findings):
+            return conclude(findings, facts, policy)
+        read = await self._events.read(question.asked, policy.rules.event_stale.after)
+        weighed = await self._weigh(question, plan, read)
+        device = msgspec.structs.replace(read.device, bound=weighed.bound)
+        facts = Facts(plan, question.channel, device, weighed.histories)
+        findings += find(DEVICE, facts, policy)
+        findings += find(HISTORY, facts, policy)
+        findings += await self._resolve(question, policy, read, weighed, conclude(findings, facts, policy))
+        return conclude(findings, facts, policy)
+
+    def rehearse(self, question: Question, policy: Policy) -> Decision:
+        """Decide a test client's send: by its number alone, without a trace."""
+        facts = Facts(phone.describe(question.phone_number), question.channel, Device("none"), {})
+        return conclude(list(find(FIRST, facts, policy)), facts, policy)
+
+    async def credit(self, row: UUID) -> None:
+        """Tell the histories that a verification's code was read."""
+        await self._scales.credit(row)
+
+    async def _weigh(self, question: Question, plan: phone.Plan, read: Read) -> Weighed:
+        event = self._vault.hash(b"event", read.event_id) if read.event_id else None
+        subjects = subjects_of(self._vault, question.phone_number, plan, question.network)
+        return await self._scales.weigh(Weighing(question.client_id, question.phone_hash, event, subjects))
+
+    async def _resolve(
+        self, question: Question, policy: Policy, read: Read, weighed: Weighed, so_far: Decision
+    ) -> list[Finding]:
+        refused_by = await self._scales.resolve(
+            Resolution(
+                id=question.id,
+                ordinal=question.ordinal,
+                allow=so_far.allow and question.counts,
+                at=weighed.at,
+                subjects=weighed.subjects,
+                limits=list(self._limits(question, policy, read)),
+                blocks=list(_blocks(so_far, policy, weighed)) if question.counts else [],
+            )
+        )
+        return [Finding(refused_by, "enforce", "limit spent")] if refused_by else []
+
+    def _limits(self, question: Question, policy: Policy, read: Read) -> Iterator[Limit]:
+        if policy.rules.phone_everywhere.mode == "enforce":
+            subject = self._vault.hash(b"limit.every", question.phone_number)
+            yield Limit("phone_everywhere", subject, policy.limits.phone_everywhere)
+        if read.visitor_id is not None and policy.rules.device.mode == "enforce":
+            subject = self._vault.hash(b"limit.device", str(question.client_id), read.visitor_id)
+            yield Limit("device", subject, policy.limits.device)
+        if read.device.state == "unread" and question.network is not None:
+            subject = self._vault.hash(b"limit.unread", question.network)
+            yield Limit("device_unread", subject, policy.rules.device_unread.ip)
+
+
+def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Block]:
+    enforced = {finding.rule: finding.detail for finding in decision.findings if finding.mode == "enforce"}
+    by_kind = {subject.kind: subject.hash for subject in weighed.subjects}
+    country = decision.facts.number.country or "?"
+    if "range" in enforced:
+        for kind, evidence in range_evidence(decision.facts, policy).items():
+            if evidence > policy.rules.range.above:
+                yield Block(by_kind[kind], "range", f"{country} {kind}", enforced["range"])
+    if "sequential" in enforced:
+        yield Block(by_kind["block_10k"], "range", f"{country} block_10k", enforced["sequential"])
+    if "country_conversion" in enforced:
+        yield Block(by_kind["country"], "country", country, enforced["country_conversion"])
+    if "ip_conversion" in enforced:
+        yield Block(by_kind["ip"], "ip", "address", enforced["ip_conversion"])

@@ -1,0 +1,127 @@
+"""The two statements of a decision: weigh a send against its histories, and resolve what was decided.
+
+Called by fraud.judge; micro-batched, so that a busy country's history is held once for many sends. Never held
+across a call to the outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import chain
+from uuid import UUID
+
+import msgspec
+
+from service.db.batch import Batcher
+from service.db.engine import Database
+from service.fraud.histories import History, Subject
+from service.fraud.policy import Window
+
+KEEP = 48
+KEEP_LIMITS = 1000
+HISTORIES = msgspec.json.Decoder(list[History])
+
+WEIGH = "select item, at, bound, histories from weigh($1, $2, $3, $4, $5, $6, $7, $8)"
+RESOLVE = """
+select item, refused_by
+from resolve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+"""
+CREDIT = "select credit($1, $2)"
+
+
+class Weighing(msgspec.Struct, frozen=True):
+    """One send to weigh. `event`: the device event's hash, where there is one."""
+
+    client_id: int
+    phone_hash: UUID
+    event: UUID | None
+    subjects: list[Subject]
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """Its histories, by kind; `bound`: whether the event is this client's and number's (None: no event)."""
+
+    at: datetime
+    bound: bool | None
+    subjects: list[Subject]
+    histories: dict[str, History]
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A limit that a send reserves a place in when it is allowed."""
+
+    name: str
+    subject: UUID
+    windows: list[Window]
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A block to raise. `label` is for operators and holds nobody's number."""
+
+    subject: UUID
+    kind: str
+    label: str
+    reason: str
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """How one send was decided."""
+
+    id: UUID
+    ordinal: int
+    allow: bool
+    at: datetime
+    subjects: list[Subject]
+    limits: list[Limit]
+    blocks: list[Block]
+
+
+class Scales:
+    """The statements, bound to one database and one clock."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime | None] = lambda: None) -> None:
+        """Use the pool."""
+        self._pool = database.pool
+        self._now = now
+        self.weigh = Batcher(self._weigh).submit
+        self.resolve = Batcher(self._resolve).submit
+        self.credit = Batcher(self._credit).submit
+
+    async def _weigh(self, items: Sequence[Weighing], again: bool) -> list[Weighed]:  # noqa: ARG002, FBT001 (Batcher's; a second count is one send more in a history)
+        lines = [(n, s.hash, s.mark) for n, item in enumerate(items, 1) for s in item.subjects]
+        rows = await self._pool.fetch(
+            WEIGH, self._now(), KEEP, [item.event for item in items], [item.client_id for item in items],
+            [item.phone_hash for item in items], *_columns(lines, 3),
+        )  # fmt: skip
+        return [_weighed(items[row[0] - 1], row) for row in rows]
+
+    async def _resolve(self, items: Sequence[Resolution], again: bool) -> list[str | None]:  # noqa: ARG002, FBT001 (as above)
+        lines = [(n, s.hash) for n, item in enumerate(items, 1) for s in item.subjects]
+        limits = [
+            (n, limit.name, limit.subject, window.max, window.seconds)
+            for n, item in enumerate(items, 1)
+            for limit in item.limits
+            for window in limit.windows
+        ]
+        blocks = [(n, b.subject, b.kind, b.label, b.reason) for n, item in enumerate(items, 1) for b in item.blocks]
+        rows = await self._pool.fetch(
+            RESOLVE, self._now(), KEEP_LIMITS, [item.id for item in items], [item.ordinal for item in items],
+            [item.allow for item in items], [item.at for item in items],
+            *chain(_columns(lines, 2), _columns(limits, 5), _columns(blocks, 5)),
+        )  # fmt: skip
+        return [row[1] for row in rows]
+
+    async def _credit(self, rows: Sequence[UUID], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
+        await self._pool.execute(CREDIT, self._now(), list(rows))
+        return [None] * len(rows)
+
+
+def _weighed(item: Weighing, row: Sequence[object]) -> Weighed:
+    _, at, bound, histories = row
+    found = HISTORIES.decode(str(histories))
+    return Weighed(at, bound, item.subjects, {s.kind: history for s, history in zip(item.subjects, found, strict=True)})  # type: ignore[arg-type] # the statement's own columns
+
+
+def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*lines, strict=True)] if lines else [[] for _ in range(width)]

@@ -1,0 +1,67 @@
+"""A gateway with a Fingerprint account and every rule at work, and what its decisions found.
+
+Used by the tests of the fraud checks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import msgspec
+
+from tests.support.gateway import POLICY, Gateway, run_gateway
+
+ENFORCED = "".join(
+    f'[rules.{rule}]\nmode = "enforce"\n'
+    for rule in ("sequential", "range", "country_conversion", "ip_conversion", "many_countries")
+)
+FINGERPRINT_KEY = "SANDBOX_FINGERPRINT_SECRET"
+
+
+@asynccontextmanager
+async def run_guarded(database_url: str, policy: str = "", **more: str) -> AsyncIterator[Gateway]:
+    """Run a gateway whose history rules are enforced and which can look events up."""
+    settings = {"FINGERPRINT_SECRET_KEY": FINGERPRINT_KEY} | more
+    async with run_gateway(database_url, policy=POLICY + ENFORCED + policy, **settings) as gateway:
+        yield gateway
+
+
+async def mint(gateway: Gateway, **order: Any) -> str:
+    """Have the stand-in make a device event, and return its id."""
+    return str((await mint_whole(gateway, **order))["event_id"])
+
+
+async def mint_whole(gateway: Gateway, **order: Any) -> dict[str, Any]:
+    """Have the stand-in make a device event, and return its id and sealed result."""
+    url = gateway.environment["FINGERPRINT_BASE_URL"]
+    async with aiohttp.request("POST", f"{url}/control/events", json={"ip": "203.0.113.9"} | order) as response:
+        assert response.status < 300, await response.text()
+        made: dict[str, Any] = await response.json()
+        return made
+
+
+async def findings_of(gateway: Gateway, verification: str, ordinal: int = 1) -> dict[str, str]:
+    """Wait for a send's decision, and return its findings as rule: mode."""
+    for _ in range(500):
+        told = await gateway.database.pool.fetchval(
+            "select decision from sends where verification_id = $1 and ordinal = $2", UUID(verification), ordinal
+        )
+        if told is not None:
+            return {finding["rule"]: finding["mode"] for finding in msgspec.json.decode(told)["findings"]}
+        await asyncio.sleep(0.01)
+    raise AssertionError("no decision was recorded")
+
+
+async def enforced(gateway: Gateway, verification: str) -> set[str]:
+    """Return the rules that suppressed a send."""
+    return {rule for rule, mode in (await findings_of(gateway, verification)).items() if mode == "enforce"}
+
+
+def sends_to(gateway: Gateway, phone_number: str) -> int:
+    """Count the sends to a number that reached Telnyx."""
+    return sum(1 for call in gateway.stage.journal.list_calls("send") if call.phone_number == phone_number)
