@@ -11,6 +11,7 @@ yet. The sum starts again whenever it falls below zero (Page's CUSUM), so that a
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 from uuid import UUID
 
@@ -149,7 +150,7 @@ def _log10_choose(n: int, k: int) -> float:
 def stride(history: History) -> int:
     """Return how many of the newest unread numbers follow one another at one and the same distance."""
     marks = _unread_marks(history)
-    steps = [newer - older for newer, older in zip(marks, marks[1:], strict=False)]
+    steps = [newer - older for newer, older in pairwise(marks)]
     run = 0
     while run < len(steps) and steps[run] == steps[0] != 0:
         run += 1

@@ -25,7 +25,7 @@ from service.vault import Vault
 
 
 class Question(msgspec.Struct, frozen=True):
-    """May a code go to this number, by this channel, for this request?
+    """Whether a code may go to this number, by this channel, for this request.
 
     `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace.
     """
@@ -110,7 +110,7 @@ class Judge:
 
 def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Block]:
     enforced = {finding.rule: finding.detail for finding in decision.findings if finding.mode == "enforce"}
-    by_kind = {subject.kind: subject.hash for subject in weighed.subjects}
+    by_kind: dict[str, UUID] = {subject.kind: subject.hash for subject in weighed.subjects}
     country = decision.facts.number.country or "?"
     if "range" in enforced:
         for kind, evidence in range_evidence(decision.facts, policy).items():

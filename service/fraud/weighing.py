@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import chain
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from service.db.batch import Batcher
@@ -117,10 +118,10 @@ class Scales:
         return [None] * len(rows)
 
 
-def _weighed(item: Weighing, row: Sequence[object]) -> Weighed:
+def _weighed(item: Weighing, row: asyncpg.Record) -> Weighed:
     _, at, bound, histories = row
     found = HISTORIES.decode(str(histories))
-    return Weighed(at, bound, item.subjects, {s.kind: history for s, history in zip(item.subjects, found, strict=True)})  # type: ignore[arg-type] # the statement's own columns
+    return Weighed(at, bound, item.subjects, {s.kind: history for s, history in zip(item.subjects, found, strict=True)})
 
 
 def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
