@@ -1,6 +1,6 @@
-"""The histories that a send is weighed against: whose they are, and the evidence that they hold.
+"""The histories that a send is weighed against, and the evidence that they hold.
 
-Called by fraud.judge (subjects) and fraud.rules (evidence). Pure: histories come as values, time as ages.
+Called by fraud.history_rules. Pure: histories come as values, time as ages.
 
 Evidence is a log-likelihood ratio in nats: how much better what was seen fits an attack than people. People
 read their codes at their country's usual rate, most within a minute; who pumps hardly ever does. A send
@@ -13,12 +13,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from typing import Literal
-from uuid import UUID
 
 import msgspec
-
-from service import phone
-from service.vault import Vault
 
 Kind = Literal["block_10k", "block_100k", "block_1m", "country", "ip"]
 
@@ -39,14 +35,6 @@ KNOWN_AFTER = 30.0
 LEAST_READS, MOST_READS = 0.35, 0.85
 
 
-class Subject(msgspec.Struct, frozen=True):
-    """One history that a send is counted in. `mark` tells the send's number from others there."""
-
-    kind: Kind
-    hash: UUID
-    mark: int
-
-
 class History(msgspec.Struct, frozen=True, array_like=True):
     """The newest sends of one subject, newest first, this one included; counts that fade; a block in force.
 
@@ -62,21 +50,6 @@ class History(msgspec.Struct, frozen=True, array_like=True):
     long_good: float
     peak: float
     block: int | None
-
-
-def subjects_of(vault: Vault, e164: str, plan: phone.Plan, network: str | None) -> list[Subject]:
-    """List the histories of a send: its number's ranges, its country, and the address that asked."""
-    hashed = vault.hash(b"mark", e164).int
-    marked = (hashed & 0x1FFFFF) | (min(phone.calling_code(e164), 999) << 21)
-    found = [
-        Subject(kind, vault.hash(b"history.range", e164[:-digits], str(digits)), int(e164[-digits:]))
-        for kind, digits in RANGES.items()
-        if len(e164) > digits + 3
-    ]
-    found.append(Subject("country", vault.hash(b"history.country", plan.country or ""), marked))
-    if network is not None:
-        found.append(Subject("ip", vault.hash(b"history.ip", network), marked))
-    return found
 
 
 def usual_reads(country: History | None) -> float:

@@ -15,10 +15,10 @@ from service import phone
 from service.fraud.decision import Decision, Finding, conclude, find
 from service.fraud.events import Asked, Events, Read
 from service.fraud.facts import Device, Facts
-from service.fraud.histories import subjects_of
 from service.fraud.history_rules import range_evidence
 from service.fraud.policy import Policy
 from service.fraud.rules import DEVICE, FIRST, HISTORY
+from service.fraud.subjects import subjects_of
 from service.fraud.weighing import Block, Limit, Resolution, Scales, Weighed, Weighing
 from service.providers.base import Channel
 from service.vault import Vault

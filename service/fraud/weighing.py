@@ -16,8 +16,9 @@ import msgspec
 
 from service.db.batch import Batcher
 from service.db.engine import Database
-from service.fraud.histories import History, Subject
+from service.fraud.histories import History
 from service.fraud.policy import Window
+from service.fraud.subjects import Subject
 
 KEEP = 48
 KEEP_LIMITS = 1000
