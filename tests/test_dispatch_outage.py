@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from service.db.engine import Database
 from service.sandbox.faults import Fault, FaultKind
 from tests.support.cable import lay_cable
 from tests.support.dispatching import acted_on, calls_to, ended, numbers, sends, until
@@ -74,11 +75,24 @@ async def test_no_send_goes_out_before_the_reset_that_a_429_named(database_url: 
         assert sorted(str(call.phone_number) for call in others) == sorted([PHONE, *phones])
 
 
+async def test_while_telnyx_has_us_wait_for_long_requests_get_503(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        gateway.stage.faults.add(Fault(kind="throttle", operations=("send",), times=1, seconds=30))
+        await gateway.begin()
+
+        async def refused() -> bool:
+            reply = await gateway.request()  # one more of the number's three, then none
+            return reply.status == 503 and 20 < int(reply.headers["retry-after"]) <= 30
+
+        await until(refused, "requests were refused for as long as Telnyx said")
+
+
 @pytest.mark.parametrize("away", [3.0, 0.0])
 async def test_a_database_lost_between_a_send_and_its_record_costs_no_second_send(
-    database_url: str, away: float
+    database_url: str, database: Database, away: float
 ) -> None:
     async with lay_cable(database_url) as (cable, near), run_gateway(near) as gateway:
+        gateway.database = database  # the test looks on without the cable
         gateway.stage.latency["send"] = 0.5
         phones = numbers(12)
         verifications = [await gateway.begin(phone) for phone in phones]
@@ -86,7 +100,7 @@ async def test_a_database_lost_between_a_send_and_its_record_costs_no_second_sen
         await asyncio.sleep(away)
         cable.mend()
         for verification, phone in zip(verifications, phones, strict=True):
-            [send] = await ended(gateway, verification, patience=25)
+            [send] = await ended(gateway, verification, patience=40)
             [call] = calls_to(gateway, phone)
             assert (send["state"], send["provider_id"]) == ("sent", call.verification_id)
 

@@ -5,6 +5,8 @@ Read by the flows before anything is counted; kept up to date by worker.
 
 from __future__ import annotations
 
+import math
+
 from service.errors import Unavailable
 from service.providers.breaker import Breaker
 
@@ -22,9 +24,11 @@ class Gate:
 
     def check_requests(self) -> None:
         """Raise Unavailable when no request can be taken."""
-        if self.backlog > OVERLOAD:
+        # While Telnyx has us wait for longer than that, it comes to the same: a code would come too late to be of use.
+        pause = self.breaker.paused_for()
+        if max(self.backlog, pause) > OVERLOAD:
             reason = "more is waiting than can be sent"
-            raise Unavailable(reason, retry_after=5)
+            raise Unavailable(reason, retry_after=max(5, math.ceil(pause)))
         self.check_provider()
 
     def check_provider(self) -> None:

@@ -16,6 +16,7 @@ from service.verification.check import Checks
 from service.verification.gate import Gate
 from service.verification.senders import Senders
 from service.verification.slots import Slots
+from service.verification.states import LEASE
 from service.verification.store import Store
 from service.worker.leases import Leases
 from service.worker.retention import Retention
@@ -25,8 +26,8 @@ LOOK_EVERY = 1.0
 PURGE_EVERY = 300.0
 MOST_LOST = 20
 AFTER_FAILURE = 1.0
-# A send takes 8 s at most, then its record is made.
-DRAIN = 12.0
+# A send takes 8 s at most, its look-up 5 s more; what has not been recorded when the lease ends is another's.
+DRAIN = LEASE
 
 Round = Callable[[], Awaitable[object]]
 
