@@ -81,6 +81,6 @@ def test_light_commands_import_nothing_heavy(words: list[str]) -> None:
         "from service.cli import main; main()"
     )
     command = [sys.executable, "-c", code, *words]
-    done = subprocess.run(command, env=environment_with(), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=environment_with({}), capture_output=True, text=True, check=True)
     modules = {name.partition(".")[0] for name in done.stderr.partition("MODULES")[2].split()}
     assert not modules & HEAVY

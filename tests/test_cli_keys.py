@@ -14,11 +14,15 @@ from tests.support.gateway import INDEX_KEY, SECRET_KEY, run_gateway
 
 
 async def run_here(database_url: str, *words: str) -> Done:
-    return await run_inside(*words, DATABASE_URL=database_url, SECRET_KEY=SECRET_KEY, INDEX_KEY=INDEX_KEY)
+    return await run_inside(*words, settings=settings_of(database_url))
+
+
+def settings_of(database_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url, "SECRET_KEY": SECRET_KEY, "INDEX_KEY": INDEX_KEY}
 
 
 async def test_a_key_is_alone_on_standard_output_and_good_for_its_scope(database_url: str) -> None:
-    verify = await run("keys", "create", "shop", DATABASE_URL=database_url, SECRET_KEY=SECRET_KEY, INDEX_KEY=INDEX_KEY)
+    verify = await run("keys", "create", "shop", settings=settings_of(database_url))
     operator = await run_here(database_url, "keys", "create", "desk", "--scope", "operator")
     for done in (verify, operator):
         assert (done.code, done.err) == (0, "")
@@ -75,7 +79,7 @@ async def test_a_key_is_listed_without_itself_and_revoked_once(database_url: str
 
 async def test_migrating_twice_changes_nothing_the_second_time(empty_database_url: str) -> None:
     for _ in range(2):
-        done = await run_inside("migrate", DATABASE_URL=empty_database_url)
+        done = await run_inside("migrate", settings={"DATABASE_URL": empty_database_url})
         assert (done.code, done.err) == (0, "")
         assert done.out == "The schema is up to date.\n"
     assert await query(empty_database_url, "select count(*) from alembic_version") == 1
@@ -115,7 +119,7 @@ async def test_a_database_that_refuses_us_is_said_in_a_sentence(database_url: st
 
 
 async def test_a_missing_setting_is_named(database_url: str) -> None:
-    said = (await run_inside("keys", "list", DATABASE_URL=database_url)).sentence()
+    said = (await run_inside("keys", "list", settings={"DATABASE_URL": database_url})).sentence()
     assert "SECRET_KEY: is missing" in said
     assert "INDEX_KEY: is missing" in said
     assert "DATABASE_URL" in (await run_inside("migrate")).sentence()

@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ import msgspec
 from service.cli import main
 
 CHECKOUT = Path(__file__).parents[2]
+NONE: Mapping[str, str] = {}
 KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -36,19 +38,21 @@ class Done(msgspec.Struct, frozen=True):
         return self.err.strip()
 
 
-def environment_with(**settings: str) -> dict[str, str]:
-    return {name: os.environ[name] for name in KEPT if name in os.environ} | {"PYTHONPATH": str(CHECKOUT)} | settings
+def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
+    return (
+        {name: os.environ[name] for name in KEPT if name in os.environ} | {"PYTHONPATH": str(CHECKOUT)} | dict(settings)
+    )
 
 
-async def start(*words: str, cwd: Path = CHECKOUT, **settings: str) -> asyncio.subprocess.Process:
+async def start(*words: str, settings: Mapping[str, str] = NONE, cwd: Path = CHECKOUT) -> asyncio.subprocess.Process:
     """Start `verify-gateway` with these words."""
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "service", *words, cwd=cwd, env=environment_with(**settings),
+        sys.executable, "-m", "service", *words, cwd=cwd, env=environment_with(settings),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
 
 
-async def run_inside(*words: str, **settings: str) -> Done:
+async def run_inside(*words: str, settings: Mapping[str, str] = NONE) -> Done:
     """Run `verify-gateway` to its end within this process: no start to pay for. Not for what takes signals."""
     out, err = io.StringIO(), io.StringIO()
 
@@ -61,7 +65,7 @@ async def run_inside(*words: str, **settings: str) -> Done:
 
     before = dict(os.environ)
     os.environ.clear()
-    os.environ.update(environment_with(**settings))
+    os.environ.update(environment_with(settings))
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = await asyncio.to_thread(work)
@@ -71,9 +75,9 @@ async def run_inside(*words: str, **settings: str) -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
-async def run(*words: str, cwd: Path = CHECKOUT, **settings: str) -> Done:
+async def run(*words: str, settings: Mapping[str, str] = NONE, cwd: Path = CHECKOUT) -> Done:
     """Run `verify-gateway` with these words to its end."""
-    process = await start(*words, cwd=cwd, **settings)
+    process = await start(*words, settings=settings, cwd=cwd)
     async with asyncio.timeout(60):
         out, err = await process.communicate()
     return Done(process.returncode or 0, out.decode(), err.decode())
