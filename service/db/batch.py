@@ -23,6 +23,8 @@ Result = TypeVar("Result", covariant=True)  # noqa: PLC0105 (what becomes of it)
 HOPELESS = (asyncpg.QueryCanceledError, TimeoutError)
 # Seconds that an item waits for its turn: a database that hangs must not gather callers without end.
 PATIENCE = 2.5
+# Seconds until a connection that was ended is known to be: before that the pool would hand it out again.
+FAREWELL = 0.05
 
 
 class Run(Protocol[Item, Result]):
@@ -71,6 +73,9 @@ class Batcher(Generic[Item, Result]):
             answered = list(zip(batch, results, strict=True))
         except HOPELESS as error:
             self._fail(batch, error)
+        except LOST:
+            await asyncio.sleep(FAREWELL)
+            await self._carry_singly(batch)
         except Exception:  # noqa: BLE001 (one bad item fails its whole batch: each is tried alone)
             await self._carry_singly(batch)
         else:
