@@ -1,76 +1,131 @@
-"""A cable between a gateway and its database that can be cut and mended while both go on.
+"""A cable to the database that can be cut at a chosen moment, frozen, or pulled out.
 
-Used by the tests that take the database away. TCP in front, the server's own socket behind.
+Used by the tests of lost connections. Forwards bytes and understands none: the moment is chosen by bytes that
+pass, such as the hash of a number among a statement's arguments.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Literal
 
 from sqlalchemy.engine import URL, make_url
 
+# before: the server never sees the statement; during: it does, and has nobody to answer; after: its answer is lost.
+Moment = Literal["before", "during", "after"]
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+CHUNK = 1 << 18
+
 
 class Cable:
-    """Carries connections to one server; while it is cut, those are reset and new ones end at once."""
+    """Stands between a pool and its server. `cuts`: what to wait for and the moment, each used once."""
 
-    def __init__(self, url: URL) -> None:
-        self._url = url
-        self._carried: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._whole = True
+    def __init__(self, url: str) -> None:
+        self._far = make_url(url)
+        self._lines: set[asyncio.Task[None]] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._plugged = True
+        self.cuts: list[tuple[bytes, Moment]] = []
 
-    def cut(self) -> None:
-        """Break every connection, and take none."""
-        self._whole = False
-        for writer in self._carried:
-            writer.transport.abort()
+    def near(self, port: int) -> str:
+        """Return the database's address by way of the cable."""
+        far = self._far
+        way = {"host": "127.0.0.1", "port": port, "query": {"ssl": "disable"}}
+        url = URL.create(far.drivername, far.username, far.password, database=far.database, **way)
+        return url.render_as_string(hide_password=False)
 
-    def mend(self) -> None:
-        """Take connections again."""
-        self._whole = True
+    async def pull(self) -> None:
+        """Cut every connection, and refuse new ones until `plug`."""
+        self._plugged = False
+        for line in self._lines:
+            line.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
 
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one connection until either side ends it."""
-        if not self._whole:
-            writer.transport.abort()
-            return
-        query, host, port = self._url.query, self._url.host, self._url.port or 5432
-        folder = query.get("host")
-        if folder is None:
-            far_reader, far_writer = await asyncio.open_connection(host, port)
-        else:
-            path = f"{folder}/.s.PGSQL.{query.get('port') or port}"
-            far_reader, far_writer = await asyncio.open_unix_connection(path)
-        ends = {writer, far_writer}
-        self._carried |= ends
+    def plug(self) -> None:
+        """Let connections through again."""
+        self._plugged = True
+
+    def freeze(self) -> None:
+        """Let nothing through, and say nothing."""
+        self._flows.clear()
+
+    def thaw(self) -> None:
+        """Let everything through that waited."""
+        self._flows.set()
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take a connection of the pool's."""
+        line = asyncio.create_task(self._carry((reader, writer)))
+        self._lines.add(line)
+        line.add_done_callback(self._lines.discard)
+
+    async def _carry(self, near: Ends) -> None:
         try:
-            await asyncio.gather(_pour(reader, far_writer), _pour(far_reader, writer))
+            with suppress(OSError):
+                if self._plugged:
+                    await self._join(near, await self._dial())
         finally:
-            self._carried -= ends
+            near[1].transport.abort()
 
+    async def _dial(self) -> Ends:
+        _, places = self._far.get_dialect()().create_connect_args(self._far)
+        host, port = str(places["host"]), places.get("port", 5432)
+        if host.startswith("/"):
+            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        return await asyncio.open_connection(host, port)
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while some := await reader.read(65536):
-            writer.write(some)
-            await writer.drain()
-    writer.transport.abort()
+    async def _join(self, near: Ends, far: Ends) -> None:
+        asked = asyncio.Event()  # what the server says next is to be lost
+        ways = [
+            asyncio.create_task(self._ask(near[0], far[1], asked)),
+            asyncio.create_task(self._answer(far[0], near[1], asked)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            far[1].transport.abort()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _ask(self, near: asyncio.StreamReader, far: asyncio.StreamWriter, lost: asyncio.Event) -> None:
+        while data := await near.read(CHUNK):
+            await self._flows.wait()
+            moment = self._moment_of(data)
+            if moment == "before":
+                return
+            if moment == "after":
+                lost.set()
+            far.write(data)
+            await far.drain()
+            if moment == "during":
+                return
+
+    async def _answer(self, far: asyncio.StreamReader, near: asyncio.StreamWriter, lost: asyncio.Event) -> None:
+        while (data := await far.read(CHUNK)) and not lost.is_set():
+            await self._flows.wait()
+            near.write(data)
+            await near.drain()
+
+    def _moment_of(self, data: bytes) -> Moment | None:
+        for cut in self.cuts:
+            if cut[0] in data:
+                self.cuts.remove(cut)
+                return cut[1]
+        return None
 
 
 @asynccontextmanager
 async def lay_cable(url: str) -> AsyncIterator[tuple[Cable, str]]:
-    """Lay a cable to the database at `url`; yield it and the URL of its near end."""
-    parsed = make_url(url)
-    cable = Cable(parsed)
-    server = await asyncio.start_server(cable.carry, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    near = parsed.set(host="127.0.0.1", port=port).difference_update_query(["host", "port"])
+    """Lay a cable to the server of `url`, and answer it with the address of its near end."""
+    cable = Cable(url)
+    server = await asyncio.start_server(cable.accept, "127.0.0.1", 0)
     try:
-        yield cable, near.render_as_string(hide_password=False)
+        yield cable, cable.near(server.sockets[0].getsockname()[1])
     finally:
         server.close()
-        cable.cut()
-        await asyncio.sleep(0)
+        cable.thaw()
+        await cable.pull()

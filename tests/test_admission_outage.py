@@ -1,0 +1,71 @@
+"""Without its database the gateway says 503 to everybody, soon, and is well again when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service.db.engine import Database
+from service.errors import Unavailable
+from service.verification.callers import Caller
+from tests.support.admission import Desk, open_desk
+from tests.support.cable import lay_cable
+from tests.support.clusters import query
+from tests.support.gateway import OTHER_PHONE, PHONE, read_code, run_gateway
+
+END_OTHERS = """
+select count(pg_terminate_backend(pid)) from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid()
+"""
+
+
+@pytest.fixture
+async def callers(database: Database) -> dict[str, Caller]:
+    """Make a client's key on the direct way to the database."""
+    desk = Desk(database)
+    await desk.join("shop")
+    return desk.callers
+
+
+async def test_when_every_connection_is_ended_at_once_no_caller_loses_his_answer(
+    database: Database, database_url: str, callers: dict[str, Caller]
+) -> None:
+    desk = Desk(database)
+    desk.callers = callers
+    for hundred in range(5):
+        await asyncio.gather(*(database.pool.execute("select pg_sleep(0.02)") for _ in range(8)))
+        await query(database_url, END_OTHERS)
+        answers = await asyncio.gather(*(desk.admit(f"+13125550{hundred}{number:02}") for number in range(20)))
+        assert {answer.outcome for answer in answers} == {"admitted"}
+    assert await database.pool.fetchval("select count(*) from verifications") == 100
+
+
+async def test_behind_a_database_that_hangs_nobody_waits_without_end(
+    database: Database, database_url: str, callers: dict[str, Caller]
+) -> None:
+    async with lay_cable(database_url) as (cable, url), open_desk(url, callers) as desk:
+        await desk.admit()
+        cable.freeze()
+        many = [asyncio.create_task(desk.admit(f"+1312556{number:04}")) for number in range(1000)]
+        done, hanging = await asyncio.wait(many, timeout=12)
+        assert not hanging
+        assert {type(task.exception()) for task in done} == {Unavailable}
+        cable.thaw()
+        assert (await desk.admit(PHONE)).outcome == "admitted"
+
+
+async def test_without_a_database_callers_get_503_and_all_is_well_when_it_is_back(database_url: str) -> None:
+    async with lay_cable(database_url) as (cable, url), run_gateway(url) as gateway:
+        verification = await gateway.begin(PHONE)
+        await read_code(gateway)
+        await cable.pull()
+        replies = await asyncio.gather(
+            gateway.request(OTHER_PHONE), gateway.verify(verification, "123456"), gateway.read(verification),
+            gateway.press(verification), gateway.cancel(verification),
+        )  # fmt: skip
+        assert {reply.status for reply in replies} == {503}
+        assert all(int(reply.headers["retry-after"]) >= 1 for reply in replies)
+        cable.plug()
+        await gateway.begin(OTHER_PHONE)
+        assert (await gateway.verify(verification, await read_code(gateway))).body["verified"] is True
