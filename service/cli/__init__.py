@@ -21,6 +21,7 @@ COMMANDS = {
     "migrate": ("service.cli.database", "Bring the database's schema to the newest version."),
     "keys": ("service.cli.database", "Make, list and revoke API keys."),
     "policy": ("service.cli.checks", "Show or check the policy."),
+    "simulate": ("service.cli.simulating", "Play a trace of people and attacks, or make one."),
     "openapi": ("service.cli.checks", "Write or check the OpenAPI file."),
     "purge": ("service.cli.database", "Delete what is older than its retention, now."),
 }

@@ -39,7 +39,9 @@ def check(file: str | None) -> None:
     FILE, else POLICY_FILE; exit code 1 if there is one.
     """
     loaded = policy_file.load(file or os.environ.get("POLICY_FILE"))
-    click.echo(f"The policy is sound (version {loaded.default.version}, {len(loaded.clients)} clients of their own).")
+    click.echo(
+        f"The policy is sound. Version {loaded.default.version}; clients with settings of their own: {len(loaded.clients)}."
+    )
 
 
 @click.command()
