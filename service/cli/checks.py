@@ -39,9 +39,8 @@ def check(file: str | None) -> None:
     FILE, else POLICY_FILE; exit code 1 if there is one.
     """
     loaded = policy_file.load(file or os.environ.get("POLICY_FILE"))
-    click.echo(
-        f"The policy is sound. Version {loaded.default.version}; clients with settings of their own: {len(loaded.clients)}."
-    )
+    click.echo(f"The policy is sound. Clients with settings of their own: {len(loaded.clients)}.")
+    click.echo(f"Version {loaded.default.version}")
 
 
 @click.command()
