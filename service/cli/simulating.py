@@ -1,0 +1,118 @@
+"""simulate: play a trace of requests through the real gateway in virtual time, or make such a trace.
+
+Needs no setting, no account and no database: it brings a scratch one, and deletes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service import telemetry
+
+if TYPE_CHECKING:
+    from service.fraud.policy import Policy
+    from service.simulation.report import Played
+    from service.simulation.trace import Line
+
+FILE = click.Path(exists=True, dir_okay=False)
+
+
+@click.command()
+@click.argument("trace", type=FILE, required=False)
+@click.option("--policy", "policy_path", type=FILE, help="Lay this file over the shipped policy.")
+@click.option("--enforce", is_flag=True, help="Enforce the rules on histories that the policy only observes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--scenario", metavar="NAME", help="Make a trace instead: ordinary, sequential, range, trickle, ...")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same trace.")
+@click.option("--knob", "knobs", metavar="NAME=VALUE", multiple=True, help="Of the scenario, as people.visits=500.")
+@click.option("--write", "target", type=click.Path(dir_okay=False, writable=True), help="Where the trace goes.")
+def simulate(
+    trace: str | None,
+    policy_path: str | None,
+    scenario: str | None,
+    seed: int,
+    knobs: tuple[str, ...],
+    target: str | None,
+    *,
+    enforce: bool,
+    as_json: bool,
+) -> None:
+    """Play a trace of people and attacks, or make one.
+
+    TRACE has a request a line, as JSON; the report says who was stopped, and by what. Allowed are the countries
+    of its people, unless the policy file lists some. With --scenario and --write such a trace is made.
+    """
+    if trace is not None and scenario is None:
+        _play(trace, policy_path, enforce=enforce, as_json=as_json)
+    elif trace is None and scenario is not None and target is not None:
+        _write(scenario, seed, knobs, target)
+    else:
+        raise click.UsageError("Give a TRACE to play, or --scenario and --write to make one.")
+
+
+def _write(scenario: str, seed: int, knobs: tuple[str, ...], target: str) -> None:
+    from service.simulation import trace  # noqa: PLC0415 (as below)
+    from service.simulation.scenarios import compose  # noqa: PLC0415
+
+    count = trace.write(target, compose(scenario, seed, _read_knobs(knobs)))
+    click.echo(f"Wrote {count} requests.")
+
+
+def _read_knobs(knobs: tuple[str, ...]) -> dict[str, Any]:
+    read: dict[str, Any] = {}
+    for knob in knobs:
+        name, equals, value = knob.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{knob} is not NAME=VALUE.", param_hint="--knob")
+        place = read.setdefault("people", {}) if name.startswith("people.") else read
+        place[name.removeprefix("people.")] = value
+    return read
+
+
+def _play(path: str, policy_path: str | None, *, enforce: bool, as_json: bool) -> None:
+    import msgspec  # noqa: PLC0415 (what only this command needs must not slow down the others)
+
+    from service.simulation.picture import draw  # noqa: PLC0415
+    from service.simulation.report import summarise  # noqa: PLC0415
+    from service.simulation.scratch import choose_policy, make_database  # noqa: PLC0415
+    from service.simulation.trace import read  # noqa: PLC0415
+
+    telemetry.configure_logs("ERROR")
+    lines = list(read(path))
+    policy = choose_policy(policy_path, lines, enforce=enforce)
+    with make_database() as url:
+        report = summarise(asyncio.run(_run(url, policy, lines)))
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+        return
+    click.echo(f"allow: {', '.join(policy.countries.allow) or 'none'}")
+    click.echo(f"rules on histories: {_modes(policy)}\n")
+    click.echo(draw(report, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))
+
+
+async def _run(url: str, policy: Policy, lines: list[Line]) -> list[Played]:
+    from service.db.engine import open_database  # noqa: PLC0415 (as above)
+    from service.simulation.player import Player  # noqa: PLC0415
+
+    database = await open_database(url)
+    played: list[Played] = []
+    try:
+        with click.progressbar(
+            length=len(lines), label="playing", file=sys.stderr, hidden=not sys.stderr.isatty()
+        ) as bar:
+            async for play in Player(database, policy).play(lines):
+                played.append(play)
+                bar.update(1)
+    finally:
+        await database.aclose()
+    return played
+
+
+def _modes(policy: Policy) -> str:
+    from service.fraud.rules import HISTORY  # noqa: PLC0415 (as above)
+
+    return ", ".join(f"{name} {getattr(policy.rules, name).mode}" for name in HISTORY)

@@ -1,0 +1,155 @@
+"""Play a trace through the real gateway: its admission, decision, send and lockout code, in virtual time.
+
+Called by cli and the tests, with a database of its own. Only what lies outside (Telnyx, Fingerprint, the clock) is
+stood in for. The gateway is never shown a line's label.
+"""
+
+from __future__ import annotations
+
+import heapq
+import ipaddress
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
+from uuid import UUID
+
+from service import phone
+from service.db.engine import Database
+from service.errors import GatewayError, Limited
+from service.fraud.decision import Decision
+from service.fraud.events import Events
+from service.fraud.judge import Judge, Question
+from service.fraud.policy import Policies, Policy
+from service.fraud.weighing import Scales
+from service.providers.breaker import Breaker
+from service.simulation.report import Outcome, Played
+from service.simulation.stand_ins import EventBook, Phones
+from service.simulation.trace import Line
+from service.vault import Vault, new_id
+from service.verification.callers import Ask, Caller, Evidence
+from service.verification.dispatch import Dispatch
+from service.verification.gate import Gate
+from service.verification.keybook import KeyBook
+from service.verification.request import Requests
+from service.verification.senders import Senders
+from service.verification.slots import Slots
+from service.verification.store import Store
+
+CLIENT = "simulation"
+# A trace begins at midnight UTC. The same day and the same keys for all: one trace, one report.
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+SECRET = bytes(32)
+EXPIRE_EVERY = timedelta(minutes=1)
+# Real seconds that one send, which waits for nothing but the scratch database, may take.
+PATIENCE = 30.0
+
+
+class Witness(Judge):
+    """The judge, and what it decided last."""
+
+    last: Decision | None = None
+
+    async def decide(self, question: Question, policy: Policy) -> Decision:
+        """Decide, and remember."""
+        self.last = await super().decide(question, policy)
+        return self.last
+
+
+class Player:
+    """One gateway on one scratch database, from the first line of a trace to the last."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        """Wire the parts as app does, with stand-ins at the edges and one clock for all."""
+        self._now = self._expired = BEGIN
+        self._policy = policy
+        self._vault = Vault([SECRET], SECRET)
+        self._keys = KeyBook(database, self._vault)
+        self._store = Store(database, Policies(policy, {}), self._clock)
+        self._book, self._phones, self._slots = EventBook(), Phones("telnyx"), Slots(1)
+        self._judge = Witness(self._vault, Scales(database, self._clock), Events(self._book, None))
+        breaker = Breaker()
+        silent = Phones("silent")
+        senders = Senders(real=self._phones, silent=silent, rehearsal=silent, breaker=breaker, profile_id=CLIENT)
+        dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask)
+        self._requests = Requests(self._store, self._vault, Gate(breaker), dispatch, self._slots)
+        self._guesses: list[tuple[float, int, UUID, Line]] = []
+
+    async def play(self, lines: Iterable[Line]) -> AsyncIterator[Played]:
+        """Play the lines in order of time, and say what became of each. What comes after the last is left out."""
+        caller = await self._enter()
+        for place, line in enumerate(sorted(lines, key=lambda line: line.t)):
+            await self._type_until(line.t, caller)
+            self._now = BEGIN + timedelta(seconds=line.t)
+            await self._expire()
+            row, outcome = await self._ask(line, caller)
+            if row is not None and outcome.result == "sent":
+                heapq.heappush(self._guesses, (line.t + line.verify_after, place, row, line))
+            yield line, outcome
+
+    def _clock(self) -> datetime:
+        return self._now
+
+    async def _enter(self) -> Caller:
+        found = await self._store.key(self._vault.digests(await self._keys.create(CLIENT)))
+        if found is None:
+            raise GatewayError("The simulation's own key is not good.")
+        return Caller(found["id"], found["client_id"], CLIENT, test=False, operator=False, policy=self._policy)
+
+    async def _ask(self, line: Line, caller: Caller) -> tuple[UUID | None, Outcome]:
+        self._judge.last, before = None, self._phones.sent
+        try:
+            taken = await self._requests.request(caller, Ask(self._evidence(line), line.channel, deliver=True))
+        except Limited:
+            return None, Outcome(result="refused")
+        except (GatewayError, ValueError):
+            return None, Outcome(result="error")
+        await self._slots.drain(PATIENCE)
+        return taken.id, _outcome(self._judge.last, sent=self._phones.sent > before)
+
+    def _evidence(self, line: Line) -> Evidence:
+        """Read a line as api reads a body. Raises GatewayError and ValueError for what api answers 422."""
+        if line.ip_address is None and (self._policy.client.ip_required or line.account_id is None):
+            raise ValueError
+        if line.device is not None:
+            self._book.show(line.device, self._now)
+        return Evidence(
+            phone_number=phone.normalise(line.phone_number),
+            ip_address=_address(line.ip_address) if line.ip_address is not None else None,
+            account_id=line.account_id,
+            device_event_id=line.device.event_id if line.device is not None else None,
+        )
+
+    async def _type_until(self, t: float, caller: Caller) -> None:
+        while self._guesses and self._guesses[0][0] <= t:
+            at, _, row, line = heapq.heappop(self._guesses)
+            self._now = BEGIN + timedelta(seconds=at)
+            await self._type(row, line, caller)
+
+    async def _type(self, row: UUID, line: Line, caller: Caller) -> None:
+        """Type a line's codes, as long as the verification takes any."""
+        for result in chain(repeat("wrong", line.wrong_codes), repeat("right", line.verifies)):
+            guess = new_id()
+            reserved = await self._store.reserve(caller.key_id, caller.client_id, row, guess, None, self._policy)
+            if reserved.outcome != "reserved":
+                return
+            settled = await self._store.settle(guess, result, self._policy)
+            if settled.verified:
+                await self._judge.credit(row)
+
+    async def _expire(self) -> None:
+        if self._now - self._expired >= EXPIRE_EVERY:
+            self._expired = self._now
+            while await self._store.expire():
+                pass
+
+
+def _outcome(decision: Decision | None, *, sent: bool) -> Outcome:
+    if decision is None or decision.allow != sent:
+        return Outcome(result="error")
+    rules = tuple(finding.rule for finding in decision.findings if finding.mode == "enforce")
+    return Outcome(result="sent" if sent else "suppressed", rules=rules)
+
+
+def _address(text: str) -> str:
+    address = ipaddress.ip_address(text)
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -1,0 +1,70 @@
+"""What a trace is played on: a scratch database that is gone afterwards, and the policy that suits the trace.
+
+Called by cli. Nothing of it is kept: durable writes would only cost time.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from service.db import embedded, migrate
+from service.db.embedded.supervisor import try_lock
+from service.fraud import policy_file
+from service.fraud.policy import Policy
+from service.fraud.rules import HISTORY
+from service.simulation.trace import Line, served
+
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+# Seconds until the server must have ended once it is released.
+STOPS_WITHIN = 30.0
+
+
+@contextmanager
+def make_database() -> Iterator[str]:
+    """Answer the URL of a migrated database on a server of its own; end that and delete it. Blocks for seconds."""
+    with tempfile.TemporaryDirectory(prefix="verify-gateway-simulation-") as folder:
+        home = Path(folder)
+        home.chmod(0o711)  # root's server runs in another account's name
+        server = embedded.start(home, settings=FAST)
+        try:
+            url = server.url()
+            migrate.upgrade(url)
+            yield url
+        finally:
+            server.release()
+            _wait_until_stopped(home)
+
+
+def choose_policy(path: str | None, lines: Iterable[Line], *, enforce: bool) -> Policy:
+    """Lay the file at `path`, if any, over the shipped policy, and suit that to a trace. Raises PolicyError.
+
+    Where the file has no word on it, `allow` becomes the countries of the trace's people. `enforce`: rules on
+    histories that are observed are enforced.
+    """
+    own = policy_file.own_text(path)
+    policy, countries = policy_file.parse(own).default, policy_file.read_tables(own).get("countries", {})
+    if "allow" not in countries:
+        suited = msgspec.structs.replace(policy.countries, allow=served(lines))
+        policy = msgspec.structs.replace(policy, countries=suited)
+    return _enforce(policy) if enforce else policy
+
+
+def _enforce(policy: Policy) -> Policy:
+    observed = {name: rule for name in HISTORY if (rule := getattr(policy.rules, name)).mode == "observe"}
+    enforced = {name: msgspec.structs.replace(rule, mode="enforce") for name, rule in observed.items()}
+    return msgspec.structs.replace(policy, rules=msgspec.structs.replace(policy.rules, **enforced))
+
+
+def _wait_until_stopped(home: Path) -> None:
+    end = time.monotonic() + STOPS_WITHIN
+    while (free := try_lock(home / "supervisor.lock")) is None and time.monotonic() < end:
+        time.sleep(0.05)
+    if free is not None:
+        os.close(free)
