@@ -45,6 +45,13 @@ async def test_a_send_that_was_not_taken_is_tried_again_until_it_is(database_url
         assert [call.acted for call in calls_to(gateway, PHONE)] == [False, False, True]
 
 
+async def test_a_send_that_is_tried_again_is_decided_once_and_counts_once(database_url: str) -> None:
+    async with run_gateway(database_url, policy=f'{POLICY}phone_everywhere = ["1/1h"]') as gateway:
+        gateway.stage.faults.add(Fault(kind="error500", operations=("send",), times=2))
+        [send] = await ended(gateway, await gateway.begin())
+        assert (send["state"], send["provider"], send["attempts"]) == ("sent", "telnyx", 3)
+
+
 async def test_a_send_that_is_never_taken_is_given_up_at_its_deadline(database_url: str) -> None:
     policy = f'{POLICY}[verification]\ndispatch_deadline = "3s"'
     async with run_gateway(database_url, policy=policy) as gateway:

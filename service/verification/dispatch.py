@@ -72,9 +72,13 @@ class Dispatch:
         self._hurry = hurry
 
     async def make(self, job: Job, send: Send) -> None:
-        """Make a send that is begun under our lease, and record how it ended."""
-        decision = await self._decide(job, send)
-        provider = self._senders.choose(test=job.test, allow=job.deliver and decision.allow)
+        """Make a send that is begun under our lease, and record how it ended.
+
+        It is decided once: a send that is tried again would else find the limits spent by itself.
+        """
+        decision = await self._decide(job, send) if send.allowed is None else None
+        allowed = bool(send.allowed) if decision is None else decision.allow
+        provider = self._senders.choose(test=job.test, allow=job.deliver and allowed)
         pause = self._pause(provider)
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
             await self._record(job, send, provider, Outcome("due", wait=pause, error="waited"), decision)

@@ -26,7 +26,7 @@ MOST_SENDS = 3
 
 
 class Send(msgspec.Struct, kw_only=True):
-    """One send as the database keeps it."""
+    """One send as the database keeps it. `allowed`: how it was decided, None before it was."""
 
     ordinal: int
     channel: Channel
@@ -37,6 +37,7 @@ class Send(msgspec.Struct, kw_only=True):
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     attempts: int = 0
+    allowed: bool | None = None
     provider: str | None = None
     provider_id: str | None = None
     delivery: str | None = None
