@@ -134,7 +134,10 @@ async def test_the_command_brings_its_own_database_and_prints_the_report(tmp_pat
     write(trace, PUMPED[:4])
     done = await run("simulate", str(trace), "--json")
     assert (done.code, done.err) == (0, "")
-    assert json.loads(done.out)["people"]["sent"] == 4
+    said = json.loads(done.out)
+    assert said["people"]["sent"] == 4
+    assert said["allow"] == ["US"]
+    assert said["modes"]["range"] == "observe"
 
 
 async def test_the_command_makes_a_trace(tmp_path: Path) -> None:

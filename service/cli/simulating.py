@@ -76,6 +76,7 @@ def _read_knobs(knobs: tuple[str, ...]) -> dict[str, Any]:
 def _play(path: str, policy_path: str | None, *, enforce: bool, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415 (what only this command needs must not slow down the others)
 
+    from service.fraud.rules import HISTORY  # noqa: PLC0415
     from service.simulation.picture import draw  # noqa: PLC0415
     from service.simulation.report import summarise  # noqa: PLC0415
     from service.simulation.scratch import choose_policy, make_database  # noqa: PLC0415
@@ -86,11 +87,13 @@ def _play(path: str, policy_path: str | None, *, enforce: bool, as_json: bool) -
     policy = choose_policy(policy_path, lines, enforce=enforce)
     with make_database() as url:
         report = summarise(asyncio.run(_run(url, policy, lines)))
+    allow, modes = policy.countries.allow, {name: getattr(policy.rules, name).mode for name in HISTORY}
     if as_json:
-        click.echo(msgspec.json.encode(report))
+        click.echo(msgspec.json.encode({"allow": allow, "modes": modes, **msgspec.to_builtins(report)}))
         return
-    click.echo(f"allow: {', '.join(policy.countries.allow) or 'none'}")
-    click.echo(f"rules on histories: {_modes(policy)}\n")
+    click.echo(f"allow: {', '.join(allow) or 'none'}")
+    click.echo(f"rules on histories: {', '.join(f'{name} {mode}' for name, mode in modes.items())}")
+    click.echo("money: not counted, there is no price file\n")
     click.echo(draw(report, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))
 
 
@@ -110,9 +113,3 @@ async def _run(url: str, policy: Policy, lines: list[Line]) -> list[Played]:
     finally:
         await database.aclose()
     return played
-
-
-def _modes(policy: Policy) -> str:
-    from service.fraud.rules import HISTORY  # noqa: PLC0415 (as above)
-
-    return ", ".join(f"{name} {getattr(policy.rules, name).mode}" for name in HISTORY)
