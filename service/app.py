@@ -133,13 +133,14 @@ async def open_house(settings: Settings, now: Callable[[], datetime | None] = la
         await database.aclose()
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """Make the app that uvicorn serves."""
+def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) -> ASGIApp:
+    """Make the app that uvicorn serves. `opened` is called when everything is there."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_house(settings) as house:
             app.state.parts = house.parts
+            opened()
             yield
 
     return Observation(create_routes([lifespan]))
