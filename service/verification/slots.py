@@ -32,9 +32,13 @@ class Slots:
         self.free -= 1
         return True
 
-    def take_all(self) -> int:
-        """Take every free slot, and return how many."""
-        taken, self.free = self.free, 0
+    def take_for_claim(self) -> int:
+        """Take the free slots for a claim, and return how many; half of them while nobody is known to wait.
+
+        A row that finds no slot has to be claimed: if every look kept all slots, it would cause the next one.
+        """
+        taken = self.free if self._queued else (self.free + 1) // 2
+        self.free -= taken
         self._missed = not taken
         return taken
 

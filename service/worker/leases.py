@@ -36,8 +36,8 @@ class Leases:
         self._slots = slots
 
     async def claim(self) -> int:
-        """Claim due rows for every free slot, and start them. Returns how many."""
-        taken = self._slots.take_all()
+        """Claim due rows for the free slots, and start them. Returns how many."""
+        taken = self._slots.take_for_claim()
         begun = time.monotonic()
         claimed: list[Claimed] = []
         try:
