@@ -134,15 +134,24 @@ class Checks:
         right, wrong, returned (certainly not judged), accepted (not heard, but some code was taken) or lost (nobody
         can say yet). Where one send judged and another did not, the guess was spent: it is wrong.
         """
-        calls = [asyncio.ensure_future(self._senders.check(provider, held, code)) for provider, held in asked]
+        answers = await self._ask(asked, code)
+        if Judged(accepted=True) in answers:
+            return "right"
+        if any(isinstance(answer, InDoubt) for answer in answers):
+            return await self._ask_states(asked)
+        return "wrong" if any(isinstance(answer, Judged) for answer in answers) else "returned"
+
+    async def _ask(self, asked: Sequence[tuple[Provider, str]], code: str) -> list[CheckAnswer]:
+        """Ask every send at once; return what came until one took the code."""
+        calls = [self._senders.check(provider, held, code) for provider, held in asked]
+        if len(calls) == 1:
+            return [await calls[0]]
         answers: list[CheckAnswer] = []
         for answer in asyncio.as_completed(calls):
             answers.append(await answer)
             if answers[-1] == Judged(accepted=True):
-                return "right"
-        if any(isinstance(answer, InDoubt) for answer in answers):
-            return await self._ask_states(asked)
-        return "wrong" if any(isinstance(answer, Judged) for answer in answers) else "returned"
+                break
+        return answers
 
     async def _ask_states(self, asked: Sequence[tuple[Provider, str]]) -> str:
         states = await asyncio.gather(*(provider.state(held) for provider, held in asked))
