@@ -33,8 +33,9 @@ class Cable:
     def near(self, port: int) -> str:
         """Return the database's address by way of the cable."""
         far = self._far
-        way = {"host": "127.0.0.1", "port": port, "query": {"ssl": "disable"}}
-        url = URL.create(far.drivername, far.username, far.password, database=far.database, **way)
+        url = URL.create(
+            far.drivername, far.username, far.password, "127.0.0.1", port, far.database, {"ssl": "disable"}
+        )
         return url.render_as_string(hide_password=False)
 
     async def pull(self) -> None:
