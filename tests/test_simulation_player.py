@@ -81,6 +81,14 @@ async def test_the_shipped_policy_only_observes_what_histories_say(database: Dat
     assert said.attacks.sent == 40
 
 
+async def test_whoever_reads_his_codes_is_not_stopped(database: Database) -> None:
+    """The same numbers as the pump's: codes that are typed when the trace says so speak for them."""
+    read = [msgspec.structs.replace(make_pump(place), verifies=True, verify_after=10.0) for place in range(40)]
+    said = await report(database, [*PEOPLE, *read])
+    assert said.attacks
+    assert said.attacks.sent == 40
+
+
 async def test_the_gateway_never_sees_a_label(database: Database) -> None:
     said = await report(database, [msgspec.structs.replace(line, label="person") for line in PUMPED])
     assert said.people
