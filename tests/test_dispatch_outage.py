@@ -96,9 +96,9 @@ async def test_a_database_lost_between_a_send_and_its_record_costs_no_second_sen
         gateway.stage.latency["send"] = 0.5
         phones = numbers(12)
         verifications = [await gateway.begin(phone) for phone in phones]
-        cable.cut()
+        await cable.pull()
         await asyncio.sleep(away)
-        cable.mend()
+        cable.plug()
         for verification, phone in zip(verifications, phones, strict=True):
             [send] = await ended(gateway, verification, patience=40)
             [call] = calls_to(gateway, phone)
@@ -108,10 +108,10 @@ async def test_a_database_lost_between_a_send_and_its_record_costs_no_second_sen
 async def test_requests_get_503_while_the_database_is_away_and_are_taken_when_it_is_back(database_url: str) -> None:
     async with lay_cable(database_url) as (cable, near), run_gateway(near) as gateway:
         await ended(gateway, await gateway.begin())
-        cable.cut()
+        await cable.pull()
         reply = await gateway.request(OTHER_PHONE)
         assert (reply.status, int(reply.headers["retry-after"]) > 0) == (503, True)
-        cable.mend()
+        cable.plug()
 
         async def sent() -> bool:
             await gateway.request(OTHER_PHONE)

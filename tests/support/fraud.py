@@ -26,7 +26,7 @@ FINGERPRINT_KEY = "SANDBOX_FINGERPRINT_SECRET"
 @asynccontextmanager
 async def run_guarded(database_url: str, policy: str = "", **more: str) -> AsyncIterator[Gateway]:
     """Run a gateway whose history rules are enforced and which can look events up."""
-    settings = {"FINGERPRINT_SECRET_KEY": FINGERPRINT_KEY} | more
+    settings: dict[str, Any] = {"FINGERPRINT_SECRET_KEY": FINGERPRINT_KEY} | more
     async with run_gateway(database_url, policy=POLICY + ENFORCED + policy, **settings) as gateway:
         yield gateway
 
