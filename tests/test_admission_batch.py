@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from asyncpg.pool import PoolConnectionProxy
+from asyncpg import Connection
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -73,7 +73,7 @@ class Case(msgspec.Struct):
     batch: list[Admission]
 
 
-async def _set_the_stage(desk: Desk, connection: PoolConnectionProxy, case: Case) -> None:
+async def _set_the_stage(desk: Desk, connection: Connection, case: Case) -> None:
     for ago, item in sorted(case.history, key=lambda entry: -entry[0]):
         desk.now = NOON - timedelta(seconds=ago)
         await desk.store._admit([item], again=False)
@@ -86,7 +86,7 @@ async def _set_the_stage(desk: Desk, connection: PoolConnectionProxy, case: Case
         await connection.execute(BEGUN, desk.item(phone).phone_hash, NOON)
 
 
-async def _run(desk: Desk, connection: PoolConnectionProxy, case: Case, size: int) -> tuple[list[Admitted], Any]:
+async def _run(desk: Desk, connection: Connection, case: Case, size: int) -> tuple[list[Admitted], Any]:
     """Admit the batch in calls of `size` items, say what came of it, and undo it all."""
     transaction = connection.transaction()
     await transaction.start()
@@ -106,7 +106,7 @@ async def _run(desk: Desk, connection: PoolConnectionProxy, case: Case, size: in
 
 
 @pytest.fixture
-async def stage(database: Database) -> AsyncIterator[tuple[Desk, PoolConnectionProxy]]:
+async def stage(database: Database) -> AsyncIterator[tuple[Desk, Connection]]:
     """Answer a desk over one connection, whose clients have keys, and a key that was revoked."""
     keeper = Desk(database, POLICY)
     await keeper.join("shop", "strict", "lenient")
@@ -124,7 +124,7 @@ async def stage(database: Database) -> AsyncIterator[tuple[Desk, PoolConnectionP
 )
 @given(batch=batches, history=pasts, wrong=wrong_codes, begun=in_flight)
 async def test_a_batch_ends_as_its_items_would_one_by_one(
-    stage: tuple[Desk, PoolConnectionProxy], batch: list[Any], history: Any, wrong: Any, begun: set[str]
+    stage: tuple[Desk, Connection], batch: list[Any], history: Any, wrong: Any, begun: set[str]
 ) -> None:
     desk, connection = stage
     before = [(ago, desk.item(**ask)) for ago, ask in history]

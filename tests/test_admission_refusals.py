@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asyncpg.pool import PoolConnectionProxy
+from asyncpg import Connection
 
 from service.db.engine import Database
 from service.verification.rows import Admission
@@ -62,7 +62,7 @@ def refusals(desk: Desk) -> dict[str, Admission]:
 
 
 @pytest.fixture
-async def alone(desk: Desk) -> AsyncIterator[tuple[Desk, PoolConnectionProxy]]:
+async def alone(desk: Desk) -> AsyncIterator[tuple[Desk, Connection]]:
     """Answer a desk inside one transaction, which can be asked what it has done."""
     async with desk.database.pool.acquire() as connection:
         transaction = connection.transaction()
@@ -88,7 +88,7 @@ async def test_each_way_to_be_refused_leaves_every_row_as_it_was(desk: Desk) -> 
 
 @pytest.mark.parametrize("size", [1, 64])
 async def test_a_flood_of_refused_requests_has_no_transaction_id_and_takes_no_lock(
-    alone: tuple[Desk, PoolConnectionProxy], size: int
+    alone: tuple[Desk, Connection], size: int
 ) -> None:
     desk, connection = alone
     for way, item in refusals(desk).items():

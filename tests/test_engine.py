@@ -72,10 +72,9 @@ async def test_a_cold_statement_may_take_longer(database: Database) -> None:
 
 async def test_behind_a_pooler_nothing_is_asked_of_the_session(database_url: str) -> None:
     database = await open_database(database_url, pooler="transaction")
-    async with database.pool.acquire() as connection:
-        assert await connection.fetchval("show statement_timeout") == "0"
-        await connection.fetch("select * from clients where name = $1", "shop")
-        assert await connection.fetch("select * from pg_prepared_statements") == []
+    assert await database.pool.fetchval("show statement_timeout") == "0"
+    await database.pool.fetch("select * from clients where name = $1", "shop")
+    assert await database.pool.fetch("select * from pg_prepared_statements") == []
     await database.aclose()
 
 

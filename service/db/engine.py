@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: a bare asyncpg pool for the hot statements, SQLAlchemy for everything else.
+"""Connections to PostgreSQL: bare lines for the hot statements, SQLAlchemy for everything else.
 
 Opened once per process by app, cli and the tests. Knows no table, and keeps no state in a session: behind
 PgBouncer the next statement may run in another one.
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from service.db import embedded
+from service.db.lines import Lines
 
 Pooler = Literal["none", "transaction"]
 EMBEDDED = "embedded:"
@@ -48,7 +49,7 @@ LOST = (
 class Database:
     """Both ways to one database."""
 
-    pool: asyncpg.Pool
+    pool: Lines
     engine: AsyncEngine
     _release: Callable[[], None] | None
 
@@ -73,13 +74,8 @@ async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 1
     address, release = await asyncio.to_thread(resolve, url)
     parsed = make_url(address)
     _, places = parsed.get_dialect()().create_connect_args(parsed)
-    pool = asyncpg.create_pool(
-        **{**places, **_choose_options(places, pooler, HOT_LIMIT)},
-        min_size=0,
-        max_size=pool_size,
-        reset=_leave_as_it_is,
-    )
-    await pool
+    hot = {**places, **_choose_options(places, pooler, HOT_LIMIT)}
+    pool = Lines(lambda: asyncpg.connect(**hot), pool_size, HOT_LIMIT + MARGIN, LOST)
     behind_pooler: dict[str, Any] = {"poolclass": NullPool} if pooler == "transaction" else {"pool_pre_ping": True}
     options = _choose_options(places, pooler, COLD_LIMIT)
     if pooler == "transaction":
@@ -107,7 +103,3 @@ def _choose_options(places: MutableMapping[str, Any], pooler: Pooler, limit: flo
         return options | {"statement_cache_size": 0}
     settings = {"application_name": "verify-gateway", "statement_timeout": f"{limit:.0f}s"}
     return options | {"server_settings": settings}
-
-
-async def _leave_as_it_is(_connection: object) -> None:
-    """Spare the round trip of asyncpg's own reset: no statement of ours changes its session."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
+from asyncpg import Connection
 
 from service.db.engine import Database, open_database
 from service.fraud import policy_file
@@ -106,6 +106,6 @@ async def open_desk(url: str, callers: dict[str, Caller]) -> AsyncIterator[Desk]
         await database.aclose()
 
 
-def over(connection: PoolConnectionProxy) -> Database:
+def over(connection: Connection) -> Database:
     """Make a database of one connection, so that what a store does can be undone with its transaction."""
     return Database(cast("Any", connection), cast("Any", None), None)

@@ -1,0 +1,157 @@
+"""Connections for short statements, lent without ado: lending costs asyncpg's own pool more than the statement.
+
+Opened by engine, used as Database.pool. What ran on a line leaves nothing behind for who comes next. Repeats nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+
+Line: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Run: TypeAlias = Callable[..., Awaitable[Any]]
+
+# Seconds that a line may lie idle: whatever stands between us and the server forgets the silent ones.
+IDLE = 240.0
+
+
+class Lines:
+    """At most `most` connections, opened when they are wanted, dropped when anything about them is in doubt."""
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Line]], most: int, patience: float, lost: tuple[type[Exception], ...]
+    ) -> None:
+        """Open nothing yet. `patience`: seconds to wait for a line; `lost`: errors that end the line they came on."""
+        self._connect = connect
+        self._most = most
+        self._patience = patience
+        self._lost = lost
+        self._free: list[tuple[Line, float]] = []
+        self._lent: set[Line] = set()
+        self._places = 0
+        self._waiting: deque[asyncio.Future[Line | None]] = deque()
+        self._returned = asyncio.Event()
+        self._closed = False
+
+    async def fetch(self, statement: str, *values: object) -> list[asyncpg.Record]:
+        """Run a statement; return its rows. Raises what asyncpg raises, and TimeoutError where no line was free."""
+        rows: list[asyncpg.Record] = await self._run(asyncpg.Connection.fetch, statement, values)
+        return rows
+
+    async def fetchrow(self, statement: str, *values: object) -> asyncpg.Record | None:
+        """Run a statement; return its first row. Raises as `fetch`."""
+        row: asyncpg.Record | None = await self._run(asyncpg.Connection.fetchrow, statement, values)
+        return row
+
+    async def fetchval(self, statement: str, *values: object) -> Any:
+        """Run a statement; return the first value of its first row. Raises as `fetch`."""
+        return await self._run(asyncpg.Connection.fetchval, statement, values)
+
+    async def execute(self, statement: str, *values: object) -> str:
+        """Run a statement; return what the server says it did. Raises as `fetch`."""
+        return str(await self._run(asyncpg.Connection.execute, statement, values))
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Line]:
+        """Lend a line for more than a statement, such as a lock that is to be held. It is dropped after that."""
+        line = self._find_free() or await self._wait()
+        self._lent.add(line)
+        try:
+            yield line
+        finally:
+            self._put_back(line, good=False)
+
+    async def close(self) -> None:
+        """Close every line, those that are lent when they come back."""
+        self._closed = True
+        while self._waiting:
+            _tell(self._waiting.popleft(), None)
+        free, self._free = self._free, []
+        await asyncio.gather(*(line.close() for line, _ in free))
+        while self._lent:
+            self._returned.clear()
+            await self._returned.wait()
+
+    def terminate(self) -> None:
+        """End every line at once."""
+        for line in [*self._lent, *(line for line, _ in self._free)]:
+            line.terminate()
+
+    async def _run(self, run: Run, statement: str, values: tuple[object, ...]) -> Any:
+        line = self._find_free() or await self._wait()
+        self._lent.add(line)
+        try:
+            found = await run(line, statement, *values)
+        except asyncpg.PostgresError as error:
+            self._put_back(line, good=not isinstance(error, self._lost))
+            raise
+        except BaseException:
+            # Cut off in the middle, or lost: what comes on it next may be the answer to this.
+            self._put_back(line, good=False)
+            raise
+        self._put_back(line, good=True)
+        return found
+
+    def _find_free(self) -> Line | None:
+        while self._free:
+            line, since = self._free.pop()
+            if not line.is_closed() and time.monotonic() - since < IDLE:
+                return line
+            line.terminate()
+            self._places -= 1
+        return None
+
+    async def _wait(self) -> Line:
+        """Open a line where there is a place for it, else wait for one, or for the place of one that was dropped."""
+        if self._places < self._most:
+            self._places += 1
+            return await self._open()
+        place: asyncio.Future[Line | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            async with asyncio.timeout(self._patience):
+                line = await place
+        except BaseException:
+            if place.done() and not place.cancelled():
+                self._pass_on(place.result())
+            raise
+        return line or await self._open()
+
+    async def _open(self) -> Line:
+        if self._closed:
+            raise asyncpg.InterfaceError("closed")
+        try:
+            return await self._connect()
+        except BaseException:
+            self._pass_on(None)
+            raise
+
+    def _put_back(self, line: Line, *, good: bool) -> None:
+        self._lent.discard(line)
+        self._returned.set()
+        if not good or self._closed:
+            line.terminate()
+        self._pass_on(None if line.is_closed() else line)
+
+    def _pass_on(self, line: Line | None) -> None:
+        """Hand a line, or the place of one that is gone, to who has waited longest."""
+        while self._waiting:
+            if _tell(self._waiting.popleft(), line):
+                return
+        if line is None:
+            self._places -= 1
+        else:
+            self._free.append((line, time.monotonic()))
+
+
+def _tell(place: asyncio.Future[Line | None], line: Line | None) -> bool:
+    if place.done():
+        return False
+    place.set_result(line)
+    return True
