@@ -6,6 +6,7 @@ migration: those are alembic's, in migrations/, which a wheel carries inside thi
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import asyncpg
@@ -68,17 +69,23 @@ async def check(database: Database) -> None:
 
 async def is_outdated(database: Database) -> bool:
     """Say whether a migration of this version has not been run. Raises Unavailable."""
-    scripts = ScriptDirectory.from_config(configure())
+    known, heads = _list_revisions()
     try:
         rows = await database.pool.fetch("select version_num from alembic_version")
     except asyncpg.UndefinedTableError:
         return True
-    except (OSError, asyncpg.PostgresError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _describe_outage(error) from error
     applied = {row["version_num"] for row in rows}
-    known = {script.revision for script in scripts.walk_revisions()}
-    return applied <= known and not applied.issuperset(scripts.get_heads())
+    return applied <= known and not applied >= heads
+
+
+@cache
+def _list_revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """Answer the revisions of this version and the newest of them; /readyz asks too often to read the files anew."""
+    scripts = ScriptDirectory.from_config(configure())
+    return frozenset(script.revision for script in scripts.walk_revisions()), frozenset(scripts.get_heads())
 
 
 def _describe_outage(cause: BaseException | None) -> Unavailable:
-    return Unavailable(f"The database cannot be reached: {cause}.")
+    return Unavailable(f"The database cannot be reached: {str(cause) or 'no answer in time'}.")
