@@ -7,6 +7,7 @@ under the lease token, so that a process that was too slow changes nothing.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -33,6 +34,11 @@ JSON = msgspec.json.Encoder()
 # Telnyx's clock and ours may differ by this much (seconds) when we look for a send of ours.
 CLOCKS_DIFFER = timedelta(seconds=5)
 CODE_OUTLIVES = 5
+# Seconds over which the work of sending is spread: right after the answer, where the caller's next call can feel
+# how busy the process is, a real send must not differ from a decoy's.
+SPREAD = 0.05
+
+_dice = random.SystemRandom()
 
 
 class Job(msgspec.Struct):
