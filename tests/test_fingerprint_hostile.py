@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from service.providers import fingerprint as module
 from service.providers.device import Answer, Down, Ours, Quota, Unknown
 from service.providers.fingerprint import Fingerprint
 from tests.support.devices import (
@@ -29,6 +30,15 @@ async def test_whatever_a_429_names_as_its_end_the_deadline_holds(version: Versi
     body = b'{"error":{"code":"too_many_requests"}}'
     answer, _ = await look_up_raw(version, answer_with(429, body, f"retry-after: {named}"), fresh_id(), within=0.4)
     assert isinstance(answer, Quota)
+
+
+async def test_a_429_that_names_an_hour_is_believed_for_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.2)
+
+    async def respond(request: RawRequest, writer: asyncio.StreamWriter) -> None:
+        writer.write(write_reply(429, b"", "retry-after: 3600") if request.number == 0 else write_reply(403, b""))
+
+    assert await look_up_raw("v4", respond, fresh_id()) == (Ours("http_403"), 2)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import tracemalloc
 import zlib
 from datetime import UTC, datetime
 
@@ -101,7 +102,10 @@ def test_what_was_sealed_with_our_key_and_is_no_event_is_held_against_nobody() -
 def test_a_bomb_is_not_inflated() -> None:
     bomb = seal(b" " * (MOST_BYTES * 50))
     assert len(bomb) < 100_000
+    tracemalloc.start()
     assert SEALED.read(bomb, now=now()) == Down("unreadable")
+    assert tracemalloc.get_traced_memory()[1] < MOST_BYTES * 10
+    tracemalloc.stop()
 
 
 @given(st.text() | st.binary().map(lambda raw: base64.b64encode(HEADER + raw).decode()))

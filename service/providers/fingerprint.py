@@ -100,7 +100,8 @@ class Fingerprint:
         wait = self._draw_wait()
         answer: Answer = Quota(wait) if wait else Down("no_time")
         while _fits(wait, deadline):
-            await asyncio.sleep(wait)
+            if wait:
+                await asyncio.sleep(wait)
             answer = await self._ask(event_id, deadline)
             if isinstance(answer, Quota):
                 self._pause(answer.after)
@@ -140,7 +141,8 @@ class Fingerprint:
 
     def _draw_wait(self, least: float = 0.0) -> float:
         """Seconds to wait: one that was turned away speaks for all, and all must not come back at once."""
-        return max(least, self._paused_until - time.monotonic()) * _dice.uniform(1.0, 1.5)
+        wait = max(least, self._paused_until - time.monotonic())
+        return wait * _dice.uniform(1.0, 1.5) if wait else 0.0
 
 
 def _is_young(event_id: str, now: datetime) -> bool:

@@ -58,7 +58,7 @@ def compose(seen: Seen, verdicts: Verdicts, asked: str | None) -> DeviceEvent | 
     return DeviceEvent(
         event_id=event_id,
         observed_at=at,
-        complete=any(getattr(verdicts, name) is not None for name in Verdicts.__struct_fields__),
+        complete=verdicts != NO_VERDICTS,
         visitor_id=_read_visitor(seen.visitor_id),
         confidence=_read_number(seen.confidence),
         replayed=_read_flag(seen.replayed),
@@ -87,6 +87,8 @@ def _read_text(value: object) -> str | None:
     """A text that PostgreSQL takes: NUL and lone surrogates are replaced, so that they equal nothing that is real."""
     if not isinstance(value, str):
         return None
+    if value.isalnum() and len(value) <= _LONGEST_TEXT:
+        return value
     return value[:_LONGEST_TEXT].replace("\0", "\ufffd").encode(errors="replace").decode()
 
 

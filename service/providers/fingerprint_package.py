@@ -43,7 +43,7 @@ class Connections(urllib3.PoolManager):
     def request(self, method: str, url: str, **given: Any) -> Any:  # type: ignore[override] # what the package gives
         """Answer a Reply, for the package passes on whatever has a status. Raises NotTaken, and what urllib3 does."""
         ends = time.monotonic() + given["timeout"].read_timeout
-        response = super().request(method, url, **given | {"retries": False, "redirect": False})
+        response = super().request(method, url, **given, retries=False)  # which also hands out a redirect as it is
         try:
             body = _read(response, ends)
         finally:

@@ -72,10 +72,8 @@ def _read(body: bytes) -> Read:
 
 
 def _inflate(packed: bytes) -> bytes | None:
-    """Inflate no further than any event goes; None when it is not the end, or not deflated."""
-    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
+    """Inflate no further than any event goes; None when it is not deflated."""
     try:
-        body = inflating.decompress(packed, MOST_BYTES)
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, MOST_BYTES)
     except zlib.error:
         return None
-    return body if inflating.eof else None
