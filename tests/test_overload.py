@@ -12,8 +12,9 @@ import pytest
 from service import app
 from service.sandbox.faults import Fault
 from service.verification import gate
+from service.verification.slots import Slots
 from tests.support.dispatching import acted_on, ended, numbers, until
-from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, Reply, run_gateway
+from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, Reply, read_code, run_gateway
 
 SLOTS = 4
 LATENCY = 0.1
@@ -117,3 +118,29 @@ async def test_what_could_not_be_sent_in_time_is_given_up_and_nothing_is_left_wa
         assert max(late) <= 3
         sent = [send["provider_id"] for send in sends if send["state"] == "sent"]
         assert sorted(sent) == sorted(str(call.verification_id) for call in gateway.stage.journal.list_calls("send"))
+
+
+async def test_sends_that_hang_leave_connections_for_checks(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        verification = await gateway.begin()
+        code = await read_code(gateway)
+        gateway.stage.faults.add(Fault(kind="slow", operations=("send",), seconds=3.0))
+        await asyncio.gather(*(gateway.begin(phone) for phone in numbers(app.SLOTS)))
+        await until(lambda: len(gateway.stage.journal.list_calls("send")) == 1 + app.SLOTS, "every slot was taken")
+        assert (await gateway.verify(verification, code)).body["verified"] is True
+
+
+@pytest.mark.parametrize("ending", ["return", "raise", "cancel"])
+async def test_a_slot_comes_back_however_its_work_ends(ending: str) -> None:
+    async def work() -> None:
+        if ending == "raise":
+            raise RuntimeError
+        if ending == "cancel":
+            raise asyncio.CancelledError
+
+    slots = Slots(1)
+    assert slots.take()
+    slots.run(work())
+    assert not slots.take()
+    await slots.drain(1)
+    assert (slots.free, slots.wanted.is_set()) == (1, True)
