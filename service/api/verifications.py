@@ -15,7 +15,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from service import phone
-from service.api.auth import caller_of, needs_key
+from service.api.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
 from service.api.documents import BEARER, Call
 from service.api.parts import parts_of
@@ -66,7 +66,7 @@ DIGITS = re.compile(r"\d{4,15}")
 )
 async def request_verification(request: AnyRequest) -> Response[VerificationAccepted]:
     """Take a request."""
-    parts, caller = parts_of(request), caller_of(request)
+    parts, caller = parts_of(request), await caller_of(request)
     data = await read_body(request, REQUEST)
     ask = Ask(evidence=_evidence(caller, data), channel=data.channel, deliver=data.deliver)
     if (key := read_idempotency_key(request)) is not None:
@@ -102,7 +102,7 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
 )
 async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> Response[CodeChecked]:
     """Judge a code."""
-    parts, caller = parts_of(request), caller_of(request)
+    parts, caller = parts_of(request), await caller_of(request)
     data = await read_body(request, CHECK)
     code = _code(data.code)
     idem = None
@@ -123,7 +123,7 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
 )
 async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Read one verification."""
-    return _status(await parts_of(request).views.read(caller_of(request), verification_id))
+    return _status(await parts_of(request).views.read(await caller_of(request), verification_id))
 
 
 @post(
@@ -141,7 +141,7 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
 )
 async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Press the next channel."""
-    return _status(await parts_of(request).views.press(caller_of(request), verification_id))
+    return _status(await parts_of(request).views.press(await caller_of(request), verification_id))
 
 
 @post(
@@ -153,13 +153,12 @@ async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> 
 )
 async def cancel_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Cancel a pending verification."""
-    return _status(await parts_of(request).views.cancel(caller_of(request), verification_id))
+    return _status(await parts_of(request).views.cancel(await caller_of(request), verification_id))
 
 
 router = Router(
     "/v1",
     route_handlers=[request_verification, verify_code, read_verification, use_fallback, cancel_verification],
-    guards=[needs_key],
     security=BEARER,
     tags=["Verifications"],
 )
