@@ -60,10 +60,11 @@ def normalise(text: str) -> str:
 def describe(e164: str) -> Plan:
     """Say what the numbering plan knows of a number in E.164 (phonenumbers' metadata; no look-up)."""
     number = phonenumbers.parse(e164)
+    kind = phonenumbers.number_type(number)
     return Plan(
         country=phonenumbers.region_code_for_number(number) or _only_region(number.country_code),
-        valid=phonenumbers.is_valid_number(number),
-        kind=KINDS.get(phonenumbers.number_type(number), "unknown"),
+        valid=kind != Type.UNKNOWN,  # which is how is_valid_number judges, after the same work again
+        kind=KINDS.get(kind, "unknown"),
     )
 
 
