@@ -82,6 +82,7 @@ class Dispatch:
 
         It is decided once: a send that is tried again would else find the limits spent by itself.
         """
+        await asyncio.sleep(_dice.uniform(0.0, SPREAD))
         decision = await self._decide(job, send) if send.allowed is None else None
         allowed = bool(send.allowed) if decision is None else decision.allow
         provider = self._senders.choose(test=job.test, allow=job.deliver and allowed)
