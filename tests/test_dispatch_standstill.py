@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 
+import aiohttp
 import pytest
 
 from service import app
@@ -59,6 +60,22 @@ async def test_what_was_not_written_within_its_limit_is_never_written(steps: int
     assert late == b""
     assert isinstance(outcome, Broken)
     assert outcome.handed_over == bool(before)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the option is Linux's")
+async def test_the_kernel_delivers_nothing_late_either() -> None:
+    ear, wire = Ear(), Wire(1, LIMIT)
+    call = asyncio.create_task(wire.call("POST", f"http://127.0.0.1:{ear.listener.getsockname()[1]}/", b"{}", LIMIT))
+    await asyncio.sleep(LIMIT / 2)
+    assert wire._opened is not None
+    assert isinstance(wire._opened.connector, aiohttp.TCPConnector)
+    [connection] = wire._opened.connector._acquired
+    assert connection.transport is not None
+    kernels = connection.transport.get_extra_info("socket")
+    assert kernels.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1000 <= SEND_LIMIT
+    await call
+    ear.close()
+    await wire.aclose()
 
 
 @pytest.mark.parametrize("stood_still", [MARGIN + 0.1, LEASE + 60])
