@@ -11,8 +11,8 @@ import pytest
 
 from service import app
 from service.sandbox.faults import Fault
-from service.sandbox.telnyx_service import PROFILE_ID, Send
-from tests.support.dispatching import calls_to, crash, end_lease, ended, run_beside, sends, until
+from service.sandbox.telnyx_service import PROFILE_ID
+from tests.support.dispatching import calls_to, crash, end_lease, ended, make_at_telnyx, run_beside, sends, until
 from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, run_gateway
 
 BEGUN = 20.0
@@ -27,10 +27,7 @@ def _idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(gateway: Gateway, *, ago: float, channel: Any = "sms", profile: str = PROFILE_ID) -> str:
     """Have Telnyx hold a verification of the number that was made some seconds ago; return its id."""
-    known = gateway.telnyx.profiles.find(PROFILE_ID)
-    assert known is not None
-    order = Send(channel=channel, phone_number=PHONE, profile_id=profile, timeout_secs=300, custom_code=None)
-    verification = gateway.telnyx.send(order, known)
+    verification = make_at_telnyx(gateway, PHONE, channel=channel, profile=profile)
     moment = datetime.now(UTC) - timedelta(seconds=ago)
     verification.created_at = moment.replace(tzinfo=None).isoformat(timespec="microseconds")
     return verification.id

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.sandbox.faults import Fault, FaultKind
-from tests.support.dispatching import acted_on, calls_to, ended, numbers, until
+from tests.support.dispatching import acted_on, calls_to, ended, make_at_telnyx, numbers, until
 from tests.support.gateway import PHONE, POLICY, run_gateway
 
 ACTED: list[FaultKind] = ["hang_after", "reset_after", "garbage", "gateway_timeout"]
@@ -82,6 +82,16 @@ async def test_a_send_in_doubt_is_adopted_when_telnyx_acted_and_never_made_twice
                 assert send["provider_id"] == call.verification_id, kind
                 code = gateway.telnyx.find_code(send["provider_id"])
                 assert (await gateway.verify(verification, code)).body["verified"] is True, kind
+
+
+async def test_a_send_that_telnyx_makes_a_moment_after_the_connection_broke_is_adopted_too(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        gateway.stage.faults.add(Fault(kind="reset_before", operations=("send",), times=1))
+        verification = await gateway.begin()
+        await until(lambda: bool(gateway.stage.journal.list_calls("lookup")), "it was looked for")
+        late = make_at_telnyx(gateway, PHONE)
+        [send] = await ended(gateway, verification)
+        assert (send["state"], send["provider_id"], len(calls_to(gateway, PHONE))) == ("sent", late.id, 1)
 
 
 async def test_a_send_in_doubt_that_cannot_be_looked_up_stays_in_doubt_and_is_not_repeated(database_url: str) -> None:

@@ -34,6 +34,8 @@ JSON = msgspec.json.Encoder()
 # Telnyx's clock and ours may differ by this much (seconds) when we look for a send of ours.
 CLOCKS_DIFFER = timedelta(seconds=5)
 CODE_OUTLIVES = 5
+# Telnyx may still be at work when our time limit strikes: what is not found at once is looked for once more (seconds).
+LOOK_AGAIN = 2.0
 # Seconds over which the work of sending is spread: right after the answer, where the caller's next call can feel
 # how busy the process is, a real send must not differ from a decoy's.
 SPREAD = 0.05
@@ -139,6 +141,9 @@ class Dispatch:
 
     async def _adopt(self, job: Job, send: Send, provider: Provider) -> SendAnswer | None:
         found = await self._find(job, send, provider)
+        if not isinstance(found, Sent) and job.age() < SEND_LIMIT + 1:
+            await asyncio.sleep(LOOK_AGAIN)
+            found = await self._find(job, send, provider)
         return found if isinstance(found, Sent) else None
 
     async def _find(self, job: Job, send: Send, provider: Provider) -> Sent | InDoubt | None:

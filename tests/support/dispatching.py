@@ -13,8 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from service.app import create_app
+from service.providers.base import Channel
 from service.sandbox.journal import Call
-from service.sandbox.telnyx_service import PROFILE_ID
+from service.sandbox.telnyx_service import PROFILE_ID, Send
+from service.sandbox.telnyx_state import Verification
 from service.settings import Settings, load
 from tests.support.gateway import Calls, Gateway
 from tests.support.serving import serve_app
@@ -85,6 +87,16 @@ async def crash(gateway: Gateway, verification: str, *, begun: float = 20.0, wan
         "next_action_at = clock_timestamp() where id = $1",
         UUID(verification),
     )
+
+
+def make_at_telnyx(
+    gateway: Gateway, phone_number: str, *, channel: Channel = "sms", profile: str = PROFILE_ID
+) -> Verification:
+    """Have Telnyx hold a verification of a number though nobody called it."""
+    known = gateway.telnyx.profiles.find(PROFILE_ID)
+    assert known is not None
+    order = Send(channel=channel, phone_number=phone_number, profile_id=profile, timeout_secs=300, custom_code=None)
+    return gateway.telnyx.send(order, known)
 
 
 def send_webhooks(gateway: Gateway) -> None:
