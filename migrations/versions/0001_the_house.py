@@ -22,6 +22,7 @@ FUNCTIONS = (
     "count_hits",
     "budget_left",
     "attempts_left",
+    "guess_in_flight",
     "effective_status",
     "sends_of",
     "tidy_at",

@@ -1,12 +1,12 @@
 -- A guess was judged: a right one verifies, also when the time ran out while it was being judged; the last
--- wrong one locks. Either way nothing is left to send, and the number is no longer needed.
+-- wrong one locks. Whatever ended it, nothing is left to send, and the number is no longer needed.
 create function close_if_ended(
     v verifications, p_result text, p_now timestamptz, p_codes int, w_kind int[], w_max int[], w_seconds float8[]
 ) returns verifications language plpgsql as $$
 declare
     v_status text := case
         when p_result = 'right' and v.status in ('pending', 'expired') then 'verified'
-        when v.status = 'pending' and v.guesses_open = 0 and attempts_left(v, p_now, p_codes, w_kind, w_max, w_seconds) = 0 then 'locked'
+        when v.status = 'pending' then nullif(effective_status(v, p_now, p_codes, w_kind, w_max, w_seconds), 'pending')
     end;
 begin
     if v_status is null then return v; end if;

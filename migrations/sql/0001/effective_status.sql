@@ -6,7 +6,8 @@ create function effective_status(
     select case
         when v.status <> 'pending' then v.status
         when v.expires_at <= p_now then 'expired'
-        when v.guesses_open = 0 and attempts_left(v, p_now, p_codes, w_kind, w_max, w_seconds) = 0 then 'locked'
+        when v.guesses_wrong >= p_codes then 'locked'
+        when attempts_left(v, p_now, p_codes, w_kind, w_max, w_seconds) = 0 and not guess_in_flight(v) then 'locked'
         else 'pending'
     end
 $$;
