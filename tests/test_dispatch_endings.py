@@ -61,14 +61,14 @@ async def test_a_verification_that_ends_while_its_send_backs_off_sends_no_more(d
 async def test_a_send_under_way_when_its_verification_ends_is_recorded_and_followed_by_none(
     database_url: str, how: str
 ) -> None:
-    policy = f'{POLICY}[fallback]\nmode = "auto"\nafter = "1s"'
+    policy = f'{POLICY}[fallback]\nmode = "auto"\nafter = "3s"'
     async with run_gateway(database_url, policy=policy) as gateway:
-        gateway.stage.latency["send"] = 1.0
+        gateway.stage.latency["send"] = 0.5
         verification = await gateway.begin()
         await until(lambda: bool(calls_to(gateway, PHONE)), "it was under way")
         await bring_to_end(gateway, verification, how)
         [send] = await ended(gateway, verification)
         assert (send["state"], send["provider_id"]) == ("sent", calls_to(gateway, PHONE)[0].verification_id)
-        await asyncio.sleep(2)
+        await asyncio.sleep(4)
         assert len(await sends(gateway, verification)) == len(calls_to(gateway, PHONE)) == 1
         assert (await row(gateway, verification))["next_action_at"] is None

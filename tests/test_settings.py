@@ -69,7 +69,7 @@ WRONG = {
         "postgres+asyncpg://user:hidden@host/name",
         "postgresql+asyncpg://user:hid:den@host:port/name",
         "postgresql+asyncpg://user:hidden@host/name?sslmode=require",
-        "embedded",
+        "sqlite+aiosqlite",
         "/var/lib/name",
     ],
     "DATABASE_POOLER": ["session", "TRANSACTION"],
