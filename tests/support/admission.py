@@ -95,11 +95,13 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(url: str, callers: dict[str, Caller]) -> AsyncIterator[Desk]:
+async def open_desk(
+    url: str, callers: dict[str, Caller], policy: str = WIDE, now: datetime | None = None
+) -> AsyncIterator[Desk]:
     """Open a desk with a pool of its own, for clients that have their keys."""
     database = await open_database(url)
     try:
-        desk = Desk(database)
+        desk = Desk(database, policy, now)
         desk.callers = callers
         yield desk
     finally:
