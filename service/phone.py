@@ -34,6 +34,9 @@ KINDS: dict[int, Kind] = {
 
 
 PLUS = ("+", "\uff0b")
+# phonenumbers drops one national prefix (a 0 that is dialled inside the country) at a time: what still begins
+# with one would be the same telephone under another name.
+MOST_PREFIXES = 5
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -48,6 +51,15 @@ def normalise(text: str) -> str:
     """Return the number in E.164. Raises InvalidPhoneNumber when it cannot be one, whatever the reason."""
     if text[:1] not in PLUS or any(letter.isalpha() for letter in text):
         raise InvalidPhoneNumber
+    for _ in range(MOST_PREFIXES):
+        plain = _strip(text)
+        if plain == text:
+            return plain
+        text = plain
+    raise InvalidPhoneNumber
+
+
+def _strip(text: str) -> str:
     try:
         number = phonenumbers.parse(text)
     except phonenumbers.NumberParseException as error:
@@ -62,15 +74,18 @@ def describe(e164: str) -> Plan:
     number = phonenumbers.parse(e164)
     kind = phonenumbers.number_type(number)
     return Plan(
-        country=phonenumbers.region_code_for_number(number) or _only_region(number.country_code),
+        country=_country(number),
         valid=kind != Type.UNKNOWN,  # which is how is_valid_number judges, after the same work again
         kind=KINDS.get(kind, "unknown"),
     )
 
 
-def _only_region(country_code: int | None) -> str | None:
-    regions = phonenumbers.region_codes_for_country_code(country_code or 0)
-    return regions[0] if len(regions) == 1 and regions[0] != "001" else None
+def _country(number: phonenumbers.PhoneNumber) -> str | None:
+    region = phonenumbers.region_code_for_number(number)
+    if region is None:  # no such number, but its code may be of one country alone
+        regions = phonenumbers.region_codes_for_country_code(number.country_code or 0)
+        region = regions[0] if len(regions) == 1 else None
+    return None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region
 
 
 def is_country(code: str) -> bool:
