@@ -76,7 +76,7 @@ class Vault:
         nonce, body = sealed[TAG_OF_KEY : TAG_OF_KEY + NONCE], sealed[TAG_OF_KEY + NONCE :]
         try:
             return AESGCM(self._row_key(secret, row)).decrypt(nonce, body, None)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: what is left is shorter than a nonce
             return None
 
     @staticmethod
