@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Double,
@@ -215,7 +216,7 @@ class WebhookEvent(Base):
         Index("one_event", "event_id", "event_type", "delivery", unique=True),
         Index("ix_webhook_events_unapplied", "received_at", postgresql_where=text("applied_at is null")),
     )
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     event_id: Mapped[str]
     event_type: Mapped[str]
     delivery: Mapped[str]

@@ -46,10 +46,12 @@ select count(*) from gone
 """
 # Walked by key, a page at a time: `hits` has no index, so that counting a hit touches none.
 # A counter that somebody is counting in is left alone: waiting for it while we hold others could deadlock.
+# One without hits is what a guess left that was given back.
 SPENT_COUNTERS = """
-with page as (select subject, hits[1] as last from counters where subject > $3 order by subject limit $2),
+with page as (select subject, hits[1] < $1 is not false as spent from counters where subject > $3
+              order by subject limit $2),
      spent as (select c.subject from counters c join page p on p.subject = c.subject
-               where p.last < $1 and c.hits[1] < $1 for update of c skip locked),
+               where p.spent and c.hits[1] < $1 is not false for update of c skip locked),
      gone as (delete from counters where subject in (select subject from spent) returning 1)
 select (select count(*) from gone) as gone, (select max(subject::text)::uuid from page) as last
 """

@@ -95,7 +95,7 @@ CREATE TABLE verifications (
 CREATE INDEX ix_verifications_due ON verifications (next_action_at) WHERE next_action_at is not null;
 CREATE INDEX ix_verifications_phone_hash ON verifications (phone_hash);
 CREATE TABLE webhook_events (
-    id INTEGER GENERATED ALWAYS AS IDENTITY,
+    id BIGINT GENERATED ALWAYS AS IDENTITY,
     event_id TEXT NOT NULL,
     event_type TEXT NOT NULL,
     delivery TEXT NOT NULL,
