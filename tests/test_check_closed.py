@@ -10,6 +10,7 @@ from tests.support.guessing import (
     begin_and_read,
     count_guesses_at_telnyx,
     count_statuses,
+    count_turned_away,
     guess_all,
     wait_for_status,
     wrong_codes,
@@ -38,6 +39,7 @@ async def test_a_right_code_after_the_expiry_is_409_though_telnyx_would_take_it(
     async with run_gateway(database_url, policy=POLICY + '[verification]\nexpires_after = "1s"') as gateway:
         verification, code = await begin_and_read(gateway)
         decoy = await gateway.begin(deliver=False)
+        await gateway.database.pool.execute("update verifications set next_action_at = null")  # by the clock alone
         await wait_for_status(gateway, decoy, "expired")
         await expect_closed(gateway, decoy, code, "expired")
         await expect_closed(gateway, verification, code, "expired")
@@ -75,8 +77,7 @@ async def test_after_500_wrong_codes_in_a_few_seconds_the_right_one_is_refused(d
     async with run_gateway(database_url) as gateway:
         verification, code = await begin_and_read(gateway)
         statuses = count_statuses(await guess_all([gateway], verification, wrong_codes(code, 500)))
-        assert statuses[200] == 5
-        assert statuses[409] + statuses[429] == 495
+        assert (statuses[200], count_turned_away(statuses)) == (5, 495)
         await expect_closed(gateway, verification, code, "locked")
         assert count_guesses_at_telnyx(gateway) == 5
 

@@ -32,6 +32,11 @@ def count_statuses(replies: Iterable[Reply]) -> Counter[int]:
     return Counter(reply.status for reply in replies)
 
 
+def count_turned_away(statuses: Counter[int]) -> int:
+    """Count what reached nobody; 503 among it where the machine was too busy for a connection in time."""
+    return statuses[409] + statuses[429] + statuses[503]
+
+
 def count_guesses_at_telnyx(gateway: Gateway) -> int:
     """Count the checks of somebody's verification; a check of nobody's is how decoys learn Telnyx's pace."""
     return sum(call.phone_number is not None for call in gateway.stage.journal.list_calls("check"))
