@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from service.db import embedded, migrate
 from service.db.engine import Database
 from service.errors import Unavailable
 from service.verification.callers import Caller
 from tests.support.admission import Desk, open_desk
 from tests.support.cable import lay_cable
-from tests.support.clusters import query
+from tests.support.clusters import kill, make_home, query
 from tests.support.gateway import OTHER_PHONE, PHONE, read_code, run_gateway
 
 END_OTHERS = """
@@ -69,3 +72,30 @@ async def test_without_a_database_callers_get_503_and_all_is_well_when_it_is_bac
         cable.plug()
         await gateway.begin(OTHER_PHONE)
         assert (await gateway.verify(verification, await read_code(gateway))).body["verified"] is True
+
+
+@pytest.fixture
+def server_home() -> Iterator[Path]:
+    """Answer an empty directory for a server of the test's own."""
+    with make_home() as home:
+        yield home
+
+
+async def test_a_202_outlives_the_server_and_requests_are_taken_again_when_it_is_back(server_home: Path) -> None:
+    server = await asyncio.to_thread(embedded.start, server_home)
+    try:
+        url = await asyncio.to_thread(server.url)
+        await asyncio.to_thread(migrate.upgrade, url)
+        async with run_gateway(url) as gateway:
+            replies = [await gateway.request(f"+1312555{number:04}") for number in range(20)]
+            kill("bin/postgres -D", server_home)
+            async with asyncio.timeout(60):
+                while (reply := await gateway.request(OTHER_PHONE)).status != 202:
+                    replies.append(reply)
+                    await asyncio.sleep(0.05)
+            assert {reply.status for reply in replies[:20]} == {202}
+            assert {reply.status for reply in replies[20:]} <= {503}
+            assert all(reply.headers["retry-after"] for reply in replies[20:])
+            assert {(await gateway.read(reply.body["id"])).status for reply in replies[:20]} == {200}
+    finally:
+        server.release()
