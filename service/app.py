@@ -165,6 +165,7 @@ def _senders(settings: Settings, telnyx: Telnyx, vault: Vault) -> Senders:
         real=real,
         silent=Silent(timings, telnyx),
         rehearsal=Rehearsal(vault.hash(b"rehearsal", "").bytes),
+        idle=Silent(Timings()),
         breaker=Breaker(),
         profile_id=settings.telnyx_verify_profile_id,
     )

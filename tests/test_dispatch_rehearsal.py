@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from service.providers.test_numbers import FIXED_CODE, NUMBERS, find_number
 from tests.support.dispatching import ended
-from tests.support.gateway import PHONE, POLICY, run_gateway
+from tests.support.gateway import PHONE, run_gateway
 
 # What the sends of a request by sms come to, by the number's last four digits.
 SENDS: dict[str, list[tuple[str, str, str | None]]] = {
@@ -27,9 +25,8 @@ def test_every_number_of_the_table_is_tried() -> None:
     assert {number.phone_number[-4:] for number in NUMBERS} == SENDS.keys() - {PHONE[-4:]}
 
 
-@pytest.mark.parametrize("mode", ["offer", "auto"])
-async def test_each_number_behaves_as_its_entry_says_and_nothing_reaches_telnyx(database_url: str, mode: str) -> None:
-    async with run_gateway(database_url, policy=f'{POLICY}[fallback]\nmode = "{mode}"') as gateway:
+async def test_each_number_behaves_as_its_entry_says_and_nothing_reaches_telnyx(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
         client = await gateway.client("tests", test=True)
         phones = [number.phone_number for number in NUMBERS] + [PHONE]
         begun = {phone: await client.begin(phone) for phone in phones}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from service.sandbox.faults import Fault
-from tests.support.dispatching import calls_to, ended, row
+from tests.support.dispatching import calls_to, ended, row, until
 from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, run_gateway
 
 INVALID = "+15555555555"
@@ -63,8 +64,8 @@ async def test_a_decoy_waits_out_an_outage_like_a_real_one(database_url: str) ->
     async with run_gateway(database_url) as gateway:
         gateway.stage.faults.add(Fault(kind="throttle", operations=("send",), times=1, seconds=2))
         real = await gateway.begin()
-        while not calls_to(gateway, PHONE):
-            await ended(gateway, await gateway.begin(OTHER_PHONE, deliver=False))
+        await until(lambda: bool(calls_to(gateway, PHONE)), "the real one met the outage")
+        await asyncio.sleep(0.1)  # for the answer to arrive
         decoy = await gateway.begin(OTHER_PHONE, deliver=False)
         [sent], [silent] = await ended(gateway, real), await ended(gateway, decoy)
         paused = calls_to(gateway, PHONE)[0].at + 2
@@ -92,8 +93,11 @@ async def test_a_channels_own_list_narrows_that_channel_alone(database_url: str)
 async def test_a_press_is_decided_again_for_its_own_channel(database_url: str) -> None:
     async with run_gateway(database_url, policy=CALLS_TO_CANADA) as gateway:
         verification = await gateway.begin()
-        while (await gateway.press(verification)).status == 409:
-            pass
+
+        async def pressed() -> bool:
+            return (await gateway.press(verification)).status == 202
+
+        await until(pressed, "the press was taken")
         sms, call = await ended(gateway, verification, 2)
         assert (sms["provider"], call["provider"], call["state"]) == ("telnyx", "silent", "sent")
         assert [one.channel for one in calls_to(gateway, PHONE)] == ["sms"]

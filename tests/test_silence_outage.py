@@ -8,6 +8,7 @@ import pytest
 
 from service.providers.base import Judged, NotJudged
 from service.providers.silent import Silent
+from service.providers.test_numbers import FIXED_CODE
 from service.providers.timings import WRONG, Timings
 from service.sandbox.faults import Fault, FaultKind
 from tests.support.decoys import ask_each, begin_each, steps_of
@@ -108,3 +109,19 @@ async def test_one_failed_call_is_not_repeated_to_decoys(database_url: str) -> N
         gateway.stage.faults.add(Fault(kind="error500", operations=("check",), times=1))
         assert (await gateway.verify(real, code[::-1] + "0")).status == 503
         assert (await gateway.verify(decoy, CODE)).status == 200
+
+
+async def test_a_test_clients_decoys_work_where_there_is_no_telnyx_and_never_call_it(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        gateway.stage.faults.add(Fault(kind="unauthorized"))
+        team = await gateway.client("team", test=True)
+        real = await team.begin("+14155550100")
+        decoy = await team.begin("+14155550101", deliver=False)
+        abroad = await team.begin("+447400123456")
+        answers = await verify_each(team, {"real": real, "decoy": decoy, "abroad": abroad})
+        assert looks(answers) == {(200, None, 4)}
+        assert len(set(steps_of(answers).values())) == 1
+        assert (await team.verify(real, FIXED_CODE)).body["verified"] is True
+        for silent in (decoy, abroad):
+            assert (await team.verify(silent, FIXED_CODE)).body["verified"] is False
+        assert gateway.stage.journal.count() == {}

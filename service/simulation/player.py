@@ -69,7 +69,9 @@ class Player:
         self._judge = Witness(self._vault, Scales(database, self._clock), Events(self._book, None))
         breaker = Breaker()
         silent = Phones("silent")
-        senders = Senders(real=self._phones, silent=silent, rehearsal=silent, breaker=breaker, profile_id=CLIENT)
+        senders = Senders(
+            real=self._phones, silent=silent, rehearsal=silent, idle=silent, breaker=breaker, profile_id=CLIENT
+        )
         dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask)
         self._requests = Requests(self._store, self._vault, Gate(breaker), dispatch, self._slots)
         self._guesses: list[tuple[float, int, UUID, Line]] = []

@@ -76,7 +76,8 @@ class Checks:
         ripe = came + _round_up(ON_ITS_WAY - max(0.0, reserved.age or 0.0))
         sends = await self._await_sends(row, reserved.sends, ripe)
         early = max(0.0, ripe - time.monotonic())
-        result = await self._judge(self._asked(sends, reserved.channels or 1), code)
+        asked = self._asked(sends, test=bool(reserved.test), channels=reserved.channels or 1)
+        result = await self._judge(asked, code)
         telemetry.GUESSES.labels(result).inc()
         settled = await self._settle(row, guess, result, caller.policy)
         if not (settled and settled.verified):
@@ -108,7 +109,8 @@ class Checks:
 
     async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
         """Settle a guess whose answer was lost, by what the provider holds of its sends; later if it cannot say."""
-        await self._settle(guess.verification_id, guess.id, await self._ask_states(self._asked(guess.sends, 1)), policy)
+        result = await self._ask_states(self._asked(guess.sends, test=guess.test, channels=1))
+        await self._settle(guess.verification_id, guess.id, result, policy)
 
     async def _await_sends(self, row: UUID, sends: list[Send], ripe: float) -> list[Send]:
         """Wait for sends that are on their way: a quick caller's right code must not be judged by none.
@@ -121,12 +123,11 @@ class Checks:
             sends = await self._store.sends(row)
         return sends
 
-    def _asked(self, sends: Sequence[Send], channels: int) -> list[tuple[Provider, str]]:
+    def _asked(self, sends: Sequence[Send], *, test: bool, channels: int) -> list[tuple[Provider, str]]:
         """List whom to ask: every send that the provider took, else the silent one for each channel asked for."""
-        real = [send for send in sends if send.state == "sent" and send.provider != self._senders.silent.name]
-        if real:
-            return [(self._senders.named(send.provider), send.provider_id or "") for send in real]
-        return [(self._senders.silent, "")] * channels
+        taken = [(self._senders.named(send.provider), send.provider_id or "") for send in sends if send.state == "sent"]
+        real = [(provider, held) for provider, held in taken if provider is not None]
+        return real or [(self._senders.choose(test=test, allow=False), "")] * channels
 
     async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> str:
         """Ask every send at once.

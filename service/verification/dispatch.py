@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -30,6 +31,7 @@ from service.verification.senders import Senders
 from service.verification.states import LEASE, SEND_LIMIT, Rest, Send, plan
 from service.verification.store import Store
 
+T = TypeVar("T")
 JSON = msgspec.json.Encoder()
 # Telnyx's clock and ours may differ by this much (seconds) when we look for a send of ours.
 CLOCKS_DIFFER = timedelta(seconds=5)
@@ -85,10 +87,10 @@ class Dispatch:
         It is decided once: a send that is tried again would else find the limits spent by itself.
         """
         await asyncio.sleep(_dice.uniform(0.0, SPREAD))
-        decision = await self._decide(job, send) if send.allowed is None else None
+        decision = await self._keep_trying(job, lambda: self._decide(job, send)) if send.allowed is None else None
         allowed = bool(send.allowed) if decision is None else decision.allow
         provider = self._senders.choose(test=job.test, allow=job.deliver and allowed)
-        pause = self._pause(provider)
+        pause = self._pause(job)
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
             await self._record(job, send, provider, Outcome("due", wait=pause, error="waited"), decision)
             return
@@ -121,9 +123,9 @@ class Dispatch:
             telemetry.log.info("rule", verification=str(job.id), **_told(finding))
         return decision
 
-    def _pause(self, provider: Provider) -> float:
+    def _pause(self, job: Job) -> float:
         breaker = self._senders.breaker
-        if provider is self._senders.rehearsal:
+        if job.test:
             return 0.0
         return max(breaker.paused_for(), float(breaker.retry_after) if breaker.open else 0.0)
 
@@ -164,7 +166,7 @@ class Dispatch:
     async def _end(
         self, job: Job, send: Send, provider: Provider, answer: SendAnswer, decision: Decision | None
     ) -> None:
-        outcome = outcome_of(answer, send.attempts, self._pause(provider))
+        outcome = outcome_of(answer, send.attempts, self._pause(job))
         try:
             await self._record(job, send, provider, outcome, decision)
         except asyncpg.UniqueViolationError:
@@ -198,11 +200,11 @@ class Dispatch:
             outcome=outcome.state, error=outcome.error, kept=kept,
         )  # fmt: skip
 
-    async def _keep_trying(self, job: Job, record: Callable[[], Awaitable[bool]]) -> bool:
-        """Record even when the database is away for a moment: as long as the lease lasts."""
+    async def _keep_trying(self, job: Job, work: Callable[[], Awaitable[T]]) -> T:
+        """Decide and record even when the database is away for a moment: as long as the lease lasts."""
         while True:
             try:
-                return await record()
+                return await work()
             except Unavailable:
                 if job.age() > LEASE:
                     raise

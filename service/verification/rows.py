@@ -92,6 +92,7 @@ class Reserved(msgspec.Struct):
     status: Status | None
     remaining: int
     verified: bool | None
+    test: bool | None
     age: float | None
     channels: int | None
     sends: list[Send]
@@ -128,5 +129,6 @@ class Unsettled(msgspec.Struct):
 
     id: UUID
     client: str
+    test: bool
     verification_id: UUID
     sends: list[Send]

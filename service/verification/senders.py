@@ -1,4 +1,4 @@
-"""Which provider answers for a send: Telnyx, its stand-in for test clients, or the silent one.
+"""Which provider answers for a send: Telnyx, its stand-in for test clients, or a silent one.
 
 Made by app; used by dispatch and check. The only place that tells the breaker how Telnyx is doing.
 """
@@ -12,23 +12,27 @@ from service.providers.breaker import Breaker
 
 
 class Senders(msgspec.Struct, frozen=True):
-    """The three providers, and the breaker of the real one. `profile_id` where a client has none of its own."""
+    """The providers, and the breaker of the real one. `profile_id` where a client has none of its own.
+
+    `silent` is silent as Telnyx is now; `idle`, for test clients, asks nobody: their decoys work without a Telnyx.
+    """
 
     real: Provider
     silent: Provider
     rehearsal: Provider
+    idle: Provider
     breaker: Breaker
     profile_id: str
 
     def choose(self, *, test: bool, allow: bool) -> Provider:
         """Choose who makes a send."""
-        if not allow:
-            return self.silent
-        return self.rehearsal if test else self.real
+        if test:
+            return self.rehearsal if allow else self.idle
+        return self.real if allow else self.silent
 
-    def named(self, name: str | None) -> Provider:
-        """Return the provider that a send was made with; the silent one for none."""
-        return {self.real.name: self.real, self.rehearsal.name: self.rehearsal}.get(name or "", self.silent)
+    def named(self, name: str | None) -> Provider | None:
+        """Return the provider that may have sent a code under this name; None for a silent one."""
+        return {self.real.name: self.real, self.rehearsal.name: self.rehearsal}.get(name or "")
 
     async def send(self, provider: Provider, order: Order) -> SendAnswer:
         """Send, and tell the breaker."""

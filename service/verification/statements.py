@@ -43,7 +43,7 @@ returning id
 """
 
 RESERVE = """
-select outcome, status, remaining, verified, age, channels, asked as sends
+select outcome, status, remaining, verified, test, age, channels, asked as sends
 from reserve_guess($1, $2, $3, $4, $5, $6, make_interval(secs => $7), $8, $9, $10, $11, $12)
 """
 
@@ -115,7 +115,7 @@ where v.id = g.verification_id and g.id in (
     where x.state = 'open' and x.settle_at <= coalesce($1, clock_timestamp())
     order by x.settle_at limit $2 for update skip locked
 )
-returning g.id, c.name, g.verification_id, sends_of(v.id) as sends
+returning g.id, c.name, v.test, g.verification_id, sends_of(v.id) as sends
 """
 
 LEAVE_OPEN = """

@@ -118,7 +118,7 @@ class Store:
     async def unsettled(self, most: int) -> list[Unsettled]:
         """Take guesses whose answers were lost; each comes again after 15 s if the process that took it dies."""
         rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most)
-        return [Unsettled(row[0], row[1], row[2], SENDS.decode(row[3])) for row in rows]
+        return [Unsettled(row[0], row[1], row[2], row[3], SENDS.decode(row[4])) for row in rows]
 
     async def claim(self, most: int) -> list[Claimed]:
         """Claim due verifications under fresh leases."""

@@ -21,7 +21,7 @@ def write_event(
 ) -> bytes:
     """Write an event as Telnyx does, code and number included."""
     payload = {
-        "id": provider_id, "delivery_status": delivery, "custom_code": "918273", "phone_number": "+442079460123",
+        "id": provider_id, "delivery_status": delivery, "custom_code": "9182736455", "phone_number": "+442079460123",
         "profile_id": str(uuid4()), "status": "pending", "type": "sms",
     }  # fmt: skip
     event = {"id": str(uuid4()), "event_type": event_type, "record_type": "event", "payload": payload} | more

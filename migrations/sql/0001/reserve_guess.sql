@@ -6,7 +6,7 @@ create function reserve_guess(
     p_now timestamptz, p_key int, p_client int, p_id uuid, p_guess uuid, p_idem uuid, p_settle interval,
     p_codes int, p_keep int, w_kind int[], w_max int[], w_seconds float8[]
 ) returns table (
-    outcome text, status text, remaining int, verified boolean, age float8, channels int, asked jsonb
+    outcome text, status text, remaining int, verified boolean, test boolean, age float8, channels int, asked jsonb
 )
 language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
@@ -33,6 +33,7 @@ begin
     select * into g from guesses x where x.idem = p_idem;
     status := effective_status(v, v_now, p_codes, w_kind, w_max, w_seconds);
     remaining := attempts_left(v, v_now, p_codes, w_kind, w_max, w_seconds);
+    test := v.test;
     age := extract(epoch from v_now - v.pressed_at);
     channels := cardinality(v.used);
     outcome := case
