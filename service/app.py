@@ -19,10 +19,12 @@ from service.api.parts import Parts, WebhookRules
 from service.db import migrate
 from service.db.engine import Database, open_database
 from service.fraud import policy_file
+from service.fraud.captchas import Captchas, check_provider
 from service.fraud.events import Events as DeviceEvents
 from service.fraud.judge import Judge
 from service.fraud.weighing import Scales
 from service.providers.breaker import Breaker
+from service.providers.captcha import Captcha
 from service.providers.fingerprint import HOSTS, Fingerprint
 from service.providers.fingerprint_sealed import Sealed
 from service.providers.fingerprint_v3 import V3
@@ -70,13 +72,16 @@ class House:
     def __init__(self, settings: Settings, database: Database, now: Callable[[], datetime | None]) -> None:
         """Wire everything; nothing runs yet."""
         policies = policy_file.load(settings.policy_file)
+        check_provider(policies, configured=settings.captcha_provider is not None)
         vault = Vault(settings.secret_key, settings.index_key)
         store = Store(database, policies, now)
         self.telnyx = Telnyx(settings.telnyx_api_key, str(settings.telnyx_base_url))
         self.senders = _senders(settings, self.telnyx, vault)
         gate, slots = Gate(self.senders.breaker), Slots(SLOTS)
         self.devices = _devices(settings)
-        self.judge = Judge(vault, Scales(database, now), DeviceEvents(self.devices, _sealed(settings)))
+        self.captcha = _captcha(settings)
+        events = DeviceEvents(self.devices, _sealed(settings))
+        self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha))
         dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
         checks = Checks(store, self.judge, self.senders, gate)
         self.worker = Worker(
@@ -115,6 +120,8 @@ class House:
         await self.telnyx.aclose()
         if self.devices is not None:
             await self.devices.aclose()
+        if self.captcha is not None:
+            await self.captcha.aclose()
 
 
 @asynccontextmanager
@@ -181,6 +188,13 @@ def _devices(settings: Settings) -> Fingerprint | None:
 
 def _sealed(settings: Settings) -> Sealed | None:
     return Sealed(settings.fingerprint_sealed_keys) if settings.fingerprint_sealed_keys else None
+
+
+def _captcha(settings: Settings) -> Captcha | None:
+    if settings.captcha_provider is None or settings.captcha_secret is None:
+        return None
+    base_url = str(settings.captcha_base_url) if settings.captcha_base_url else None
+    return Captcha(settings.captcha_provider, settings.captcha_secret, base_url)
 
 
 def _webhook_rules(settings: Settings) -> WebhookRules:

@@ -11,13 +11,14 @@ import re
 from typing import Annotated, Any, Literal, TypeVar
 
 from netaddr import AddrFormatError, IPNetwork, IPSet
-from pydantic import BeforeValidator, Field, HttpUrl, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.errors import SettingsError
 
 KEY_BYTES = 32
 S = TypeVar("S", bound=BaseSettings)
+T = TypeVar("T")
 
 
 def _words(value: object) -> object:
@@ -91,6 +92,20 @@ def _profile(value: object) -> object:
     return value
 
 
+def _go_with_provider(value: T, info: ValidationInfo) -> T:
+    """Hold CAPTCHA_SECRET and CAPTCHA_BASE_URL to CAPTCHA_PROVIDER: the secret comes with it, neither without it."""
+    if "captcha_provider" not in info.data:  # which is named already
+        return value
+    provider = info.data["captcha_provider"]
+    if value is not None and provider is None:
+        message = "is of no use without CAPTCHA_PROVIDER"
+        raise ValueError(message)
+    if value is None and provider is not None and info.field_name == "captcha_secret":
+        message = "is missing, and CAPTCHA_PROVIDER is set"
+        raise ValueError(message)
+    return value
+
+
 Key = Annotated[bytes, BeforeValidator(_key)]
 PublicKey = Annotated[bytes, BeforeValidator(_public_key)]
 Keys = Annotated[list[bytes], NoDecode, BeforeValidator(_keys)]
@@ -133,8 +148,10 @@ class Settings(KeySettings):
     fingerprint_sealed_keys: Annotated[Keys | None, Field(repr=False)] = None
 
     captcha_provider: Literal["turnstile", "hcaptcha", "recaptcha"] | None = None
-    captcha_secret: Annotated[Secret | None, Field(repr=False)] = None
-    captcha_base_url: Url | None = None
+    captcha_secret: Annotated[
+        Secret | None, AfterValidator(_go_with_provider), Field(repr=False, validate_default=True)
+    ] = None
+    captcha_base_url: Annotated[Url | None, AfterValidator(_go_with_provider)] = None
 
     trusted_proxies: Networks = IPSet()
     webhook_allowed_cidrs: Networks = IPSet(["192.76.120.192/27"])

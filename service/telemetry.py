@@ -37,6 +37,7 @@ SEND_SECONDS = Histogram(
 )
 GUESSES = Counter("verify_guesses", "Guesses by how they ended.", ["outcome"])
 SUPPRESSED = Counter("verify_suppressed", "Findings of rules, by rule and mode.", ["rule", "mode"])
+CAPTCHAS = Counter("verify_captchas", "Captchas that were asked about, by what came of it.", ["outcome"])
 WEBHOOKS = Counter("verify_webhooks", "Webhooks by what became of them.", ["outcome"])
 BACKLOG = Gauge(
     "verify_backlog_seconds", "How long the oldest due verification has waited.", multiprocess_mode="livemax"

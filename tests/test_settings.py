@@ -115,6 +115,15 @@ def test_networks_may_be_addresses_and_of_both_families(monkeypatch: pytest.Monk
     assert "10.0.0.2" not in settings.trusted_proxies
 
 
+def test_a_captcha_provider_comes_with_its_secret_and_neither_without_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert list(read_mistakes(monkeypatch, CAPTCHA_PROVIDER="turnstile")) == ["CAPTCHA_SECRET"]
+    monkeypatch.delenv("CAPTCHA_PROVIDER")
+    alone = {"CAPTCHA_SECRET": "hidden", "CAPTCHA_BASE_URL": "http://127.0.0.1:9"}
+    assert list(read_mistakes(monkeypatch, **alone)) == sorted(alone)
+
+
 def test_settings_do_not_show_their_secrets_when_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     older = base64.b64encode(secrets.token_bytes(32)).decode()
     hidden = {
@@ -125,7 +134,8 @@ def test_settings_do_not_show_their_secrets_when_printed(monkeypatch: pytest.Mon
         "CAPTCHA_SECRET": "hidden3",
         "ALERT_WEBHOOK_URL": "https://alerts.example/hidden4",
     }
-    shown = f"{(settings := read(monkeypatch, **hidden))!r} {settings}"
+    settings = read(monkeypatch, CAPTCHA_PROVIDER="turnstile", **hidden)
+    shown = f"{settings!r} {settings}"
     assert "password" not in shown
     for secret in (*hidden.values(), repr(base64.b64decode(older)), repr(base64.b64decode(KEY))):
         assert secret not in shown

@@ -169,6 +169,8 @@ def _evidence(caller: Caller, data: VerificationRequest) -> Evidence:
         raise Invalid("ip_address", detail="The field is required.")
     if data.ip_address is None and data.account_id is None:
         raise Invalid("account_id", detail="The field is required where ip_address is left out.")
+    if data.captcha_token is None and caller.policy.client.captcha_required:
+        raise Invalid("captcha_token", detail="The field is required.")
     return Evidence(
         phone_number=_number(data.phone_number),
         ip_address=_address(data.ip_address) if data.ip_address is not None else None,

@@ -68,7 +68,8 @@ def sandbox(port: int, stage_port: int, home: Path) -> None:
 
 
 def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
-    from service.sandbox.fingerprint_service import FingerprintSettings  # noqa: PLC0415 (Litestar, for this command)
+    from service.sandbox.captcha_app import SECRET  # noqa: PLC0415 (Litestar, for this command)
+    from service.sandbox.fingerprint_service import FingerprintSettings  # noqa: PLC0415
     from service.sandbox.telnyx_service import PROFILE_ID  # noqa: PLC0415
     from service.settings import Settings, load  # noqa: PLC0415
 
@@ -84,6 +85,9 @@ def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
         "telnyx_public_key": _public_key(kept),
         "fingerprint_secret_key": FingerprintSettings().secret_key,
         "fingerprint_base_url": stage,
+        "captcha_provider": "turnstile",
+        "captcha_secret": SECRET,
+        "captcha_base_url": f"{stage}/captcha",
         "trusted_proxies": "",
         "webhook_allowed_cidrs": "127.0.0.0/8",
         "webhook_require_https": False,

@@ -135,8 +135,9 @@ async def _check(settings: Settings) -> None:
     from service.db import migrate  # noqa: PLC0415 (alembic and asyncpg, for these commands alone)
     from service.db.engine import open_database  # noqa: PLC0415
     from service.fraud import policy_file  # noqa: PLC0415
+    from service.fraud.captchas import check_provider  # noqa: PLC0415
 
-    policy_file.load(settings.policy_file)
+    check_provider(policy_file.load(settings.policy_file), configured=settings.captcha_provider is not None)
     database = await open_database(settings.database_url, pooler=settings.database_pooler)
     try:
         await migrate.check(database)

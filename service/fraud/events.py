@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from service.fraud.facts import Device, DeviceState, same_place
+from service.fraud.facts import CaptchaState, Device, DeviceState, same_place
 from service.providers.device import Answer, Devices, Found, Malformed, Stale, Unknown
 from service.providers.fingerprint_sealed import Sealed
 
@@ -19,13 +19,19 @@ PATIENCE = 3.0
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a request brought, and from where. `asked_at`: when it came, which an event's age is counted to."""
+    """What a request brought, and from where. `asked_at`: when it came, which an event's age is counted to.
+
+    `captcha`: what an earlier send learnt of the token; `captcha_begun`: one may have asked, and its answer was lost.
+    """
 
     event_id: str | None
     sealed_result: str | None
     ip_address: str | None
     account_id: str | None
     asked_at: datetime
+    captcha_token: str | None = None
+    captcha: CaptchaState | None = None
+    captcha_begun: bool = False
 
 
 class Read(msgspec.Struct, frozen=True):

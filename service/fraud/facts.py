@@ -16,6 +16,7 @@ from service.providers.base import Channel
 from service.providers.device import DeviceEvent
 
 DeviceState = Literal["none", "found", "malformed", "stale", "unknown", "unread"]
+CaptchaState = Literal["none", "passed", "failed", "unread"]
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -33,12 +34,13 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """One send's facts."""
+    """One send's facts. `captcha` is `unread` where the provider could not be asked."""
 
     number: phone.Plan
     channel: Channel
     device: Device
     histories: dict[str, History]
+    captcha: CaptchaState = "none"
 
 
 def same_place(event: str | None, request: str | None) -> bool:

@@ -12,12 +12,13 @@ from uuid import UUID
 import msgspec
 
 from service import phone
+from service.fraud.captchas import Captchas
 from service.fraud.decision import Decision, Finding, conclude, find
 from service.fraud.events import Asked, Events, Read
 from service.fraud.facts import Device, Facts
 from service.fraud.history_rules import range_evidence
 from service.fraud.policy import Policy
-from service.fraud.rules import DEVICE, FIRST, HISTORY
+from service.fraud.rules import CAPTCHA, DEVICE, FIRST, HISTORY
 from service.fraud.subjects import subjects_of
 from service.fraud.weighing import Block, Limit, Resolution, Scales, Weighed, Weighing
 from service.providers.base import Channel
@@ -44,11 +45,12 @@ class Question(msgspec.Struct, frozen=True):
 class Judge:
     """The one who decides."""
 
-    def __init__(self, vault: Vault, scales: Scales, events: Events) -> None:
+    def __init__(self, vault: Vault, scales: Scales, events: Events, captchas: Captchas) -> None:
         """Wire the parts."""
         self._vault = vault
         self._scales = scales
         self._events = events
+        self._captchas = captchas
 
     async def decide(self, question: Question, policy: Policy) -> Decision:
         """Decide one send."""
@@ -57,10 +59,15 @@ class Judge:
         findings = list(find(FIRST, facts, policy))
         if any(finding.mode == "enforce" for finding in findings):
             return conclude(findings, facts, policy)
+        if policy.rules.captcha.mode != "off":
+            facts = msgspec.structs.replace(facts, captcha=await self._captchas.read(question.id, question.asked))
+            findings += find(CAPTCHA, facts, policy)
+            if any(finding.mode == "enforce" for finding in findings):
+                return conclude(findings, facts, policy)
         read = await self._events.read(question.asked, policy.rules.event_stale.after)
         weighed = await self._weigh(question, plan, read)
         device = msgspec.structs.replace(read.device, bound=weighed.bound)
-        facts = Facts(plan, question.channel, device, weighed.histories)
+        facts = msgspec.structs.replace(facts, device=device, histories=weighed.histories)
         findings += find(DEVICE, facts, policy)
         findings += find(HISTORY, facts, policy)
         findings += await self._resolve(question, policy, read, weighed, conclude(findings, facts, policy))

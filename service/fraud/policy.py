@@ -125,6 +125,13 @@ class UnreadDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ip: list[Window]
 
 
+class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects to captchas that were not solved; `fail`: what holds while the provider cannot be asked."""
+
+    mode: Mode
+    fail: Literal["open", "closed"]
+
+
 class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Evidence in a number's ranges: unread codes, and more an hour than is no surprise (by size of the range)."""
 
@@ -159,6 +166,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: NumberRule
     country: Rule
     block: Rule
+    captcha: CaptchaRule
     bot: Rule
     suspect_score: AboveRule
     confidence: BelowRule
@@ -189,6 +197,7 @@ class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What concerns one client's requests alone."""
 
     ip_required: bool
+    captcha_required: bool
     verify_profile_id: str
 
 

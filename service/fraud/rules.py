@@ -32,8 +32,18 @@ def judge_country(facts: Facts, policy: Policy) -> str | None:
     return None
 
 
+def judge_captcha(facts: Facts, policy: Policy) -> str | None:
+    """Object to a captcha that was not solved; where the policy says so, also to one that nobody could judge."""
+    if facts.captcha == "unread" and policy.rules.captcha.fail == "closed":
+        return "not judged"
+    return "not solved" if facts.captcha == "failed" else None
+
+
 # Rules that need no call and no history: what they object to spends nobody's quota and leaves no trace.
 FIRST: dict[str, Rule] = {"number": judge_number, "country": judge_country}
+
+# Asked about before Fingerprint, whose quota it saves.
+CAPTCHA: dict[str, Rule] = {"captcha": judge_captcha}
 
 DEVICE: dict[str, Rule] = {
     "bot": device_rules.judge_bot,
@@ -63,4 +73,4 @@ HISTORY: dict[str, Rule] = {
     "many_countries": history_rules.judge_many_countries,
 }
 
-RULES: dict[str, Rule] = FIRST | DEVICE | HISTORY
+RULES: dict[str, Rule] = FIRST | CAPTCHA | DEVICE | HISTORY

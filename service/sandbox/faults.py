@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Operation = Literal["send", "check", "state", "lookup", "profile", "carrier", "event"]
+Operation = Literal["send", "check", "state", "lookup", "profile", "carrier", "event", "captcha"]
 
 FaultKind = Literal[
     "refuse",

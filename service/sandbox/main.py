@@ -1,4 +1,4 @@
-"""The whole sandbox but the gateway: Telnyx, Fingerprint, controls, inbox and demo page on one app.
+"""The whole sandbox but the gateway: Telnyx, Fingerprint, captchas, controls, inbox and demo page on one app.
 
 Called by the command `sandbox` and by tests. It starts no server and no database, and must never be given
 a real key: nothing here leaves the machine, and nothing here keeps a secret.
@@ -10,6 +10,7 @@ import msgspec
 from litestar import Litestar
 
 from service.sandbox.backend import Backend, open_backend
+from service.sandbox.captcha_app import Siteverify, mount_captcha
 from service.sandbox.composition import compose_app
 from service.sandbox.control import list_stage_controls, list_telnyx_controls
 from service.sandbox.demo import list_demo_routes
@@ -36,8 +37,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create_sandbox(settings: SandboxSettings) -> Litestar:
-    """One app for one port; on its address TELNYX_BASE_URL ends in /v2 and FINGERPRINT_BASE_URL in nothing.
+    """One app for one port. On its address TELNYX_BASE_URL ends in /v2, CAPTCHA_BASE_URL in /captcha.
 
+    FINGERPRINT_BASE_URL is the address itself.
     `app.state` holds `telnyx` (its `public_key` is the gateway's TELNYX_PUBLIC_KEY), `fingerprint` (its
     `sealed_key` is for FINGERPRINT_SEALED_KEYS), `stage` and `backend`.
     """
@@ -46,6 +48,7 @@ def create_sandbox(settings: SandboxSettings) -> Litestar:
     handlers = [
         mount_telnyx(telnyx, stage),
         *mount_fingerprint(fingerprint, stage),
+        mount_captcha(Siteverify(stage)),
         *list_stage_controls(),
         *list_telnyx_controls(),
         *list_fingerprint_controls(),

@@ -16,6 +16,7 @@ from uuid import UUID
 from service import phone
 from service.db.engine import Database
 from service.errors import GatewayError, Limited
+from service.fraud.captchas import Captchas
 from service.fraud.decision import Decision
 from service.fraud.events import Events
 from service.fraud.judge import Judge, Question
@@ -66,7 +67,7 @@ class Player:
         self._keys = KeyBook(database, self._vault)
         self._store = Store(database, Policies(policy, {}), self._clock)
         self._book, self._phones, self._slots = EventBook(), Phones("telnyx"), Slots(1)
-        self._judge = Witness(self._vault, Scales(database, self._clock), Events(self._book, None))
+        self._judge = Witness(self._vault, Scales(database, self._clock), Events(self._book, None), Captchas(None))
         breaker = Breaker()
         silent = Phones("silent")
         senders = Senders(

@@ -227,9 +227,17 @@ def _question(job: Job, send: Send) -> Question:
             ip_address=evidence.ip_address,
             account_id=evidence.account_id,
             asked_at=job.asked_at,
+            captcha_token=evidence.captcha_token,
+            captcha=next((one.captcha for one in job.sends if one.captcha in ("passed", "failed")), None),
+            captcha_begun=any(_begun_in_vain(one, send) for one in job.sends),
         ),
         counts=job.deliver,
     )
+
+
+def _begun_in_vain(one: Send, now: Send) -> bool:
+    """Say whether a send was begun before this try of ours, and how it was decided is not known."""
+    return one.allowed is None and one.begun_at is not None and (one is not now or one.attempts > 0)
 
 
 def _told(finding: Finding) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from service.fraud.facts import CaptchaState
 from service.fraud.policy import Fallback
 from service.providers.base import Channel
 
@@ -26,7 +27,10 @@ MOST_SENDS = 3
 
 
 class Send(msgspec.Struct, kw_only=True):
-    """One send as the database keeps it. `allowed`: how it was decided, None before it was."""
+    """One send as the database keeps it. `allowed`: how it was decided, None before it was.
+
+    `captcha`: what was learnt then of the request's token.
+    """
 
     ordinal: int
     channel: Channel
@@ -41,6 +45,7 @@ class Send(msgspec.Struct, kw_only=True):
     provider: str | None = None
     provider_id: str | None = None
     delivery: str | None = None
+    captcha: CaptchaState | None = None
 
 
 class Offer(msgspec.Struct, frozen=True):

@@ -116,6 +116,7 @@ async def make_key(database: Database, name: str, *, scope: str = "verify", test
 
 def environment_of(database_url: str, stage_url: str, policy: Path, telnyx: Telnyx, **more: str) -> dict[str, str]:
     """Write down the settings of a gateway, by the names of the environment."""
+    captcha = {"CAPTCHA_BASE_URL": f"{stage_url}/captcha"} if "CAPTCHA_PROVIDER" in more else {}
     return {
         "DATABASE_URL": database_url,
         "SECRET_KEY": SECRET_KEY,
@@ -128,6 +129,7 @@ def environment_of(database_url: str, stage_url: str, policy: Path, telnyx: Teln
         "WEBHOOK_ALLOWED_CIDRS": "127.0.0.0/8",
         "WEBHOOK_REQUIRE_HTTPS": "false",
         "POLICY_FILE": str(policy),
+        **captcha,
     } | more
 
 

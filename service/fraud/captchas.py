@@ -1,0 +1,74 @@
+"""The captcha of a request: asked about once, and what came of it as one word.
+
+Called by fraud.judge, after the answer. A token is good for one question: what is known of it is never asked again,
+and what our own crash may have spent is never held against a person.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from uuid import UUID
+
+from service import telemetry
+from service.errors import SettingsError
+from service.fraud.events import Asked
+from service.fraud.facts import CaptchaState
+from service.fraud.policy import Policies
+from service.providers.captcha import Captcha, Down, Failed
+from service.providers.fingerprint_breaker import Breaker
+
+# Answers remembered, for a decision that is made again because the database was away.
+KEPT = 10_000
+
+
+class Captchas:
+    """Asks about tokens, where a provider is set up. `breaker`: five outages in a row, and nobody waits for it."""
+
+    def __init__(self, captcha: Captcha | None) -> None:
+        """Use the provider, or none: then nothing is known of any token."""
+        self.breaker = Breaker()
+        self._captcha = captcha
+        self._known: OrderedDict[UUID, CaptchaState] = OrderedDict()
+
+    async def read(self, row: UUID, asked: Asked) -> CaptchaState:
+        """Say how the captcha of a verification was solved. Raises nothing but cancellation."""
+        if self._captcha is None or asked.captcha_token is None:
+            return "none"
+        known = asked.captcha or self._known.get(row)
+        if known is not None:
+            return known
+        state = await self._ask(self._captcha, asked.captcha_token, asked)
+        telemetry.CAPTCHAS.labels(state).inc()
+        if state != "unread":
+            self._known[row] = state
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return state
+
+    async def _ask(self, captcha: Captcha, token: str, asked: Asked) -> CaptchaState:
+        if not self.breaker.admit():
+            return "unread"
+        try:
+            answer = await captcha.verify(token, asked.ip_address)
+        except BaseException:
+            self.breaker.forget()
+            raise
+        self.breaker.note(outage=isinstance(answer, Down) and not answer.ours)
+        if isinstance(answer, Down):
+            telemetry.log.warning("captcha_unread", provider=captcha.name, code=answer.code, ours=answer.ours)
+            return "unread"
+        # A token is spent by being asked about: by us, if an earlier try ended before it was recorded.
+        if isinstance(answer, Failed):
+            return "unread" if asked.captcha_begun else "failed"
+        return "passed"
+
+
+def check_provider(policies: Policies, *, configured: bool) -> None:
+    """Raise SettingsError when a client must bring captchas that nobody could judge."""
+    if configured:
+        return
+    wanting = ["client.captcha_required"] if policies.default.client.captcha_required else []
+    wanting += [f"clients.{n}.captcha_required" for n, p in policies.clients.items() if p.client.captcha_required]
+    if wanting:
+        lines = ["These settings need attention:", f"  CAPTCHA_PROVIDER: is missing; the policy sets {wanting[0]}"]
+        raise SettingsError("\n".join(lines))

@@ -1,0 +1,74 @@
+"""A captcha's siteverify on loopback: POST /captcha/siteverify, the same for all three kinds.
+
+Built by sandbox.main. A token says by its first word what becomes of it; it has no memory of people, only of the
+tokens that were spent.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import parse_qs
+
+import msgspec
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import Receive, Scope, Send
+
+from service.sandbox.faults import Fault
+from service.sandbox.stage import Acted, Planned, Stage
+from service.sandbox.wire import Declined, Reply, Request
+
+SECRET = "SANDBOX_CAPTCHA_SECRET"  # noqa: S105  it opens nothing but this stand-in
+PASS, DUPLICATE, TIMEOUT = "pass", "duplicate", "timeout"
+"""How a token begins that is good once, was used before, or is not answered in time; all others are not solved."""
+
+HANG = 30.0
+"""Seconds until the answer to a token that times out: past anybody's patience."""
+
+
+class Siteverify:
+    """Implements `StandIn`."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self._spent: set[str] = set()
+
+    def fail(self, fault: Fault) -> Reply:
+        """Word a failure: a wrong secret is told in a 200, all else is a status."""
+        if fault.kind == "unauthorized":
+            return _refuse("invalid-input-secret")
+        return Reply(429 if fault.kind == "throttle" else 500, b"{}")
+
+    def plan(self, request: Request) -> Planned:
+        """Read the form; what is wrong in it is told as the real ones do."""
+        if request.method != "POST" or request.parts != ["siteverify"]:
+            raise Declined(Reply(404, b"{}"))
+        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        if form.get("secret") != SECRET:
+            raise Declined(_refuse("invalid-input-secret"))
+        token = form.get("response", "")
+        return Planned(operation="captcha", act=partial(self._answer, token), code=token)
+
+    def _answer(self, token: str) -> Acted:
+        if token.startswith(TIMEOUT):
+            return Reply(200, b'{"success":true}', after=HANG), None
+        if token.startswith(DUPLICATE) or token in self._spent:
+            return _refuse("timeout-or-duplicate"), None
+        if not token.startswith(PASS):
+            return _refuse("invalid-input-response"), None
+        self._spent.add(token)
+        return Reply(200, b'{"success":true,"error-codes":[]}'), None
+
+
+def mount_captcha(siteverify: Siteverify) -> ASGIRouteHandler:
+    """The mount at /captcha, so that CAPTCHA_BASE_URL ends in it."""
+
+    @asgi("/captcha", is_mount=True, copy_scope=False)
+    async def answer_captcha(scope: Scope, receive: Receive, send: Send) -> None:
+        await siteverify.stage.perform(siteverify, scope, receive, send)
+
+    return answer_captcha
+
+
+def _refuse(code: str) -> Reply:
+    return Reply(200, msgspec.json.encode({"success": False, "error-codes": [code]}))
