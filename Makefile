@@ -30,8 +30,8 @@ lint: $(READY) ## check style, types and the direction of imports
 	@$(BIN)/lint-imports
 
 .PHONY: bench
-bench: $(READY) ## measure, and compare with what PostgreSQL alone can do
-	@$(BIN)/python -m benchmarks
+bench: $(READY) ## measure, and compare with what PostgreSQL alone can do; ARGS="sends" for a part
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: openapi
 openapi: $(READY) ## write openapi/openapi.json anew

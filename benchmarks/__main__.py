@@ -1,24 +1,69 @@
-"""`make bench`: every measurement that there is, one after the other, each in a process of its own.
+"""`make bench`: `python -m benchmarks [PART...]`, by default every measurement that there is. About five minutes.
 
-What the figures mean, and what is not measured yet, is in docs/benchmarks.md.
+Prints Markdown. What the figures mean, and how they are taken, is in docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import platform
 import subprocess
 import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
 
-PARTS = ("outbound", "devices")
+from benchmarks import admission, decisions, delays, sends, silence
+from benchmarks.cpu import Calibration
+from benchmarks.house import House, open_house
+from benchmarks.report import Report
+
+Part = Callable[[House, Calibration, Report], Awaitable[None]]
+
+PARTS: dict[str, Part] = {
+    "admission": admission.measure,
+    "sends": sends.measure,
+    "delays": delays.measure,
+    "silence": silence.measure,
+    "decisions": decisions.measure,
+}
+# These stand alone: each way that they measure runs in a process of its own.
+OTHERS = ("outbound", "devices")
 
 
-def main(names: list[str]) -> int:
-    """Run the parts by name; the first failure ends it."""
+async def measure(names: Sequence[str], report: Report) -> None:
+    """Measure parts of the gateway, and print what came out."""
+    calibration = Calibration()
+    async with open_house() as house:
+        ask = house.database.pool.fetchval
+        version, fsync = await ask("show server_version"), await ask("show fsync")
+        print(f"{os.cpu_count()} CPUs, Python {platform.python_version()}, PostgreSQL {version}, fsync {fsync}.\n")
+        for name in names:
+            begun = time.monotonic()
+            await PARTS[name](house, calibration, report)
+            print(f"({name}: {time.monotonic() - begun:.0f} s)\n", flush=True)
+    print(f"Calibration: {calibration.tell()}.\n")
+
+
+def main(names: Sequence[str]) -> int:
+    """Run what is named; the first failure ends it."""
+    begun, report = time.monotonic(), Report()
+    if unknown := set(names) - PARTS.keys() - set(OTHERS):
+        print(f"There is no {', '.join(unknown)}: choose from {', '.join([*PARTS, *OTHERS])}.", file=sys.stderr)
+        return 2
+    if parts := [name for name in names if name in PARTS]:
+        asyncio.run(measure(parts, report))
     for name in names:
-        print(f"\n== {name}", flush=True)
-        if status := subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:  # noqa: S603 (our own modules)
-            return status
+        if name in OTHERS:
+            print(f"### {name}\n", flush=True)
+            if status := subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:  # noqa: S603 (our own modules)
+                return status
+            print(flush=True)
+    if parts:
+        report.close()
+    print(f"All took {time.monotonic() - begun:.0f} s; load of the machine now: {os.getloadavg()[0]:.1f}.")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or list(PARTS)))
+    sys.exit(main(sys.argv[1:] or [*PARTS, *OTHERS]))

@@ -1,0 +1,113 @@
+"""How many requests a second are admitted, and what one costs, beside pgbench: `python -m benchmarks admission`.
+
+pgbench calls the same function on the same server, one item a call and as many as a batch holds. The gateway is the
+served one with no slot for sends: what it spends is spent on answering, and the rows wait for others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from benchmarks import admits, asks, pgbench
+from benchmarks.admits import Spent
+from benchmarks.cpu import Calibration, Clock
+from benchmarks.gateway import Gateway
+from benchmarks.house import House
+from benchmarks.outbound import alone
+from benchmarks.report import Report, Table
+
+CLIENTS = 32
+ITEMS = 32
+CYCLES = 2
+WINDOWS = 4
+REQUESTS = 1_000
+QUIET = 200  # requests a second of a process that is not pressed
+SECONDS = 4  # of pgbench
+WARM = 400
+ACCEPTED = 202
+STORE = f"store alone, {CLIENTS} at once"
+GATEWAY = f"gateway, {CLIENTS} connections"
+UNPRESSED = f"gateway, {QUIET} requests a second"
+SINGLE = f"pgbench, {CLIENTS} connections, 1 item a call"
+BATCH = f"pgbench, 1 connection, {ITEMS} items a call"
+
+
+async def measure(house: House, calibration: Calibration, report: Report) -> None:
+    """Measure by turns, so that a neighbour disturbs all alike."""
+    found: dict[str, list[Spent]] = {name: [] for name in (STORE, GATEWAY, UNPRESSED, SINGLE, BATCH)}
+    database = await house.clock_server()
+    with TemporaryDirectory() as folder:
+        async with house.play_telnyx(), house.serve(slots=0) as gateway:
+            await _ask(gateway, house, database, WARM)
+            for _ in range(CYCLES):
+                for _ in range(WINDOWS):
+                    found[GATEWAY].append(await _ask(gateway, house, database, REQUESTS))
+                    found[UNPRESSED].append(await _ask(gateway, house, database, QUIET, rate=QUIET))
+                    calibration.take()
+                found[STORE] += await _admit(house)
+                found[SINGLE] += await _bench(house, Path(folder), CLIENTS, 1, database)
+                found[BATCH] += await _bench(house, Path(folder), 1, ITEMS, database)
+                calibration.take()
+    _tell(found, report)
+
+
+async def _ask(gateway: Gateway, house: House, database: Clock, count: int, rate: float = 0.0) -> Spent:
+    requests = [asks.ask(house.key) for _ in range(count)]
+    service, server = gateway.cpu(), database()
+    answers = await gateway.load.play(requests, connections=CLIENTS, rate=rate)
+    used = [(gateway.cpu() - service) * 1_000 / count, (database() - server) * 1_000 / count]
+    if refused := [answer.status for answer in answers if answer.status != ACCEPTED]:
+        raise RuntimeError(f"answered {refused[0]}")
+    took = max(answer.began + answer.seconds for answer in answers) - min(answer.began for answer in answers)
+    await house.forget()
+    return Spent(count / took, *used)
+
+
+async def _admit(house: House) -> list[Spent]:
+    work = (house.server.url(), await house.postmaster(), WINDOWS, REQUESTS, CLIENTS)
+    with alone() as pool:
+        spent = await asyncio.get_running_loop().run_in_executor(pool, admits.run, *work)
+    await house.forget()
+    return spent
+
+
+async def _bench(house: House, folder: Path, clients: int, items: int, database: Clock) -> list[Spent]:
+    script = folder / str(items)
+    script.write_text(pgbench.write_script(items))
+    windows = await pgbench.run(house.server, script, clients, SECONDS, database)
+    await house.forget()
+    return [Spent(calls * items, 0.0, ms / items) for calls, ms in windows]
+
+
+def _tell(found: dict[str, list[Spent]], report: Report) -> None:
+    heads = [
+        "",
+        "admitted a second, best",
+        "median",
+        "beside pgbench",
+        "our CPU ms, least",
+        "PostgreSQL, CPU ms, least",
+    ]
+    table = Table("Admission", heads)
+    against = median(window.rate for window in found[SINGLE])
+    for name, windows in found.items():
+        rates = [window.rate for window in windows]
+        service = min(window.service for window in windows)
+        table.add(
+            name,
+            f"{max(rates):.0f}",
+            f"{median(rates):.0f}",
+            f"{median(rates) / against:.2f}" if name != UNPRESSED else "-",
+            f"{service:.3f}" if service else "-",
+            f"{min(window.database for window in windows):.3f}",
+        )
+    report.show(table)
+    for name in (GATEWAY, STORE):
+        rate = median(window.rate for window in found[name])
+        report.aim(f"Admissions a second beside pgbench's (1 item a call): {name}", rate / against, 0.5, "", least=True)
+    for name in (GATEWAY, UNPRESSED):
+        spent = min(window.service for window in found[name])
+        report.aim(f"CPU to answer a request: {name}", spent, 0.25, "ms")

@@ -1,0 +1,41 @@
+"""How long it takes from a request's arrival to the call to Telnyx: `python -m benchmarks delays`.
+
+Times are taken in the load's process, from when a request was to go, to when the stand-in received the call; arrivals
+are those of a Poisson process.
+"""
+
+from __future__ import annotations
+
+from benchmarks import asks
+from benchmarks.cpu import Calibration
+from benchmarks.gateway import Gateway
+from benchmarks.house import House
+from benchmarks.report import Report, Table, percentile
+
+RATES = (40, 120)  # a second
+SECONDS = 8
+ACCEPTED = 202
+
+
+async def measure(house: House, calibration: Calibration, report: Report) -> None:
+    """Play each rate against the shipped policy."""
+    table = Table("From a request's arrival to the call to Telnyx, ms", ["", "p50", "p95", "p99", "requests"])
+    async with house.play_telnyx(), house.serve() as gateway:
+        await _reach(house, gateway, RATES[0], RATES[0])
+        for rate in RATES:
+            times = await _reach(house, gateway, rate * SECONDS, rate)
+            shares = (f"{percentile(times, share) * 1_000:.0f}" for share in (0.5, 0.95, 0.99))
+            table.add(f"{rate} a second", *shares, str(len(times)))
+            calibration.take()
+    report.show(table)
+    await house.forget()
+
+
+async def _reach(house: House, gateway: Gateway, count: int, rate: float) -> list[float]:
+    requests = [asks.ask(house.key) for _ in range(count)]
+    answers = await gateway.load.play(requests, rate=rate)
+    if refused := [answer.status for answer in answers if answer.status != ACCEPTED]:
+        raise RuntimeError(f"answered {refused[0]}")
+    await house.wait_until_sent()
+    began = {asks.number_in(request): answer.began for request, answer in zip(requests, answers, strict=True)}
+    return [call["at"] - began[call["phone_number"]] for call in await house.journal("send")]
