@@ -23,6 +23,7 @@ from service.fraud.captchas import Captchas, check_provider
 from service.fraud.events import Events as DeviceEvents
 from service.fraud.judge import Judge
 from service.fraud.weighing import Scales
+from service.providers.alerts import Alerts
 from service.providers.breaker import Breaker
 from service.providers.captcha import Captcha
 from service.providers.fingerprint import HOSTS, Fingerprint
@@ -33,6 +34,7 @@ from service.providers.rehearsal import Rehearsal
 from service.providers.silent import Silent
 from service.providers.telnyx import Telnyx
 from service.providers.timings import Timed, Timings
+from service.providers.troubles import Troubles
 from service.settings import Settings
 from service.vault import Vault
 from service.verification.check import Checks
@@ -45,6 +47,7 @@ from service.verification.senders import Senders
 from service.verification.slots import Slots
 from service.verification.store import Store
 from service.verification.view import Views
+from service.worker.alarms import Alarms
 from service.worker.leases import Leases
 from service.worker.loop import Worker
 from service.worker.retention import Retention
@@ -80,8 +83,10 @@ class House:
         gate, slots = Gate(self.senders.breaker), Slots(SLOTS)
         self.devices = _devices(settings)
         self.captcha = _captcha(settings)
-        events = DeviceEvents(self.devices, _sealed(settings))
-        self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha))
+        self.alerts = Alerts(str(settings.alert_webhook_url) if settings.alert_webhook_url else None)
+        troubles = Troubles()
+        events = DeviceEvents(self.devices, _sealed(settings), troubles)
+        self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha, troubles))
         dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
         checks = Checks(store, self.judge, self.senders, gate)
         self.worker = Worker(
@@ -93,6 +98,7 @@ class House:
             checks=checks,
             policies=policies,
             retention=Retention(database, policies, now),
+            alarms=Alarms(database, policies.default.alerts, self.alerts, troubles, self.senders.breaker, now),
         )
         self.parts = Parts(
             vault=vault,
@@ -122,6 +128,7 @@ class House:
             await self.devices.aclose()
         if self.captcha is not None:
             await self.captcha.aclose()
+        await self.alerts.aclose()
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the fraud checks need: histories of sends, device events bound to who used them, graded blocks.
+"""What the fraud checks need: histories of sends, device events bound to who used them, graded blocks, alerts.
 
 Revision ID: 0002
 Revises: 0001
@@ -16,7 +16,10 @@ branch_labels = None
 depends_on = None
 
 SQL = Path(__file__).parent.parent / "sql" / "0002"
-FUNCTIONS = ("faded", "without", "place", "extract_ages", "weigh", "resolve", "credit")
+FUNCTIONS = (
+    "faded", "without", "place", "extract_ages", "weigh", "resolve", "credit",
+    "first_id", "watch_traffic", "ring_alerts",
+)  # fmt: skip
 
 
 def upgrade() -> None:
@@ -33,5 +36,5 @@ def downgrade() -> None:
     for name in reversed(FUNCTIONS):
         op.execute(f"drop function if exists {name} cascade")
     op.execute("alter table sends drop weighed, drop weighed_at")
-    for table in ("blocks", "device_events", "histories"):
+    for table in ("alerts", "traffic", "rounds", "blocks", "device_events", "histories"):
         op.drop_table(table)

@@ -261,6 +261,7 @@ class Block(Base):
     __table_args__ = (
         CheckConstraint("kind in ('range', 'country', 'ip', 'device')", name="kind"),
         Index("ix_blocks_subject_until", "subject", "until"),
+        Index("ix_blocks_until", "until"),
     )
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     subject: Mapped[UUID]
@@ -272,3 +273,38 @@ class Block(Base):
     until: Mapped[Moment]
     lifted_at: Mapped[Moment | None]
     set_by: Mapped[str]
+
+
+class Round(Base):
+    """When some work that one process does for all was done last."""
+
+    __tablename__ = "rounds"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[Moment]
+
+
+class Traffic(Base):
+    """One minute of the whole service: sends that reached the provider, verifications sent to, and those read.
+
+    The last two once the minute is `settled`: its verifications have ended.
+    """
+
+    __tablename__ = "traffic"
+    minute: Mapped[Moment] = mapped_column(primary_key=True)
+    sends: Mapped[int]
+    sent: Mapped[int] = mapped_column(server_default=text("0"))
+    read: Mapped[int] = mapped_column(server_default=text("0"))
+    settled: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Alert(Base):
+    """An incident that operators were told of: one of a kind at a time. `seen_at`: when it was still so."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (Index("one_incident", "kind", unique=True, postgresql_where=text("ended_at is null")),)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    kind: Mapped[str]
+    text: Mapped[str]
+    began_at: Mapped[Moment]
+    seen_at: Mapped[Moment]
+    ended_at: Mapped[Moment | None]

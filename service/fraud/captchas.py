@@ -16,17 +16,19 @@ from service.fraud.facts import CaptchaState
 from service.fraud.policy import Policies
 from service.providers.captcha import Captcha, Down, Failed
 from service.providers.fingerprint_breaker import Breaker
+from service.providers.troubles import Troubles
 
 # Answers remembered, for a decision that is made again because the database was away.
 KEPT = 10_000
 
 
 class Captchas:
-    """Asks about tokens, where a provider is set up. `breaker`: five outages in a row, and nobody waits for it."""
+    """Asks about tokens, where a provider is set up. After five outages in a row nobody waits for it."""
 
-    def __init__(self, captcha: Captcha | None) -> None:
+    def __init__(self, captcha: Captcha | None, troubles: Troubles | None = None) -> None:
         """Use the provider, or none: then nothing is known of any token."""
-        self.breaker = Breaker()
+        self._breaker = Breaker()
+        self._troubles = troubles or Troubles()
         self._captcha = captcha
         self._known: OrderedDict[UUID, CaptchaState] = OrderedDict()
 
@@ -46,16 +48,18 @@ class Captchas:
         return state
 
     async def _ask(self, captcha: Captcha, token: str, asked: Asked) -> CaptchaState:
-        if not self.breaker.admit():
+        if not self._breaker.admit():
+            self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not answer.")
             return "unread"
         try:
             answer = await captcha.verify(token, asked.ip_address)
         except BaseException:
-            self.breaker.forget()
+            self._breaker.forget()
             raise
-        self.breaker.note(outage=isinstance(answer, Down) and not answer.ours)
+        self._breaker.note(outage=isinstance(answer, Down) and not answer.ours)
         if isinstance(answer, Down):
             telemetry.log.warning("captcha_unread", provider=captcha.name, code=answer.code, ours=answer.ours)
+            self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not judge: {answer.code}.")
             return "unread"
         # A token is spent by being asked about: by us, if an earlier try ended before it was recorded.
         if isinstance(answer, Failed):

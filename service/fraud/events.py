@@ -11,8 +11,9 @@ from datetime import datetime
 import msgspec
 
 from service.fraud.facts import CaptchaState, Device, DeviceState, same_place
-from service.providers.device import Answer, Devices, Found, Malformed, Stale, Unknown
+from service.providers.device import Answer, Devices, Down, Found, Malformed, Ours, Quota, Stale, Unknown
 from service.providers.fingerprint_sealed import Sealed
+from service.providers.troubles import Troubles
 
 # How long a dispatch waits for Fingerprint (seconds): the lease still leaves time for the send.
 PATIENCE = 3.0
@@ -45,8 +46,9 @@ class Read(msgspec.Struct, frozen=True):
 class Events:
     """Reads events, where a Fingerprint account is set up."""
 
-    def __init__(self, devices: Devices | None, sealed: Sealed | None) -> None:
-        """Use either way, or none."""
+    def __init__(self, devices: Devices | None, sealed: Sealed | None, troubles: Troubles | None = None) -> None:
+        """Use either way, or none; `troubles` is told of those with Fingerprint."""
+        self._troubles = troubles or Troubles()
         self._devices = devices
         self._sealed = sealed
 
@@ -60,7 +62,18 @@ class Events:
             answer = await self._devices.read(
                 asked.event_id, now=asked.asked_at, deadline=deadline, fresh_for=fresh_for
             )
+            self._note(answer)
         return _read(answer, asked)
+
+    def _note(self, answer: Answer) -> None:
+        """One that was not answered is nobody's incident; many are, when the breaker opens."""
+        match answer:
+            case Quota():
+                self._troubles.note("fingerprint_quota", "Fingerprint's quota is spent: events cannot be looked up.")
+            case Ours(code):
+                self._troubles.note("fingerprint", f"Fingerprint does not take our calls: {code}.")
+            case Down("breaker_open"):
+                self._troubles.note("fingerprint", "Fingerprint does not answer.")
 
 
 def _read(answer: Answer | None, asked: Asked) -> Read:

@@ -193,6 +193,17 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     many_countries: AboveRule
 
 
+class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When operators are told. Of the whole service: a client's own are not looked at."""
+
+    a_minute: int
+    spike: float
+    spike_least: float
+    conversion: float
+    conversion_least: int
+    ends_after: Seconds
+
+
 class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What concerns one client's requests alone."""
 
@@ -213,6 +224,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fallback: Fallback
     countries: Countries
     rules: Rules
+    alerts: AlertRules
     client: ClientSettings
     version: str
     number: int

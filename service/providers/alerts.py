@@ -39,6 +39,11 @@ class Alerts:
         self._seconds = seconds
         self._wire = Wire(2, CONNECT)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there is an address."""
+        return self._url is not None
+
     async def post(self, text: str) -> bool:
         """Post once, in at most `seconds`; whether it was taken. Raises nothing but cancellation."""
         if self._url is None:

@@ -1,4 +1,4 @@
-"""The worker's rounds: claims, webhooks, lost answers, the gate's view, retention. One task each, forever.
+"""The worker's rounds: claims, webhooks, lost answers, the gate's view, retention, alarms. One task each, forever.
 
 Started and stopped by app, and by `verify-gateway dispatch`. A round that fails is logged and comes again:
 a database that was away is found again without a restart.
@@ -18,6 +18,8 @@ from service.verification.senders import Senders
 from service.verification.slots import Slots
 from service.verification.states import LEASE
 from service.verification.store import Store
+from service.worker.alarms import LOOK_EVERY as ALARM_EVERY
+from service.worker.alarms import Alarms
 from service.worker.leases import Leases
 from service.worker.retention import Retention
 
@@ -35,9 +37,9 @@ Round = Callable[[], Awaitable[object]]
 class Worker:
     """Everything that happens after the answer, in one process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (app hands every part over by name)
         self, *, store: Store, senders: Senders, gate: Gate, slots: Slots, leases: Leases, checks: Checks,
-        policies: Policies, retention: Retention,
+        policies: Policies, retention: Retention, alarms: Alarms,
     ) -> None:  # fmt: skip
         """Wire the parts; nothing runs yet."""
         self._store = store
@@ -48,6 +50,7 @@ class Worker:
         self._checks = checks
         self._policies = policies
         self._retention = retention
+        self._alarms = alarms
         self.events = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -60,6 +63,7 @@ class Worker:
             (self._settle, LOOK_EVERY, None),
             (self._look, LOOK_EVERY, None),
             (self._retention.purge, PURGE_EVERY, None),
+            (self._alarms.look, ALARM_EVERY, None),
         ]
         self._tasks = [asyncio.create_task(_repeat(*entry)) for entry in rounds]
 
@@ -69,6 +73,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._slots.drain(DRAIN)
+        await self._alarms.stop()
 
     async def _expire(self) -> None:
         while await self._store.expire():

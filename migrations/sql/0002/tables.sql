@@ -35,3 +35,27 @@ CREATE TABLE blocks (
 CREATE INDEX ix_blocks_subject_until ON blocks (subject, until);
 ALTER TABLE sends ADD weighed UUID[];
 ALTER TABLE sends ADD weighed_at TIMESTAMP WITH TIME ZONE;
+CREATE TABLE rounds (
+    name TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_rounds PRIMARY KEY (name)
+);
+CREATE TABLE traffic (
+    minute TIMESTAMP WITH TIME ZONE NOT NULL,
+    sends INTEGER NOT NULL,
+    sent INTEGER DEFAULT 0 NOT NULL,
+    read INTEGER DEFAULT 0 NOT NULL,
+    settled BOOLEAN DEFAULT false NOT NULL,
+    CONSTRAINT pk_traffic PRIMARY KEY (minute)
+);
+CREATE TABLE alerts (
+    id INTEGER GENERATED ALWAYS AS IDENTITY,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    began_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_alerts PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX one_incident ON alerts (kind) WHERE ended_at is null;
+CREATE INDEX ix_blocks_until ON blocks (until);

@@ -1,0 +1,93 @@
+"""The alarm round: what is wrong now becomes an incident, told once over all processes, and its end once.
+
+Run by worker.loop. Never on the way of a send, and never stopped by a webhook that does not take an alert. What it
+says holds counts, countries and short codes, and nobody's number or address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from service import telemetry
+from service.db.engine import Database
+from service.fraud.policy import AlertRules
+from service.providers.alerts import Alerts
+from service.providers.breaker import Breaker
+from service.providers.troubles import Troubles
+from service.worker.traffic import Traffic, find_unusual
+
+# Seconds between two looks, of one process and of all together.
+LOOK_EVERY = 2.0
+KINDS = ("volume", "spike", "conversion", "block", "telnyx", "fingerprint", "fingerprint_quota", "captcha")
+MINUTE = 60
+
+WATCH = "select sent, recent, usual, hour_sent, hour_read from watch_traffic($1, $2)"
+BLOCKS = """
+select label, min(reason) as reason from blocks
+where until > coalesce($1::timestamptz, clock_timestamp()) and lifted_at is null and set_by = 'rule'
+group by label
+"""
+RING = "select event, kind, text, seconds from ring_alerts($1, $2, $3, $4)"
+
+
+class Alarms:
+    """One process's part in ringing them."""
+
+    def __init__(
+        self, database: Database, rules: AlertRules, alerts: Alerts, troubles: Troubles, breaker: Breaker,
+        now: Callable[[], datetime | None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """Wire the parts. `now`: as in Store."""
+        self._pool = database.pool
+        self._rules = rules
+        self._alerts = alerts
+        self._troubles = troubles
+        self._breaker = breaker
+        self._now = now
+        self._posts: set[asyncio.Task[None]] = set()
+
+    async def look(self) -> None:
+        """Look once at everything, and tell what began and what is over."""
+        wrong = self._troubles.take()
+        if self._breaker.reason is not None:
+            wrong["telnyx"] = f"Telnyx takes nothing ({self._breaker.reason}). Requests are answered 503."
+        wrong |= await self._watch()
+        kinds = sorted(wrong)
+        quiet = timedelta(seconds=self._rules.ends_after)
+        rows = await self._pool.fetch(RING, self._now(), kinds, [wrong[kind] for kind in kinds], quiet)
+        still = {kind.partition(" ")[0] for event, kind, _, _ in rows if event == "open"}
+        for kind in KINDS:
+            telemetry.ALERT_OPEN.labels(kind).set(float(kind in still))
+        for event, kind, text, seconds in rows:
+            if event != "open":
+                self._tell(event, kind.partition(" ")[0], text if event == "began" else _word_end(text, seconds))
+
+    async def stop(self) -> None:
+        """Let the posts that are out end; each does within seconds."""
+        await asyncio.gather(*self._posts, return_exceptions=True)
+
+    async def _watch(self) -> dict[str, str]:
+        """Look at the whole service, unless another process just did."""
+        row = await self._pool.fetchrow(WATCH, self._now(), timedelta(seconds=LOOK_EVERY * 0.9))
+        if row is None:
+            return {}
+        blocks = await self._pool.fetch(BLOCKS, self._now())
+        found = {f"block {label}": f"A rule has blocked {label}: {reason}." for label, reason in blocks}
+        return found | find_unusual(Traffic(*row), self._rules)
+
+    def _tell(self, event: str, kind: str, text: str) -> None:
+        telemetry.ALERTS.labels(kind, event).inc()
+        telemetry.log.warning("alert", kind=kind, incident=event, text=text)
+        task = asyncio.create_task(self._post(kind, text))
+        self._posts.add(task)
+        task.add_done_callback(self._posts.discard)
+
+    async def _post(self, kind: str, text: str) -> None:
+        if self._alerts.wanted and not await self._alerts.post(f"verify-gateway: {text}"):
+            telemetry.log.warning("alert_not_posted", kind=kind)
+
+
+def _word_end(text: str, seconds: float) -> str:
+    return f"Over after {max(1, round(seconds / MINUTE)):,} min: {text}"

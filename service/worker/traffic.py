@@ -1,0 +1,50 @@
+"""What is unusual in the traffic of the whole service: too much, more than usual, or not read.
+
+Called by alarms. Pure: the counts are the database's, the numbers the policy's.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from service.fraud.policy import AlertRules
+
+
+class Traffic(NamedTuple):
+    """Sends of the last 60 s; sends a minute over the last five, and usually now; codes of an hour, and those read."""
+
+    sent: int
+    recent: float | None
+    usual: float | None
+    hour_sent: int
+    hour_read: int
+
+
+def find_unusual(traffic: Traffic, rules: AlertRules) -> dict[str, str]:
+    """Word each thing that is unusual, by kind."""
+    found = {
+        "volume": _judge_volume(traffic, rules),
+        "spike": _judge_spike(traffic, rules),
+        "conversion": _judge_conversion(traffic, rules),
+    }
+    return {kind: text for kind, text in found.items() if text is not None}
+
+
+def _judge_volume(traffic: Traffic, rules: AlertRules) -> str | None:
+    if traffic.sent <= rules.a_minute:
+        return None
+    return f"{traffic.sent:,} codes were sent within a minute; more than {rules.a_minute:,} ring."
+
+
+def _judge_spike(traffic: Traffic, rules: AlertRules) -> str | None:
+    recent, usual = traffic.recent or 0.0, traffic.usual
+    if usual is None or recent <= max(rules.spike_least, rules.spike * usual):
+        return None
+    return f"{recent:,.0f} codes a minute over the last five; at this time of day {usual:,.1f} are usual."
+
+
+def _judge_conversion(traffic: Traffic, rules: AlertRules) -> str | None:
+    sent, read = traffic.hour_sent, traffic.hour_read
+    if sent < rules.conversion_least or read >= rules.conversion * sent:
+        return None
+    return f"{read / sent:.0%} of the {sent:,} codes of an hour were read; less than {rules.conversion:.0%} rings."

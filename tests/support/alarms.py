@@ -1,0 +1,44 @@
+"""A webhook for alerts that is really served, and what it was told.
+
+Used by the tests of alerts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.support.raw_http import RawRequest, RawServer, serve_raw, write_reply
+
+
+class Channel:
+    """What operators read. `url`: ALERT_WEBHOOK_URL."""
+
+    def __init__(self, raw: RawServer) -> None:
+        self.url = f"{raw.url}/services/secret"
+        self._raw = raw
+
+    @property
+    def texts(self) -> list[str]:
+        return [json.loads(request.body)["text"].removeprefix("verify-gateway: ") for request in self._raw.requests]
+
+    async def wait_for(self, count: int, patience: float = 10.0) -> list[str]:
+        """Wait until so many alerts came."""
+        end = asyncio.get_running_loop().time() + patience
+        while len(self.texts) < count:
+            assert asyncio.get_running_loop().time() < end, self.texts
+            await asyncio.sleep(0.05)
+        return self.texts
+
+
+@asynccontextmanager
+async def open_channel(status: int = 200) -> AsyncIterator[Channel]:
+    """Serve a webhook that answers with `status`."""
+
+    async def respond(_: RawRequest, writer: asyncio.StreamWriter) -> None:
+        writer.write(write_reply(status, b"ok"))
+
+    async with serve_raw(respond) as raw:
+        yield Channel(raw)
