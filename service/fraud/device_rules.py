@@ -46,8 +46,14 @@ def judge_stale(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_forged(facts: Facts, _: Policy) -> str | None:
-    """Object to an id that Fingerprint never made."""
-    return facts.device.state if facts.device.state in ("malformed", "unknown") else None
+    """Object to an id that Fingerprint never made, and to all ids from an address that brings such."""
+    return facts.device.state if facts.device.state in ("malformed", "unknown", "unasked") else None
+
+
+def judge_unread(facts: Facts, policy: Policy) -> str | None:
+    """Object to an event that could not be looked up, where the policy fails closed."""
+    closed = policy.rules.device_unread.fail == "closed"
+    return "not read" if closed and facts.device.state == "unread" else None
 
 
 def judge_bound(facts: Facts, _: Policy) -> str | None:

@@ -52,6 +52,11 @@ class Events:
         self._devices = devices
         self._sealed = sealed
 
+    def needs_call(self, asked: Asked) -> bool:
+        """Say whether reading what the request brought spends Fingerprint's quota."""
+        sealed = asked.sealed_result is not None and self._sealed is not None
+        return not sealed and asked.event_id is not None and self._devices is not None
+
     async def read(self, asked: Asked, fresh_for: float) -> Read:
         """Read what the request brought."""
         answer: Answer | None = None

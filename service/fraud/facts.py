@@ -15,12 +15,14 @@ from service.fraud.histories import History
 from service.providers.base import Channel
 from service.providers.device import DeviceEvent
 
-DeviceState = Literal["none", "found", "malformed", "stale", "unknown", "unread"]
+DeviceState = Literal["none", "found", "malformed", "stale", "unknown", "unasked", "unread"]
 CaptchaState = Literal["none", "passed", "failed", "unread"]
 
 
 class Device(msgspec.Struct, frozen=True):
     """The device event of a request, and how the look-up ended. `unread`: Fingerprint could not be asked.
+
+    `unasked`: nor was it, for an address that had brought too many ids that it does not know.
 
     `event` without what names a person: whether its place and account are the request's stands beside it.
     """

@@ -16,6 +16,7 @@ from service.fraud.captchas import Captchas
 from service.fraud.decision import Decision, Finding, conclude, find
 from service.fraud.events import Asked, Events, Read
 from service.fraud.facts import Device, Facts
+from service.fraud.forgers import Forgers
 from service.fraud.history_rules import range_evidence
 from service.fraud.policy import Policy
 from service.fraud.rules import CAPTCHA, DEVICE, FIRST, HISTORY
@@ -51,6 +52,7 @@ class Judge:
         self._scales = scales
         self._events = events
         self._captchas = captchas
+        self._forgers = Forgers(vault, scales)
 
     async def decide(self, question: Question, policy: Policy) -> Decision:
         """Decide one send."""
@@ -64,7 +66,7 @@ class Judge:
             findings += find(CAPTCHA, facts, policy)
             if any(finding.mode == "enforce" for finding in findings):
                 return conclude(findings, facts, policy)
-        read = await self._events.read(question.asked, policy.rules.event_stale.after)
+        read = await self._read(question, policy)
         weighed = await self._weigh(question, plan, read)
         device = msgspec.structs.replace(read.device, bound=weighed.bound)
         facts = msgspec.structs.replace(facts, device=device, histories=weighed.histories)
@@ -81,6 +83,19 @@ class Judge:
     async def credit(self, row: UUID) -> None:
         """Tell the histories that a verification's code was read."""
         await self._scales.credit(row)
+
+    async def _read(self, question: Question, policy: Policy) -> Read:
+        """Read the event, unless its address has brought too many that were invented."""
+        rule, fresh_for = policy.rules.event_forged, policy.rules.event_stale.after
+        network = question.network if self._events.needs_call(question.asked) else None
+        if network is None:
+            return await self._events.read(question.asked, fresh_for)
+        if rule.mode == "enforce" and await self._forgers.are_spent(network, rule.ip):
+            return Read(Device("unasked"))
+        read = await self._events.read(question.asked, fresh_for)
+        if read.device.state == "unknown":
+            await self._forgers.strike(network)
+        return read
 
     async def _weigh(self, question: Question, plan: phone.Plan, read: Read) -> Weighed:
         event = self._vault.hash(b"event", read.event_id) if read.event_id else None
@@ -110,9 +125,10 @@ class Judge:
         if read.visitor_id is not None and policy.rules.device.mode == "enforce":
             subject = self._vault.hash(b"limit.device", str(question.client_id), read.visitor_id)
             yield Limit("device", subject, policy.limits.device)
-        if read.device.state == "unread" and question.network is not None:
+        unread = policy.rules.device_unread
+        if read.device.state == "unread" and question.network is not None and unread.mode == "enforce":
             subject = self._vault.hash(b"limit.unread", question.network)
-            yield Limit("device_unread", subject, policy.rules.device_unread.ip)
+            yield Limit("device_unread", subject, unread.ip)
 
 
 def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Block]:

@@ -118,9 +118,17 @@ class FreshRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: Seconds
 
 
+class ForgedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects to invented events; beyond `ip` of them from one address, Fingerprint is not asked for it any more."""
+
+    mode: Mode
+    ip: list[Window]
+
+
 class UnreadDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds while Fingerprint cannot be read: `open` under `ip`'s tighter limit, or `closed`."""
 
+    mode: Mode
     fail: Literal["open", "closed"]
     ip: list[Window]
 
@@ -172,7 +180,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confidence: BelowRule
     event_replayed: Rule
     event_stale: FreshRule
-    event_forged: Rule
+    event_forged: ForgedRule
     event_bound: Rule
     event_ip: Rule
     event_linked: Rule

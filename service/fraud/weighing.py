@@ -30,6 +30,12 @@ select item, refused_by
 from resolve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 """
 CREDIT = "select credit($1, $2)"
+STRIKE = "select strike($1, $2, $3)"
+SPENT = """
+select w.item from unnest($2::int[], $3::uuid[], $4::int[], $5::float8[]) as w(item, subject, max, seconds)
+join counters c on c.subject = w.subject
+where c.hits[w.max] > coalesce($1::timestamptz, clock_timestamp()) - make_interval(secs => w.seconds)
+"""
 
 
 class Weighing(msgspec.Struct, frozen=True):
@@ -89,6 +95,8 @@ class Scales:
         self.weigh = Batcher(self._weigh).submit
         self.resolve = Batcher(self._resolve).submit
         self.credit = Batcher(self._credit).submit
+        self.strike = Batcher(self._strike).submit
+        self.is_spent = Batcher(self._is_spent).submit
 
     async def _weigh(self, items: Sequence[Weighing], again: bool) -> list[Weighed]:  # noqa: ARG002, FBT001 (Batcher's; a second count is one send more in a history)
         lines = [(n, s.hash, s.mark) for n, item in enumerate(items, 1) for s in item.subjects]
@@ -117,6 +125,16 @@ class Scales:
     async def _credit(self, rows: Sequence[UUID], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
         await self._pool.execute(CREDIT, self._now(), list(rows))
         return [None] * len(rows)
+
+    async def _strike(self, subjects: Sequence[UUID], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
+        await self._pool.execute(STRIKE, self._now(), KEEP_LIMITS, list(subjects))
+        return [None] * len(subjects)
+
+    async def _is_spent(self, limits: Sequence[Limit], again: bool) -> list[bool]:  # noqa: ARG002, FBT001 (as above)
+        lines = [(n, limit.subject, w.max, w.seconds) for n, limit in enumerate(limits, 1) for w in limit.windows]
+        rows = await self._pool.fetch(SPENT, self._now(), *_columns(lines, 4))
+        spent = {row[0] for row in rows}
+        return [n in spent for n in range(1, len(limits) + 1)]
 
 
 def _weighed(item: Weighing, row: asyncpg.Record) -> Weighed:
