@@ -12,13 +12,14 @@ from datetime import datetime
 from litestar import Litestar
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from service.api import health, manual, verifications, webhooks
+from service.api import health, manual, operator, verifications, webhooks
 from service.api.answers import answer
 from service.api.observation import Observation
 from service.api.parts import Parts, WebhookRules
 from service.db import migrate
 from service.db.engine import Database, open_database
 from service.fraud import policy_file
+from service.fraud.blocks import Blocks
 from service.fraud.captchas import Captchas, check_provider
 from service.fraud.events import Events as DeviceEvents
 from service.fraud.judge import Judge
@@ -42,6 +43,7 @@ from service.verification.dispatch import Dispatch
 from service.verification.events import Events
 from service.verification.gate import Gate
 from service.verification.keys import KeyRing
+from service.verification.oversight import Oversight
 from service.verification.request import Requests
 from service.verification.senders import Senders
 from service.verification.slots import Slots
@@ -58,6 +60,7 @@ SLOTS = 100
 
 ROUTES: Sequence[ControllerRouterHandler] = [
     verifications.router,
+    operator.router,
     webhooks.receive_webhook,
     health.read_health,
     health.read_readiness,
@@ -107,6 +110,8 @@ class House:
             checks=checks,
             views=Views(store, gate, slots),
             events=Events(store, self.worker.events.set),
+            oversight=Oversight(database, vault, now),
+            blocks=Blocks(database, vault, now),
             database=database,
             webhooks=_webhook_rules(settings),
             metrics_here=settings.metrics_port is None,

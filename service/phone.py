@@ -94,8 +94,8 @@ def is_country(code: str) -> bool:
 
 
 def mask(e164: str) -> str:
-    """Shorten a number for an operator's eyes: its country and last two digits."""
-    return f"{e164[:3]}…{e164[-2:]}"
+    """Shorten a number for an operator's eyes: its country code and last two digits."""
+    return f"+{calling_code(e164)}…{e164[-2:]}"
 
 
 def calling_code(e164: str) -> int:

@@ -11,6 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from asyncpg.pgproto.pgproto import UUID as FastUUID  # noqa: N811 (asyncpg's own, made four times faster)
@@ -25,6 +26,11 @@ def new_id() -> UUID:
     """Make an id that sorts by time (UUIDv7, RFC 9562): new rows go to the end of the index."""
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
     return FastUUID(int(value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62).to_bytes(16))
+
+
+def first_id(moment: datetime) -> UUID:
+    """Return the smallest id made at a moment: rows of a time are found by the index of their key."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def new_token() -> UUID:

@@ -9,8 +9,8 @@ import pytest
 
 from service.db.engine import Database
 from service.fraud import policy_file
+from service.vault import first_id
 from service.worker.alarms import WATCH
-from service.worker.retention import first_id
 from service.worker.traffic import Traffic, find_unusual
 
 RULES = policy_file.parse("").default.alerts

@@ -26,6 +26,12 @@ STATUSES = {
     "readVerification": {200, 401, 404, 503},
     "useFallback": {202, 401, 404, 409, 429, 503},
     "cancelVerification": {200, 401, 404, 409, 503},
+    "inspectVerification": {200, 401, 404, 503},
+    "searchNumber": {200, 400, 401, 413, 415, 422, 503},
+    "summariseTraffic": {200, 401, 422, 503},
+    "listBlocks": {200, 401, 503},
+    "setBlock": {201, 400, 401, 413, 415, 422, 503},
+    "liftBlock": {200, 401, 404, 503},
     "receiveTelnyxWebhook": {200, 400, 401, 403, 413, 503},
     "readHealth": {200},
     "readReadiness": {200, 503},
@@ -85,7 +91,7 @@ def test_it_is_openapi_3_1_with_a_name_for_every_call() -> None:
         assert operation["tags"][0] in [tag["name"] for tag in DOCUMENT["tags"]]
 
 
-def test_the_calls_of_product_backends_need_a_key_and_the_others_none() -> None:
+def test_the_calls_of_products_and_operators_need_a_key_and_the_others_none() -> None:
     for path, _, operation in list_operations():
         assert operation["security"] == ([{"apiKey": []}] if path.startswith("/v1/") else [])
     assert DOCUMENT["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
@@ -131,7 +137,7 @@ def may_wait(response: dict[str, Any]) -> bool:
 def test_every_field_has_words_and_an_example(name: str) -> None:
     for field, schema in DOCUMENT["components"]["schemas"][name]["properties"].items():
         assert schema.get("description"), field
-        refers = "$ref" in schema or any("$ref" in choice for choice in schema.get("anyOf", []))
+        refers = any("$ref" in one for one in (schema, schema.get("items", {}), *schema.get("anyOf", [])))
         assert refers or schema.get("examples"), field
 
 
@@ -142,7 +148,7 @@ def test_every_whole_example_is_one(struct: type[msgspec.Struct]) -> None:
 
 
 def test_a_request_says_that_it_takes_no_other_fields() -> None:
-    for name in ("VerificationRequest", "CodeCheck"):
+    for name in ("VerificationRequest", "CodeCheck", "NumberSearch", "BlockOrder"):
         assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False
 
 

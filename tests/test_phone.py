@@ -98,4 +98,4 @@ def test_the_numbering_plan_says_where_a_number_is_and_what_it_is(
 
 
 def test_a_mask_keeps_the_country_and_two_digits() -> None:
-    assert phone.mask("+13125550142") == "+13…42"
+    assert phone.mask("+13125550142") == "+1…42"

@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.db.engine import Database
-from service.worker.retention import BATCH, Retention, first_id
+from service.vault import first_id
+from service.worker.retention import BATCH, Retention
 from tests.support.admission import NOON, WIDE, Desk
 
 DAY = timedelta(days=1)
@@ -117,3 +118,56 @@ async def test_without_a_clock_of_its_own_it_goes_by_the_databases(desk: Desk) -
     await pool.execute(COUNTER, uuid4(), [datetime.now(UTC) - 2 * DAY])
     await pool.execute(COUNTER, uuid4(), [datetime.now(UTC) - DAY / 2])
     assert (await Retention(desk.database, desk.policies).purge())["counters"] == 1
+
+
+HISTORY = """
+insert into histories (subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak)
+values ($1, $2, '{}', '{}', 0, 0, 0, 0, 0)
+"""
+BLOCK = """
+insert into blocks (subject, kind, label, reason, level, began_at, until, lifted_at, set_by)
+values ($1, 'ip', 'address', 'x', 0, $2, $3, $4, 'rule')
+"""
+
+
+async def test_histories_go_60_days_after_their_last_send_over_many_pages_and_the_others_stay(desk: Desk) -> None:
+    old, kept = NOON - 60 * DAY - timedelta(microseconds=1), NOON - 60 * DAY
+    rows: list[tuple[UUID, list[datetime]]] = [(uuid4(), [old]) for _ in range(BATCH + 5)]
+    rows += [(uuid4(), []), *(live := [(uuid4(), [kept]), (uuid4(), [NOON, old])])]
+    async with desk.database.pool.acquire() as connection:
+        await connection.executemany(HISTORY, rows)
+    retention = _retention(desk)
+    assert (await retention.purge())["histories"] == BATCH + 6
+    left = await desk.database.pool.fetch("select subject from histories")
+    assert {row[0] for row in left} == {subject for subject, _ in live}
+    desk.wait(3600)
+    assert (await retention.purge())["histories"] == 0, "one process looks through them every six hours"
+    desk.wait(6 * 3600)
+    assert (await retention.purge())["histories"] == 1
+
+
+async def test_a_history_that_somebody_weighs_with_is_not_waited_for(desk: Desk) -> None:
+    busy = uuid4()
+    await desk.database.pool.execute(HISTORY, busy, [NOON - 90 * DAY])
+    async with desk.database.pool.acquire() as other, other.transaction():
+        await other.execute("select from histories where subject = $1 for update", busy)
+        async with asyncio.timeout(1.5):
+            assert (await _retention(desk).purge())["histories"] == 0
+    assert (await _retention(desk).purge())["histories"] == 1
+
+
+async def test_device_events_go_a_day_after_they_are_stale_blocks_30_days_after_their_end_and_audits_in_a_year(
+    desk: Desk,
+) -> None:
+    pool, step = desk.database.pool, timedelta(microseconds=1)
+    stale = NOON - DAY - timedelta(seconds=desk.policies.default.rules.event_stale.after)
+    for used in (stale, stale - step):
+        event = "insert into device_events (event, client_id, phone_hash, first_used_at) values ($1, 1, $1, $2)"
+        await pool.execute(event, uuid4(), used)
+    ended = NOON - 30 * DAY
+    for until, lifted in ((ended, None), (ended - step, None), (NOON + DAY, None), (NOON + DAY, ended - step)):
+        await pool.execute(BLOCK, uuid4(), NOON - 90 * DAY, until, lifted)
+    for at in (NOON - 365 * DAY - step, NOON - 365 * DAY, NOON):
+        await pool.execute("insert into audits (at, action) values ($1, 'search')", at)
+    done = await _retention(desk).purge()
+    assert (done["device_events"], done["blocks"], done["audits"]) == (1, 2, 1)

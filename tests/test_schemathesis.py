@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.support.gateway import Process, run_gateway, run_process
+from service.db.engine import open_database
+from tests.support.gateway import Process, make_key, run_gateway, run_process
 
 FILE = Path(__file__).parents[1] / "openapi" / "openapi.json"
 POLICY = """
@@ -49,6 +50,20 @@ async def test_every_answer_to_a_client_is_in_the_file(database_url: str, tmp_pa
         log = process.log.read_text()
     assert "unexpected" not in log
     for status in (200, 202, 400, 404, 405, 409, 415, 422):
+        assert f'"status":{status}' in log, "it did not get far"
+
+
+async def test_every_answer_to_an_operator_is_in_the_file(database_url: str, tmp_path: Path) -> None:
+    async with serve(database_url) as process:
+        database = await open_database(database_url)
+        key = f"Authorization: Bearer {await make_key(database, 'desk', scope='operator')}"
+        await database.aclose()
+        only = ("--include-path-regex", "^/v1/operator/", "--exclude-checks", UNTRUE, "--max-examples", "15")
+        code, said = await explore(process, tmp_path, "-H", key, *only)
+        assert code == 0, said
+        log = process.log.read_text()
+    assert "unexpected" not in log
+    for status in (200, 201, 400, 404, 405, 415, 422):
         assert f'"status":{status}' in log, "it did not get far"
 
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.vault import Vault, new_api_key, new_id, new_token
-from service.worker.retention import first_id
+from service.vault import Vault, first_id, new_api_key, new_id, new_token
 from tests.support.admission import NOON
 
 OLD, NEW, INDEX = b"o" * 32, b"n" * 32, b"i" * 32

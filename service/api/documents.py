@@ -39,6 +39,7 @@ class Call(msgspec.Struct, frozen=True):
     problems: tuple[type[Exception], ...] = (Unavailable,)
     body_problems: tuple[type[Exception], ...] = BODY_PROBLEMS
     idempotent: bool = False
+    query: tuple[str, ...] = ()
 
 
 def write_document(app: Litestar, version: str) -> str:
@@ -73,14 +74,15 @@ def _hoist(schema: Json) -> None:
 
 def _calls(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler, Call]]:
     for route in [route for route in app.routes if isinstance(route, HTTPRoute)]:
-        for handler in route.route_handlers:
+        # Litestar keeps those of one path in no order.
+        for handler in sorted(route.route_handlers, key=lambda handler: min(handler.http_methods)):
             if isinstance(call := handler.opt.get("call"), Call):
                 yield route, handler, call
 
 
 def _operation(route: HTTPRoute, handler: HTTPRouteHandler, call: Call, failures: dict[str, Json]) -> Json:
     security = handler.resolve_security()
-    parameters = [PARAMETERS[name] for name in route.path_parameters]
+    parameters = [PARAMETERS[name] for name in (*route.path_parameters, *call.query)]
     parameters += [PARAMETERS["Idempotency-Key"]] if call.idempotent else []
     operation: Json = {
         "operationId": handler.operation_id,

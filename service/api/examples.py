@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.api import events, schemas
+from service.api import events, operator_examples, schemas
 
 Named = dict[str, msgspec.Struct]
 
@@ -25,7 +25,7 @@ def _status(status: schemas.Status, remaining: int, *, verified: datetime | None
     return schemas.VerificationStatus(ID, status, REQUESTED, EXPIRES, verified, remaining, offer)
 
 
-EXAMPLES: dict[type[msgspec.Struct], Named] = {
+EXAMPLES: dict[type[msgspec.Struct], Named] = operator_examples.EXAMPLES | {
     schemas.VerificationRequest: {
         "plain": schemas.VerificationRequest("+14155550100", "203.0.113.9"),
         "whole": schemas.VerificationRequest(

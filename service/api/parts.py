@@ -12,10 +12,12 @@ from litestar.connection import ASGIConnection
 from netaddr import IPSet
 
 from service.db.engine import Database
+from service.fraud.blocks import Blocks
 from service.vault import Vault
 from service.verification.check import Checks
 from service.verification.events import Events
 from service.verification.keys import KeyRing
+from service.verification.oversight import Oversight
 from service.verification.request import Requests
 from service.verification.view import Views
 
@@ -38,6 +40,8 @@ class Parts(msgspec.Struct, frozen=True):
     checks: Checks
     views: Views
     events: Events
+    oversight: Oversight
+    blocks: Blocks
     database: Database
     webhooks: WebhookRules
     metrics_here: bool

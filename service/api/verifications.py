@@ -5,7 +5,6 @@ Routed by app. Translates HTTP to the flows and back; decides nothing.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import unicodedata
 from uuid import UUID
@@ -18,6 +17,7 @@ from service import phone
 from service.api.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
 from service.api.documents import BEARER, Call
+from service.api.fields import read_address, read_number
 from service.api.parts import parts_of
 from service.api.problems import Invalid
 from service.api.schemas import (
@@ -32,7 +32,6 @@ from service.api.schemas import (
 from service.errors import (
     Closed,
     GuessesInFlight,
-    InvalidPhoneNumber,
     Limited,
     NoChannelLeft,
     NotFound,
@@ -172,8 +171,8 @@ def _evidence(caller: Caller, data: VerificationRequest) -> Evidence:
     if data.captcha_token is None and caller.policy.client.captcha_required:
         raise Invalid("captcha_token", detail="The field is required.")
     return Evidence(
-        phone_number=_number(data.phone_number),
-        ip_address=_address(data.ip_address) if data.ip_address is not None else None,
+        phone_number=read_number(data.phone_number),
+        ip_address=read_address(data.ip_address) if data.ip_address is not None else None,
         account_id=data.account_id,
         device_event_id=data.device_event_id,
         device_sealed_result=data.device_sealed_result,
@@ -188,25 +187,6 @@ def _code(text: str) -> str:
     if not DIGITS.fullmatch(code):
         raise Invalid("code", detail="A code has 4 to 15 digits.")
     return "".join(str(unicodedata.decimal(digit)) for digit in code)
-
-
-def _number(text: str) -> str:
-    try:
-        return phone.normalise(text)
-    except InvalidPhoneNumber:
-        raise Invalid("phone_number", detail="Not a possible phone number in E.164.") from None
-
-
-def _address(text: str) -> str:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise Invalid("ip_address", detail="Not an IP address.") from None
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            raise Invalid("ip_address", detail="Not an IP address.")
-        address = address.ipv4_mapped or address
-    return str(address)
 
 
 def _idempotency(request: AnyRequest, caller: Caller, call: str, key: str, body: bytes) -> tuple[UUID, UUID]:

@@ -23,6 +23,7 @@ HEAD: Json = {
     "servers": [{"url": "/", "description": "Wherever this gateway is served."}],
     "tags": [
         {"name": "Verifications", "description": "For product backends."},
+        {"name": "Operators", "description": "For those who run it: keys of the scope operator, and no others."},
         {"name": "Telnyx", "description": "For Telnyx alone."},
         {"name": "Health", "description": "For whatever runs the gateway."},
     ],
@@ -32,7 +33,8 @@ COMPONENTS: Json = {
         "apiKey": {
             "type": "http",
             "scheme": "bearer",
-            "description": "A key made by `verify-gateway keys create NAME`.",
+            "description": "A key made by `verify-gateway keys create NAME`; for operators, with `--scope operator`. "
+            "One of the other scope is not authorized.",
         }
     },
     "headers": {
@@ -63,6 +65,20 @@ PARAMETERS: dict[str, Json] = {
         "required": True,
         "description": "The id that requesting it answered.",
         "schema": {"type": "string", "format": "uuid", "examples": ["01a2001c-325a-71f0-9c85-1a4935d9dd81"]},
+    },
+    "block_id": {
+        "name": "block_id",
+        "in": "path",
+        "required": True,
+        "description": "The block's id in the list.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 2147483647, "examples": [17]},
+    },
+    "window": {
+        "name": "window",
+        "in": "query",
+        "required": False,
+        "description": "How far back from now: a whole number and s, m, h or d, at most 24h.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhd]$", "default": "1h", "examples": ["1h"]},
     },
     "Idempotency-Key": {
         "name": "Idempotency-Key",

@@ -251,7 +251,7 @@ class UsedDeviceEvent(Base):
     event: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[int]
     phone_hash: Mapped[UUID]
-    first_used_at: Mapped[Moment]
+    first_used_at: Mapped[Moment] = mapped_column(index=True)
 
 
 class Block(Base):
@@ -308,3 +308,23 @@ class Alert(Base):
     began_at: Mapped[Moment]
     seen_at: Mapped[Moment]
     ended_at: Mapped[Moment | None]
+
+
+class Audit(Base):
+    """What an operator looked up by number, or changed: who (`key_id`; none for the command line), when, and why.
+
+    `subject`: the number's keyed hash; `row_id`: the block or exemption that was made or lifted.
+    """
+
+    __tablename__ = "audits"
+    __table_args__ = (
+        CheckConstraint("action in ('search', 'block', 'unblock', 'exempt', 'unexempt', 'erase')", name="action"),
+        Index("ix_audits_subject", "subject", postgresql_where=text("subject is not null")),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[Moment]
+    key_id: Mapped[int | None]
+    action: Mapped[str]
+    subject: Mapped[UUID | None]
+    row_id: Mapped[int | None] = mapped_column(BigInteger)
+    reason: Mapped[str | None]

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["block_10k", "block_100k", "block_1m", "country", "ip"]
+Kind = Literal["block_10k", "block_100k", "block_1m", "country", "ip", "device"]
 
 # Digits of a number that tell it from others in its range.
 RANGES: dict[Kind, int] = {"block_10k": 4, "block_100k": 5, "block_1m": 6}

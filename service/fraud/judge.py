@@ -99,7 +99,7 @@ class Judge:
 
     async def _weigh(self, question: Question, plan: phone.Plan, read: Read) -> Weighed:
         event = self._vault.hash(b"event", read.event_id) if read.event_id else None
-        subjects = subjects_of(self._vault, question.phone_number, plan, question.network)
+        subjects = subjects_of(self._vault, question.phone_number, plan, question.network, read.visitor_id)
         return await self._scales.weigh(Weighing(question.client_id, question.phone_hash, event, subjects))
 
     async def _resolve(

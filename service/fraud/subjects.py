@@ -1,6 +1,6 @@
-"""Whose histories a send is counted in: its number's ranges, its country, the address that asked. As keyed hashes.
+"""Whose histories a send is counted in: its number's ranges, its country, the address and the device. As keyed hashes.
 
-Called by fraud.judge. Pure but for the key; a range is known by its hash and the last digits within it.
+Called by fraud.judge and fraud.blocks. Pure but for the key; a range is known by its hash and the last digits in it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from service import phone
 from service.fraud.histories import RANGES, Kind
 from service.vault import Vault
 
+# A number is at least so much longer than what tells it apart in its range: else the range is a whole country.
+LEAST_PREFIX = 4
+
 
 class Subject(msgspec.Struct, frozen=True):
     """One history that a send is counted in. `mark` tells the send's number from others there."""
@@ -22,16 +25,45 @@ class Subject(msgspec.Struct, frozen=True):
     mark: int
 
 
-def subjects_of(vault: Vault, e164: str, plan: phone.Plan, network: str | None) -> list[Subject]:
-    """List the histories of a send: its number's ranges, its country, and the address that asked."""
+def subjects_of(
+    vault: Vault, e164: str, plan: phone.Plan, network: str | None, visitor_id: str | None = None
+) -> list[Subject]:
+    """List the histories of a send: its number's ranges, its country, the address that asked, and the device."""
     hashed = vault.hash(b"mark", e164).int
     marked = (hashed & 0x1FFFFF) | (min(phone.calling_code(e164), 999) << 21)
     found = [
-        Subject(kind, vault.hash(b"history.range", e164[:-digits], str(digits)), int(e164[-digits:]))
+        Subject(kind, range_of(vault, e164, digits), int(e164[-digits:]))
         for kind, digits in RANGES.items()
-        if len(e164) > digits + 3
+        if has_range(e164, digits)
     ]
-    found.append(Subject("country", vault.hash(b"history.country", plan.country or ""), marked))
+    found.append(Subject("country", country_of(vault, plan.country or ""), marked))
     if network is not None:
-        found.append(Subject("ip", vault.hash(b"history.ip", network), marked))
+        found.append(Subject("ip", address_of(vault, network), marked))
+    if visitor_id is not None:
+        found.append(Subject("device", device_of(vault, visitor_id), marked))
     return found
+
+
+def has_range(e164: str, digits: int) -> bool:
+    """Say whether a number is long enough to have a range of so many last digits."""
+    return len(e164) >= digits + LEAST_PREFIX
+
+
+def range_of(vault: Vault, e164: str, digits: int) -> UUID:
+    """Hash the range of a number that leaves so many last digits open."""
+    return vault.hash(b"history.range", e164[:-digits], str(digits))
+
+
+def country_of(vault: Vault, country: str) -> UUID:
+    """Hash a country, in ISO 3166 alpha-2."""
+    return vault.hash(b"history.country", country)
+
+
+def address_of(vault: Vault, network: str) -> UUID:
+    """Hash an address (IPv6: its /64)."""
+    return vault.hash(b"history.ip", network)
+
+
+def device_of(vault: Vault, visitor_id: str) -> UUID:
+    """Hash a device, for all clients alike."""
+    return vault.hash(b"history.device", visitor_id)

@@ -18,6 +18,7 @@ CREATE TABLE device_events (
     first_used_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_device_events PRIMARY KEY (event)
 );
+CREATE INDEX ix_device_events_first_used_at ON device_events (first_used_at);
 CREATE TABLE blocks (
     id INTEGER GENERATED ALWAYS AS IDENTITY,
     subject UUID NOT NULL,
@@ -33,6 +34,18 @@ CREATE TABLE blocks (
     CONSTRAINT ck_blocks_kind CHECK (kind in ('range', 'country', 'ip', 'device'))
 );
 CREATE INDEX ix_blocks_subject_until ON blocks (subject, until);
+CREATE TABLE audits (
+    id BIGINT GENERATED ALWAYS AS IDENTITY,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    key_id INTEGER,
+    action TEXT NOT NULL,
+    subject UUID,
+    row_id BIGINT,
+    reason TEXT,
+    CONSTRAINT pk_audits PRIMARY KEY (id),
+    CONSTRAINT ck_audits_action CHECK (action in ('search', 'block', 'unblock', 'exempt', 'unexempt', 'erase'))
+);
+CREATE INDEX ix_audits_subject ON audits (subject) WHERE subject is not null;
 ALTER TABLE sends ADD weighed UUID[];
 ALTER TABLE sends ADD weighed_at TIMESTAMP WITH TIME ZONE;
 CREATE TABLE rounds (

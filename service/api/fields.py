@@ -1,0 +1,63 @@
+"""Fields that more than one call takes, from text to value. Raises Invalid, which names the field and repeats nothing.
+
+Called by verifications and operator.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import timedelta
+
+from service import phone
+from service.api.bodies import AnyRequest
+from service.api.problems import Invalid
+from service.errors import InvalidPhoneNumber
+
+LENGTH = re.compile(r"[1-9][0-9]{0,5}[smhd]", re.ASCII)
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+# A plus and a digit, or as many digits as a number has.
+NUMBER_LIKE = re.compile(r"[+\uff0b]\s*\d|(?:\d[\s().-]?){9,}")
+
+
+def read_number(text: str) -> str:
+    """Read a phone number in E.164, in any spelling."""
+    try:
+        return phone.normalise(text)
+    except InvalidPhoneNumber:
+        raise Invalid("phone_number", detail="Not a possible phone number in E.164.") from None
+
+
+def read_address(text: str) -> str:
+    """Read an IP address; an IPv4-mapped one is IPv4."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise Invalid("ip_address", detail="Not an IP address.") from None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise Invalid("ip_address", detail="Not an IP address.")
+        address = address.ipv4_mapped or address
+    return str(address)
+
+
+def read_length(text: str, field: str, most: int) -> timedelta:
+    """Read a length of time such as 30m, at most so many seconds."""
+    seconds = int(text[:-1]) * UNITS[text[-1]] if LENGTH.fullmatch(text) else 0
+    if not 0 < seconds <= most:
+        raise Invalid(field, detail=f"A whole number and s, m, h or d; {most // 3600}h at most.")
+    return timedelta(seconds=seconds)
+
+
+def read_window(request: AnyRequest, shipped: str, most: int) -> timedelta:
+    """Read the query's window, if it has one."""
+    given = request.query_params.getall("window", [shipped])
+    return read_length(given[0] if len(given) == 1 else "", "window", most)
+
+
+def read_reason(text: str) -> str:
+    """Read a reason that names nobody."""
+    if NUMBER_LIKE.search(DATE.sub(":", text)):
+        raise Invalid("reason", detail="This looks like somebody's number: leave it out.")
+    return text

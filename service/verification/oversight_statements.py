@@ -1,0 +1,64 @@
+"""The text of the operators' statements. Read by oversight; one round trip each, bounded by a key or a window."""
+
+from __future__ import annotations
+
+CLOCK = "clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now)"
+STATUS = "case when v.status = 'pending' and v.expires_at <= clock.now then 'expired' else v.status end"
+
+READ = f"""
+with {CLOCK}
+select v.id, c.name as client, v.test, v.deliver, {STATUS} as status, v.created_at, v.expires_at, v.pressed_at,
+       v.closed_at, v.guesses_wrong, v.sealed,
+       (select coalesce(json_agg(to_jsonb(s) - 'phone_hash' - 'provider_id' - 'weighed' order by s.ordinal), '[]')
+        from sends s where s.verification_id = v.id) as sends,
+       (select coalesce(json_agg(json_build_object('counted_at', g.counted_at, 'state', g.state)
+                                 order by g.counted_at), '[]')
+        from guesses g where g.verification_id = v.id) as guesses
+from verifications v join clients c on c.id = v.client_id, clock
+where v.id = $2
+"""  # noqa: S608 (ours)
+
+# The note is made with the reading: there is no way to look without it.
+SEARCH = f"""
+with {CLOCK}, noted as (
+    insert into audits (at, key_id, action, subject) select clock.now, $2, 'search', $3 from clock
+)
+select v.id, c.name as client, v.test, v.deliver, {STATUS} as status, v.created_at, v.used as channels,
+       array(select distinct f ->> 'rule' from sends s, jsonb_array_elements(s.decision -> 'findings') as f
+             where s.verification_id = v.id and f ->> 'mode' = 'enforce' order by 1) as suppressed_by
+from verifications v join clients c on c.id = v.client_id, clock
+where v.phone_hash = $3
+order by v.created_at desc limit $4
+"""  # noqa: S608 (ours)
+
+# Ids sort by time, so the key's index finds the window. Ids are made by the clocks of the processes: $3 begins a
+# little earlier, and created_at, which is the database's time, decides.
+SUMMARY = f"""
+with {CLOCK}, asked as materialized (
+    select v.id, v.deliver, v.status = 'verified' as verified from verifications v, clock
+    where v.id >= $3 and v.created_at > clock.now - $2::interval and v.created_at <= clock.now and not v.test
+), made as materialized (
+    select s.verification_id, s.channel, a.verified, s.decision -> 'findings' as findings,
+           coalesce(s.decision -> 'facts' -> 'number' ->> 'country', '?') as country,
+           a.deliver and s.decision -> 'allow' = 'false' as suppressed,
+           coalesce(s.provider = 'telnyx' and s.state in ('sent', 'in_doubt'), false) as out
+    from asked a join sends s on s.verification_id = a.id where s.decision is not null
+), groups as (
+    select m.country, m.channel, count(*) as requests, count(*) filter (where m.out) as sends,
+           count(*) filter (where m.suppressed) as suppressed, count(*) filter (where m.out and m.verified) as verified
+    from made m group by 1, 2
+), found as (
+    select f.rule, f.mode, count(*) as count
+    from made m cross join lateral jsonb_to_recordset(m.findings) as f(rule text, mode text) group by 1, 2
+)
+select clock.now - $2::interval as since, clock.now as until,
+       (select count(*) from asked) as requests,
+       (select count(*) from asked where not deliver) as decoys,
+       (select count(*) from made where out) as sends,
+       (select count(*) from made where suppressed) as suppressed,
+       (select count(distinct verification_id) from made where out) as sent_to,
+       (select count(distinct verification_id) from made where out and verified) as verified,
+       (select coalesce(json_agg(g order by g.requests desc, g.country, g.channel), '[]') from groups g) as groups,
+       (select coalesce(json_agg(f order by f.count desc, f.rule, f.mode), '[]') from found f) as findings
+from clock
+"""  # noqa: S608 (ours)

@@ -1,0 +1,132 @@
+"""What an operator blocks gets nothing, until it is lifted or over; no reply tells; every change is noted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.fraud import enforced, mint, run_guarded, sends_to
+from tests.support.gateway import ADDRESS, PHONE, Calls, Gateway, read_code, run_gateway
+from tests.test_fraud_pumping import pump
+
+BLOCKS = "/v1/operator/blocks"
+VISITOR = "Ibk1527CUFmcnjLwIs4A9"
+
+
+async def desk_of(gateway: Gateway) -> Calls:
+    return await gateway.client("desk", scope="operator")
+
+
+async def block(desk: Calls, **what: Any) -> dict[str, Any]:
+    """Set a block of an hour."""
+    reply = await desk.call("POST", BLOCKS, {"duration": "1h", "reason": "tried out"} | what)
+    assert reply.status == 201, reply
+    made: dict[str, Any] = reply.body
+    return made
+
+
+CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = [
+    ({"phone_number": PHONE, "digits": 4}, {"phone_number": "+13125559999"}, {"phone_number": "+13125560142"}, "range"),
+    ({"phone_number": PHONE, "digits": 6}, {"phone_number": "+13125990142"}, {"phone_number": "+13126550142"}, "range"),
+    ({"country": "CA"}, {"phone_number": "+14165550142"}, {"phone_number": PHONE}, "country"),
+    ({"ip_address": ADDRESS}, {}, {"ip_address": "203.0.113.10"}, "ip"),
+    ({"ip_address": "2001:db8:1:2::3"}, {"ip_address": "2001:db8:1:2:9::"}, {"ip_address": "2001:db8:1:3::3"}, "ip"),
+]
+
+
+@pytest.mark.parametrize(("what", "inside", "outside", "kind"), CASES, ids=lambda case: str(case)[:30])
+async def test_what_is_blocked_gets_nothing_and_its_neighbour_does(
+    database_url: str, what: dict[str, Any], inside: dict[str, Any], outside: dict[str, Any], kind: str
+) -> None:
+    async with run_gateway(database_url) as gateway:
+        desk = await desk_of(gateway)
+        made = await block(desk, **what)
+        assert (made["kind"], made["in_force"], made["level"]) == (kind, True, 0)
+        assert await enforced(gateway, await gateway.begin(**inside)) == {"block"}
+        assert await enforced(gateway, await gateway.begin(**outside)) == set()
+        [listed] = (await desk.call("GET", BLOCKS)).body["blocks"]
+        assert listed == made
+        assert PHONE[2:] not in str(listed)
+
+
+async def test_a_device_is_blocked_for_every_client_and_no_other_device(database_url: str) -> None:
+    async with run_guarded(database_url) as gateway:
+        desk, other = await desk_of(gateway), await gateway.client("bank")
+        await block(desk, visitor_id=VISITOR)
+        cases = [(gateway, PHONE, VISITOR), (other, "+13125550143", VISITOR), (other, "+13125550144", "another")]
+        for calls, phone, visitor in cases:
+            event = await mint(gateway, visitor_id=visitor)
+            verification = await calls.begin(phone, device_event_id=event)
+            assert await enforced(gateway, verification) == ({"block"} if visitor == VISITOR else set())
+
+
+async def test_a_block_that_is_lifted_or_over_holds_nobody(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        desk = await desk_of(gateway)
+        made = await block(desk, ip_address=ADDRESS)
+        lifted = await desk.call("DELETE", f"{BLOCKS}/{made['id']}")
+        assert (lifted.status, lifted.body["in_force"]) == (200, False)
+        assert lifted.body["lifted_at"] is not None
+        assert await enforced(gateway, await gateway.begin()) == set()
+        for gone in (made["id"], 0, 99, 2**31, 2**70):
+            assert (await desk.call("DELETE", f"{BLOCKS}/{gone}")).status == 404
+        short = await block(desk, ip_address=ADDRESS)
+        await gateway.database.pool.execute("update blocks set until = now() where id = $1", short["id"])
+        assert await enforced(gateway, await gateway.begin("+13125550143")) == set()
+        notes = await gateway.database.pool.fetch("select action, row_id, reason, key_id from audits order by id")
+        assert [(note["action"], note["row_id"], note["reason"]) for note in notes] == [
+            ("block", made["id"], "tried out"), ("unblock", made["id"], None), ("block", short["id"], "tried out"),
+        ]  # fmt: skip
+        assert made["set_by"] == f"key {notes[0]['key_id']}"
+
+
+async def test_a_block_of_a_rule_that_is_lifted_is_not_raised_again_by_what_raised_it(database_url: str) -> None:
+    async with run_guarded(database_url) as gateway:
+        desk = await desk_of(gateway)
+        begun = await pump(gateway, 12)
+        assert "block" in await enforced(gateway, begun[-1])
+        while held := [one for one in (await desk.call("GET", BLOCKS)).body["blocks"] if one["in_force"]]:
+            assert held[0]["set_by"] == "rule"
+            assert (await desk.call("DELETE", f"{BLOCKS}/{held[0]['id']}")).status == 200
+        verification = await gateway.begin("+13125551200", ip_address="198.51.100.200")
+        assert await enforced(gateway, verification) == set()
+        assert sends_to(gateway, "+13125551200") == 1
+
+
+async def test_a_reply_to_the_blocked_is_that_of_anybody(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        desk = await desk_of(gateway)
+        await block(desk, country="US")
+        reply = await gateway.request()
+        await enforced(gateway, reply.body["id"])
+        read = await gateway.read(reply.body["id"])
+        assert (reply.status, read.body["status"], read.body["attempts_remaining"]) == (202, "pending", 5)
+        with pytest.raises(AssertionError, match="nothing was sent"):
+            await read_code(gateway, patience=0.2)
+
+
+WRONG: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, ["phone_number", "country", "ip_address", "visitor_id"]),
+    ({"country": "US", "ip_address": ADDRESS}, ["country", "ip_address"]),
+    ({"phone_number": PHONE}, ["digits"]),
+    ({"country": "US", "digits": 4}, ["digits"]),
+    ({"phone_number": PHONE, "digits": 3}, ["digits"]),
+    ({"phone_number": "+2906123", "digits": 6}, ["digits"]),
+    ({"country": "XX"}, ["country"]),
+    ({"ip_address": "203.0.113"}, ["ip_address"]),
+    ({"country": "US", "duration": "31d"}, ["duration"]),
+    ({"country": "US", "duration": "0m"}, ["duration"]),
+    ({"country": "US", "reason": "asked by +1 312 555 0142"}, ["reason"]),
+    ({"country": "US", "reason": "asked by 312 555 0142"}, ["reason"]),
+]
+
+
+async def test_what_cannot_be_blocked_is_named_and_nothing_is_set(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        desk = await desk_of(gateway)
+        for body, fields in WRONG:
+            reply = await desk.call("POST", BLOCKS, {"duration": "1h", "reason": "since 2026-01-31 12:00"} | body)
+            assert (reply.status, reply.body.get("fields")) == (422, fields), body
+        assert (await desk.call("GET", BLOCKS)).body == {"blocks": []}
+        await block(desk, country="US", reason="since 2026-01-31 12:00")
