@@ -34,6 +34,7 @@ from service.providers.fingerprint_v4 import V4
 from service.providers.rehearsal import Rehearsal
 from service.providers.silent import Silent
 from service.providers.telnyx import Telnyx
+from service.providers.telnyx_lines import TelnyxLines
 from service.providers.timings import Timed, Timings
 from service.providers.troubles import Troubles
 from service.settings import Settings
@@ -89,7 +90,8 @@ class House:
         self.alerts = Alerts(str(settings.alert_webhook_url) if settings.alert_webhook_url else None)
         troubles = Troubles()
         events = DeviceEvents(self.devices, _sealed(settings), troubles)
-        self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha, troubles))
+        self.lines = TelnyxLines(settings.telnyx_api_key, str(settings.telnyx_base_url))
+        self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha, troubles), self.lines)
         dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
         checks = Checks(store, self.judge, self.senders, gate)
         self.worker = Worker(
@@ -134,6 +136,7 @@ class House:
         if self.captcha is not None:
             await self.captcha.aclose()
         await self.alerts.aclose()
+        await self.lines.aclose()
 
 
 @asynccontextmanager

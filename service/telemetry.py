@@ -38,6 +38,7 @@ SEND_SECONDS = Histogram(
 GUESSES = Counter("verify_guesses", "Guesses by how they ended.", ["outcome"])
 SUPPRESSED = Counter("verify_suppressed", "Findings of rules, by rule and mode.", ["rule", "mode"])
 CAPTCHAS = Counter("verify_captchas", "Captchas that were asked about, by what came of it.", ["outcome"])
+LOOKUPS = Counter("verify_lookups", "Number look-ups at Telnyx, by the kind of line or missed.", ["kind"])
 WEBHOOKS = Counter("verify_webhooks", "Webhooks by what became of them.", ["outcome"])
 ALERTS = Counter("verify_alerts", "Incidents that this process told of, by kind: began and ended.", ["kind", "event"])
 ALERT_OPEN = Gauge("verify_alert_open", "1 while an incident is open, by kind.", ["kind"], multiprocess_mode="livemax")

@@ -36,5 +36,5 @@ def downgrade() -> None:
     for name in reversed(FUNCTIONS):
         op.execute(f"drop function if exists {name} cascade")
     op.execute("alter table sends drop weighed, drop weighed_at")
-    for table in ("alerts", "traffic", "rounds", "audits", "blocks", "device_events", "histories"):
+    for table in ("lookups", "alerts", "traffic", "rounds", "audits", "blocks", "device_events", "histories"):
         op.drop_table(table)

@@ -328,3 +328,12 @@ class Audit(Base):
     subject: Mapped[UUID | None]
     row_id: Mapped[int | None] = mapped_column(BigInteger)
     reason: Mapped[str | None]
+
+
+class Lookup(Base):
+    """What kind of line a number is, as Telnyx told when it was asked last; good `until`."""
+
+    __tablename__ = "lookups"
+    phone_hash: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    until: Mapped[Moment] = mapped_column(index=True)

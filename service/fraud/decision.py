@@ -11,7 +11,8 @@ import msgspec
 
 from service.fraud.facts import Facts
 from service.fraud.policy import Mode, Policy
-from service.fraud.rules import Rule
+from service.fraud.rules import Rule, choose_channel
+from service.providers.base import Channel
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -23,12 +24,16 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """Whether a code may go out, and why: enough to explain it, and to decide it again under another policy."""
+    """Whether a code may go out, and why: enough to explain it, and to decide it again under another policy.
+
+    `by`: the channel that it goes by, where that is not the one asked for.
+    """
 
     allow: bool
     findings: list[Finding]
     facts: Facts
     policy_version: str
+    by: Channel | None = None
 
 
 def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy) -> Iterator[Finding]:
@@ -42,4 +47,5 @@ def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy) -> Iterator[Fi
 def conclude(findings: list[Finding], facts: Facts, policy: Policy) -> Decision:
     """One enforced finding is enough to suppress."""
     allow = all(finding.mode != "enforce" for finding in findings)
-    return Decision(allow=allow, findings=findings, facts=facts, policy_version=policy.version)
+    by = choose_channel(facts, policy) if allow else None
+    return Decision(allow=allow, findings=findings, facts=facts, policy_version=policy.version, by=by)

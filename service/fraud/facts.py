@@ -36,13 +36,22 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """One send's facts. `captcha` is `unread` where the provider could not be asked."""
+    """One send's facts. `captcha` is `unread` where the provider could not be asked.
+
+    `line`: what Telnyx's look-up says of the number, where one was made.
+    """
 
     number: phone.Plan
     channel: Channel
     device: Device
     histories: dict[str, History]
     captcha: CaptchaState = "none"
+    line: phone.Kind | None = None
+
+    @property
+    def kind(self) -> phone.Kind:
+        """The number's kind: the look-up's word where it has one, else the numbering plan's."""
+        return self.number.kind if self.line in (None, "unknown") else self.line
 
 
 def same_place(event: str | None, request: str | None) -> bool:

@@ -18,11 +18,13 @@ from service.fraud.events import Asked, Events, Read
 from service.fraud.facts import Device, Facts
 from service.fraud.forgers import Forgers
 from service.fraud.history_rules import range_evidence
+from service.fraud.lines import Lines
 from service.fraud.policy import Policy
-from service.fraud.rules import CAPTCHA, DEVICE, FIRST, HISTORY
+from service.fraud.rules import CAPTCHA, DEVICE, FIRST, HISTORY, LINE
 from service.fraud.subjects import subjects_of
 from service.fraud.weighing import Block, Limit, Resolution, Scales, Weighed, Weighing
 from service.providers.base import Channel
+from service.providers.telnyx_lines import LookUp
 from service.vault import Vault
 
 
@@ -46,13 +48,16 @@ class Question(msgspec.Struct, frozen=True):
 class Judge:
     """The one who decides."""
 
-    def __init__(self, vault: Vault, scales: Scales, events: Events, captchas: Captchas) -> None:
-        """Wire the parts."""
+    def __init__(
+        self, vault: Vault, scales: Scales, events: Events, captchas: Captchas, look_up: LookUp | None = None
+    ) -> None:
+        """Wire the parts. `look_up`: who knows what kind of line a number is; nobody, if not given."""
         self._vault = vault
         self._scales = scales
         self._events = events
         self._captchas = captchas
         self._forgers = Forgers(vault, scales)
+        self._lines = Lines(look_up, scales)
 
     async def decide(self, question: Question, policy: Policy) -> Decision:
         """Decide one send."""
@@ -69,9 +74,13 @@ class Judge:
         read = await self._read(question, policy)
         weighed = await self._weigh(question, plan, read)
         device = msgspec.structs.replace(read.device, bound=weighed.bound)
-        facts = msgspec.structs.replace(facts, device=device, histories=weighed.histories)
+        facts = msgspec.structs.replace(facts, device=device, histories=weighed.histories, line=weighed.line)
         findings += find(DEVICE, facts, policy)
         findings += find(HISTORY, facts, policy)
+        if question.counts and policy.lookup.mode == "on" and conclude(findings, facts, policy).allow:
+            line = facts.line or await self._lines.read(question.phone_number, question.phone_hash, policy.lookup.keep)
+            facts = msgspec.structs.replace(facts, line=line)
+        findings = [*(one for one in findings if one.rule not in LINE), *find(LINE, facts, policy)]
         findings += await self._resolve(question, policy, read, weighed, conclude(findings, facts, policy))
         return conclude(findings, facts, policy)
 

@@ -173,6 +173,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     number: NumberRule
     country: Rule
+    landline: Rule
     block: Rule
     captcha: CaptchaRule
     bot: Rule
@@ -199,6 +200,13 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     country_conversion: AboveRule
     ip_conversion: AboveRule
     many_countries: AboveRule
+
+
+class Lookup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether Telnyx is asked what kind of line a number is, and how long its answer is good."""
+
+    mode: Literal["off", "on"]
+    keep: Seconds
 
 
 class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -231,6 +239,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verification: Lifetimes
     fallback: Fallback
     countries: Countries
+    lookup: Lookup
     rules: Rules
     alerts: AlertRules
     client: ClientSettings

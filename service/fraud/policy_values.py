@@ -76,6 +76,7 @@ CHECKS: dict[str, Check] = {
     "verification.expires_after": _most(600.0, "10m"),
     "verification.code_length": _between(4, 10),
     "fallback.order": _check_order,
+    "lookup.keep": _most(365 * 86400.0, "365d"),
     "countries.allow": _check_countries,
     "countries.sms": _check_countries,
     "countries.call": _check_countries,

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from service.fraud import device_rules, history_rules
 from service.fraud.facts import Facts
 from service.fraud.policy import Policy
+from service.providers.base import Channel
 
 Rule = Callable[[Facts, Policy], str | None]
 
@@ -18,9 +21,7 @@ def judge_number(facts: Facts, policy: Policy) -> str | None:
     """Object to numbers outside the numbering plan, and to kinds that cost their caller."""
     if not facts.number.valid:
         return "not a valid number"
-    if facts.number.kind in policy.rules.number.kinds:
-        return f"kind {facts.number.kind}"
-    return None
+    return f"kind {facts.kind}" if facts.kind in policy.rules.number.kinds else None
 
 
 def judge_country(facts: Facts, policy: Policy) -> str | None:
@@ -32,6 +33,26 @@ def judge_country(facts: Facts, policy: Policy) -> str | None:
     return None
 
 
+def judge_landline(facts: Facts, policy: Policy) -> str | None:
+    """Object to an sms to a landline that cannot be called instead."""
+    return "a landline, and no call" if _is_deaf(facts) and not _can_be_called(facts, policy) else None
+
+
+def choose_channel(facts: Facts, policy: Policy) -> Channel | None:
+    """Return by which channel a send goes instead of the one that was asked for, or None: a landline is called."""
+    mode = policy.rules.landline.mode
+    return "call" if mode == "enforce" and _is_deaf(facts) and _can_be_called(facts, policy) else None
+
+
+def _is_deaf(facts: Facts) -> bool:
+    return facts.channel == "sms" and facts.kind == "fixed"
+
+
+def _can_be_called(facts: Facts, policy: Policy) -> bool:
+    called = msgspec.structs.replace(facts, channel="call")
+    return "call" in policy.fallback.order and judge_country(called, policy) is None
+
+
 def judge_captcha(facts: Facts, policy: Policy) -> str | None:
     """Object to a captcha that was not solved; where the policy says so, also to one that nobody could judge."""
     if facts.captcha == "unread" and policy.rules.captcha.fail == "closed":
@@ -41,6 +62,9 @@ def judge_captcha(facts: Facts, policy: Policy) -> str | None:
 
 # Rules that need no call and no history: what they object to spends nobody's quota and leaves no trace.
 FIRST: dict[str, Rule] = {"number": judge_number, "country": judge_country}
+
+# Judged once more when all is known of the number, and instead of what was found before.
+LINE: dict[str, Rule] = {"number": judge_number, "landline": judge_landline}
 
 # Asked about before Fingerprint, whose quota it saves.
 CAPTCHA: dict[str, Rule] = {"captcha": judge_captcha}
@@ -74,4 +98,4 @@ HISTORY: dict[str, Rule] = {
     "many_countries": history_rules.judge_many_countries,
 }
 
-RULES: dict[str, Rule] = FIRST | CAPTCHA | DEVICE | HISTORY
+RULES: dict[str, Rule] = FIRST | CAPTCHA | DEVICE | HISTORY | LINE

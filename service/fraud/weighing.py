@@ -19,17 +19,24 @@ from service.db.engine import Database
 from service.fraud.histories import History
 from service.fraud.policy import Window
 from service.fraud.subjects import Subject
+from service.phone import Kind
 
 KEEP = 48
 KEEP_LIMITS = 1000
 HISTORIES = msgspec.json.Decoder(list[History])
 
-WEIGH = "select item, at, bound, histories from weigh($1, $2, $3, $4, $5, $6, $7, $8)"
+WEIGH = "select item, at, bound, histories, line from weigh($1, $2, $3, $4, $5, $6, $7, $8)"
 RESOLVE = """
 select item, refused_by
 from resolve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 """
 CREDIT = "select credit($1, $2)"
+KEEP_LINE = """
+insert into lookups (phone_hash, kind, until)
+select phone_hash, kind, coalesce($1::timestamptz, clock_timestamp()) + make_interval(secs => seconds)
+from unnest($2::uuid[], $3::text[], $4::float8[]) as k(phone_hash, kind, seconds) order by phone_hash
+on conflict (phone_hash) do update set kind = excluded.kind, until = excluded.until
+"""
 STRIKE = "select strike($1, $2, $3)"
 SPENT = """
 select w.item from unnest($2::int[], $3::uuid[], $4::int[], $5::float8[]) as w(item, subject, max, seconds)
@@ -48,12 +55,24 @@ class Weighing(msgspec.Struct, frozen=True):
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """Its histories, by kind; `bound`: whether the event is this client's and number's (None: no event)."""
+    """Its histories, by kind; `bound`: whether the event is this client's and number's (None: no event).
+
+    `line`: the kind of line that a look-up told, while that is good.
+    """
 
     at: datetime
     bound: bool | None
     subjects: list[Subject]
     histories: dict[str, History]
+    line: Kind | None
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What a look-up told of a number. `seconds`: for how long that is good."""
+
+    phone_hash: UUID
+    kind: Kind
+    seconds: float
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -95,6 +114,7 @@ class Scales:
         self.weigh = Batcher(self._weigh).submit
         self.resolve = Batcher(self._resolve).submit
         self.credit = Batcher(self._credit).submit
+        self.keep_line = Batcher(self._keep_line).submit
         self.strike = Batcher(self._strike).submit
         self.is_spent = Batcher(self._is_spent).submit
 
@@ -126,6 +146,11 @@ class Scales:
         await self._pool.execute(CREDIT, self._now(), list(rows))
         return [None] * len(rows)
 
+    async def _keep_line(self, lines: Sequence[Line], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
+        newest = {line.phone_hash: (line.phone_hash, line.kind, line.seconds) for line in lines}
+        await self._pool.execute(KEEP_LINE, self._now(), *_columns(list(newest.values()), 3))
+        return [None] * len(lines)
+
     async def _strike(self, subjects: Sequence[UUID], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
         await self._pool.execute(STRIKE, self._now(), KEEP_LIMITS, list(subjects))
         return [None] * len(subjects)
@@ -138,9 +163,10 @@ class Scales:
 
 
 def _weighed(item: Weighing, row: asyncpg.Record) -> Weighed:
-    _, at, bound, histories = row
+    _, at, bound, histories, line = row
     found = HISTORIES.decode(str(histories))
-    return Weighed(at, bound, item.subjects, {s.kind: history for s, history in zip(item.subjects, found, strict=True)})
+    by_kind: dict[str, History] = {s.kind: history for s, history in zip(item.subjects, found, strict=True)}
+    return Weighed(at, bound, item.subjects, by_kind, line)
 
 
 def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:

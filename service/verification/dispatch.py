@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from service import telemetry
+from service import phone, telemetry
 from service.errors import Unavailable
 from service.fraud.decision import Decision, Finding
 from service.fraud.events import Asked
@@ -89,6 +89,8 @@ class Dispatch:
         await asyncio.sleep(_dice.uniform(0.0, SPREAD))
         decision = await self._keep_trying(job, lambda: self._decide(job, send)) if send.allowed is None else None
         allowed = bool(send.allowed) if decision is None else decision.allow
+        if decision is not None:
+            send = msgspec.structs.replace(send, by=decision.by)
         provider = self._senders.choose(test=job.test, allow=job.deliver and allowed)
         pause = self._pause(job)
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
@@ -133,7 +135,7 @@ class Dispatch:
         remaining = (job.expires_at - job.clock()).total_seconds()
         return Order(
             phone_number=job.evidence.phone_number,
-            channel=send.channel,
+            channel=send.by or send.channel,
             profile_id=self._profile(job),
             timeout_secs=max(1, round(remaining)) + CODE_OUTLIVES,
         )
@@ -160,7 +162,7 @@ class Dispatch:
         return Sent(max(free, key=lambda found: found.created_at).provider_id) if free else None
 
     def _is_ours(self, job: Job, send: Send, found: Found, since: datetime) -> bool:
-        same = found.channel == send.channel and found.profile_id.lower() == self._profile(job).lower()
+        same = found.channel in _channels(job, send) and found.profile_id.lower() == self._profile(job).lower()
         return same and found.created_at >= since
 
     async def _end(
@@ -192,11 +194,11 @@ class Dispatch:
         if not recorded.next_in:
             self._hurry()
         name = recorded.provider or "none"
-        telemetry.SENDS.labels(send.channel, name, outcome.state if kept else "lost_lease").inc()
+        telemetry.SENDS.labels(send.by or send.channel, name, outcome.state if kept else "lost_lease").inc()
         if outcome.state != "due":
             telemetry.SEND_SECONDS.observe((job.clock() - send.wanted_at).total_seconds())
         telemetry.log.info(
-            "send", verification=str(job.id), channel=send.channel, provider=name,
+            "send", verification=str(job.id), channel=send.by or send.channel, provider=name,
             outcome=outcome.state, error=outcome.error, kept=kept,
         )  # fmt: skip
 
@@ -238,6 +240,15 @@ def _question(job: Job, send: Send) -> Question:
 def _begun_in_vain(one: Send, now: Send) -> bool:
     """Say whether a send was begun before this try of ours, and how it was decided is not known."""
     return one.allowed is None and one.begun_at is not None and (one is not now or one.attempts > 0)
+
+
+def _channels(job: Job, send: Send) -> set[str]:
+    """Say by which channels a send may have gone: an sms whose decision is lost also by call, if to a landline."""
+    channels = {str(send.by or send.channel)}
+    if send.allowed is not None or send.channel != "sms" or job.policy.rules.landline.mode != "enforce":
+        return channels
+    landline = job.policy.lookup.mode == "on" or phone.describe(job.evidence.phone_number).kind == "fixed"
+    return channels | {"call"} if landline else channels
 
 
 def _told(finding: Finding) -> dict[str, str]:

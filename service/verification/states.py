@@ -29,7 +29,7 @@ MOST_SENDS = 3
 class Send(msgspec.Struct, kw_only=True):
     """One send as the database keeps it. `allowed`: how it was decided, None before it was.
 
-    `captcha`: what was learnt then of the request's token.
+    `captcha`: what was learnt then of the request's token; `by`: the channel that it goes by instead of its own.
     """
 
     ordinal: int
@@ -46,6 +46,7 @@ class Send(msgspec.Struct, kw_only=True):
     provider_id: str | None = None
     delivery: str | None = None
     captcha: CaptchaState | None = None
+    by: Channel | None = None
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -116,7 +117,7 @@ def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at:
 
 def _follow(sends: Sequence[Send], fallback: Fallback) -> tuple[Channel, Cause, datetime] | None:
     """Say which channel goes on by itself after the newest send, why and when; None when none does."""
-    tried = {send.channel for send in sends}
+    tried = {send.by or send.channel for send in sends} | {send.channel for send in sends}
     channel = next((channel for channel in fallback.order if channel not in tried), None)
     if fallback.mode == "off" or channel is None or len(sends) >= MOST_SENDS:
         return None

@@ -60,6 +60,11 @@ with gone as (delete from blocks where id in (
     select id from blocks where least(until, lifted_at) < $1 order by id limit $2) returning 1)
 select count(*) from gone
 """
+OLD_LOOKUPS = """
+with gone as (delete from lookups where phone_hash in (
+    select phone_hash from lookups where until < $1 order by until limit $2) returning 1)
+select count(*) from gone
+"""
 OLD_AUDITS = """
 with first as (select id, at from audits order by id limit $2),
      gone as (delete from audits where id in (select id from first where at < $1) returning 1)
@@ -113,6 +118,7 @@ class Retention:
             "blocks": await self._all(ENDED_BLOCKS, now - BLOCKS_KEPT),
             "audits": await self._all(OLD_AUDITS, now - AUDITS_KEPT),
             "histories": await self._histories(now),
+            "lookups": await self._all(OLD_LOOKUPS, now),
         }
 
     async def _histories(self, now: datetime) -> int:

@@ -72,3 +72,10 @@ CREATE TABLE alerts (
 );
 CREATE UNIQUE INDEX one_incident ON alerts (kind) WHERE ended_at is null;
 CREATE INDEX ix_blocks_until ON blocks (until);
+CREATE TABLE lookups (
+    phone_hash UUID NOT NULL,
+    kind TEXT NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_lookups PRIMARY KEY (phone_hash)
+);
+CREATE INDEX ix_lookups_until ON lookups (until);

@@ -1,11 +1,12 @@
 -- Count one send in the history of each of its subjects, and read those histories: one item after the
 -- other, so that of many at once each sees those before it. What is not sent after all is taken out again
 -- by resolve. A number that asks again takes its own place: a resend is no second unverified number.
--- Also binds the device event to the first client and number that bring it, and finds blocks in force.
+-- Also binds the device event to the first client and number that bring it, and finds blocks in force and what a look-up
+-- told of the number.
 create function weigh(
     p_now timestamptz, p_keep int, p_events uuid[], p_clients int[], p_phones uuid[],
     s_item int[], s_subject uuid[], s_mark int[]
-) returns table (item int, at timestamptz, bound boolean, histories json) language plpgsql as $$
+) returns table (item int, at timestamptz, bound boolean, histories json, line text) language plpgsql as $$
 #variable_conflict use_column
 declare
     v_subjects uuid[];
@@ -26,6 +27,7 @@ begin
         at := v_now;
         select e.client_id = p_clients[i] and e.phone_hash = p_phones[i] into bound
         from device_events e where e.event = p_events[i];
+        line := (select l.kind from lookups l where l.phone_hash = p_phones[i] and l.until > v_now);
         with counted as (
             insert into histories as h (subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak)
             select s.subject, array[v_now], array[s.mark], array[false], 1, 0, 1, 0, 0
