@@ -36,8 +36,10 @@ def make_home() -> Iterator[Path]:
     """Answer an empty directory for a server; wait at the end until its server has stopped, and delete it."""
     with tempfile.TemporaryDirectory(prefix="verify-gateway-test-") as directory:
         Path(directory).chmod(0o711)  # root's server runs in another account's name
-        yield Path(directory)
-        wait_until_stopped(Path(directory))
+        try:
+            yield Path(directory)
+        finally:
+            wait_until_stopped(Path(directory))
 
 
 class Client:
