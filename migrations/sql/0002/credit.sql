@@ -1,5 +1,8 @@
 -- A code was read: every send of these verifications counts as good in the histories that it was counted in.
-create function credit(p_now timestamptz, p_ids uuid[]) returns void language plpgsql as $$
+create function credit(p_now timestamptz, p_ids uuid[]) returns void
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 declare
     v_now timestamptz := coalesce(p_now, clock_timestamp());
 begin

@@ -5,7 +5,10 @@ create function resolve(
     p_now timestamptz, p_keep int, p_ids uuid[], p_ordinals int[], p_allows boolean[], p_ats timestamptz[],
     s_item int[], s_subject uuid[], l_item int[], l_name text[], l_subject uuid[], l_max int[], l_seconds float8[],
     b_item int[], b_subject uuid[], b_kind text[], b_label text[], b_reason text[]
-) returns table (item int, refused_by text) language plpgsql as $$
+) returns table (item int, refused_by text)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 #variable_conflict use_column
 declare
     v_now timestamptz;

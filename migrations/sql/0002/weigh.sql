@@ -6,7 +6,10 @@
 create function weigh(
     p_now timestamptz, p_keep int, p_events uuid[], p_clients int[], p_phones uuid[],
     s_item int[], s_subject uuid[], s_mark int[]
-) returns table (item int, at timestamptz, bound boolean, histories json, line text) language plpgsql as $$
+) returns table (item int, at timestamptz, bound boolean, histories json, line text)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 #variable_conflict use_column
 declare
     v_subjects uuid[];
