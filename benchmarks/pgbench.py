@@ -50,7 +50,7 @@ FIELDS = {
 def write_script(items: int) -> str:
     """Write the gateway's own statement, admitting so many new requests, each of its own number and address."""
     policies = policy_file.load(None)
-    windows = ["'{" + ",".join(map(str, column)) + "}'" for column in joined(policies)]
+    windows = [f"'{column}'" for column in joined(policies)]
     each = "array(select {} from generate_series(1, {}))"
     columns = [each.format(FIELDS[name], items) for name in Admission.__struct_fields__]
     values = ["null", "false", str(LEASE), str(GRACE), str(widest(policies)), *windows, *columns]

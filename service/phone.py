@@ -99,5 +99,6 @@ def mask(e164: str) -> str:
 
 
 def calling_code(e164: str) -> int:
-    """Return the country calling code of a number in E.164."""
-    return phonenumbers.parse(e164).country_code or 0
+    """Return the country calling code of a number in E.164: the one code that it begins with."""
+    codes = (int(e164[1:end]) for end in range(2, 5))
+    return next((code for code in codes if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE), 0)

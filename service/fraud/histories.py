@@ -99,9 +99,9 @@ def aligned(history: History, size: int) -> float:
         span, first = min(
             (last - first, first) for first, last in zip(unread_marks, unread_marks[reach:], strict=False)
         )
-        read = sum(1 for mark in read_marks if first <= mark <= first + span)
-        if read * 3 < count:
-            best = max(best, _unlikely(count, span + 1, size, len(unread_marks)))
+        unlikely = _unlikely(count, span + 1, size, len(unread_marks))
+        if unlikely > best and sum(1 for mark in read_marks if first <= mark <= first + span) * 3 < count:
+            best = unlikely
     return best
 
 

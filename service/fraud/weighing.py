@@ -169,5 +169,5 @@ def _weighed(item: Weighing, row: asyncpg.Record) -> Weighed:
     return Weighed(at, bound, item.subjects, by_kind, line)
 
 
-def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    return [list(column) for column in zip(*lines, strict=True)] if lines else [[] for _ in range(width)]
+def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object] | None]:
+    return [list(column) for column in zip(*lines, strict=True)] if lines else [None] * width

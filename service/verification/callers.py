@@ -75,6 +75,5 @@ def subjects_of(vault: Vault, client_id: int, evidence: Evidence) -> Subjects:
 
 
 def network_of(address: str) -> str:
-    """Return what one household shares: an IPv4 address, or the /64 of an IPv6 one."""
-    parsed = ipaddress.ip_address(address)
-    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))  # noqa: PLR2004 (IPv4)
+    """Return what one household shares: an IPv4 address, or the /64 of an IPv6 one. As api writes them."""
+    return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 ADMIT = """
 select item, outcome, id, created_at, expires_at, remaining, wait, leased
-from admit($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5, $6, $7, $8, $9,
-           $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+from admit($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5, $6::text::int[], $7::text::int[],
+           $8::text::int[], $9::text::float8[], $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+           $24, $25, $26, $27, $28)
 """
 
 RECORD = "select record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 
 PRESS = """
 select outcome, status, created_at, expires_at, closed_at, used, pressed_at, remaining, wait
-from press($1, $2, $3, $4, $5, make_interval(secs => $6), $7, $8, $9, $10, $11, $12)
+from press($1, $2, $3, $4, $5, make_interval(secs => $6), $7, $8, $9,
+           $10::text::int[], $11::text::int[], $12::text::float8[])
 """
 
 READ = """
-with clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now)
-select 'read' as outcome, case when v.id is not null then effective_status(v, clock.now, $5, $6, $7, $8) end as status,
+with clock as materialized (
+    select coalesce($1::timestamptz, clock_timestamp()) as now,
+           $6::text::int[] as kinds, $7::text::int[] as maxes, $8::text::float8[] as seconds
+)
+select 'read' as outcome,
+       case when v.id is not null then effective_status(v, now, $5, kinds, maxes, seconds) end as status,
        v.created_at, v.expires_at,
-       v.closed_at, v.used, v.pressed_at, attempts_left(v, clock.now, $5, $6, $7, $8) as remaining,
+       v.closed_at, v.used, v.pressed_at, attempts_left(v, now, $5, kinds, maxes, seconds) as remaining,
        null::float8 as wait
 from clock
 join api_keys k on k.id = $2 and k.revoked_at is null
@@ -37,17 +43,23 @@ update verifications set
         else tidy_at(id, coalesce($1, clock_timestamp()))
     end
 where id = $4 and client_id = $3 and status = 'pending' and expires_at > coalesce($1, clock_timestamp())
-  and effective_status(verifications, coalesce($1, clock_timestamp()), $5, $6, $7, $8) = 'pending'
+  and effective_status(
+      verifications, coalesce($1, clock_timestamp()), $5, $6::text::int[], $7::text::int[], $8::text::float8[]
+  ) = 'pending'
   and exists (select from api_keys k where k.id = $2 and k.revoked_at is null)
 returning id
 """
 
 RESERVE = """
 select outcome, status, remaining, verified, test, age, channels, asked as sends
-from reserve_guess($1, $2, $3, $4, $5, $6, make_interval(secs => $7), $8, $9, $10, $11, $12)
+from reserve_guess($1, $2, $3, $4, $5, $6, make_interval(secs => $7), $8, $9,
+                   $10::text::int[], $11::text::int[], $12::text::float8[])
 """
 
-SETTLE = "select status, remaining, verified from settle_guess($1, $2, $3, $4, $5, $6, $7)"
+SETTLE = """
+select status, remaining, verified
+from settle_guess($1, $2, $3, $4, $5::text::int[], $6::text::int[], $7::text::float8[])
+"""
 
 SENDS = "select sends_of($1)"
 

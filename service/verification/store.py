@@ -45,6 +45,7 @@ class Store:
         self._keep = widest(policies)
         self._now = now
         by_number = {policy.number: policy for policy in policies}
+        self._columns = {number: columns_of(policy) for number, policy in by_number.items()}
         self._windows = lru_cache(maxsize=256)(lambda numbers: joined(by_number[number] for number in numbers))
         self.admit = Batcher(self._admit).submit
         self.record = Batcher(self._record).submit
@@ -77,20 +78,20 @@ class Store:
         order = policy.fallback.order if policy.fallback.mode != "off" else []
         found = await self._row(
             sql.PRESS, key, client, row, order, policy.fallback.after, MOST_SENDS, self._keep,
-            policy.lockout.codes_per_verification, *columns_of(policy),
+            policy.lockout.codes_per_verification, *self._columns[policy.number],
         )  # fmt: skip
         return StatusRow(*_one(found))
 
     async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow | None:
         """Read what a caller may know; None for a key that is no longer good."""
         codes = policy.lockout.codes_per_verification
-        found = await self._row(sql.READ, key, client, row, codes, *columns_of(policy))
+        found = await self._row(sql.READ, key, client, row, codes, *self._columns[policy.number])
         return StatusRow(*found) if found else None
 
     async def cancel(self, key: int, client: int, row: UUID, policy: Policy) -> bool:
         """Cancel a pending verification; False when it was not pending."""
         codes = policy.lockout.codes_per_verification
-        return await self._row(sql.CANCEL, key, client, row, codes, *columns_of(policy)) is not None
+        return await self._row(sql.CANCEL, key, client, row, codes, *self._columns[policy.number]) is not None
 
     async def reserve(
         self, key: int, client: int, row: UUID, guess: UUID, idem: UUID | None, policy: Policy
@@ -98,7 +99,7 @@ class Store:
         """Reserve one guess, committed before anybody is asked about it."""
         codes = policy.lockout.codes_per_verification
         found = _one(await self._row(
-            sql.RESERVE, key, client, row, guess, idem, SETTLE_AFTER, codes, self._keep, *columns_of(policy)
+            sql.RESERVE, key, client, row, guess, idem, SETTLE_AFTER, codes, self._keep, *self._columns[policy.number]
         ))  # fmt: skip
         return Reserved(**{**found, "sends": SENDS.decode(found["sends"] or "[]")})
 
@@ -109,7 +110,7 @@ class Store:
     async def settle(self, guess: UUID, result: str, policy: Policy) -> Settled:
         """Settle one guess as right, wrong, accepted or returned."""
         codes = policy.lockout.codes_per_verification
-        return Settled(*_one(await self._row(sql.SETTLE, guess, result, codes, *columns_of(policy))))
+        return Settled(*_one(await self._row(sql.SETTLE, guess, result, codes, *self._columns[policy.number])))
 
     async def leave_open(self, guess: UUID) -> None:
         """Have a worker ask again what became of this guess, soon at first and every 15 s in the end."""

@@ -1,6 +1,7 @@
 """Limits as the SQL functions take them: arrays of which kind of subject, how many, in how many seconds.
 
-Called by store. Kinds: 1 phone, 2 ip, 3 account, 4 wrong codes of the source, 5 wrong codes of the number.
+Called by store. Kinds: 1 phone, 2 ip, 3 account, 4 wrong codes of the source, 5 wrong codes of the number. The arrays
+are written down once, as text: the driver would look at every element anew with every call.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 
 from service.fraud.policy import Policies, Policy, Window
 
-Columns = tuple[list[int], list[int], list[float]]
+Columns = tuple[str, str, str]
 
 
 def windows_of(policy: Policy) -> list[tuple[int, Window]]:
@@ -21,16 +22,17 @@ def windows_of(policy: Policy) -> list[tuple[int, Window]]:
 
 def columns_of(policy: Policy) -> Columns:
     """Return one policy's windows as three arrays."""
-    pairs = windows_of(policy)
-    return [kind for kind, _ in pairs], [window.max for _, window in pairs], [window.seconds for _, window in pairs]
+    pairs = ((kind, window.max, window.seconds) for kind, window in windows_of(policy))
+    kinds, maxes, seconds = zip(*pairs, strict=True)
+    return _write(kinds), _write(maxes), _write(seconds)
 
 
-def joined(policies: Iterable[Policy]) -> tuple[list[int], *Columns]:
+def joined(policies: Iterable[Policy]) -> tuple[str, *Columns]:
     """Return several policies' windows as four arrays, the policy's number first."""
     parts = [
         (policy.number, kind, window.max, window.seconds) for policy in policies for kind, window in windows_of(policy)
     ]
-    numbers, kinds, maxes, seconds = (list(column) for column in zip(*parts, strict=True))
+    numbers, kinds, maxes, seconds = (_write(column) for column in zip(*parts, strict=True))
     return numbers, kinds, maxes, seconds
 
 
@@ -52,3 +54,7 @@ def _sent(policy: Policy) -> list[Window]:
     """List the windows of what is counted with a decision."""
     rules, limits = policy.rules, policy.limits
     return [*limits.phone_everywhere, *limits.device, *rules.device_unread.ip, *rules.event_forged.ip]
+
+
+def _write(values: Iterable[float]) -> str:
+    return f"{{{','.join(map(str, values))}}}"
