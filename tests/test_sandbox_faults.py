@@ -45,7 +45,7 @@ async def test_a_fault_answers_with_telnyxs_code_and_nothing_is_sent(
     assert [call.acted for call in telnyx.stage.journal.list_calls()] == [False]
 
 
-@pytest.mark.parametrize("seconds", [3.0, time.time() + 60])
+@pytest.mark.parametrize("seconds", [3.0, time.time() + 60], ids=["seconds", "epoch"])
 async def test_a_throttle_names_its_reset_in_seconds_or_as_an_epoch(telnyx: Caller, seconds: float) -> None:
     telnyx.stage.faults.add(Fault(kind="throttle", seconds=seconds))
     headers = {"authorization": f"Bearer {telnyx.telnyx.settings.api_key}"}

@@ -91,7 +91,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values], ids=repr
+    ("name", "value"),
+    [(name, value) for name, values in WRONG.items() for value in values],
+    ids=[f"{name}-{at}" for name, values in WRONG.items() for at in range(len(values))],
 )
 def test_a_mistake_is_named_by_its_variable_and_never_shown(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
