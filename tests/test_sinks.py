@@ -93,7 +93,7 @@ async def test_what_was_planted_is_found_in_no_sink(database_url: str, tmp_path:
             await run_everything(gateway, calls, database_url)
             calls.key = await make_key(gateway, "operator")
             assert (await calls.call("GET", "/metrics")).status == 200
-    planted = {**PLANTED, **SECRETS,"api key": gateway.key, "operator's key": calls.key}
+    planted: dict[str, str | bytes] = {**PLANTED, **SECRETS, "api key": gateway.key, "operator's key": calls.key}
     sinks = {
         "log": log.read_text(),
         "answers": "\n".join(calls.kept),
@@ -110,4 +110,6 @@ async def test_what_was_planted_is_found_in_no_sink(database_url: str, tmp_path:
 
 async def make_key(gateway: Gateway, scope: str) -> str:
     """Make a key under the planted secrets."""
-    return await KeyBook(gateway.database, Vault([SECRETS["secret key"]], SECRETS["index key"])).create("planted", scope)
+    return await KeyBook(gateway.database, Vault([SECRETS["secret key"]], SECRETS["index key"])).create(
+        "planted", scope
+    )

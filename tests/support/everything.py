@@ -59,9 +59,13 @@ def ask(number: str, **more: Any) -> dict[str, Any]:
 
 
 async def request(calls: Seen, name: str, **more: Any) -> str:
-    reply = await calls.call(
-        "POST", "/v1/verifications", ask(NUMBERS[name], **more), idempotency_key=f"{PLANTED['idempotency']}-{name}"
-    )
+    key = f"{PLANTED['idempotency']}-{name}"
+    async with asyncio.timeout(30):
+        # After faults of ours the breaker is open for a while, for everybody.
+        while (
+            reply := await calls.call("POST", "/v1/verifications", ask(NUMBERS[name], **more), idempotency_key=key)
+        ).status == 503:
+            await asyncio.sleep(0.5)
     return str(reply.body["id"])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -32,7 +33,7 @@ def spell(secret: str | bytes) -> set[str]:
     return {spelling for spelling in spellings if len(spelling) >= 8}
 
 
-def find_secrets(text: str, secrets: dict[str, str | bytes]) -> list[str]:
+def find_secrets(text: str, secrets: Mapping[str, str | bytes]) -> list[str]:
     """Name the secrets that stand in a text, with what is around them."""
     spellings = [(name, spelling) for name, secret in secrets.items() for spelling in spell(secret)]
     places = [(name, spelling, text.find(spelling)) for name, spelling in spellings]
