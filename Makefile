@@ -19,8 +19,8 @@ sandbox: $(READY) ## run everything on this machine, without an account anywhere
 	@$(BIN)/verify-gateway sandbox $(ARGS)
 
 .PHONY: test
-test: $(READY) ## run the tests; ARGS="-k name" for some of them
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## run the tests, four at a time; ARGS="-n0 -k name" for some of them
+	@$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## check style, types and the direction of imports
