@@ -26,6 +26,7 @@ from service.fraud.judge import Judge, Question
 from service.fraud.subjects import subjects_of
 from service.fraud.weighing import KEEP, Scales
 from service.vault import Vault, new_id
+from tests.support.gateway import observe_histories
 
 VAULT = Vault([bytes(32)], bytes(32))
 
@@ -92,7 +93,7 @@ async def _run(work: Work) -> tuple[list[Spent], float]:
 
 
 async def _decide(judge: Judge, left: Iterator[Question], work: Work) -> Spent:
-    policy, questions = policy_file.load(None).default, iter([next(left) for _ in range(work.count)])
+    policy, questions = policy_file.parse(observe_histories("")).default, iter([next(left) for _ in range(work.count)])
     server = of_server(work.postmaster)
 
     async def decide() -> None:

@@ -27,7 +27,7 @@ from service.db.engine import Database, open_database
 from service.db.tables import Base
 from service.sandbox.telnyx_service import Telnyx, TelnyxSettings
 from tests.support.clusters import make_home
-from tests.support.gateway import environment_of, make_key
+from tests.support.gateway import environment_of, make_key, observe_histories
 
 LATENCY = 0.1  # seconds that Telnyx takes
 KEPT = {"clients", "api_keys"}
@@ -64,9 +64,9 @@ class House:
 
     @asynccontextmanager
     async def serve(self, policy: str = "", *, slots: int = SLOTS, sampled: bool = False) -> AsyncIterator[Gateway]:
-        """Serve with the shipped policy and what `policy` lays over it."""
+        """Serve with the shipped policy and what `policy` lays over it. Histories only observe: nobody reads here."""
         file, samples, log = (self._folder / name for name in ("policy.toml", "samples", "gateway.log"))
-        file.write_text(policy)
+        file.write_text(observe_histories(policy))
         telnyx = Telnyx(TelnyxSettings(signing_seed=SEED))
         environment = environment_of(self.server.url(), self._telnyx, file, telnyx)
         words = ["service", "serve", "--port", str(self._port)]

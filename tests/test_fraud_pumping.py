@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.support.fraud import enforced, run_guarded, sends_to
+from tests.support.fraud import enforced, findings_of, run_guarded, sends_to
 from tests.support.gateway import Gateway, read_code, run_gateway
 
 AREAS = (212, 213, 312, 305, 415, 617, 702, 713, 206, 303, 404, 512, 614, 704, 801, 901)
@@ -17,6 +17,13 @@ async def pump(gateway: Gateway, count: int, step: int = 3) -> list[str]:
         begun.append(await gateway.begin(f"+1312555{1000 + i * step}", ip_address=f"198.51.100.{i}"))
         await enforced(gateway, begun[-1])
     return begun
+
+
+async def pump_at_random(gateway: Gateway, count: int) -> None:
+    """Ask for numbers of one range of ten thousand, in no order."""
+    for i in range(count):
+        asked = await gateway.begin(f"+1312555{1000 + (311 * i * i + 97 * i) % 8000}", ip_address=f"198.51.{100 + i}.1")
+        assert await enforced(gateway, asked) == set()
 
 
 async def test_a_sequential_run_is_stopped_within_a_few_sends(database_url: str) -> None:
@@ -53,9 +60,75 @@ async def test_a_decoy_leaves_no_trace_in_the_histories(database_url: str) -> No
         assert await gateway.database.pool.fetchval("select count(*) from blocks") == 0
 
 
-async def test_as_shipped_the_histories_are_observed_and_stop_nobody(database_url: str) -> None:
+async def test_a_rule_that_observes_stops_nobody(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        for i in range(8):
-            verification = await gateway.begin(f"+1312555{1000 + i}")
-            assert await enforced(gateway, verification) == set()
+        begun = [await gateway.begin(f"+1312555{1000 + i}") for i in range(8)]
+        found = [await findings_of(gateway, verification) for verification in begun]
+        assert all("enforce" not in modes.values() for modes in found)
+        assert any("sequential" in modes for modes in found)
         assert sends_to(gateway, "+13125551007") == 1
+
+
+async def test_one_network_that_asks_from_address_after_address_is_stopped(database_url: str) -> None:
+    async with run_guarded(database_url) as gateway:
+        for i in range(10):
+            await enforced(gateway, await gateway.begin(stranger(i), ip_address=f"198.51.100.{i}"))
+        await grow_old(gateway)
+        stopped = await gateway.begin(stranger(10), ip_address="198.51.100.10")
+        elsewhere = await gateway.begin(stranger(11), ip_address="198.51.101.11")
+        assert await enforced(gateway, stopped) == {"burst"}
+        assert await enforced(gateway, elsewhere) == set()
+        assert "block" in await enforced(gateway, await gateway.begin(stranger(12), ip_address="198.51.100.12"))
+
+
+async def test_after_a_block_one_unread_code_blocks_a_range_again_and_one_read_sets_it_free(database_url: str) -> None:
+    async with run_guarded(database_url) as gateway:
+        await pump_at_random(gateway, 9)
+        await grow_old(gateway)
+        assert await enforced(gateway, await gateway.begin("+13125559999", ip_address="203.0.113.76")) == {"range"}
+        await grow_old(gateway)
+        probe = await gateway.begin("+13125558888", ip_address="203.0.113.77")
+        assert await enforced(gateway, probe) == set()
+        await asyncio.sleep(1)  # ages are whole seconds
+        stopped = await gateway.begin("+13125554444", ip_address="203.0.113.78")
+        assert await enforced(gateway, stopped) == {"range"}
+        await end_blocks(gateway)
+        assert (await gateway.verify(probe, await read_code(gateway, "+13125558888"))).body["verified"]
+        freed = await gateway.begin("+13125553333", ip_address="203.0.113.79")
+        assert await enforced(gateway, freed) == set()
+
+
+async def test_a_number_that_was_verified_is_not_held_to_account_for_its_neighbours(database_url: str) -> None:
+    async with run_guarded(database_url) as gateway:
+        known = "+13125559876"
+        begun = await gateway.begin(known, ip_address="203.0.113.80")
+        assert (await gateway.verify(begun, await read_code(gateway, known))).body["verified"]
+        await pump_at_random(gateway, 12)
+        await grow_old(gateway)
+        for number, found in (
+            ("+13125559999", {"range"}),
+            ("+13125559998", {"block", "range"}),
+            (known, set()),
+        ):  # the address has read a code: it is no burst
+            asked = await gateway.begin(number, ip_address="203.0.113.80")
+            assert await enforced(gateway, asked) == found
+
+
+def stranger(i: int) -> str:
+    """A number of an area of its own."""
+    return f"+1{AREAS[i]}{2110000 + 7919 * i}"
+
+
+async def grow_old(gateway: Gateway) -> None:
+    """Have all that was sent be ten minutes old, and every block be over since one minute."""
+    await gateway.database.pool.execute(
+        "update histories set ats = array(select a - interval '10 minutes' from unnest(ats) as a)"
+    )
+    await end_blocks(gateway)
+
+
+async def end_blocks(gateway: Gateway) -> None:
+    """Have every block be over since one minute."""
+    await gateway.database.pool.execute(
+        "update blocks set until = clock_timestamp() - interval '1 minute' where until > clock_timestamp()"
+    )

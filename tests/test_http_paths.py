@@ -96,7 +96,9 @@ METHODS: list[tuple[str, str, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "allowed"), METHODS, ids=[f"{method}-{path[-20:]}" for method, path, _ in METHODS])
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"), METHODS, ids=[f"{method}-{path[-20:]}" for method, path, _ in METHODS]
+)
 async def test_another_method_is_told_which_ones_there_are(
     gateway: Gateway, method: str, path: str, allowed: set[str]
 ) -> None:

@@ -57,7 +57,7 @@ PUMPED = [*PEOPLE, *(make_pump(place) for place in range(40))]
 
 
 async def play(database: Database, lines: Sequence[Line], policy: Policy | None = None) -> list[Played]:
-    chosen = policy or choose_policy(None, lines, enforce=True)
+    chosen = policy or choose_policy(None, lines)
     return [played async for played in Player(database, chosen).play(lines)]
 
 
@@ -73,12 +73,6 @@ async def test_sequential_pumping_is_stopped_and_no_person_is(database: Database
     assert {"sequential", "block"} <= said.attacks.by_rule.keys()
     assert said.people.sent == len(PEOPLE)
     assert said.people.errors == said.attacks.errors == 0
-
-
-async def test_the_shipped_policy_only_observes_what_histories_say(database: Database) -> None:
-    said = await report(database, PUMPED, choose_policy(None, PUMPED, enforce=False))
-    assert said.attacks
-    assert said.attacks.sent == 40
 
 
 async def test_whoever_reads_his_codes_is_not_stopped(database: Database) -> None:
@@ -131,10 +125,10 @@ async def test_what_api_would_refuse_is_an_error_and_counts_for_nobody(database:
 def test_the_policy_allows_the_countries_of_people_unless_a_file_says_otherwise(tmp_path: Path) -> None:
     own = tmp_path / "policy.toml"
     own.write_text('[countries]\nallow = ["DE"]\n')
-    assert choose_policy(None, PUMPED, enforce=False).countries.allow == ["US"]
-    assert choose_policy(str(own), PUMPED, enforce=True).countries.allow == ["DE"]
+    assert choose_policy(None, PUMPED).countries.allow == ["US"]
+    assert choose_policy(str(own), PUMPED).countries.allow == ["DE"]
     with pytest.raises(PolicyError):
-        choose_policy(str(tmp_path / "none.toml"), PUMPED, enforce=False)
+        choose_policy(str(tmp_path / "none.toml"), PUMPED)
 
 
 async def test_the_command_brings_its_own_database_and_prints_the_report(tmp_path: Path) -> None:
@@ -145,7 +139,7 @@ async def test_the_command_brings_its_own_database_and_prints_the_report(tmp_pat
     said = json.loads(done.out)
     assert said["people"]["sent"] == 4
     assert said["allow"] == ["US"]
-    assert said["modes"]["range"] == "observe"
+    assert said["modes"]["range"] == "enforce"
 
 
 async def test_the_command_makes_a_trace(tmp_path: Path) -> None:

@@ -31,7 +31,13 @@ TELNYX_KEY = "KEY_SANDBOX"
 POLICY = """# Laid over the shipped policy, for playing: edit and start again.
 [limits]
 ip = ["1000/1h"]  # you share one address with yourself
+
+# Whoever plays asks for neighbours and reads few codes, as pumping does. Here it is recorded only:
+# delete these lines, and ask for a few numbers in a row, to see it stopped.
 """
+WATCHED = ("sequential", "range", "country_conversion", "ip_conversion", "burst", "unverified_share",
+           "device_numbers", "many_countries")  # fmt: skip
+POLICY += "".join(f'[rules.{rule}]\nmode = "observe"\n' for rule in WATCHED)
 
 
 @click.command()

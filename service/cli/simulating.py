@@ -24,7 +24,6 @@ FILE = click.Path(exists=True, dir_okay=False)
 @click.command()
 @click.argument("trace", type=FILE, required=False)
 @click.option("--policy", "policy_path", type=FILE, help="Lay this file over the shipped policy.")
-@click.option("--enforce", is_flag=True, help="Enforce the rules on histories that the policy only observes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--scenario", metavar="NAME", help="Make a trace instead: ordinary, sequential, range, trickle, ...")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same trace.")
@@ -38,7 +37,6 @@ def simulate(
     knobs: tuple[str, ...],
     target: str | None,
     *,
-    enforce: bool,
     as_json: bool,
 ) -> None:
     """Play a trace of people and attacks, or make one.
@@ -47,7 +45,7 @@ def simulate(
     of its people, unless the policy file lists some. With --scenario and --write such a trace is made.
     """
     if trace is not None and scenario is None:
-        _play(trace, policy_path, enforce=enforce, as_json=as_json)
+        _play(trace, policy_path, as_json=as_json)
     elif trace is None and scenario is not None and target is not None:
         _write(scenario, seed, knobs, target)
     else:
@@ -73,7 +71,7 @@ def _read_knobs(knobs: tuple[str, ...]) -> dict[str, Any]:
     return read
 
 
-def _play(path: str, policy_path: str | None, *, enforce: bool, as_json: bool) -> None:
+def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415 (what only this command needs must not slow down the others)
 
     from service.fraud.rules import HISTORY  # noqa: PLC0415
@@ -84,7 +82,7 @@ def _play(path: str, policy_path: str | None, *, enforce: bool, as_json: bool) -
 
     telemetry.configure_logs("ERROR")
     lines = list(read(path))
-    policy = choose_policy(policy_path, lines, enforce=enforce)
+    policy = choose_policy(policy_path, lines)
     with make_database() as url:
         report = summarise(asyncio.run(_run(url, policy, lines)))
     allow, modes = policy.countries.allow, {name: getattr(policy.rules, name).mode for name in HISTORY}

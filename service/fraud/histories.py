@@ -6,6 +6,7 @@ Evidence is a log-likelihood ratio in nats: how much better what was seen fits a
 read their codes at their country's usual rate, most within a minute; who pumps hardly ever does. A send
 whose code was read speaks for people, one that is old and unread for an attack, a young one for neither
 yet. The sum starts again whenever it falls below zero (Page's CUSUM), so that a good past buys nothing.
+After a block it starts again a little below the threshold: one more unread code, and the block is back.
 """
 
 from __future__ import annotations
@@ -16,29 +17,38 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["block_10k", "block_100k", "block_1m", "country", "ip", "device"]
+Kind = Literal["block_10k", "block_100k", "block_1m", "country", "ip", "network", "device"]
 
 # Digits of a number that tell it from others in its range.
 RANGES: dict[Kind, int] = {"block_10k": 4, "block_100k": 5, "block_1m": 6}
+# By how many marks the parts of a subject are told apart: a range's tenths, a country's ranges of a million.
+PARTS: dict[str, int] = {"block_100k": 10_000, "block_1m": 100_000, "country": 1 << 21}
 # Fewer unread neighbours than this are a family.
 LEAST_GROUP = 4
 # How long people take to type their code: two thirds within this many seconds.
-READING = 30.0
+READING = 25.0
 # Old evidence fades: to a third within this many seconds (three days).
 FADING = 259_200.0
 HOUR = 3600
 DAY = 86_400
-# How often an attacker's codes are read, and what is assumed of a country of which little is known.
+# How often an attacker's codes are read; and where nearly all of a subject must be attack before it is one.
 ATTACK_READS = 0.1
+HARDLY_READS = 0.03
+# What is assumed of a country of which little is known, and within which its own rate is believed.
 USUAL_READS = 0.6
 KNOWN_AFTER = 30.0
-LEAST_READS, MOST_READS = 0.35, 0.85
+LEAST_READS, MOST_READS = 0.5, 0.85
+# How far below the threshold a sum starts again after a block (nats): less than one unread code.
+BELOW = 0.5
+# A subject where this many read their codes in a day needs ln 2 more evidence: it has as many chances more.
+HEALTHY = 10.0
 
 
 class History(msgspec.Struct, frozen=True, array_like=True):
     """The newest sends of one subject, newest first, this one included; counts that fade; a block in force.
 
     `ages` in seconds; `goods`: whether the code was read; day (24 h), long and peak (14 days) are faded counts.
+    `lifted`: seconds since the last block of a day ended. `firm`: the block in force is an operator's.
     """
 
     ages: list[int]
@@ -50,39 +60,88 @@ class History(msgspec.Struct, frozen=True, array_like=True):
     long_good: float
     peak: float
     block: int | None
+    lifted: float | None = None
+    firm: bool = False
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """How a history is measured. `above`: the threshold, before what a healthy subject has more.
+
+    `usual`: the share of codes that people read; `reads`: that attackers do; `part`: the marks of one part of the
+    subject, 0 for none; `most`: what one part may add (nats), so that a subject is judged by more than one of them.
+    """
+
+    above: float
+    usual: float
+    reads: float = ATTACK_READS
+    part: int = 0
+    most: float = math.inf
 
 
 def usual_reads(country: History | None) -> float:
-    """Return the share of codes that is usually read in a country: its own, once enough is known of it."""
+    """Return the share of codes that is usually read in a country: of the days before this one, once there are any."""
     if country is None:
         return USUAL_READS
-    share = (country.long_good + USUAL_READS * KNOWN_AFTER) / (country.long_sends + KNOWN_AFTER)
+    sends = max(0.0, country.long_sends - country.day_sends)
+    good = max(0.0, country.long_good - country.day_good)
+    share = (good + USUAL_READS * KNOWN_AFTER) / (sends + KNOWN_AFTER)
     return min(MOST_READS, max(LEAST_READS, share))
 
 
-def unread(history: History, usual: float) -> float:
+def threshold(history: History, above: float) -> float:
+    """Return how much evidence (nats) this subject needs: a busy and healthy one more, as it has more bad luck."""
+    return above + math.log1p(history.day_good / HEALTHY)
+
+
+def unread(history: History, measure: Measure) -> float:
     """Return the evidence (nats) that the codes of a history are not read by people."""
-    read, old = math.log(ATTACK_READS / usual), math.log((1 - ATTACK_READS) / (1 - usual))
-    total = 0.0
-    for age, good in zip(reversed(history.ages), reversed(history.goods), strict=True):
-        speaks = read if good else old if age > 10 * READING else _young(age, usual)
-        total = max(0.0, total + (speaks if age < HOUR else math.exp(-age / FADING) * speaks))
-    return total
+    usual, reads = measure.usual, measure.reads
+    good, old = math.log(reads / usual), math.log((1 - reads) / (1 - usual))
+    again = threshold(history, measure.above) - BELOW
+    lifted = -1.0 if history.lifted is None else history.lifted
+    total, since, parts = 0.0, False, dict[int, float]()
+    for age, mark, read in zip(reversed(history.ages), reversed(history.marks), reversed(history.goods), strict=True):
+        if age < lifted and not since:
+            total, since = min(total, again), True
+        if read:
+            speaks = good
+        elif age > 10 * READING or (since and age > 0):
+            speaks = old
+        else:
+            speaks = _young(age, usual, reads)
+        if age >= HOUR:
+            speaks *= math.exp(-age / FADING)
+        if measure.part:
+            part = mark // measure.part
+            held = parts.get(part, 0.0)
+            speaks = min(speaks, max(0.0, measure.most - held))
+            parts[part] = max(0.0, held + speaks)
+        total = max(0.0, total + speaks)
+    return total if since or lifted < 0 else min(total, again)
 
 
-def _young(age: int, usual: float) -> float:
+def _young(age: int, usual: float, reads: float) -> float:
     seen = -math.expm1(-age / READING)
-    return math.log((1 - ATTACK_READS * seen) / (1 - usual * seen))
+    return math.log((1 - reads * seen) / (1 - usual * seen))
 
 
 def crowded(history: History, expected: float, most: float) -> float:
     """Return the evidence (nats, `most` at most) that more ask within an hour than do there.
 
-    `expected`: how many an hour are no surprise; the history's own fortnight raises it.
+    `expected`: how many an hour are no surprise; those who read, and the history's own fortnight, raise it. After a
+    block there is none: who comes then is judged by his code.
     """
-    asked = sum(1 for age, good in zip(history.ages, history.goods, strict=True) if age < HOUR and not good)
-    usual = max(expected, 3 * history.long_sends / (14 * 24))
-    return min(most, max(0.0, asked * math.log(8) - 7 * usual))
+    if history.lifted is not None:
+        return 0.0
+    recent = [good for age, good in zip(history.ages, history.goods, strict=True) if age < HOUR]
+    read = sum(recent)
+    usual = max(expected, 3 * history.long_sends / (14 * 24), float(read))
+    return min(most, max(0.0, (len(recent) - read) * math.log(8) - 7 * usual))
+
+
+def is_known(history: History) -> bool:
+    """Say whether this send's own number read a code before, by its mark."""
+    return any(good and mark == history.marks[0] for mark, good in zip(history.marks, history.goods, strict=True))
 
 
 def aligned(history: History, size: int) -> float:
@@ -128,6 +187,12 @@ def stride(history: History) -> int:
     while run < len(steps) and steps[run] == steps[0] != 0:
         run += 1
     return run + 1 if run else min(1, len(marks))
+
+
+def numbers_of(history: History) -> tuple[int, int]:
+    """Return for how many numbers a code was asked within a day, and for how many of them none was read."""
+    day = [(m, good) for m, age, good in zip(history.marks, history.ages, history.goods, strict=True) if age < DAY]
+    return len({mark for mark, _ in day}), len({mark for mark, good in day if not good})
 
 
 def countries_of(history: History) -> int:

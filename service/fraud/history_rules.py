@@ -1,4 +1,4 @@
-"""The rules on histories: numbers too close, codes unread, addresses that ask for everybody.
+"""The rules on histories: numbers too close, codes unread, sources that ask for everybody.
 
 Called through fraud.rules. Pure: the mathematics is in fraud.histories, the numbers are the policy's.
 """
@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from service.fraud import histories
 from service.fraud.facts import Facts
-from service.fraud.histories import RANGES, History
-from service.fraud.policy import Policy
+from service.fraud.histories import ATTACK_READS, HARDLY_READS, PARTS, RANGES, Measure
+from service.fraud.policy import Policy, SourceRule
 
 BLOCK = 10_000
+# Less evidence than one unread code (nats) is none that a country's alarm could add to.
+ONE_UNREAD = 0.7
 
 
 def judge_block(facts: Facts, _: Policy) -> str | None:
-    """Object while a block is in force on any of the subjects."""
+    """Object while a block is in force on any of the subjects; to who is known, only if an operator set it."""
     held = [kind for kind, history in facts.histories.items() if history.block is not None]
-    return f"blocked: {', '.join(held)}" if held else None
+    holding = [kind for kind in held if facts.histories[kind].firm or not _is_spared(facts, kind)]
+    return f"blocked: {', '.join(holding)}" if holding else None
 
 
 def judge_sequential(facts: Facts, policy: Policy) -> str | None:
@@ -32,23 +35,24 @@ def judge_sequential(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_range(facts: Facts, policy: Policy) -> str | None:
-    """Object to a range whose codes are not read, or that is crowded, or both."""
-    found = [
-        f"{kind} {evidence:.1f}"
-        for kind, evidence in range_evidence(facts, policy).items()
-        if evidence > policy.rules.range.above
-    ]
+    """Object to a range whose codes are not read."""
+    found = [f"{kind} {evidence:.1f}" for kind, evidence in guilty_ranges(facts, policy).items()]
     return ", ".join(found) or None
 
 
-def range_evidence(facts: Facts, policy: Policy) -> dict[str, float]:
-    """Return the evidence (nats) in each of a number's ranges."""
-    rule, usual = policy.rules.range, histories.usual_reads(facts.histories.get("country"))
-    return {
-        kind: histories.unread(history, usual) + histories.crowded(history, getattr(rule, kind), rule.crowd)
-        for kind, history in facts.histories.items()
-        if kind in RANGES
-    }
+def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
+    """Return those of a number's ranges that have more evidence (nats) against them than the rule allows."""
+    rule, usual, alarm = policy.rules.range, _usual(facts), _alarm(facts, policy)
+    found = {}
+    for kind in RANGES:
+        if (history := facts.histories.get(kind)) is None or _is_spared(facts, kind):
+            continue
+        measure = Measure(rule.above, usual, ATTACK_READS, PARTS.get(kind, 0), rule.part)
+        evidence = histories.unread(history, measure)
+        more = max(alarm, histories.crowded(history, getattr(rule, kind), rule.crowd))
+        if evidence >= rule.least and evidence + more > histories.threshold(history, rule.above):
+            found[str(kind)] = evidence + more
+    return found
 
 
 def judge_country_spike(facts: Facts, policy: Policy) -> str | None:
@@ -63,15 +67,36 @@ def judge_country_spike(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_country_conversion(facts: Facts, policy: Policy) -> str | None:
-    """Object to a country whose codes are no longer read."""
-    country = facts.histories.get("country")
-    return _unread(country, histories.usual_reads(country), policy.rules.country_conversion.above)
+    """Object to a country in which hardly a code is read any more, unless number or address are known."""
+    history, evidence = facts.histories.get("country"), _country_evidence(facts, policy)
+    if history is None or _is_spared(facts, "country"):
+        return None
+    above = histories.threshold(history, policy.rules.country_conversion.above)
+    return f"evidence {evidence:.1f}" if evidence > above else None
 
 
 def judge_ip_conversion(facts: Facts, policy: Policy) -> str | None:
     """Object to an address whose codes are not read."""
-    usual = histories.usual_reads(facts.histories.get("country"))
-    return _unread(facts.histories.get("ip"), usual, policy.rules.ip_conversion.above)
+    return _judge_source(facts, policy, "ip", policy.rules.ip_conversion, ATTACK_READS)
+
+
+def judge_burst(facts: Facts, policy: Policy) -> str | None:
+    """Object to a network whose addresses ask in turn and hardly read a code."""
+    return _judge_source(facts, policy, "network", policy.rules.burst, HARDLY_READS)
+
+
+def judge_unverified_share(facts: Facts, policy: Policy) -> str | None:
+    """Object to an address that asked for many numbers in a day, nearly all unread."""
+    history, rule = facts.histories.get("ip"), policy.rules.unverified_share
+    asked, unread = histories.numbers_of(history) if history else (0, 0)
+    return f"{unread} of {asked} unread" if asked >= rule.least and unread > rule.above * asked else None
+
+
+def judge_device_numbers(facts: Facts, policy: Policy) -> str | None:
+    """Object to a device that asks for many numbers in a day and reads none of their codes."""
+    history = facts.histories.get("device")
+    unread = histories.numbers_of(history)[1] if history else 0
+    return f"{unread} numbers" if unread > policy.rules.device_numbers.above else None
 
 
 def judge_many_countries(facts: Facts, policy: Policy) -> str | None:
@@ -81,6 +106,35 @@ def judge_many_countries(facts: Facts, policy: Policy) -> str | None:
     return f"{count} countries" if count > policy.rules.many_countries.above else None
 
 
-def _unread(history: History | None, usual: float, above: float) -> str | None:
-    evidence = histories.unread(history, usual) if history else 0.0
-    return f"evidence {evidence:.1f}" if evidence > above else None
+def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, reads: float) -> str | None:
+    history = facts.histories.get(kind)
+    if history is None or _is_spared(facts, kind):
+        return None
+    evidence = histories.unread(history, Measure(rule.above, _usual(facts), reads))
+    alarm = _alarm(facts, policy) if evidence > ONE_UNREAD and history.lifted is None else 0.0
+    evidence += max(alarm, histories.crowded(history, rule.an_hour, rule.crowd))
+    return f"evidence {evidence:.1f}" if evidence > histories.threshold(history, rule.above) else None
+
+
+def _alarm(facts: Facts, policy: Policy) -> float:
+    """Return what a country in trouble adds (nats) to the evidence against its ranges and those who ask for it."""
+    rule = policy.rules.country_conversion
+    return min(rule.alarm, max(0.0, _country_evidence(facts, policy) - rule.calm))
+
+
+def _country_evidence(facts: Facts, policy: Policy) -> float:
+    history, rule = facts.histories.get("country"), policy.rules.country_conversion
+    if history is None:
+        return 0.0
+    return histories.unread(history, Measure(rule.above, _usual(facts), HARDLY_READS, PARTS["country"], rule.part))
+
+
+def _usual(facts: Facts) -> float:
+    return histories.usual_reads(facts.histories.get("country"))
+
+
+def _is_spared(facts: Facts, kind: str) -> bool:
+    """Say whether a send is not its surroundings': its number was verified, or its address reads codes."""
+    block, ip = facts.histories.get("block_10k"), facts.histories.get("ip")
+    known = kind != "device" and block is not None and histories.is_known(block)
+    return known or (kind in ("network", "country") and ip is not None and any(ip.goods))

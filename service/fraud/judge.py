@@ -17,7 +17,7 @@ from service.fraud.decision import Decision, Finding, conclude, find
 from service.fraud.events import Asked, Events, Read
 from service.fraud.facts import Device, Facts
 from service.fraud.forgers import Forgers
-from service.fraud.history_rules import range_evidence
+from service.fraud.history_rules import guilty_ranges
 from service.fraud.lines import Lines
 from service.fraud.policy import Policy
 from service.fraud.rules import CAPTCHA, DEVICE, FIRST, HISTORY, LINE
@@ -145,12 +145,13 @@ def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Bl
     by_kind: dict[str, UUID] = {subject.kind: subject.hash for subject in weighed.subjects}
     country = decision.facts.number.country or "?"
     if "range" in enforced:
-        for kind, evidence in range_evidence(decision.facts, policy).items():
-            if evidence > policy.rules.range.above:
-                yield Block(by_kind[kind], "range", f"{country} {kind}", enforced["range"])
+        for kind in guilty_ranges(decision.facts, policy):
+            yield Block(by_kind[kind], "range", f"{country} {kind}", enforced["range"])
     if "sequential" in enforced:
         yield Block(by_kind["block_10k"], "range", f"{country} block_10k", enforced["sequential"])
     if "country_conversion" in enforced:
         yield Block(by_kind["country"], "country", country, enforced["country_conversion"])
     if "ip_conversion" in enforced:
         yield Block(by_kind["ip"], "ip", "address", enforced["ip_conversion"])
+    if "burst" in enforced:
+        yield Block(by_kind["network"], "ip", "network", enforced["burst"])

@@ -145,10 +145,39 @@ class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     mode: Mode
     above: float
+    least: float
+    part: float
     crowd: float
     block_10k: float
     block_100k: float
     block_1m: float
+
+
+class SourceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Evidence against who asks: unread codes, and more requests than `an_hour` (`crowd` nats at most)."""
+
+    mode: Mode
+    above: float
+    crowd: float
+    an_hour: float
+
+
+class ShareRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """More than a share of at least so many."""
+
+    mode: Mode
+    above: float
+    least: int
+
+
+class CountryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Evidence against a whole country; from `calm` on it adds `alarm` at most to that against its ranges."""
+
+    mode: Mode
+    above: float
+    part: float
+    calm: float
+    alarm: float
 
 
 class SequenceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -197,8 +226,11 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sequential: SequenceRule
     range: RangeRule
     country_spike: SpikeRule
-    country_conversion: AboveRule
-    ip_conversion: AboveRule
+    country_conversion: CountryRule
+    ip_conversion: SourceRule
+    burst: SourceRule
+    unverified_share: ShareRule
+    device_numbers: AboveRule
     many_countries: AboveRule
 
 

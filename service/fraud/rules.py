@@ -95,6 +95,9 @@ HISTORY: dict[str, Rule] = {
     "country_spike": history_rules.judge_country_spike,
     "country_conversion": history_rules.judge_country_conversion,
     "ip_conversion": history_rules.judge_ip_conversion,
+    "burst": history_rules.judge_burst,
+    "unverified_share": history_rules.judge_unverified_share,
+    "device_numbers": history_rules.judge_device_numbers,
     "many_countries": history_rules.judge_many_countries,
 }
 

@@ -1,10 +1,11 @@
-"""Whose histories a send is counted in: its number's ranges, its country, the address and the device. As keyed hashes.
+"""Whose histories a send is counted in: its number's ranges, its country, and who asked for it. As keyed hashes.
 
 Called by fraud.judge and fraud.blocks. Pure but for the key; a range is known by its hash and the last digits in it.
 """
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
 from uuid import UUID
 
 import msgspec
@@ -15,6 +16,9 @@ from service.vault import Vault
 
 # A number is at least so much longer than what tells it apart in its range: else the range is a whole country.
 LEAST_PREFIX = 4
+MILLION = 6  # digits
+# Bits of the network around an address.
+NEIGHBOURS = {4: 24, 6: 48}
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -28,17 +32,23 @@ class Subject(msgspec.Struct, frozen=True):
 def subjects_of(
     vault: Vault, e164: str, plan: phone.Plan, network: str | None, visitor_id: str | None = None
 ) -> list[Subject]:
-    """List the histories of a send: its number's ranges, its country, the address that asked, and the device."""
-    hashed = vault.hash(b"mark", e164).int
-    marked = (hashed & 0x1FFFFF) | (min(phone.calling_code(e164), 999) << 21)
+    """List the histories of a send: its number's ranges, its country, and the address, network and device that asked.
+
+    A mark's upper part says of which part of its subject a number is: of a country, which million; of who asked,
+    which calling code.
+    """
+    own = vault.hash(b"mark", e164).int & 0x1FFFFF
+    million = vault.hash(b"million", e164[:-MILLION]).int % 1000
+    marked = own | min(phone.calling_code(e164), 999) << 21
     found = [
         Subject(kind, range_of(vault, e164, digits), int(e164[-digits:]))
         for kind, digits in RANGES.items()
         if has_range(e164, digits)
     ]
-    found.append(Subject("country", country_of(vault, plan.country or ""), marked))
+    found.append(Subject("country", country_of(vault, plan.country or ""), own | million << 21))
     if network is not None:
         found.append(Subject("ip", address_of(vault, network), marked))
+        found.append(Subject("network", neighbours_of(vault, network), marked))
     if visitor_id is not None:
         found.append(Subject("device", device_of(vault, visitor_id), marked))
     return found
@@ -62,6 +72,12 @@ def country_of(vault: Vault, country: str) -> UUID:
 def address_of(vault: Vault, network: str) -> UUID:
     """Hash an address (IPv6: its /64)."""
     return vault.hash(b"history.ip", network)
+
+
+def neighbours_of(vault: Vault, network: str) -> UUID:
+    """Hash the network around an address, as one may rent it whole."""
+    address = ip_address(network.partition("/")[0])
+    return vault.hash(b"history.network", str(ip_network((address, NEIGHBOURS[address.version]), strict=False)))
 
 
 def device_of(vault: Vault, visitor_id: str) -> UUID:

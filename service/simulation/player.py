@@ -73,7 +73,7 @@ class Player:
         senders = Senders(
             real=self._phones, silent=silent, rehearsal=silent, idle=silent, breaker=breaker, profile_id=CLIENT
         )
-        dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask)
+        dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask, spread=0.0)
         self._requests = Requests(self._store, self._vault, Gate(breaker), dispatch, self._slots)
         self._guesses: list[tuple[float, int, UUID, Line]] = []
 

@@ -18,7 +18,6 @@ from service.db import embedded, migrate
 from service.db.embedded.supervisor import try_lock
 from service.fraud import policy_file
 from service.fraud.policy import Policy
-from service.fraud.rules import HISTORY
 from service.simulation.trace import Line, served
 
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -42,24 +41,17 @@ def make_database() -> Iterator[str]:
             _wait_until_stopped(home)
 
 
-def choose_policy(path: str | None, lines: Iterable[Line], *, enforce: bool) -> Policy:
+def choose_policy(path: str | None, lines: Iterable[Line]) -> Policy:
     """Lay the file at `path`, if any, over the shipped policy, and suit that to a trace. Raises PolicyError.
 
-    Where the file has no word on it, `allow` becomes the countries of the trace's people. `enforce`: rules on
-    histories that are observed are enforced.
+    Where the file has no word on it, `allow` becomes the countries of the trace's people.
     """
     own = policy_file.own_text(path)
     policy, countries = policy_file.parse(own).default, policy_file.read_tables(own).get("countries", {})
     if "allow" not in countries:
         suited = msgspec.structs.replace(policy.countries, allow=served(lines))
         policy = msgspec.structs.replace(policy, countries=suited)
-    return _enforce(policy) if enforce else policy
-
-
-def _enforce(policy: Policy) -> Policy:
-    observed = {name: rule for name in HISTORY if (rule := getattr(policy.rules, name)).mode == "observe"}
-    enforced = {name: msgspec.structs.replace(rule, mode="enforce") for name, rule in observed.items()}
-    return msgspec.structs.replace(policy, rules=msgspec.structs.replace(policy.rules, **enforced))
+    return policy
 
 
 def _wait_until_stopped(home: Path) -> None:

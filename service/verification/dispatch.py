@@ -74,8 +74,11 @@ class Job(msgspec.Struct):
 class Dispatch:
     """The flow of one send."""
 
-    def __init__(self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None], spread: float = SPREAD
+    ) -> None:
         """Wire the parts. `hurry` is called when a verification has its next thing to do at once."""
+        self._spread = spread
         self._judge = judge
         self._store = store
         self._senders = senders
@@ -86,7 +89,7 @@ class Dispatch:
 
         It is decided once: a send that is tried again would else find the limits spent by itself.
         """
-        await asyncio.sleep(_dice.uniform(0.0, SPREAD))
+        await asyncio.sleep(_dice.uniform(0.0, self._spread))
         decision = await self._keep_trying(job, lambda: self._decide(job, send)) if send.allowed is None else None
         allowed = bool(send.allowed) if decision is None else decision.allow
         if decision is not None:

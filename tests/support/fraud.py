@@ -1,4 +1,4 @@
-"""A gateway with a Fingerprint account and every rule at work, and what its decisions found.
+"""A gateway with a Fingerprint account and every rule as it ships, and what its decisions found.
 
 Used by the tests of the fraud checks.
 """
@@ -14,12 +14,12 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
+from service.fraud.policy_file import parse
+from service.fraud.rules import HISTORY
 from tests.support.gateway import POLICY, Gateway, run_gateway
 
-ENFORCED = "".join(
-    f'[rules.{rule}]\nmode = "enforce"\n'
-    for rule in ("sequential", "range", "country_conversion", "ip_conversion", "many_countries")
-)
+SHIPPED = parse("").default.rules
+ENFORCED = "".join(f'[rules.{rule}]\nmode = "{getattr(SHIPPED, rule).mode}"\n' for rule in HISTORY if rule != "block")
 FINGERPRINT_KEY = "SANDBOX_FINGERPRINT_SECRET"
 
 

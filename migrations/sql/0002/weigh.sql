@@ -48,14 +48,17 @@ begin
         )
         select json_agg(json_build_array(
             extract_ages(c.ats, v_now), c.marks, c.goods, c.day_sends, c.day_good, c.long_sends, c.long_good,
-            c.peak, b.id
+            c.peak,
+            case when b.until > v_now then b.id end,
+            case when b.until <= v_now then extract(epoch from v_now - b.until)::float8 end,
+            coalesce(b.until > v_now and b.set_by <> 'rule', false)
         ) order by s.n) into histories
         from unnest(v_subjects) with ordinality as s(subject, n)
         join counted c on c.subject = s.subject
         left join lateral (
-            select x.id from blocks x
-            where x.subject = s.subject and x.until > v_now and x.lifted_at is null
-            order by x.until desc limit 1
+            select x.id, least(x.until, x.lifted_at) as until, x.set_by from blocks x
+            where x.subject = s.subject and x.until > v_now - interval '1 day'
+            order by least(x.until, x.lifted_at) desc limit 1
         ) b on true;
         return next;
     end loop;
