@@ -42,6 +42,7 @@ from service.vault import Vault
 from service.verification.check import Checks
 from service.verification.dispatch import Dispatch
 from service.verification.events import Events
+from service.verification.exemptions import Exemptions
 from service.verification.gate import Gate
 from service.verification.keys import KeyRing
 from service.verification.oversight import Oversight
@@ -114,6 +115,7 @@ class House:
             events=Events(store, self.worker.events.set),
             oversight=Oversight(database, vault, now),
             blocks=Blocks(database, vault, now),
+            exemptions=Exemptions(database, vault, now),
             database=database,
             webhooks=_webhook_rules(settings),
             metrics_here=settings.metrics_port is None,

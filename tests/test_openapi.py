@@ -32,6 +32,9 @@ STATUSES = {
     "listBlocks": {200, 401, 503},
     "setBlock": {201, 400, 401, 413, 415, 422, 503},
     "liftBlock": {200, 401, 404, 503},
+    "listExemptions": {200, 401, 503},
+    "setExemption": {201, 400, 401, 413, 415, 422, 503},
+    "liftExemption": {200, 401, 404, 503},
     "receiveTelnyxWebhook": {200, 400, 401, 403, 413, 503},
     "readHealth": {200},
     "readReadiness": {200, 503},
@@ -148,7 +151,7 @@ def test_every_whole_example_is_one(struct: type[msgspec.Struct]) -> None:
 
 
 def test_a_request_says_that_it_takes_no_other_fields() -> None:
-    for name in ("VerificationRequest", "CodeCheck", "NumberSearch", "BlockOrder"):
+    for name in ("VerificationRequest", "CodeCheck", "NumberSearch", "BlockOrder", "ExemptionOrder"):
         assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False
 
 

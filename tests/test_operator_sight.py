@@ -116,6 +116,13 @@ async def test_neither_scope_does_the_others_work(database_url: str) -> None:
             ("GET", "/v1/operator/blocks", None),
             ("POST", "/v1/operator/blocks", {"country": "US", "duration": "1h", "reason": "tried"}),
             ("DELETE", "/v1/operator/blocks/1", None),
+            ("GET", "/v1/operator/exemptions", None),
+            (
+                "POST",
+                "/v1/operator/exemptions",
+                {"phone_number": PHONE, "duration": "1h", "reason": "x", "limits": True},
+            ),
+            ("DELETE", "/v1/operator/exemptions/1", None),
         ]
         for method, path, body in theirs:
             reply = await gateway.call(method, path, body)

@@ -128,6 +128,10 @@ BLOCK = """
 insert into blocks (subject, kind, label, reason, level, began_at, until, lifted_at, set_by)
 values ($1, 'ip', 'address', 'x', 0, $2, $3, $4, 'rule')
 """
+EXEMPTION = """
+insert into exemptions (phone_hash, label, lifts, reason, began_at, until, set_by)
+values ($1, '+1…42', '{limits}', 'x', $2, $2, 'key 1')
+"""
 
 
 async def test_histories_go_60_days_after_their_last_send_over_many_pages_and_the_others_stay(desk: Desk) -> None:
@@ -167,7 +171,9 @@ async def test_device_events_go_a_day_after_they_are_stale_blocks_30_days_after_
     ended = NOON - 30 * DAY
     for until, lifted in ((ended, None), (ended - step, None), (NOON + DAY, None), (NOON + DAY, ended - step)):
         await pool.execute(BLOCK, uuid4(), NOON - 90 * DAY, until, lifted)
+    for until in (ended, ended - step):
+        await pool.execute(EXEMPTION, uuid4(), until)
     for at in (NOON - 365 * DAY - step, NOON - 365 * DAY, NOON):
         await pool.execute("insert into audits (at, action) values ($1, 'search')", at)
     done = await _retention(desk).purge()
-    assert (done["device_events"], done["blocks"], done["audits"]) == (1, 2, 1)
+    assert (done["device_events"], done["blocks"], done["exemptions"], done["audits"]) == (1, 2, 1, 1)

@@ -21,6 +21,7 @@ FUNCTIONS = (
     "hold_subjects",
     "count_hits",
     "budget_left",
+    "lifts_of",
     "attempts_left",
     "guess_in_flight",
     "effective_status",
@@ -43,6 +44,7 @@ TABLES = (
     "sends",
     "verifications",
     "counters",
+    "exemptions",
     "api_keys",
     "clients",
 )

@@ -14,6 +14,8 @@ from service.api.bodies import AnyRequest
 from service.api.problems import Invalid
 from service.errors import InvalidPhoneNumber
 
+# The largest id of a row.
+LARGEST_ID = 2**31 - 1
 LENGTH = re.compile(r"[1-9][0-9]{0,5}[smhd]", re.ASCII)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")

@@ -1,7 +1,7 @@
-"""The operators' calls: look at a verification, search a number, sum up a window; operator_blocks has the rest.
+"""The operators' calls: look at a verification, search a number, sum up a window.
 
-Routed by app; every one needs a key of the scope operator. Translates HTTP and back. A number comes in a body,
-never in a URL, and leaves masked.
+Routed by app, with those of operator_blocks and operator_exemptions; every one needs a key of the scope operator.
+Translates HTTP and back. A number comes in a body, never in a URL, and leaves masked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import msgspec
 from litestar import Router, get, post
 from litestar.params import FromPath
 
-from service.api import operator_blocks
+from service.api import operator_blocks, operator_exemptions
 from service.api import operator_schemas as wire
 from service.api.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
@@ -75,7 +75,13 @@ async def summarise_traffic(request: AnyRequest) -> wire.TrafficSummary:
 
 router = Router(
     "/v1/operator",
-    route_handlers=[inspect_verification, search_number, summarise_traffic, *operator_blocks.HANDLERS],
+    route_handlers=[
+        inspect_verification,
+        search_number,
+        summarise_traffic,
+        *operator_blocks.HANDLERS,
+        *operator_exemptions.HANDLERS,
+    ],
     security=BEARER,
     tags=["Operators"],
 )

@@ -13,7 +13,7 @@ from service.api import operator_schemas as wire
 from service.api.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
 from service.api.documents import Call
-from service.api.fields import read_address, read_length, read_number, read_reason
+from service.api.fields import LARGEST_ID, read_address, read_length, read_number, read_reason
 from service.api.options import list_methods
 from service.api.parts import Parts, parts_of
 from service.api.problems import Invalid
@@ -24,7 +24,6 @@ from service.verification.callers import network_of
 
 BLOCK = msgspec.json.Decoder(wire.BlockOrder)
 LONGEST_BLOCK = 30 * 86_400
-LARGEST_ID = 2**31 - 1
 CHOICES = ("phone_number", "country", "ip_address", "visitor_id")
 
 

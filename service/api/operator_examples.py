@@ -31,6 +31,10 @@ BLOCK = wire.BlockSeen(
     until=NOON + timedelta(hours=2), lifted_at=None, set_by="key 2", in_force=True,
 )  # fmt: skip
 LIFTED = msgspec.structs.replace(BLOCK, lifted_at=NOON + timedelta(minutes=5), in_force=False)
+EXEMPTION = wire.ExemptionSeen(
+    id=3, number="+1…42", rules=["block", "range"], limits=True, lockouts=False, reason="Called us, ticket 4711",
+    began_at=NOON, until=NOON + timedelta(minutes=30), lifted_at=None, set_by="key 2", in_force=True,
+)  # fmt: skip
 
 EXAMPLES: dict[type[msgspec.Struct], Named] = {
     wire.VerificationSeen: {
@@ -63,4 +67,10 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
     },
     wire.BlockSeen: {"range": BLOCK, "lifted": LIFTED},
     wire.BlockList: {"two": wire.BlockList([BLOCK, LIFTED])},
+    wire.ExemptionOrder: {
+        "rules": wire.ExemptionOrder("+14155550100", "30m", "Called us, ticket 4711", rules=["range", "block"]),
+        "locked out": wire.ExemptionOrder("+14155550100", "1h", "Called us, ticket 4711", limits=True, lockouts=True),
+    },
+    wire.ExemptionSeen: {"rules": EXEMPTION},
+    wire.ExemptionList: {"one": wire.ExemptionList([EXEMPTION])},
 }  # fmt: skip

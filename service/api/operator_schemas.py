@@ -248,3 +248,55 @@ class BlockList(msgspec.Struct):
     """Blocks in force, and those that ended within a day."""
 
     blocks: Annotated[list[BlockSeen], Meta(description="Those in force first, the newest first.")]
+
+
+RuleNames = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=64)]],
+    Meta(max_length=64, description="Rules that may object and stop nothing, by name.", examples=[["range", "block"]]),
+]
+LiftLimits = Annotated[
+    bool, Meta(description="Whether limits count and refuse nothing, those of rules too.", examples=[True])
+]
+LiftLockouts = Annotated[
+    bool,
+    Meta(
+        description="Whether the number's budgets of wrong codes refuse nothing. Five still lock a verification.",
+        examples=[False],
+    ),
+]
+
+
+class ExemptionOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Whom to exempt, from what."""
+
+    phone_number: PhoneNumber
+    duration: Annotated[
+        str,
+        Meta(pattern=LENGTH, examples=["30m"], description="For how long: a whole number and s, m or h; at most 1h."),
+    ]
+    reason: Reason
+    rules: RuleNames = []
+    limits: LiftLimits = False
+    lockouts: LiftLockouts = False
+
+
+class ExemptionSeen(msgspec.Struct):
+    """An exemption: what is requested for its number while it holds is free of what it lifts."""
+
+    id: Annotated[int, Meta(ge=1, description="What to lift it by.", examples=[3])]
+    number: Annotated[str, Meta(description="Country code and last two digits.", examples=["+1…42"])]
+    rules: RuleNames
+    limits: LiftLimits
+    lockouts: LiftLockouts
+    reason: Reason
+    began_at: BeganAt
+    until: Until
+    lifted_at: LiftedAt | None
+    set_by: SetBy
+    in_force: InForce
+
+
+class ExemptionList(msgspec.Struct):
+    """Exemptions in force, and those that ended within a day."""
+
+    exemptions: Annotated[list[ExemptionSeen], Meta(description="Those in force first, the newest first.")]

@@ -16,6 +16,7 @@ from service.fraud.blocks import Blocks
 from service.vault import Vault
 from service.verification.check import Checks
 from service.verification.events import Events
+from service.verification.exemptions import Exemptions
 from service.verification.keys import KeyRing
 from service.verification.oversight import Oversight
 from service.verification.request import Requests
@@ -42,6 +43,7 @@ class Parts(msgspec.Struct, frozen=True):
     events: Events
     oversight: Oversight
     blocks: Blocks
+    exemptions: Exemptions
     database: Database
     webhooks: WebhookRules
     metrics_here: bool

@@ -73,6 +73,13 @@ PARAMETERS: dict[str, Json] = {
         "description": "The block's id in the list.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 2147483647, "examples": [17]},
     },
+    "exemption_id": {
+        "name": "exemption_id",
+        "in": "path",
+        "required": True,
+        "description": "The exemption's id in the list.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 2147483647, "examples": [3]},
+    },
     "window": {
         "name": "window",
         "in": "query",

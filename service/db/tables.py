@@ -94,12 +94,29 @@ class Counter(Base):
     hits: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
 
 
+class Exemption(Base):
+    """What operators lift for a number for a while: limits, lockouts, names of rules. `label`: the number, masked."""
+
+    __tablename__ = "exemptions"
+    __table_args__ = (Index("ix_exemptions_phone_hash_until", "phone_hash", "until"),)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    phone_hash: Mapped[UUID]
+    label: Mapped[str]
+    lifts: Mapped[list[str]]
+    reason: Mapped[str]
+    began_at: Mapped[Moment]
+    until: Mapped[Moment]
+    lifted_at: Mapped[Moment | None]
+    set_by: Mapped[str]
+
+
 class Verification(Base):
     """One request of a product, and its own queue entry (`next_action_at` and the lease).
 
     `phone_limit` and `ip_limit` are the subjects that a press counts in; `source_budget` and
     `total_budget` those of wrong codes. `sealed` is the number and the request's evidence, encrypted,
-    dropped when the verification ends. `nudged`: something happened while a lease was held.
+    dropped when the verification ends. `nudged`: something happened while a lease was held. `lifts`: what operators had
+    lifted for the number when it was requested.
     """
 
     __tablename__ = "verifications"
@@ -131,6 +148,7 @@ class Verification(Base):
     nudged: Mapped[bool] = mapped_column(server_default=text("false"))
     lease_until: Mapped[Moment | None]
     lease_token: Mapped[UUID | None]
+    lifts: Mapped[list[str] | None]
 
 
 class Send(Base):

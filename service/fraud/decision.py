@@ -5,7 +5,8 @@ Made by fraud.judge. Pure; what it suppresses is known to operators alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -16,10 +17,13 @@ from service.providers.base import Channel
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One rule that objected, and whether it was allowed to. `detail` holds nobody's number."""
+    """One rule that objected, and whether it was allowed to. `detail` holds nobody's number.
+
+    Mode `lifted`: an operator exempted the number from it.
+    """
 
     rule: str
-    mode: Mode
+    mode: Mode | Literal["lifted"]
     detail: str
 
 
@@ -36,12 +40,12 @@ class Decision(msgspec.Struct, frozen=True):
     by: Channel | None = None
 
 
-def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy) -> Iterator[Finding]:
-    """Ask every rule that is on."""
+def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy, lifts: Collection[str] = ()) -> Iterator[Finding]:
+    """Ask every rule that is on; what an operator lifted may object, and stop nothing."""
     for name, rule in rules.items():
         mode: Mode = getattr(policy.rules, name).mode
         if mode != "off" and (detail := rule(facts, policy)) is not None:
-            yield Finding(name, mode, detail)
+            yield Finding(name, "lifted" if name in lifts else mode, detail)
 
 
 def conclude(findings: list[Finding], facts: Facts, policy: Policy) -> Decision:

@@ -6,7 +6,7 @@ blocks; a caller learns nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from uuid import UUID
 
 import msgspec
@@ -31,7 +31,8 @@ from service.vault import Vault
 class Question(msgspec.Struct, frozen=True):
     """Whether a code may go to this number, by this channel, for this request.
 
-    `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace.
+    `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace. `lifts`: the rules (and
+    "limits", for all of them) that an operator lifted for this number.
     """
 
     id: UUID
@@ -43,6 +44,7 @@ class Question(msgspec.Struct, frozen=True):
     channel: Channel
     asked: Asked
     counts: bool
+    lifts: Collection[str] = ()
 
 
 class Judge:
@@ -63,24 +65,24 @@ class Judge:
         """Decide one send."""
         plan = phone.describe(question.phone_number)
         facts = Facts(plan, question.channel, Device("none"), {})
-        findings = list(find(FIRST, facts, policy))
+        findings = list(find(FIRST, facts, policy, question.lifts))
         if any(finding.mode == "enforce" for finding in findings):
             return conclude(findings, facts, policy)
         if policy.rules.captcha.mode != "off":
             facts = msgspec.structs.replace(facts, captcha=await self._captchas.read(question.id, question.asked))
-            findings += find(CAPTCHA, facts, policy)
+            findings += find(CAPTCHA, facts, policy, question.lifts)
             if any(finding.mode == "enforce" for finding in findings):
                 return conclude(findings, facts, policy)
         read = await self._read(question, policy)
         weighed = await self._weigh(question, plan, read)
         device = msgspec.structs.replace(read.device, bound=weighed.bound)
         facts = msgspec.structs.replace(facts, device=device, histories=weighed.histories, line=weighed.line)
-        findings += find(DEVICE, facts, policy)
-        findings += find(HISTORY, facts, policy)
+        findings += find(DEVICE | HISTORY, facts, policy, question.lifts)
         if question.counts and policy.lookup.mode == "on" and conclude(findings, facts, policy).allow:
             line = facts.line or await self._lines.read(question.phone_number, question.phone_hash, policy.lookup.keep)
             facts = msgspec.structs.replace(facts, line=line)
-        findings = [*(one for one in findings if one.rule not in LINE), *find(LINE, facts, policy)]
+        findings = [one for one in findings if one.rule not in LINE]
+        findings += find(LINE, facts, policy, question.lifts)
         findings += await self._resolve(question, policy, read, weighed, conclude(findings, facts, policy))
         return conclude(findings, facts, policy)
 
@@ -121,7 +123,7 @@ class Judge:
                 allow=so_far.allow and question.counts,
                 at=weighed.at,
                 subjects=weighed.subjects,
-                limits=list(self._limits(question, policy, read)),
+                limits=[limit for limit in self._limits(question, policy, read) if not _lifted(question, limit)],
                 blocks=list(_blocks(so_far, policy, weighed)) if question.counts else [],
             )
         )
@@ -138,6 +140,10 @@ class Judge:
         if read.device.state == "unread" and question.network is not None and unread.mode == "enforce":
             subject = self._vault.hash(b"limit.unread", question.network)
             yield Limit("device_unread", subject, unread.ip)
+
+
+def _lifted(question: Question, limit: Limit) -> bool:
+    return "limits" in question.lifts or limit.name in question.lifts
 
 
 def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Block]:

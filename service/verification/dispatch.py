@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -46,7 +46,10 @@ _dice = random.SystemRandom()
 
 
 class Job(msgspec.Struct):
-    """A verification that this process holds the lease of. `now`: the database's clock when it was taken."""
+    """A verification that this process holds the lease of. `now`: the database's clock when it was taken.
+
+    `lifts`: the rules and limits that an operator had lifted for its number when it was requested.
+    """
 
     id: UUID
     client_id: int
@@ -61,6 +64,7 @@ class Job(msgspec.Struct):
     now: datetime
     sends: list[Send]
     begun: float = 0.0
+    lifts: Sequence[str] = ()
 
     def age(self) -> float:
         """Return how long the lease has been held, in seconds of this process's steady clock."""
@@ -237,6 +241,7 @@ def _question(job: Job, send: Send) -> Question:
             captcha_begun=any(_begun_in_vain(one, send) for one in job.sends),
         ),
         counts=job.deliver,
+        lifts=job.lifts,
     )
 
 

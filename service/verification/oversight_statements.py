@@ -38,7 +38,8 @@ with {CLOCK}, asked as materialized (
     select v.id, v.deliver, v.status = 'verified' as verified from verifications v, clock
     where v.id >= $3 and v.created_at > clock.now - $2::interval and v.created_at <= clock.now and not v.test
 ), made as materialized (
-    select s.verification_id, s.channel, a.verified, s.decision -> 'findings' as findings,
+    select s.verification_id, coalesce(s.decision ->> 'by', s.channel) as channel, a.verified,
+           s.decision -> 'findings' as findings,
            coalesce(s.decision -> 'facts' -> 'number' ->> 'country', '?') as country,
            a.deliver and s.decision -> 'allow' = 'false' as suppressed,
            coalesce(s.provider = 'telnyx' and s.state in ('sent', 'in_doubt'), false) as out

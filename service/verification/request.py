@@ -119,6 +119,7 @@ def _job(caller: Caller, ask: Ask, item: Admission, admitted: Admitted, begun: f
         token=item.token or new_token(),
         now=now,
         begun=begun,
+        lifts=admitted.lifts or [],
         sends=[
             Send(
                 ordinal=1, channel=ask.channel, cause="request", state="begun", wanted_at=now, due_at=now, begun_at=now

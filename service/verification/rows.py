@@ -41,7 +41,7 @@ class Admission(msgspec.Struct):
 
 
 class Admitted(msgspec.Struct):
-    """What became of a request. `wait`: seconds until a limit lets it through."""
+    """What became of a request. `wait`: seconds until a limit lets it through; `lifts`: what an operator lifted."""
 
     outcome: Outcome
     id: UUID
@@ -50,6 +50,7 @@ class Admitted(msgspec.Struct):
     remaining: int
     wait: float | None
     leased: bool
+    lifts: list[str] | None = None
 
 
 class Recorded(msgspec.Struct):
@@ -120,6 +121,7 @@ class Claimed(msgspec.Struct):
     expires_at: datetime
     sealed: bytes | None
     token: UUID
+    lifts: list[str] | None
     sends: list[Send]
     now: datetime
 

@@ -6,7 +6,7 @@ Read by store. One round trip each.
 from __future__ import annotations
 
 ADMIT = """
-select item, outcome, id, created_at, expires_at, remaining, wait, leased
+select item, outcome, id, created_at, expires_at, remaining, wait, leased, lifts
 from admit($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5, $6::text::int[], $7::text::int[],
            $8::text::int[], $9::text::float8[], $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
            $24, $25, $26, $27, $28)
@@ -64,7 +64,8 @@ from settle_guess($1, $2, $3, $4, $5::text::int[], $6::text::int[], $7::text::fl
 SENDS = "select sends_of($1)"
 
 CLAIM = """
-select id, client_id, client, phone_hash, status, deliver, test, created_at, expires_at, sealed, token, sends, now
+select id, client_id, client, phone_hash, status, deliver, test, created_at, expires_at, sealed, token, lifts, sends,
+       now
 from claim($1, $2, make_interval(secs => $3), make_interval(secs => $4))
 """
 

@@ -70,6 +70,7 @@ class Leases:
             now=row.now,
             sends=row.sends,
             begun=begun,
+            lifts=row.lifts or [],
         )
         await self._follow(job)
 

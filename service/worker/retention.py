@@ -65,6 +65,11 @@ with gone as (delete from lookups where phone_hash in (
     select phone_hash from lookups where until < $1 order by until limit $2) returning 1)
 select count(*) from gone
 """
+ENDED_EXEMPTIONS = """
+with gone as (delete from exemptions where id in (
+    select id from exemptions where until < $1 order by id limit $2) returning 1)
+select count(*) from gone
+"""
 OLD_AUDITS = """
 with first as (select id, at from audits order by id limit $2),
      gone as (delete from audits where id in (select id from first where at < $1) returning 1)
@@ -116,6 +121,7 @@ class Retention:
             "counters": await self._walk(SPENT_COUNTERS, now - self._window),
             "device_events": await self._all(OLD_DEVICE_EVENTS, now - self._fresh - DAY),
             "blocks": await self._all(ENDED_BLOCKS, now - BLOCKS_KEPT),
+            "exemptions": await self._all(ENDED_EXEMPTIONS, now - BLOCKS_KEPT),
             "audits": await self._all(OLD_AUDITS, now - AUDITS_KEPT),
             "histories": await self._histories(now),
             "lookups": await self._all(OLD_LOOKUPS, now),

@@ -10,6 +10,7 @@
 -- still be running. Hence no round 0; a known id is answered, not counted.
 -- Limits: item i obeys the windows whose w_set is p_sets[i]; kinds: 1 phone, 2 ip, 3 account,
 -- 4 wrong codes of the source, 5 wrong codes of the number. p_keep: how many hits a subject keeps.
+-- What an operator has lifted for a number is looked up here and stays with its verification.
 -- An item with a lease token is inserted begun, unless a send to its number is in flight.
 -- Held is the number itself, not its limit by client: two clients' first sends to it must not meet in the
 -- unique index of begun sends, each waiting there for the other.
@@ -25,7 +26,7 @@ create function admit(
     p_sealed bytea[], p_idems uuid[], p_bodies uuid[], p_tokens uuid[]
 ) returns table (
     item int, outcome text, id uuid, created_at timestamptz, expires_at timestamptz,
-    remaining int, wait float8, leased boolean
+    remaining int, wait float8, leased boolean, lifts text[]
 )
 language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
@@ -39,6 +40,11 @@ declare
         select case when s.subject is null then s.n else min(s.n) over (partition by s.subject) end
         from unnest(p_idems || p_phones || p_ip_limits || p_account_limits) with ordinality as s(subject, n)
         order by s.n
+    );
+    -- mostly nobody is exempt: one look for the whole batch
+    v_exempt boolean := exists (
+        select from exemptions e
+        where e.phone_hash = any (p_phones) and e.until > coalesce(p_now, clock_timestamp()) and e.lifted_at is null
     );
     v_taken boolean[];
     v_behind boolean;
@@ -70,7 +76,7 @@ begin
                        p_codes[o.item] as codes, p_phone_limits[o.item] as phone, p_ip_limits[o.item] as ip,
                        p_account_limits[o.item] as account, p_source_budgets[o.item] as source,
                        p_total_budgets[o.item] as total, p_idems[o.item] as idem, p_bodies[o.item] as body,
-                       p_tokens[o.item] as token
+                       p_tokens[o.item] as token, case when v_exempt then lifts_of(p_phones[o.item], v_now) end as lifts
                 from unnest(v_open) as o(item)
             ), waits as (
                 select i.item,
@@ -85,10 +91,11 @@ begin
                 join counters c on c.subject = s.subject
                 join unnest(w_set, w_kind, w_max, w_seconds) as w(set, kind, max, seconds)
                   on w.set = i.set and w.kind = s.kind
+                where (case when w.kind >= 4 then 'lockouts' else 'limits' end = any (i.lifts)) is not true
                 group by i.item
             )
             select i.item, i.id, i.idem, w.wait, least(i.codes, w.budget) as remaining,
-                   known.created_at, known.expires_at, known.lease_token = i.token as leased,
+                   known.created_at, known.expires_at, known.lease_token = i.token as leased, known.lifts,
                    said.verification_id as said_id, said.created_at as said_at,
                    said.expires_at as said_until, said.remaining as said_remaining,
                    case
@@ -128,6 +135,7 @@ begin
             remaining := coalesce(v.said_remaining, v.remaining);
             wait := case when outcome = 'limited' then v.wait end;
             leased := coalesce(v.leased, false);
+            lifts := v.lifts;
             return next;
         end loop;
         v_round := v_round + 1;
@@ -163,7 +171,7 @@ begin
             insert into verifications as v (
                 id, client_id, phone_hash, used, deliver, test, created_at, expires_at, pressed_at,
                 phone_limit, ip_limit, source_budget, total_budget, sealed,
-                next_action_at, lease_until, lease_token
+                next_action_at, lease_until, lease_token, lifts
             )
             select i.id, p_clients[i.item], i.phone_hash, array[i.channel],
                    p_delivers[i.item], p_tests[i.item], v_now, i.expires_at, v_now,
@@ -171,16 +179,18 @@ begin
                    p_sealed[i.item],
                    case when b.verification_id is null then v_now else v_now + p_lease + p_grace end,
                    case when b.verification_id is not null then v_now + p_lease end,
-                   case when b.verification_id is not null then i.token end
+                   case when b.verification_id is not null then i.token end,
+                   case when v_exempt then lifts_of(i.phone_hash, v_now) end
             from items i left join begun b on b.verification_id = i.id
-            returning v.id, v.lease_token
+            returning v.id, v.lease_token, v.lifts
         ), said as (
             insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining)
             select p_idems[i.item], p_bodies[i.item], i.id, v_now, i.expires_at, v_left[i.item]
             from items i
             where p_idems[i.item] is not null
         )
-        select i.item, 'admitted', i.id, v_now, i.expires_at, v_left[i.item], null::float8, m.lease_token is not null
+        select i.item, 'admitted', i.id, v_now, i.expires_at, v_left[i.item], null::float8, m.lease_token is not null,
+               m.lifts
         from items i join made m on m.id = i.id;
     end loop;
 end

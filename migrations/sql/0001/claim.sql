@@ -3,7 +3,7 @@
 -- are locked, so that a press or a webhook that came before is seen and one that comes after nudges.
 create function claim(p_now timestamptz, p_most int, p_lease interval, p_grace interval) returns table (
     id uuid, client_id int, client text, phone_hash uuid, status text, deliver boolean, test boolean,
-    created_at timestamptz, expires_at timestamptz, sealed bytea, token uuid, sends jsonb, now timestamptz
+    created_at timestamptz, expires_at timestamptz, sealed bytea, token uuid, lifts text[], sends jsonb, now timestamptz
 )
 language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
@@ -31,7 +31,7 @@ begin
     select array_agg(l.id) into v_ids from leased l;
     return query
     select r.id, r.client_id, c.name, r.phone_hash, r.status, r.deliver, r.test, r.created_at, r.expires_at,
-           r.sealed, r.lease_token, sends_of(r.id), v_now
+           r.sealed, r.lease_token, r.lifts, sends_of(r.id), v_now
     from verifications r join clients c on c.id = r.client_id where r.id = any (v_ids);
 end
 $$;

@@ -38,7 +38,8 @@ begin
         perform hold_subjects(array[v.phone_hash, v.ip_limit]);
         select max(extract(epoch from c.hits[w.max] - v_now) + w.seconds) into v_wait
         from unnest(w_kind, w_max, w_seconds) as w(kind, max, seconds)
-        join counters c on c.subject = case w.kind when 1 then v.phone_limit when 2 then v.ip_limit end;
+        join counters c on c.subject = case w.kind when 1 then v.phone_limit when 2 then v.ip_limit end
+        where ('limits' = any (v.lifts)) is not true;
         if v_wait > 0 then
             outcome := 'limited';
             wait := v_wait;

@@ -12,6 +12,19 @@ CREATE TABLE counters (
     CONSTRAINT pk_counters PRIMARY KEY (subject)
 )
  WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE TABLE exemptions (
+    id INTEGER GENERATED ALWAYS AS IDENTITY,
+    phone_hash UUID NOT NULL,
+    label TEXT NOT NULL,
+    lifts TEXT[] NOT NULL,
+    reason TEXT NOT NULL,
+    began_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    lifted_at TIMESTAMP WITH TIME ZONE,
+    set_by TEXT NOT NULL,
+    CONSTRAINT pk_exemptions PRIMARY KEY (id)
+);
+CREATE INDEX ix_exemptions_phone_hash_until ON exemptions (phone_hash, until);
 CREATE TABLE guesses (
     id UUID NOT NULL,
     verification_id UUID NOT NULL,
@@ -88,6 +101,7 @@ CREATE TABLE verifications (
     nudged BOOLEAN DEFAULT false NOT NULL,
     lease_until TIMESTAMP WITH TIME ZONE,
     lease_token UUID,
+    lifts TEXT[],
     CONSTRAINT pk_verifications PRIMARY KEY (id),
     CONSTRAINT ck_verifications_status CHECK (status in ('pending', 'verified', 'locked', 'expired', 'canceled'))
 )
