@@ -6,9 +6,6 @@ and what our own crash may have spent is never held against a person.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from uuid import UUID
-
 from service import telemetry
 from service.errors import SettingsError
 from service.fraud.events import Asked
@@ -18,8 +15,8 @@ from service.providers.captcha import Captcha, Down, Failed
 from service.providers.fingerprint_breaker import Breaker
 from service.providers.troubles import Troubles
 
-# Answers remembered, for a decision that is made again because the database was away.
-KEPT = 10_000
+# How the three word a token that was used before.
+SPENT = frozenset({"timeout-or-duplicate", "already-seen-response", "invalid-or-already-seen-response"})
 
 
 class Captchas:
@@ -30,21 +27,15 @@ class Captchas:
         self._breaker = Breaker()
         self._troubles = troubles or Troubles()
         self._captcha = captcha
-        self._known: OrderedDict[UUID, CaptchaState] = OrderedDict()
 
-    async def read(self, row: UUID, asked: Asked) -> CaptchaState:
-        """Say how the captcha of a verification was solved. Raises nothing but cancellation."""
+    async def read(self, asked: Asked) -> CaptchaState:
+        """Say how the captcha of a request was solved. Raises nothing but cancellation."""
         if self._captcha is None or asked.captcha_token is None:
             return "none"
-        known = asked.captcha or self._known.get(row)
-        if known is not None:
-            return known
+        if asked.captcha is not None:
+            return asked.captcha
         state = await self._ask(self._captcha, asked.captcha_token, asked)
         telemetry.CAPTCHAS.labels(state).inc()
-        if state != "unread":
-            self._known[row] = state
-            if len(self._known) > KEPT:
-                self._known.popitem(last=False)
         return state
 
     async def _ask(self, captcha: Captcha, token: str, asked: Asked) -> CaptchaState:
@@ -63,7 +54,7 @@ class Captchas:
             return "unread"
         # A token is spent by being asked about: by us, if an earlier try ended before it was recorded.
         if isinstance(answer, Failed):
-            return "unread" if asked.captcha_begun else "failed"
+            return "unread" if asked.captcha_begun and answer.code in SPENT else "failed"
         return "passed"
 
 

@@ -6,9 +6,11 @@ that count before a look-up, so that the decision of anybody else costs nothing 
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from uuid import UUID
 
+from service.errors import Unavailable
 from service.fraud.policy import Window
 from service.fraud.weighing import Limit, Scales
 from service.vault import Vault
@@ -32,9 +34,10 @@ class Forgers:
         return subject in self._suspects and await self._scales.is_spent(Limit("event_forged", subject, windows))
 
     async def strike(self, network: str) -> None:
-        """Count an unknown id against its address. Raises Unavailable."""
+        """Count an unknown id against its address, if the database is there: the look-up is not made again for that."""
         subject = self._subject(network)
-        await self._scales.strike(subject)
+        with contextlib.suppress(Unavailable):
+            await self._scales.strike(subject)
         self._suspects[subject] = None
         self._suspects.move_to_end(subject)
         if len(self._suspects) > KEPT:

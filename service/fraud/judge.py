@@ -47,6 +47,14 @@ class Question(msgspec.Struct, frozen=True):
     lifts: Collection[str] = ()
 
 
+class Gathered(msgspec.Struct, frozen=True):
+    """What the outside told of a send. `read`: the device event; None where it is decided without."""
+
+    facts: Facts
+    findings: list[Finding]
+    read: Read | None = None
+
+
 class Judge:
     """The one who decides."""
 
@@ -62,22 +70,31 @@ class Judge:
         self._lines = Lines(look_up, scales)
 
     async def decide(self, question: Question, policy: Policy) -> Decision:
-        """Decide one send."""
-        plan = phone.describe(question.phone_number)
-        facts = Facts(plan, question.channel, Device("none"), {})
+        """Decide one send. Raises Unavailable."""
+        return await self.settle(question, policy, await self.gather(question, policy))
+
+    async def gather(self, question: Question, policy: Policy) -> Gathered:
+        """Ask the outside, as far as the answers are needed: once a send, for tokens and look-ups are used up by it."""
+        facts = Facts(phone.describe(question.phone_number), question.channel, Device("none"), {})
         findings = list(find(FIRST, facts, policy, question.lifts))
-        if any(finding.mode == "enforce" for finding in findings):
-            return conclude(findings, facts, policy)
+        if not conclude(findings, facts, policy).allow:
+            return Gathered(facts, findings)
         if policy.rules.captcha.mode != "off":
-            facts = msgspec.structs.replace(facts, captcha=await self._captchas.read(question.id, question.asked))
+            facts = msgspec.structs.replace(facts, captcha=await self._captchas.read(question.asked))
             findings += find(CAPTCHA, facts, policy, question.lifts)
-            if any(finding.mode == "enforce" for finding in findings):
-                return conclude(findings, facts, policy)
-        read = await self._read(question, policy)
-        weighed = await self._weigh(question, plan, read)
+            if not conclude(findings, facts, policy).allow:
+                return Gathered(facts, findings)
+        return Gathered(facts, findings, await self._read(question, policy))
+
+    async def settle(self, question: Question, policy: Policy, gathered: Gathered) -> Decision:
+        """Decide by what was gathered and what the database holds. Raises Unavailable, and may be tried again then."""
+        facts, read = gathered.facts, gathered.read
+        if read is None:
+            return conclude(gathered.findings, facts, policy)
+        weighed = await self._weigh(question, facts.number, read)
         device = msgspec.structs.replace(read.device, bound=weighed.bound)
         facts = msgspec.structs.replace(facts, device=device, histories=weighed.histories, line=weighed.line)
-        findings += find(DEVICE | HISTORY, facts, policy, question.lifts)
+        findings = [*gathered.findings, *find(DEVICE | HISTORY, facts, policy, question.lifts)]
         if question.counts and policy.lookup.mode == "on" and conclude(findings, facts, policy).allow:
             line = facts.line or await self._lines.read(question.phone_number, question.phone_hash, policy.lookup.keep)
             facts = msgspec.structs.replace(facts, line=line)

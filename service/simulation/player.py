@@ -19,7 +19,7 @@ from service.errors import GatewayError, Limited
 from service.fraud.captchas import Captchas
 from service.fraud.decision import Decision
 from service.fraud.events import Events
-from service.fraud.judge import Judge, Question
+from service.fraud.judge import Gathered, Judge, Question
 from service.fraud.policy import Policies, Policy
 from service.fraud.weighing import Scales
 from service.providers.breaker import Breaker
@@ -50,9 +50,9 @@ class Witness(Judge):
 
     last: Decision | None = None
 
-    async def decide(self, question: Question, policy: Policy) -> Decision:
+    async def settle(self, question: Question, policy: Policy, gathered: Gathered) -> Decision:
         """Decide, and remember."""
-        self.last = await super().decide(question, policy)
+        self.last = await super().settle(question, policy, gathered)
         return self.last
 
 

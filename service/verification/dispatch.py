@@ -94,7 +94,7 @@ class Dispatch:
         It is decided once: a send that is tried again would else find the limits spent by itself.
         """
         await asyncio.sleep(_dice.uniform(0.0, self._spread))
-        decision = await self._keep_trying(job, lambda: self._decide(job, send)) if send.allowed is None else None
+        decision = await self._decide(job, send) if send.allowed is None else None
         allowed = bool(send.allowed) if decision is None else decision.allow
         if decision is not None:
             send = msgspec.structs.replace(send, by=decision.by)
@@ -126,7 +126,8 @@ class Dispatch:
         if job.test:
             decision = self._judge.rehearse(question, job.policy)
         else:
-            decision = await self._judge.decide(question, job.policy)
+            gathered = await self._keep_trying(job, lambda: self._judge.gather(question, job.policy))
+            decision = await self._keep_trying(job, lambda: self._judge.settle(question, job.policy, gathered))
         for finding in decision.findings:
             telemetry.SUPPRESSED.labels(finding.rule, finding.mode).inc()
             telemetry.log.info("rule", verification=str(job.id), **_told(finding))
