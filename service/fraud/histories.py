@@ -38,8 +38,9 @@ HARDLY_READS = 0.03
 USUAL_READS = 0.6
 KNOWN_AFTER = 30.0
 LEAST_READS, MOST_READS = 0.5, 0.85
-# How far below the threshold a sum starts again after a block (nats): less than one unread code.
-BELOW = 0.5
+# How far below the threshold a sum starts again after a block (nats): less than one unread code; for a whole country,
+# which has more people than attackers, less than three.
+BELOW, BELOW_COUNTRY = 0.5, 2.0
 # A subject where this many read their codes in a day needs ln 2 more evidence: it has as many chances more.
 HEALTHY = 10.0
 
@@ -68,7 +69,8 @@ class Measure(msgspec.Struct, frozen=True):
     """How a history is measured. `above`: the threshold, before what a healthy subject has more.
 
     `usual`: the share of codes that people read; `reads`: that attackers do; `part`: the marks of one part of the
-    subject, 0 for none; `most`: what one part may add (nats), so that a subject is judged by more than one of them.
+    subject, 0 for none; `most`: what one part may add (nats), so that a subject is judged by more than one of them;
+    `below`: how far below the threshold the sum starts again after a block.
     """
 
     above: float
@@ -76,6 +78,7 @@ class Measure(msgspec.Struct, frozen=True):
     reads: float = ATTACK_READS
     part: int = 0
     most: float = math.inf
+    below: float = BELOW
 
 
 def usual_reads(country: History | None) -> float:
@@ -97,7 +100,7 @@ def unread(history: History, measure: Measure) -> float:
     """Return the evidence (nats) that the codes of a history are not read by people."""
     usual, reads = measure.usual, measure.reads
     good, old = math.log(reads / usual), math.log((1 - reads) / (1 - usual))
-    again = threshold(history, measure.above) - BELOW
+    again = threshold(history, measure.above) - measure.below
     lifted = -1.0 if history.lifted is None else history.lifted
     total, since, parts = 0.0, False, dict[int, float]()
     for age, mark, read in zip(reversed(history.ages), reversed(history.marks), reversed(history.goods), strict=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from service.fraud import histories
 from service.fraud.facts import Facts
-from service.fraud.histories import ATTACK_READS, HARDLY_READS, PARTS, RANGES, Measure
+from service.fraud.histories import ATTACK_READS, BELOW_COUNTRY, HARDLY_READS, PARTS, RANGES, Measure
 from service.fraud.policy import Policy, SourceRule
 
 BLOCK = 10_000
@@ -126,7 +126,8 @@ def _country_evidence(facts: Facts, policy: Policy) -> float:
     history, rule = facts.histories.get("country"), policy.rules.country_conversion
     if history is None:
         return 0.0
-    return histories.unread(history, Measure(rule.above, _usual(facts), HARDLY_READS, PARTS["country"], rule.part))
+    measure = Measure(rule.above, _usual(facts), HARDLY_READS, PARTS["country"], rule.part, BELOW_COUNTRY)
+    return histories.unread(history, measure)
 
 
 def _usual(facts: Facts) -> float:
