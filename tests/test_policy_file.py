@@ -108,6 +108,7 @@ def test_every_mistake_is_named_at_once_by_its_line_in_order() -> None:
 
 
 WRONG = {
+    "alerts of one client": "[clients.shop.alerts]\na_minute = 5",
     "a count of nothing": '[limits]\nphone = ["0/1h"]',
     "a count over a thousand": '[limits]\nphone = ["1001/1h"]',
     "a negative count": '[limits]\nphone = ["-1/1h"]',

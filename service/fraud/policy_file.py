@@ -59,6 +59,8 @@ def parse(own: str) -> Policies:
         if not CLIENT.fullmatch(name) or not isinstance(table, dict):
             mistakes.append(f"clients.{name}: expected a table named after a client, such as [clients.shop]")
             continue
+        if "alerts" in table:
+            mistakes.append(f"clients.{name}.alerts: alerts are of the whole service, no client has its own")
         merged = merge(below, client_tables(table))
         built[name] = _build(merged, f"clients.{name}.", mistakes, version=version, number=number)
     if mistakes:
