@@ -20,7 +20,7 @@ COMMANDS = {
     "dispatch": ("service.cli.serving", "Send what is due, and answer nothing."),
     "migrate": ("service.cli.database", "Bring the database's schema to the newest version."),
     "keys": ("service.cli.database", "Make, list and revoke API keys."),
-    "policy": ("service.cli.checks", "Show or check the policy."),
+    "policy": ("service.cli.checks", "Show, check or try the policy."),
     "simulate": ("service.cli.simulating", "Play a trace of people and attacks, or make one."),
     "openapi": ("service.cli.checks", "Write or check the OpenAPI file."),
     "purge": ("service.cli.database", "Delete what is older than its retention, now."),

@@ -1,25 +1,42 @@
 """Commands that look at files: the policy, and the OpenAPI file.
 
-They need no database and no setting but POLICY_FILE.
+They need no setting but POLICY_FILE, and no database, but for `policy backtest`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 
 from service.fraud import policy_file, policy_text
 
 OPENAPI = Path("openapi/openapi.json")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Length(click.ParamType[timedelta]):
+    """A length of time such as 30m."""
+
+    name = "length"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Read it."""
+        found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", str(value), re.ASCII)
+        if found is None:
+            self.fail(f"{value} is not a whole number and s, m, h or d, such as 7d.", param, ctx)
+        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
 
 
 @click.group()
 def policy() -> None:
-    """Show or check the policy."""
+    """Show, check or try the policy."""
 
 
 @policy.command()
@@ -41,6 +58,21 @@ def check(file: str | None) -> None:
     loaded = policy_file.load(file or os.environ.get("POLICY_FILE"))
     click.echo(f"The policy is sound. Clients with settings of their own: {len(loaded.clients)}.")
     click.echo(f"Version {loaded.default.version}")
+
+
+@policy.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--since", type=Length(), metavar="LENGTH", help="Only what was asked for since, such as 7d.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def backtest(file: str, since: timedelta | None, *, as_json: bool) -> None:
+    """Decide again what was recorded, under another policy file.
+
+    Needs DATABASE_URL. Says what FILE would have stopped and let through, by rule, and how much of that were people.
+    Changes nothing.
+    """
+    from service.cli.backtesting import backtest_file  # noqa: PLC0415 (the database, for this command alone)
+
+    backtest_file(file, since, as_json=as_json)
 
 
 @click.command()

@@ -5,13 +5,13 @@ A key is printed once, alone on standard output, and stands nowhere after.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import click
 
-from service.db.engine import Database, open_database
+from service.cli.running import run
+from service.db.engine import Database
 from service.errors import GatewayError
 from service.fraud.policy_file import CLIENT
 from service.settings import DatabaseSettings, KeySettings, load
@@ -98,27 +98,13 @@ def purge() -> None:
     async def work(database: Database, settings: KeySettings) -> dict[str, int]:
         return await Retention(database, policy_file.load(settings.policy_file)).purge()
 
-    for kind, count in _run(work).items():
+    for kind, count in run(KeySettings, work).items():
         click.echo(f"{kind}: {count}")
 
 
 def _book(work: Callable[[KeyBook], Awaitable[T]]) -> T:
     """Run work on the keys."""
-    return _run(lambda database, settings: work(KeyBook(database, Vault(settings.secret_key, settings.index_key))))
-
-
-def _run(work: Callable[[Database, KeySettings], Awaitable[T]]) -> T:
-    """Open the database, see that it is there and as it must be, and run work on it."""
-    from service.db import migrate  # noqa: PLC0415 (alembic, not for migrate's own help)
-
-    settings = load(KeySettings)
-
-    async def ask() -> T:
-        database = await open_database(settings.database_url, pooler=settings.database_pooler)
-        try:
-            await migrate.check(database)
-            return await work(database, settings)
-        finally:
-            await database.aclose()
-
-    return asyncio.run(ask())
+    return run(
+        KeySettings,
+        lambda database, settings: work(KeyBook(database, Vault(settings.secret_key, settings.index_key))),
+    )

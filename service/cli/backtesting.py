@@ -1,0 +1,110 @@
+"""policy backtest: read what was decided, decide it again, and say what changes.
+
+Called by checks, whose command it is.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import click
+import msgspec
+
+from service.cli.running import run
+from service.db.engine import Database
+from service.fraud import policy_file
+from service.fraud.backtest import NOT_DECIDED_AGAIN, Backtest, Changes, RuleChange
+from service.fraud.policy import Policies
+from service.settings import DatabaseSettings
+from service.verification.recorded import read_decisions
+
+# A run that takes no longer than this (seconds) shows no bar.
+SHORT = 1.0
+STEPS = 1000
+MONEY = "Money: left out, there are no prices."
+
+
+class Bar:
+    """A progress bar on standard error, where that is a terminal, once a run is long."""
+
+    def __init__(self) -> None:
+        """Show nothing yet."""
+        self._begun = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the line behind."""
+        if self._bar is not None:
+            self._bar.render_finish()
+
+    def show(self, share: float) -> None:
+        """Show how far it is, 0 to 1."""
+        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._begun > SHORT:
+            self._bar = click.progressbar(length=STEPS, label="deciding", file=sys.stderr)
+        if self._bar is not None:
+            self._bar.update(round(share * STEPS) - self._bar.pos)
+
+
+def backtest_file(path: str, since: timedelta | None, *, as_json: bool) -> None:
+    """Print what a policy file would change. Raises GatewayError."""
+    policies = policy_file.load(path)
+    changes = run(DatabaseSettings, lambda database, _: _decide(database, policies, since))
+    if as_json:
+        extra = {"money": None, "not_decided_again": NOT_DECIDED_AGAIN}
+        click.echo(msgspec.json.encode(msgspec.to_builtins(changes) | extra).decode())
+    else:
+        click.echo("\n".join(_write(changes)))
+
+
+async def _decide(database: Database, policies: Policies, since: timedelta | None) -> Changes:
+    backtest = Backtest(policies)
+    with Bar() as bar:
+        async for page in read_decisions(database, since):
+            backtest.add(page.rows)
+            bar.show(page.share)
+    return backtest.changes
+
+
+def _write(changes: Changes) -> Iterator[str]:
+    yield f"Decided again under policy {changes.policy}: {changes.decided:,} sends."
+    if changes.unread:
+        yield f"Left out: {changes.unread:,} decisions of another version, which cannot be read."
+    yield f"Stopped by rules: {changes.stopped_before:,} then, {changes.stopped_after:,} under this policy."
+    yield (
+        f"Newly stopped: {changes.newly_stopped:,}. {changes.newly_stopped_sent:,} of them went out then, and "
+        f"{changes.newly_stopped_verified:,} of those verified: people."
+    )
+    yield f"Newly let through: {changes.newly_released:,}{_doubt(changes)}."
+    yield ""
+    yield from _tabulate(changes.rules)
+    yield ""
+    yield MONEY
+    yield "Not decided again:"
+    yield from (f"  {line}" for line in NOT_DECIDED_AGAIN)
+
+
+def _doubt(changes: Changes) -> str:
+    if not changes.unasked:
+        return ""
+    return f"; {changes.unasked:,} of them had been stopped before the other rules were asked, which may object"
+
+
+def _tabulate(rules: dict[str, RuleChange]) -> Iterator[str]:
+    if not rules:
+        yield "No rule stops anything, then or now."
+        return
+    yield f"{'stopped by':<20}{'then':>9}{'now':>9}{'gained':>9}{'sent':>9}{'verified':>9}{'lost':>9}{'let out':>9}"
+    for rule, change in sorted(rules.items(), key=lambda item: (-item[1].gained - item[1].lost, item[0])):
+        counts = msgspec.structs.astuple(change)
+        yield f"{rule:<20}" + "".join(f"{count:>9,}" for count in counts)

@@ -1,0 +1,30 @@
+"""Run one piece of work on the database that the settings name, and end. Used by the commands that need one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from service.db.engine import Database, open_database
+from service.settings import DatabaseSettings, load
+
+S = TypeVar("S", bound=DatabaseSettings)
+T = TypeVar("T")
+
+
+def run(kind: type[S], work: Callable[[Database, S], Awaitable[T]]) -> T:
+    """Open the database, see that it is there and as it must be, and run work on it. Raises GatewayError."""
+    from service.db import migrate  # noqa: PLC0415 (alembic, not for a command's own help)
+
+    settings = load(kind)
+
+    async def ask() -> T:
+        database = await open_database(settings.database_url, pooler=settings.database_pooler)
+        try:
+            await migrate.check(database)
+            return await work(database, settings)
+        finally:
+            await database.aclose()
+
+    return asyncio.run(ask())
