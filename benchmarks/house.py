@@ -30,6 +30,7 @@ from tests.support.clusters import make_home
 from tests.support.gateway import environment_of, make_key, observe_histories
 
 LATENCY = 0.1  # seconds that Telnyx takes
+SETTINGS = {"max_connections": "200", "max_wal_size": "8GB"}
 KEPT = {"clients", "api_keys"}
 
 
@@ -105,7 +106,7 @@ class House:
 async def open_house() -> AsyncIterator[House]:
     """Start a new database with a key in it, and end it."""
     with make_home() as home, TemporaryDirectory() as folder:
-        server = await asyncio.to_thread(embedded.start, home, settings={"max_connections": "200"})
+        server = await asyncio.to_thread(embedded.start, home, settings=SETTINGS)
         async with AsyncExitStack() as running:
             running.callback(server.release)
             await asyncio.to_thread(migrate.upgrade, server.url())

@@ -22,8 +22,8 @@ from service.providers.base import Judged, Order, Sent, State
 from service.providers.telnyx import Telnyx
 
 IN_FLIGHT = 50
-WINDOWS = 6
-CALLS = 1_000
+WINDOWS = 5
+CALLS = 500
 UPSTREAM = (0.0, 0.1)
 PROFILE = VERIFICATION = "12ade33a-21c0-473b-b055-b3c836e1c292"
 ORDER = Order("+13035551234", "sms", PROFILE, 305)

@@ -2,6 +2,7 @@
 
 A send is counted whole: the request, its decision, the call to Telnyx, the record. A window ends when its last send is
 recorded, so that nothing that it began is missing. The histories that it is weighed against have filled up before.
+Windows go by turns: requests that come one by one, and as many that come at once.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from benchmarks.report import Report, Table
 RATE = 250  # a second
 COUNT = 100
 WARM = 4
-WINDOWS = 10
+WINDOWS = 8
 SAMPLED = 12
+SPREAD, AT_ONCE = f"{RATE} a second", f"{COUNT} at once"
 ALONE, SEND, RIGHT, WRONG = "HTTP alone (GET /healthz)", "whole send", "check, right code", "check, wrong code"
 AIMS = {SEND: 1.4, RIGHT: 0.9, WRONG: 0.9}
 
@@ -35,6 +37,9 @@ class Cost(msgspec.Struct):
     database: float
 
 
+Costs = dict[tuple[str, str], list[Cost]]
+
+
 class Meter:
     """Plays windows against one gateway, and notes what each cost."""
 
@@ -42,7 +47,7 @@ class Meter:
         self._house = house
         self._gateway = gateway
         self._database = database
-        self.costs: dict[str, list[Cost]] = defaultdict(list)
+        self.costs: Costs = defaultdict(list)
 
     async def warm(self) -> None:
         """Fill the histories with codes that were read, and forget what that cost."""
@@ -50,26 +55,34 @@ class Meter:
             await self.check(RIGHT, await self.send(), asks.CODE)
         self.costs.clear()
 
-    async def send(self) -> list[str]:
+    async def take_turn(self, pace: str) -> None:
+        """Play one window of everything."""
+        await self.play(ALONE, [asks.health()] * COUNT, 200, pace)
+        rows = await self.send(pace)
+        await self.check(WRONG, rows, asks.WRONG_CODE, pace)
+        await self.check(RIGHT, rows, asks.CODE, pace)
+
+    async def send(self, pace: str = SPREAD) -> list[str]:
         """Make sends; return the ids."""
         requests = [asks.ask(self._house.key) for _ in range(COUNT)]
-        return [answer.id for answer in await self.play(SEND, requests, 202)]
+        return [answer.id for answer in await self.play(SEND, requests, 202, pace)]
 
-    async def check(self, name: str, rows: Sequence[str], code: str) -> None:
+    async def check(self, name: str, rows: Sequence[str], code: str, pace: str = SPREAD) -> None:
         """Give one code for each verification."""
         requests = [asks.guess(self._house.key, row, code) for row in rows]
-        for answer in await self.play(name, requests, 200):
+        for answer in await self.play(name, requests, 200, pace):
             if answer.body["verified"] != (code == asks.CODE):
                 raise RuntimeError("a code was judged wrongly")
 
-    async def play(self, name: str, requests: Sequence[bytes], status: int) -> list[Answer]:
+    async def play(self, name: str, requests: Sequence[bytes], status: int, pace: str) -> list[Answer]:
         """Send requests, and wait until all that follows from them is done."""
         service, server = self._gateway.cpu(), self._database()
-        answers = await self._gateway.load.play(requests, rate=RATE)
+        how = {"rate": RATE} if pace == SPREAD else {"connections": COUNT}
+        answers = await self._gateway.load.play(requests, **how)
         if name == SEND:
             await self._house.wait_until_sent()
         spent = (self._gateway.cpu() - service, self._database() - server)
-        self.costs[name].append(Cost(*(part * 1_000 / len(requests) for part in spent)))
+        self.costs[name, pace].append(Cost(*(part * 1_000 / len(requests) for part in spent)))
         for answer in answers:
             if answer.status != status:
                 raise RuntimeError(f"{name}: answered {answer.status}")
@@ -84,10 +97,8 @@ async def measure(house: House, calibration: Calibration, report: Report) -> Non
             meter = Meter(house, gateway, database)
             await meter.warm()
             for _ in range(WINDOWS):
-                await meter.play(ALONE, [asks.health()] * COUNT, 200)
-                rows = await meter.send()
-                await meter.check(WRONG, rows, asks.WRONG_CODE)
-                await meter.check(RIGHT, rows, asks.CODE)
+                await meter.take_turn(SPREAD)
+                await meter.take_turn(AT_ONCE)
                 calibration.take()
         found = await _look_into(house, database)
     await house.forget()
@@ -109,31 +120,34 @@ async def _look_into(house: House, database: Clock) -> dict[str, Counter[str]]:
     return found
 
 
-def _tell_costs(costs: dict[str, list[Cost]], report: Report) -> None:
+def _tell_costs(costs: Costs, report: Report) -> None:
     heads = ["CPU ms, Telnyx at 100 ms", "gateway, least", "median", "beside HTTP alone", "PostgreSQL, least", "median"]
-    table = Table(f"One call, {RATE} a second", heads)
-    alone = min(cost.service for cost in costs[ALONE])
-    for name, spent in costs.items():
+    table = Table("One call", heads)
+    for (name, pace), spent in costs.items():
         service, database = [cost.service for cost in spent], [cost.database for cost in spent]
+        alone = min(cost.service for cost in costs[ALONE, pace])
         table.add(
-            name,
+            f"{name}, {pace}",
             f"{min(service):.2f}",
             f"{median(service):.2f}",
             f"{min(service) / alone:.1f}",
             f"{min(database):.2f}",
             f"{median(database):.2f}",
         )
+        if name in AIMS:
+            report.aim(f"CPU of a {name}, {pace}", min(service), AIMS[name], "ms")
     report.show(table)
-    for name, aim in AIMS.items():
-        report.aim(f"CPU of a {name}", min(cost.service for cost in costs[name]), aim, "ms")
 
 
-def _tell_parts(found: dict[str, Counter[str]], costs: dict[str, list[Cost]], report: Report) -> None:
-    table = Table(f"On what the gateway spends it ({COUNT * SAMPLED} of each, sampled)", ["CPU ms (share)", *found])
+def _tell_parts(found: dict[str, Counter[str]], costs: Costs, report: Report) -> None:
+    table = Table(
+        f"On what the gateway spends it, {SPREAD} ({COUNT * SAMPLED} of each, sampled)", ["CPU ms (share)", *found]
+    )
     for part, _ in sum(found.values(), Counter[str]()).most_common():
         shares = {name: counts[part] / counts.total() for name, counts in found.items()}
         cells = (
-            f"{share * min(one.service for one in costs[name]):.2f} ({share:.0%})" for name, share in shares.items()
+            f"{share * min(one.service for one in costs[name, SPREAD]):.2f} ({share:.0%})"
+            for name, share in shares.items()
         )
         table.add(part, *cells)
     report.show(table)

@@ -21,7 +21,7 @@ from benchmarks.house import House
 from benchmarks.likeness import Area, compare
 from benchmarks.report import Report, Table, percentile
 
-MANY, PLAYERS = 150, 60
+MANY, PLAYERS = 150, 75
 DRIFT = 0.03
 CALLS = ("request", "read at once", "verify at once", "press", "read then", "verify", "verify again", "request again")
 POLICY = """
