@@ -92,7 +92,7 @@ class House:
         troubles = Troubles()
         events = DeviceEvents(self.devices, _sealed(settings), troubles)
         self.lines = TelnyxLines(settings.telnyx_api_key, str(settings.telnyx_base_url))
-        self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha, troubles), self.lines)
+        self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha, troubles), self.lines, troubles)
         dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
         checks = Checks(store, self.judge, self.senders, gate)
         self.worker = Worker(

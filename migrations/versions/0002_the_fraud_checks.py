@@ -17,7 +17,7 @@ depends_on = None
 
 SQL = Path(__file__).parent.parent / "sql" / "0002"
 FUNCTIONS = (
-    "faded", "without", "place", "extract_ages", "weigh", "resolve", "credit",
+    "faded", "without", "place", "extract_ages", "weigh", "resolve", "credit", "refund",
     "first_id", "watch_traffic", "ring_alerts", "strike",
 )  # fmt: skip
 
@@ -35,6 +35,6 @@ def downgrade() -> None:
     """Drop them."""
     for name in reversed(FUNCTIONS):
         op.execute(f"drop function if exists {name} cascade")
-    op.execute("alter table sends drop weighed, drop weighed_at")
-    for table in ("lookups", "alerts", "traffic", "rounds", "audits", "blocks", "device_events", "histories"):
+    op.execute("alter table sends drop weighed, drop weighed_at, drop country, drop booked, drop price")
+    for table in ("ledger", "lookups", "alerts", "traffic", "rounds", "audits", "blocks", "device_events", "histories"):
         op.drop_table(table)

@@ -87,11 +87,13 @@ def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
         report = summarise(asyncio.run(_run(url, policy, lines)))
     allow, modes = policy.countries.allow, {name: getattr(policy.rules, name).mode for name in HISTORY}
     if as_json:
-        click.echo(msgspec.json.encode({"allow": allow, "modes": modes, **msgspec.to_builtins(report)}))
+        told = {"allow": allow, "modes": modes, "currency": policy.prices.currency}
+        click.echo(msgspec.json.encode(told | msgspec.to_builtins(report)))
         return
     click.echo(f"allow: {', '.join(allow) or 'none'}")
     click.echo(f"rules on histories: {', '.join(f'{name} {mode}' for name, mode in modes.items())}")
-    click.echo("money: not counted, there is no price file\n")
+    prices = policy.prices
+    click.echo(f"money: {prices.currency}, by a list of {prices.dated} ({prices.source})\n")
     click.echo(draw(report, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))
 
 

@@ -7,7 +7,7 @@ bytes in the row and in its index, compared as two words.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -186,6 +186,9 @@ class Send(Base):
     decision: Mapped[dict[str, Any] | None]
     weighed: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
     weighed_at: Mapped[Moment | None]
+    country: Mapped[str | None]
+    booked: Mapped[str | None]
+    price: Mapped[Count | None]
 
 
 class Guess(Base):
@@ -260,6 +263,21 @@ class History(Base):
     long_sends: Mapped[Count]
     long_good: Mapped[Count]
     peak: Mapped[Count]
+
+
+class LedgerLine(Base):
+    """What a day (UTC) cost: sends and their prices, and what was suppressed instead. See fraud.money."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (BUSY,)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    client_id: Mapped[int] = mapped_column(primary_key=True)
+    country: Mapped[str] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    sends: Mapped[int]
+    spent: Mapped[Count]
+    stopped: Mapped[int]
+    saved: Mapped[Count]
 
 
 class UsedDeviceEvent(Base):

@@ -19,13 +19,17 @@ from service.fraud.facts import Device, Facts
 from service.fraud.forgers import Forgers
 from service.fraud.history_rules import guilty_ranges
 from service.fraud.lines import Lines
+from service.fraud.money import Booking, book
 from service.fraud.policy import Policy
 from service.fraud.rules import CAPTCHA, DEVICE, FIRST, HISTORY, LINE
 from service.fraud.subjects import subjects_of
 from service.fraud.weighing import Block, Limit, Resolution, Scales, Weighed, Weighing
 from service.providers.base import Channel
 from service.providers.telnyx_lines import LookUp
+from service.providers.troubles import Troubles
 from service.vault import Vault
+
+OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budget of the day"}
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -59,9 +63,11 @@ class Judge:
     """The one who decides."""
 
     def __init__(
-        self, vault: Vault, scales: Scales, events: Events, captchas: Captchas, look_up: LookUp | None = None
-    ) -> None:
-        """Wire the parts. `look_up`: who knows what kind of line a number is; nobody, if not given."""
+        self, vault: Vault, scales: Scales, events: Events, captchas: Captchas, look_up: LookUp | None = None,
+        troubles: Troubles | None = None,
+    ) -> None:  # fmt: skip
+        """Wire the parts. `look_up`: who knows what kind of line a number is; `troubles`: told of spent budgets."""
+        self._troubles = troubles or Troubles()
         self._vault = vault
         self._scales = scales
         self._events = events
@@ -90,7 +96,10 @@ class Judge:
         """Decide by what was gathered and what the database holds. Raises Unavailable, and may be tried again then."""
         facts, read = gathered.facts, gathered.read
         if read is None:
-            return conclude(gathered.findings, facts, policy)
+            decision = conclude(gathered.findings, facts, policy)
+            if question.counts:
+                await self._scales.resolve(_unsent(question, policy, decision))
+            return decision
         weighed = await self._weigh(question, facts.number, read)
         device = msgspec.structs.replace(read.device, bound=weighed.bound)
         facts = msgspec.structs.replace(facts, device=device, histories=weighed.histories, line=weighed.line)
@@ -111,6 +120,10 @@ class Judge:
     async def credit(self, row: UUID) -> None:
         """Tell the histories that a verification's code was read."""
         await self._scales.credit(row)
+
+    async def refund(self, row: UUID, ordinal: int) -> None:
+        """Tell the ledger that a send went to nobody. Raises Unavailable."""
+        await self._scales.refund(row, ordinal)
 
     async def _read(self, question: Question, policy: Policy) -> Read:
         """Read the event, unless its address has brought too many that were invented."""
@@ -142,8 +155,11 @@ class Judge:
                 subjects=weighed.subjects,
                 limits=[limit for limit in self._limits(question, policy, read) if not _lifted(question, limit)],
                 blocks=list(_blocks(so_far, policy, weighed)) if question.counts else [],
+                booking=_booking(question, policy, so_far),
             )
         )
+        if refused_by in OVER_BUDGET:
+            self._troubles.note("budget", f"{OVER_BUDGET[refused_by]} is spent. More is sent tomorrow (UTC).")
         return [Finding(refused_by, "enforce", "limit spent")] if refused_by else []
 
     def _limits(self, question: Question, policy: Policy, read: Read) -> Iterator[Limit]:
@@ -157,6 +173,25 @@ class Judge:
         if read.device.state == "unread" and question.network is not None and unread.mode == "enforce":
             subject = self._vault.hash(b"limit.unread", question.network)
             yield Limit("device_unread", subject, unread.ip)
+
+
+def _unsent(question: Question, policy: Policy, decision: Decision) -> Resolution:
+    """Resolve what was decided without a history: it is booked as stopped, and leaves no other trace."""
+    return Resolution(
+        id=question.id,
+        ordinal=question.ordinal,
+        allow=False,
+        at=question.asked.asked_at,
+        subjects=[],
+        limits=[],
+        blocks=[],
+        booking=_booking(question, policy, decision),
+    )
+
+
+def _booking(question: Question, policy: Policy, decision: Decision) -> Booking | None:
+    channel = decision.by or question.channel
+    return book(policy, question.client_id, decision.facts, channel) if question.counts else None
 
 
 def _lifted(question: Question, limit: Limit) -> bool:

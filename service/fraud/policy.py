@@ -252,6 +252,34 @@ class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ends_after: Seconds
 
 
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one send to a country costs, by channel; None: what it costs elsewhere."""
+
+    sms: float | None = None
+    call: float | None = None
+    flashcall: float | None = None
+
+
+class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The price list: its source and date, and the prices where a country has none of its own."""
+
+    currency: str
+    source: str
+    dated: str
+    sms: float
+    call: float
+    flashcall: float
+    countries: dict[str, Price]
+
+
+class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be spent in a day (UTC), in the currency of the prices; 0 is no budget."""
+
+    everything: float
+    each_country: float
+    countries: dict[str, float]
+
+
 class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What concerns one client's requests alone."""
 
@@ -273,6 +301,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     countries: Countries
     lookup: Lookup
     rules: Rules
+    prices: Prices
+    budgets: Budgets
     alerts: AlertRules
     client: ClientSettings
     version: str

@@ -6,16 +6,17 @@ Called by policy_file. A mistake is "path: reason".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from service.fraud.policy import Seconds, Window
+from service.fraud.policy import Price, Seconds, Window
 from service.phone import is_country
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MOST_HITS = 1000
+MOST_MONEY = 1e9
 LONGEST_WINDOW = 30 * 86400.0
 PROFILE = re.compile(r"|[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
@@ -66,6 +67,23 @@ def _check_countries(value: list[str] | None) -> str | None:
     return f"{', '.join(unknown)}: must be ISO 3166 alpha-2 codes such as US" if unknown else None
 
 
+def _check_prices(value: dict[str, Price]) -> str | None:
+    prices = [price for listed in value.values() for price in msgspec.structs.astuple(listed) if price is not None]
+    return _check_countries(list(value)) or _check_amounts(prices)
+
+
+def _check_budgets(value: dict[str, float]) -> str | None:
+    return _check_countries(list(value)) or _check_amounts(value.values())
+
+
+def _check_amount(value: float) -> str | None:
+    return _check_amounts([value])
+
+
+def _check_amounts(values: Iterable[float]) -> str | None:
+    return None if all(0 <= value <= MOST_MONEY for value in values) else "must be an amount of money, 0 or more"
+
+
 def _check_profile(value: str) -> str | None:
     return None if PROFILE.fullmatch(value) else "must be the id of a Verify profile, a UUID"
 
@@ -82,6 +100,13 @@ CHECKS: dict[str, Check] = {
     "countries.call": _check_countries,
     "countries.flashcall": _check_countries,
     "client.verify_profile_id": _check_profile,
+    "prices.sms": _check_amount,
+    "prices.call": _check_amount,
+    "prices.flashcall": _check_amount,
+    "prices.countries": _check_prices,
+    "budgets.everything": _check_amount,
+    "budgets.each_country": _check_amount,
+    "budgets.countries": _check_budgets,
 }
 
 

@@ -17,6 +17,7 @@ import msgspec
 from service.db.batch import Batcher
 from service.db.engine import Database
 from service.fraud.histories import History
+from service.fraud.money import Booking
 from service.fraud.policy import Window
 from service.fraud.subjects import Subject
 from service.phone import Kind
@@ -28,9 +29,11 @@ HISTORIES = msgspec.json.Decoder(list[History])
 WEIGH = "select item, at, bound, histories, line from weigh($1, $2, $3, $4, $5, $6, $7, $8)"
 RESOLVE = """
 select item, refused_by
-from resolve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+from resolve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+    $19, $20, $21, $22, $23, $24, $25)
 """
 CREDIT = "select credit($1, $2)"
+REFUND = "select refund($1, $2)"
 KEEP_LINE = """
 insert into lookups (phone_hash, kind, until)
 select phone_hash, kind, coalesce($1::timestamptz, clock_timestamp()) + make_interval(secs => seconds)
@@ -93,7 +96,7 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    """How one send was decided."""
+    """How one send was decided. `booking`: None for a decoy, which costs and saves nothing."""
 
     id: UUID
     ordinal: int
@@ -102,6 +105,7 @@ class Resolution(msgspec.Struct, frozen=True):
     subjects: list[Subject]
     limits: list[Limit]
     blocks: list[Block]
+    booking: Booking | None
 
 
 class Scales:
@@ -135,16 +139,21 @@ class Scales:
             for window in limit.windows
         ]
         blocks = [(n, b.subject, b.kind, b.label, b.reason) for n, item in enumerate(items, 1) for b in item.blocks]
+        bookings = [(n, *msgspec.structs.astuple(i.booking)) for n, i in enumerate(items, 1) if i.booking is not None]
         rows = await self._pool.fetch(
             RESOLVE, self._now(), KEEP_LIMITS, [item.id for item in items], [item.ordinal for item in items],
             [item.allow for item in items], [item.at for item in items],
-            *chain(_columns(lines, 2), _columns(limits, 5), _columns(blocks, 5)),
+            *chain(_columns(lines, 2), _columns(limits, 5), _columns(blocks, 5), _columns(bookings, 7)),
         )  # fmt: skip
         return [row[1] for row in rows]
 
     async def _credit(self, rows: Sequence[UUID], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
         await self._pool.execute(CREDIT, self._now(), list(rows))
         return [None] * len(rows)
+
+    async def refund(self, row: UUID, ordinal: int) -> None:
+        """Take a send that went to nobody out of the ledger. Raises Unavailable."""
+        await self._pool.execute(REFUND, row, ordinal)
 
     async def _keep_line(self, lines: Sequence[Line], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
         newest = {line.phone_hash: (line.phone_hash, line.kind, line.seconds) for line in lines}

@@ -20,6 +20,7 @@ from service.fraud.captchas import Captchas
 from service.fraud.decision import Decision
 from service.fraud.events import Events
 from service.fraud.judge import Gathered, Judge, Question
+from service.fraud.money import price_of
 from service.fraud.policy import Policies, Policy
 from service.fraud.weighing import Scales
 from service.providers.breaker import Breaker
@@ -103,11 +104,15 @@ class Player:
         try:
             taken = await self._requests.request(caller, Ask(self._evidence(line), line.channel, deliver=True))
         except Limited:
-            return None, Outcome(result="refused")
+            return None, Outcome(result="refused", cost=self._cost(line))
         except (GatewayError, ValueError):
             return None, Outcome(result="error")
         await self._slots.drain(PATIENCE)
-        return taken.id, _outcome(self._judge.last, sent=self._phones.sent > before)
+        return taken.id, _outcome(self._judge.last, sent=self._phones.sent > before, cost=self._cost(line))
+
+    def _cost(self, line: Line) -> float:
+        country = phone.describe(phone.normalise(line.phone_number)).country
+        return price_of(self._policy, country, line.channel)
 
     def _evidence(self, line: Line) -> Evidence:
         """Read a line as api reads a body. Raises GatewayError and ValueError for what api answers 422."""
@@ -146,11 +151,11 @@ class Player:
                 pass
 
 
-def _outcome(decision: Decision | None, *, sent: bool) -> Outcome:
+def _outcome(decision: Decision | None, *, sent: bool, cost: float) -> Outcome:
     if decision is None or decision.allow != sent:
         return Outcome(result="error")
     rules = tuple(finding.rule for finding in decision.findings if finding.mode == "enforce")
-    return Outcome(result="sent" if sent else "suppressed", rules=rules)
+    return Outcome(result="sent" if sent else "suppressed", rules=rules, cost=cost)
 
 
 def _address(text: str) -> str:

@@ -36,6 +36,8 @@ JSON = msgspec.json.Encoder()
 # Telnyx's clock and ours may differ by this much (seconds) when we look for a send of ours.
 CLOCKS_DIFFER = timedelta(seconds=5)
 CODE_OUTLIVES = 5
+# Sends that cost nothing.
+UNSPENT = ("refused", "abandoned")
 # Telnyx may still be at work when our time limit strikes: what is not found at once is looked for once more (seconds).
 LOOK_AGAIN = 2.0
 # Seconds over which the work of sending is spread: right after the answer, where the caller's next call can feel
@@ -199,6 +201,8 @@ class Dispatch:
             next_in=_next_in(job, send, outcome),
         )
         kept = await self._keep_trying(job, lambda: self._store.record(recorded))
+        if kept and outcome.state in UNSPENT and provider in (None, self._senders.real):
+            await self._refund(job, send)
         if not recorded.next_in:
             self._hurry()
         name = recorded.provider or "none"
@@ -209,6 +213,13 @@ class Dispatch:
             "send", verification=str(job.id), channel=send.by or send.channel, provider=name,
             outcome=outcome.state, error=outcome.error, kept=kept,
         )  # fmt: skip
+
+    async def _refund(self, job: Job, send: Send) -> None:
+        """Tell the ledger; what it is not told stays spent there."""
+        try:
+            await self._judge.refund(job.id, send.ordinal)
+        except Unavailable:
+            telemetry.log.warning("not_refunded", verification=str(job.id))
 
     async def _keep_trying(self, job: Job, work: Callable[[], Awaitable[T]]) -> T:
         """Decide and record even when the database is away for a moment: as long as the lease lasts."""

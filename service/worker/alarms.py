@@ -20,7 +20,7 @@ from service.worker.traffic import Traffic, find_unusual
 
 # Seconds between two looks, of one process and of all together.
 LOOK_EVERY = 2.0
-KINDS = ("volume", "spike", "conversion", "block", "telnyx", "fingerprint", "fingerprint_quota", "captcha")
+KINDS = ("volume", "spike", "conversion", "block", "telnyx", "fingerprint", "fingerprint_quota", "captcha", "budget")
 MINUTE = 60
 
 WATCH = "select sent, recent, usual, hour_sent, hour_read from watch_traffic($1, $2)"

@@ -48,6 +48,21 @@ CREATE TABLE audits (
 CREATE INDEX ix_audits_subject ON audits (subject) WHERE subject is not null;
 ALTER TABLE sends ADD weighed UUID[];
 ALTER TABLE sends ADD weighed_at TIMESTAMP WITH TIME ZONE;
+ALTER TABLE sends ADD country TEXT;
+ALTER TABLE sends ADD booked TEXT;
+ALTER TABLE sends ADD price FLOAT8;
+CREATE TABLE ledger (
+    day DATE NOT NULL,
+    client_id INTEGER NOT NULL,
+    country TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    sends INTEGER NOT NULL,
+    spent FLOAT8 NOT NULL,
+    stopped INTEGER NOT NULL,
+    saved FLOAT8 NOT NULL,
+    CONSTRAINT pk_ledger PRIMARY KEY (day, client_id, country, channel)
+)
+ WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 CREATE TABLE rounds (
     name TEXT NOT NULL,
     at TIMESTAMP WITH TIME ZONE NOT NULL,

@@ -1,0 +1,40 @@
+"""What a send costs, by the policy's price list, and what it is booked under. Called by fraud.judge and simulation.
+
+Pure. Figures are those of the price list: what Telnyx bills may differ.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from service.fraud.facts import Facts
+from service.fraud.policy import Policy
+from service.providers.base import Channel
+
+
+class Booking(msgspec.Struct, frozen=True):
+    """One line of the ledger. `price`: in the list's currency; `of_country`, `of_all`: budgets of a day, if any."""
+
+    client_id: int
+    country: str
+    channel: Channel
+    price: float
+    of_country: float | None
+    of_all: float | None
+
+
+def price_of(policy: Policy, country: str | None, channel: Channel) -> float:
+    """Return the price of a send: the country's own for this channel, else the list's for all others."""
+    listed = policy.prices.countries.get(country or "")
+    own: float | None = getattr(listed, channel, None)
+    other: float = getattr(policy.prices, channel)
+    return other if own is None else own
+
+
+def book(policy: Policy, client_id: int, facts: Facts, channel: Channel) -> Booking:
+    """Write the line of one send."""
+    country, budgets = facts.number.country or "", policy.budgets
+    of_country = budgets.countries.get(country, budgets.each_country)
+    return Booking(
+        client_id, country, channel, price_of(policy, country, channel), of_country or None, budgets.everything or None
+    )

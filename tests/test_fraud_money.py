@@ -1,0 +1,112 @@
+"""What is sent is booked, what is stopped too; a budget of the day is never passed, and no caller sees that it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from service.errors import PolicyError
+from service.fraud.money import price_of
+from service.fraud.policy_file import parse
+from service.sandbox.faults import Fault
+from tests.support.alarms import open_channel
+from tests.support.dispatching import ended
+from tests.support.fraud import enforced
+from tests.support.gateway import POLICY, Gateway, run_gateway
+
+PRICES = "[prices.countries]\nUS = { sms = 0.25, call = 1.0 }\nCA = { sms = 0.5 }\n"
+COUNTRY = f"{POLICY}{PRICES}[budgets]\ncountries = {{ US = 1.25 }}\n"
+EVERYTHING = f"{POLICY}{PRICES}[budgets]\neverything = 1.5\n"
+
+
+def us(number: int) -> str:
+    return f"+131255501{number:02}"
+
+
+def ca(number: int) -> str:
+    return f"+141655501{number:02}"
+
+
+async def ledger(gateway: Gateway) -> dict[tuple[str, str], tuple[Any, ...]]:
+    rows = await gateway.database.pool.fetch("select country, channel, sends, spent, stopped, saved from ledger")
+    return {(row[0], row[1]): tuple(row)[2:] for row in rows}
+
+
+async def test_what_is_sent_and_what_is_stopped_is_booked_and_a_decoy_is_not(database_url: str) -> None:
+    async with run_gateway(database_url, policy=POLICY + PRICES) as gateway:
+        begun = [
+            await gateway.begin(us(1)),
+            await gateway.begin(ca(1)),
+            await gateway.begin(us(2), deliver=False),
+            await gateway.begin("+447400123456"),
+        ]
+        for verification in begun:
+            await ended(gateway, verification)
+        assert await ledger(gateway) == {
+            ("US", "sms"): (1, 0.25, 0, 0),
+            ("CA", "sms"): (1, 0.5, 0, 0),
+            ("GB", "sms"): (0, 0, 1, 0.04),
+        }
+
+
+async def test_a_send_that_telnyx_refused_costs_nothing(database_url: str) -> None:
+    policy = f'{POLICY}{PRICES}[fallback]\nmode = "off"\n'
+    async with run_gateway(database_url, policy=policy) as gateway:
+        gateway.stage.faults.add(Fault(kind="refuse", operations=("send",)))
+        await ended(gateway, await gateway.begin(us(1)))
+        async with asyncio.timeout(5):
+            while (await ledger(gateway))["US", "sms"] != (0, 0, 0, 0):
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("policy", "rule", "sent"), [(COUNTRY, "budget_country", 5), (EVERYTHING, "budget", 6)])
+async def test_a_budget_is_never_passed_however_many_come_at_once(
+    database_url: str, policy: str, rule: str, sent: int
+) -> None:
+    async with run_gateway(database_url, policy=policy) as gateway:
+        begun = await asyncio.gather(*(gateway.begin(us(number)) for number in range(30)))
+        found = [await enforced(gateway, verification) for verification in begun]
+        assert [one for one in found if one] == [{rule}] * (30 - sent)
+        assert len(gateway.stage.journal.list_calls("send")) == sent
+        assert (await ledger(gateway))["US", "sms"] == (sent, sent * 0.25, 30 - sent, (30 - sent) * 0.25)
+
+
+async def test_a_spent_budget_of_one_country_stops_no_other_and_rings(database_url: str) -> None:
+    async with (
+        open_channel() as channel,
+        run_gateway(database_url, policy=COUNTRY, ALERT_WEBHOOK_URL=channel.url) as gateway,
+    ):
+        found = [await enforced(gateway, await gateway.begin(us(number))) for number in range(6)]
+        assert found == [set()] * 5 + [{"budget_country"}]
+        assert await enforced(gateway, await gateway.begin(ca(1))) == set()
+        assert await channel.wait_for(1) == ["A country's budget of the day is spent. More is sent tomorrow (UTC)."]
+
+
+async def test_the_next_day_has_a_budget_of_its_own(database_url: str) -> None:
+    async with run_gateway(database_url, policy=COUNTRY) as gateway:
+        found = [await enforced(gateway, await gateway.begin(us(number))) for number in range(6)]
+        assert found[-1] == {"budget_country"}
+        await gateway.database.pool.execute("update ledger set day = day - 1")
+        assert await enforced(gateway, await gateway.begin(us(20))) == set()
+
+
+def test_a_country_without_a_price_of_its_own_costs_what_the_others_do() -> None:
+    policy = parse(PRICES).default
+    assert (price_of(policy, "US", "call"), price_of(policy, "CA", "call")) == (1.0, 0.075)
+    assert price_of(policy, None, "sms") == price_of(policy, "AQ", "sms") == 0.075
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[budgets]\neverything = -1", "line 2: budgets.everything: must be an amount of money, 0 or more"),
+        ("[budgets]\ncountries = { XX = 1 }", "line 2: budgets.countries: XX"),
+        ("[prices.countries]\nUS = { fax = 1 }", "fax"),
+        ("[prices.countries]\nUS = { sms = nan }", "must be an amount of money"),
+    ],
+)
+def test_a_mistake_in_the_money_is_named(text: str, reason: str) -> None:
+    with pytest.raises(PolicyError, match=reason):
+        parse(text)
