@@ -42,15 +42,16 @@ def judge_range(facts: Facts, policy: Policy) -> str | None:
 
 def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
     """Return those of a number's ranges that have more evidence (nats) against them than the rule allows."""
-    rule, usual, alarm = policy.rules.range, _usual(facts), _alarm(facts, policy)
+    rule, usual = policy.rules.range, _usual(facts)
     found = {}
     for kind in RANGES:
         if (history := facts.histories.get(kind)) is None or _is_spared(facts, kind):
             continue
         measure = Measure(rule.above, usual, ATTACK_READS, PARTS.get(kind, 0), rule.part)
-        evidence = histories.unread(history, measure)
-        more = max(alarm, histories.crowded(history, getattr(rule, kind), rule.crowd))
-        if evidence >= rule.least and evidence + more > histories.threshold(history, rule.above):
+        if (evidence := histories.unread(history, measure)) < rule.least:
+            continue
+        more = max(_alarm(facts, policy), histories.crowded(history, getattr(rule, kind), rule.crowd))
+        if evidence + more > histories.threshold(history, rule.above):
             found[str(kind)] = evidence + more
     return found
 
