@@ -18,7 +18,7 @@ depends_on = None
 SQL = Path(__file__).parent.parent / "sql" / "0002"
 FUNCTIONS = (
     "faded", "without", "place", "extract_ages", "weigh", "resolve", "credit", "refund",
-    "first_id", "watch_traffic", "ring_alerts", "strike",
+    "first_id", "watch_traffic", "ring_alerts", "strike", "forget",
 )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "simulate": ("service.cli.simulating", "Play a trace of people and attacks, or make one."),
     "openapi": ("service.cli.checks", "Write or check the OpenAPI file."),
     "purge": ("service.cli.database", "Delete what is older than its retention, now."),
+    "erase": ("service.cli.database", "Forget a person, by number."),
 }
 
 

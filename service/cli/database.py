@@ -1,10 +1,11 @@
-"""Commands on the database: migrate, keys, purge. Each opens it, does one thing and ends.
+"""Commands on the database: migrate, keys, purge, erase. Each opens it, does one thing and ends.
 
 A key is printed once, alone on standard output, and stands nowhere after.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ import click
 
 from service.cli.running import run
 from service.db.engine import Database
-from service.errors import GatewayError
+from service.errors import GatewayError, InvalidPhoneNumber
 from service.fraud.policy_file import CLIENT
 from service.settings import DatabaseSettings, KeySettings, load
 from service.vault import Vault
@@ -100,6 +101,35 @@ def purge() -> None:
 
     for kind, count in run(KeySettings, work).items():
         click.echo(f"{kind}: {count}")
+
+
+@click.command()
+@click.argument("phone_number", metavar="PHONE")
+def erase(phone_number: str) -> None:
+    """Forget a person, by number.
+
+    PHONE is a number in E.164; better `-`, which reads it from standard input: arguments stay in the shell's history
+    and are seen by others on the machine. Pending verifications end. Limits and budgets of wrong codes stay until
+    their windows have passed.
+    """
+    from service.phone import normalise  # noqa: PLC0415 (for this command alone)
+    from service.verification.erasure import erase as forget  # noqa: PLC0415
+
+    try:
+        number = normalise(_read_number() if phone_number == "-" else phone_number)
+    except InvalidPhoneNumber:
+        raise GatewayError("That is not a possible phone number in E.164, such as +14155550100.") from None
+
+    async def work(database: Database, settings: KeySettings) -> int:
+        return await forget(database, Vault(settings.secret_key, settings.index_key), number)
+
+    click.echo(f"Forgotten. Verifications of this number: {run(KeySettings, work)}.")
+
+
+def _read_number() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Phone number", hide_input=True, err=True))
+    return sys.stdin.readline().strip()
 
 
 def _book(work: Callable[[KeyBook], Awaitable[T]]) -> T:
