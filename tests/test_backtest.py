@@ -81,12 +81,14 @@ async def test_what_a_policy_would_stop_and_let_out_is_counted_by_rule_with_thos
 async def test_it_is_said_in_words_too_with_what_it_leaves_out(database_url: str, tmp_path: Path) -> None:
     async with run_gateway(database_url, policy=SERVED) as gateway:
         await record(gateway)
-        done = await decide(gateway, tmp_path, SERVED.replace("US", "GB"))
+        prices = "[prices.countries]\nUS = { sms = 0.25 }\n"
+        done = await decide(gateway, tmp_path, SERVED.replace("US", "GB") + prices)
         assert (done.code, done.err) == (0, "")
         lines = done.out.splitlines()
         assert "Newly stopped: 2. 2 of them went out then, and 1 of those verified: people." in lines
         assert any(line.split() == ["country", "1", "2", "2", "2", "1", "1", "1"] for line in lines)
-        for left_out in ("Limits: ", "Blocks: ", "Histories: ", "Money: "):
+        assert "Money: 0.50 USD less, 0.25 of it on people; 0.04 more for what is let through." in done.out
+        for left_out in ("Limits and budgets: ", "Blocks: ", "Histories: "):
             assert left_out in done.out
         assert PHONE[2:] not in done.out
 
@@ -125,8 +127,12 @@ async def test_what_a_limit_refused_stays_refused_while_its_rule_enforces(databa
         assert await enforced(gateway, await gateway.begin()) == set()
         assert await enforced(gateway, await gateway.begin()) == {"phone_everywhere"}
         assert (await changes_of(gateway, tmp_path, SERVED))["stopped_after"] == 1
+        spent = "update sends set decision = replace(decision::text, 'phone_everywhere', 'budget')::jsonb"
         off = SERVED + '[rules.phone_everywhere]\nmode = "observe"\n'
         assert (await changes_of(gateway, tmp_path, off))["newly_released"] == 1
+        await gateway.database.pool.execute(spent)
+        assert (await changes_of(gateway, tmp_path, SERVED))["newly_released"] == 1
+        assert (await changes_of(gateway, tmp_path, SERVED + "[budgets]\neverything = 5\n"))["newly_released"] == 0
 
 
 async def test_decisions_that_no_longer_decode_are_counted_and_left_out(database_url: str, tmp_path: Path) -> None:

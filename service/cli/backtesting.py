@@ -26,7 +26,6 @@ from service.verification.recorded import read_decisions
 # A run that takes no longer than this (seconds) shows no bar.
 SHORT = 1.0
 STEPS = 1000
-MONEY = "Money: left out, there are no prices."
 
 
 class Bar:
@@ -61,7 +60,7 @@ def backtest_file(path: str, since: timedelta | None, *, as_json: bool) -> None:
     policies = policy_file.load(path)
     changes = run(DatabaseSettings, lambda database, _: _decide(database, policies, since))
     if as_json:
-        extra = {"money": None, "not_decided_again": NOT_DECIDED_AGAIN}
+        extra = {"not_decided_again": NOT_DECIDED_AGAIN}
         click.echo(msgspec.json.encode(msgspec.to_builtins(changes) | extra).decode())
     else:
         click.echo("\n".join(_write(changes)))
@@ -89,7 +88,10 @@ def _write(changes: Changes) -> Iterator[str]:
     yield ""
     yield from _tabulate(changes.rules)
     yield ""
-    yield MONEY
+    yield (
+        f"Money: {changes.saved:,.2f} {changes.currency} less, {changes.saved_verified:,.2f} of it on people; "
+        f"{changes.added:,.2f} more for what is let through. By the policy's list: {changes.priced}."
+    )
     yield "Not decided again:"
     yield from (f"  {line}" for line in NOT_DECIDED_AGAIN)
 

@@ -12,14 +12,15 @@ from functools import cache
 import msgspec
 
 from service.fraud.decision import Decision, Finding, conclude, find
+from service.fraud.money import price_of
 from service.fraud.policy import Policies, Policy
 from service.fraud.rules import CAPTCHA, DEVICE, FIRST, HISTORY, LINE
 
 DECISION = msgspec.json.Decoder(Decision)
-# What counters refused then. They are not asked again: what was refused stays so while its rule enforces.
-LIMITS = ("device", "phone_everywhere", "device_unread")
+# What counters refused then. They are not asked again: what was refused stays so while its rule, or budget, is there.
+SPENT = "limit spent"
 NOT_DECIDED_AGAIN = (
-    "Limits: what limits.device, phone_everywhere and device_unread refused then is refused again, and nothing more.",
+    "Limits and budgets: what device, phone_everywhere, device_unread or a budget refused then is, and nothing more.",
     "Blocks: those in force then are in force again; none is raised or spared by what the policy changes.",
     "Histories: sends that the policy would have stopped stay in the histories of later ones.",
     "Limits answered 429 (phone, ip, account) and budgets of wrong codes: no decision was recorded.",
@@ -51,10 +52,13 @@ class Changes(msgspec.Struct):
     """What would have been different.
 
     `unread`: decisions of another version, not counted. `unasked`: of those let through anew, such that some rules were
-    not asked then, because another had objected before them: they may object.
+    not asked then, because another had objected before them: they may object. Money by the policy's price list: `saved`
+    of sends that went out then, `saved_verified` of those that were verified, `added` of sends let through anew.
     """
 
     policy: str
+    currency: str
+    priced: str
     decided: int = 0
     unread: int = 0
     stopped_before: int = 0
@@ -64,6 +68,9 @@ class Changes(msgspec.Struct):
     newly_stopped_verified: int = 0
     newly_released: int = 0
     unasked: int = 0
+    saved: float = 0.0
+    saved_verified: float = 0.0
+    added: float = 0.0
     rules: dict[str, RuleChange] = {}
 
 
@@ -73,18 +80,30 @@ class Backtest:
     def __init__(self, policies: Policies) -> None:
         """Decide by these, each client by its own."""
         self._of = cache(policies.of)
-        self.changes = Changes(policy=policies.default.version)
+        prices = policies.default.prices
+        self.changes = Changes(policies.default.version, prices.currency, f"{prices.dated}, {prices.source}")
 
     def add(self, recorded: Iterable[Recorded]) -> None:
         """Count some sends. What cannot be read any more is counted as such."""
         for one in recorded:
+            policy = self._of(one.client)
             try:
                 old = DECISION.decode(one.decision)
-                new = decide_again(old, self._of(one.client))
+                new = decide_again(old, policy)
             except (msgspec.DecodeError, ValueError, ArithmeticError, LookupError):
                 self.changes.unread += 1
                 continue
             self._count(one, old, new)
+            self._price(one, old, new, policy)
+
+    def _price(self, one: Recorded, old: Decision, new: Decision, policy: Policy) -> None:
+        decided = new if new.allow else old
+        price = price_of(policy, decided.facts.number.country, decided.by or decided.facts.channel)
+        if one.sent and not new.allow:
+            self.changes.saved += price
+            self.changes.saved_verified += price * one.verified
+        if new.allow and not old.allow:
+            self.changes.added += price
 
     def _count(self, one: Recorded, old: Decision, new: Decision) -> None:
         changes = self.changes
@@ -131,11 +150,19 @@ def _limited(old: Decision, policy: Policy, lifts: Collection[str]) -> list[Find
     return [
         finding
         for finding in old.findings
-        if finding.rule in LIMITS
-        and finding.detail == "limit spent"
-        and finding.rule not in lifts
-        and getattr(policy.rules, finding.rule).mode == "enforce"
+        if finding.detail == SPENT and finding.rule not in lifts and _holds(finding.rule, old, policy)
     ]
+
+
+def _holds(limit: str, old: Decision, policy: Policy) -> bool:
+    budgets = policy.budgets
+    match limit:
+        case "budget":
+            return budgets.everything > 0
+        case "budget_country":
+            return budgets.countries.get(old.facts.number.country or "", budgets.each_country) > 0
+        case _:
+            return getattr(getattr(policy.rules, limit, None), "mode", "off") == "enforce"
 
 
 def _is_gathered(decision: Decision) -> bool:
