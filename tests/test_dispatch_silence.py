@@ -13,6 +13,7 @@ from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, run_gatew
 
 INVALID = "+15555555555"
 PREMIUM = "+19002345678"
+COUNTED = ("weighed", "weighed_at", "country", "booked", "price")
 BRITISH = "+447700900123"
 CALLS_TO_CANADA = f"""{POLICY}
 [countries]
@@ -30,10 +31,10 @@ def asked_about(gateway: Gateway, phone_number: str) -> list[str]:
 def shape(record: Any) -> dict[str, object]:
     """Say of each column whether it is filled, and what stands in those that hold a word.
 
-    Not of those that name the histories in which a send counts: what is not sent counts in none.
+    Not of those that name the histories and the ledger's line in which a send counts: what is not sent counts in none.
     """
     words = ("state", "channel", "cause", "attempts", "error", "delivery", "status", "used", "deliver", "test")
-    columns = {name: value for name, value in record.items() if not name.startswith("weighed")}
+    columns = {name: value for name, value in record.items() if name not in COUNTED}
     return {name: value if name in words else value is not None for name, value in columns.items()}
 
 

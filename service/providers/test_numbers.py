@@ -53,7 +53,7 @@ NUMBERS: tuple[ScriptedNumber, ...] = (
     ),
     ScriptedNumber(
         phone_number="+14155550105",
-        meaning="A landline: refuses sms and flashcall, takes calls.",
+        meaning="A landline, also by number look-up: refuses sms and flashcall, takes calls.",
         sms="refused",
         flashcall="refused",
         line_type="fixed line",
