@@ -22,7 +22,7 @@ from benchmarks.report import Report, Table
 CLIENTS = 32
 ITEMS = 32
 CYCLES = 2
-WINDOWS = 4
+WINDOWS = 3
 REQUESTS = 1_000
 QUIET = 200  # requests a second of a process that is not pressed
 SECONDS = 4  # of pgbench

@@ -19,11 +19,11 @@ from benchmarks.outbound import alone
 from benchmarks.report import Report, Table
 from tests.support.clusters import query
 
-FILL = 45.0  # seconds
-SETTLE = 5.0  # seconds in which the disk takes in what was written
+FILL = 40.0  # seconds
+SETTLE = 3.0  # seconds in which the disk takes in what was written
 CHUNK = 200_000  # verifications
 AT_ONCE = (1, 16)
-WINDOWS, COUNT = 10, 100
+WINDOWS, COUNT = 8, 100
 
 VERIFICATIONS = """
 with made as (

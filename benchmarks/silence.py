@@ -16,13 +16,14 @@ from typing import Any
 import aiohttp
 
 from benchmarks.cpu import Calibration
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import OBSERVED, Gateway
 from benchmarks.house import House
 from benchmarks.likeness import Area, compare
 from benchmarks.report import Report, Table, percentile
 
 MANY, PLAYERS = 150, 75
 DRIFT = 0.03
+SENDS = 3  # of one play: two requests and a press
 CALLS = ("request", "read at once", "verify at once", "press", "read then", "verify", "verify again", "request again")
 POLICY = """
 [limits]
@@ -42,12 +43,12 @@ class Kind:
         self.name = name
         self.fields = fields
         self._numbers = count(1)
-        self._prefix = prefix
+        self.prefix = prefix
         self.times: dict[str, list[float]] = defaultdict(list)
         self.shapes: dict[str, set[Shape]] = defaultdict(set)
 
     def next_number(self) -> str:
-        return f"{self._prefix}{next(self._numbers):05}"
+        return f"{self.prefix}{next(self._numbers):05}"
 
 
 class Player:
@@ -92,8 +93,12 @@ async def measure(house: House, calibration: Calibration, report: Report) -> Non
     ]
     plays = [kind for kind in (real, real, *decoys) for _ in range(MANY)]
     random.shuffle(plays)
-    async with house.play_telnyx(DRIFT, webhooks=True), house.serve(POLICY) as gateway:
+    async with house.play_telnyx(DRIFT, webhooks=True), house.serve(POLICY + OBSERVED) as gateway:
         await _play_all(gateway, house.key, plays)
+        await house.wait_until_sent()
+        sent = sum(call["phone_number"].startswith(real.prefix) for call in await house.journal("send"))
+    if sent != SENDS * 2 * MANY:
+        raise RuntimeError(f"{sent} real sends went out, not {SENDS * 2 * MANY}")
     await house.forget()
     calibration.take()
     _tell(real, decoys, report)
