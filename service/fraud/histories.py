@@ -149,7 +149,10 @@ def crowded(history: History, expected: float, most: float) -> float:
 
 def is_known(history: History) -> bool:
     """Say whether this send's own number read a code before, by its mark."""
-    return any(good and mark == history.marks[0] for mark, good in zip(history.marks, history.goods, strict=True))
+    own = history.marks[0]
+    if not history.goods[0] and history.marks.count(own) == 1:
+        return False  # as nearly always, and it is asked of each of a send's histories
+    return any(good and mark == own for mark, good in zip(history.marks, history.goods, strict=True))
 
 
 def aligned(history: History, size: int) -> float:
