@@ -89,9 +89,10 @@ async def test_a_block_of_a_rule_that_is_lifted_is_not_raised_again_by_what_rais
         while held := [one for one in (await desk.call("GET", BLOCKS)).body["blocks"] if one["in_force"]]:
             assert held[0]["set_by"] == "rule"
             assert (await desk.call("DELETE", f"{BLOCKS}/{held[0]['id']}")).status == 200
-        verification = await gateway.begin("+13125551200", ip_address="198.51.100.200")
-        assert await enforced(gateway, verification) == set()
-        assert sends_to(gateway, "+13125551200") == 1
+        for n, phone in enumerate(("+13125551036", "+13125551039", "+13125558730")):
+            verification = await gateway.begin(phone, ip_address=f"198.51.100.{200 + n}")
+            assert await enforced(gateway, verification) == set(), phone
+            assert sends_to(gateway, phone) == 1
 
 
 async def test_a_reply_to_the_blocked_is_that_of_anybody(database_url: str) -> None:
