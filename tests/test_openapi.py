@@ -29,6 +29,7 @@ STATUSES = {
     "inspectVerification": {200, 401, 404, 503},
     "searchNumber": {200, 400, 401, 413, 415, 422, 503},
     "summariseTraffic": {200, 401, 422, 503},
+    "readLedger": {200, 401, 422, 503},
     "listBlocks": {200, 401, 503},
     "setBlock": {201, 400, 401, 413, 415, 422, 503},
     "liftBlock": {200, 401, 404, 503},

@@ -113,6 +113,7 @@ async def test_neither_scope_does_the_others_work(database_url: str) -> None:
             ("GET", f"/v1/operator/verifications/{verification}", None),
             ("POST", "/v1/operator/search", {"phone_number": PHONE}),
             ("GET", "/v1/operator/summary", None),
+            ("GET", "/v1/operator/ledger", None),
             ("GET", "/v1/operator/blocks", None),
             ("POST", "/v1/operator/blocks", {"country": "US", "duration": "1h", "reason": "tried"}),
             ("DELETE", "/v1/operator/blocks/1", None),

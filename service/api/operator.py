@@ -1,6 +1,6 @@
 """The operators' calls: look at a verification, search a number, sum up a window.
 
-Routed by app, with those of operator_blocks and operator_exemptions; every one needs a key of the scope operator.
+Routed by app, with those of operator_blocks, _exemptions and _ledger; every one needs a key of the scope operator.
 Translates HTTP and back. A number comes in a body, never in a URL, and leaves masked.
 """
 
@@ -12,7 +12,7 @@ import msgspec
 from litestar import Router, get, post
 from litestar.params import FromPath
 
-from service.api import operator_blocks, operator_exemptions
+from service.api import operator_blocks, operator_exemptions, operator_ledger
 from service.api import operator_schemas as wire
 from service.api.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
@@ -81,6 +81,7 @@ router = Router(
         summarise_traffic,
         *operator_blocks.HANDLERS,
         *operator_exemptions.HANDLERS,
+        *operator_ledger.HANDLERS,
     ],
     security=BEARER,
     tags=["Operators"],

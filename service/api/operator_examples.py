@@ -59,6 +59,11 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
             findings=[wire.RuleCount("sequential", "enforce", 20)],
         )
     },
+    wire.Ledger: {
+        "a day": wire.Ledger(
+            spent=0.8, saved=0.16, lines=[wire.LedgerLine(NOON.date(), "shop", "US", "sms", 100, 0.8, 20, 0.16)]
+        )
+    },
     wire.BlockOrder: {
         "range": wire.BlockOrder("2h", "Pumped since noon", phone_number="+14155550100", digits=4),
         "country": wire.BlockOrder("30m", "Pumped since noon", country="US"),

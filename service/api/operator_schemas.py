@@ -6,7 +6,7 @@ verification.dossier and fraud.blocks.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -187,6 +187,30 @@ class TrafficSummary(msgspec.Struct):
     verified_share: Annotated[float, Meta(ge=0, le=1, description="verified / sent_to.", examples=[0.75])] | None
     groups: Annotated[list[GroupCount], Meta(description="By country and channel, the busiest first.")]
     findings: Annotated[list[RuleCount], Meta(description="By rule and mode, the most frequent first.")]
+
+
+Money = Annotated[float, Meta(ge=0, description="In the currency of the policy's prices.", examples=[0.8])]
+
+
+class LedgerLine(msgspec.Struct):
+    """One day of one client, country and channel."""
+
+    day: Annotated[date, Meta(description="The day, UTC.", examples=["2026-01-31"])]
+    client: Client
+    country: Country
+    channel: OfChannel
+    sends: Annotated[int, Meta(ge=0, description="Codes that went out.", examples=[100])]
+    spent: Money
+    stopped: Annotated[int, Meta(ge=0, description="Sends that a rule or a budget kept back.", examples=[20])]
+    saved: Money
+
+
+class Ledger(msgspec.Struct):
+    """What was spent, and what the sends that were kept back would have cost."""
+
+    spent: Money
+    saved: Money
+    lines: Annotated[list[LedgerLine], Meta(description="The newest day first.")]
 
 
 class BlockOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

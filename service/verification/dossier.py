@@ -7,7 +7,7 @@ numbers that a send was weighed against.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -116,6 +116,19 @@ class Found(msgspec.Struct, frozen=True):
     rule: str
     mode: str
     count: int
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """What one day (UTC) cost one client, in one country, by one channel."""
+
+    day: date
+    client: str
+    country: str
+    channel: str
+    sends: int
+    spent: float
+    stopped: int
+    saved: float
 
 
 class Summary(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ from service.verification.dossier import (
     Found,
     Group,
     GuessRow,
+    LedgerLine,
     Match,
     SendRow,
     Summary,
@@ -65,6 +66,10 @@ class Oversight:
         begin = (self._now() or datetime.now(UTC)) - window - CLOCKS_DIFFER
         [row] = await ask(self._database, sql.SUMMARY, self._now(), window, first_id(begin))
         return Summary(**row | {"groups": GROUPS.decode(row["groups"]), "findings": FOUND.decode(row["findings"])})
+
+    async def account(self, window: timedelta) -> list[LedgerLine]:
+        """Read the ledger of the days of a window that ends now, the newest first. Raises Unavailable."""
+        return [LedgerLine(**row) for row in await ask(self._database, sql.LEDGER, self._now(), window)]
 
     def _dossier(self, row: dict[str, Any]) -> Dossier:
         sends, guesses = SENDS.decode(row["sends"]), GUESSES.decode(row["guesses"])

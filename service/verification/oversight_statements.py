@@ -31,6 +31,15 @@ where v.phone_hash = $3
 order by v.created_at desc limit $4
 """  # noqa: S608 (ours)
 
+LEDGER = f"""
+with {CLOCK}
+select l.day, c.name as client, coalesce(nullif(l.country, ''), '?') as country, l.channel, l.sends, l.spent,
+       l.stopped, l.saved
+from clock, ledger l join clients c on c.id = l.client_id
+where l.day >= ((clock.now - $2::interval) at time zone 'UTC')::date
+order by l.day desc, 2, 3, 4
+"""  # noqa: S608 (ours)
+
 # Ids sort by time, so the key's index finds the window. Ids are made by the clocks of the processes: $3 begins a
 # little earlier, and created_at, which is the database's time, decides.
 SUMMARY = f"""
