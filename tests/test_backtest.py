@@ -158,7 +158,9 @@ async def test_only_a_window_is_decided_where_one_is_named(database_url: str, tm
             await gateway.database.pool.execute(change, UUID(first), first_id(NOON.replace(year=2026, month=1)))
         assert (await changes_of(gateway, tmp_path, SERVED))["decided"] == 3
         assert (await changes_of(gateway, tmp_path, SERVED, "--since", "1h"))["decided"] == 2
-        assert (await decide(gateway, tmp_path, SERVED, "--since", "soon")).code == 2
+        assert (await changes_of(gateway, tmp_path, SERVED, "--since", "9999999d"))["decided"] == 3
+        for length in ("soon", "0d", "-1d"):
+            assert (await decide(gateway, tmp_path, SERVED, "--since", length)).code == 2
 
 
 async def test_history_is_read_over_many_pages_each_send_once(database_url: str, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ They need no setting but POLICY_FILE, and no database, but for `policy backtest`
 from __future__ import annotations
 
 import os
-import re
 import sys
 from datetime import timedelta
 from importlib.metadata import version
@@ -16,9 +15,9 @@ from typing import Any
 import click
 
 from service.fraud import policy_file, policy_text
+from service.fraud.policy_values import read_seconds
 
 OPENAPI = Path("openapi/openapi.json")
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Length(click.ParamType[timedelta]):
@@ -28,10 +27,10 @@ class Length(click.ParamType[timedelta]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Read it."""
-        found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", str(value), re.ASCII)
-        if found is None:
-            self.fail(f"{value} is not a whole number and s, m, h or d, such as 7d.", param, ctx)
-        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+        try:
+            return timedelta(seconds=read_seconds(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.group()

@@ -126,7 +126,7 @@ def _decode(kind: type, value: Any) -> Any:
     if kind is Window:
         return _window(value)
     if kind is Seconds:
-        return Seconds(_seconds(value))
+        return Seconds(read_seconds(value))
     raise NotImplementedError
 
 
@@ -138,7 +138,8 @@ def _window(value: Any) -> Window:
     return Window(int(found[1]), _length(found[2]))
 
 
-def _seconds(value: Any) -> float:
+def read_seconds(value: Any) -> float:
+    """Read a length of time such as 30s or 5m. Raises ValueError."""
     found = re.fullmatch(r"[0-9]{1,7}[smhd]", str(value))
     if not found or not _length(found[0]):
         message = 'expected a length of time such as "30s" or "5m"'

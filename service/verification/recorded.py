@@ -16,6 +16,8 @@ from service.fraud.backtest import Recorded
 from service.vault import first_id
 
 PAGE = 500
+# Further back there is no gateway, and soon no date.
+FURTHEST = timedelta(days=3650)
 # Walked by the key, which sorts by time; both tables from where the page begins, or each would read one of them whole.
 READ = """
 select s.verification_id as id, s.ordinal, c.name as client, s.decision::text as decision,
@@ -39,7 +41,7 @@ class Page(NamedTuple):
 async def read_decisions(database: Database, since: timedelta | None) -> AsyncIterator[Page]:
     """Read all decisions, oldest first; `since`: how far back. Raises Unavailable."""
     now = datetime.now(UTC)
-    last, ordinal = first_id(now - since) if since else UUID(int=0), 0
+    last, ordinal = first_id(now - min(since, FURTHEST)) if since else UUID(int=0), 0
     oldest = await ask(database, FIRST, last)
     begin, end = _moment(oldest[0]["id"]) if oldest else 0, now.timestamp() * 1000
     while rows := await ask(database, READ, last, ordinal, PAGE):
