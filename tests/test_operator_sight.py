@@ -35,6 +35,20 @@ async def test_a_verification_is_seen_whole_with_every_finding_and_its_number_ma
         assert (ended["number"], ended["country"], ended["events"][-1]["what"]) == (None, "US", "verified")
 
 
+async def test_a_decision_of_another_version_is_shown_as_far_as_it_is_understood(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        desk, verification = await desk_of(gateway), await gateway.begin()
+        await findings_of(gateway, verification)
+        for decision in (
+            '{"allow": true, "facts": {"number": 5, "histories": {"ip": [1, 2]}}}',
+            '{"allow": true, "new": 1, "facts": {"histories": 7}}',
+        ):
+            await gateway.database.pool.execute("update sends set decision = $1", decision)
+            seen = await desk.call("GET", f"/v1/operator/verifications/{verification}")
+            assert (seen.status, seen.body["country"], seen.body["sends"][0]["decision"]["allow"]) == (200, None, True)
+        assert (await desk.call("GET", "/v1/operator/summary")).status == 200
+
+
 async def test_the_digits_that_histories_keep_are_not_shown(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
         desk = await desk_of(gateway)

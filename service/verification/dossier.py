@@ -27,12 +27,12 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """One send's decision, as it was recorded."""
+    """One send's decision, as it was recorded: maybe by another version, of which what is not known is left out."""
 
     allow: bool
-    findings: list[Finding]
-    facts: dict[str, Any]
-    policy_version: str
+    findings: list[Finding] = []
+    facts: dict[str, Any] = {}
+    policy_version: str = "?"
 
 
 class SendRow(msgspec.Struct, frozen=True):
@@ -151,7 +151,8 @@ def explain(send: SendRow) -> SendRow:
     if send.decision is None:
         return send
     facts = dict(send.decision.facts)
-    facts["histories"] = {kind: _name(history) for kind, history in facts.get("histories", {}).items()}
+    stored = facts.get("histories")
+    facts["histories"] = {kind: _name(one) for kind, one in stored.items()} if isinstance(stored, dict) else {}
     return msgspec.structs.replace(send, decision=msgspec.structs.replace(send.decision, facts=facts))
 
 

@@ -97,6 +97,6 @@ class Oversight:
 def _country(sends: list[SendRow]) -> str | None:
     for send in sends:
         if send.decision:
-            country: str | None = send.decision.facts.get("number", {}).get("country")
-            return country
+            number = send.decision.facts.get("number")
+            return number.get("country") if isinstance(number, dict) else None
     return None
