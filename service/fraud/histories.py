@@ -12,6 +12,7 @@ After a block it starts again a little below the threshold: one more unread code
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from itertools import pairwise
 from typing import Literal
 
@@ -43,6 +44,8 @@ LEAST_READS, MOST_READS = 0.5, 0.85
 # How far below the threshold a sum starts again after a block (nats): less than one unread code; for a whole country,
 # which has more people than attackers, less than three.
 BELOW, BELOW_COUNTRY = 0.5, 2.0
+# A country rings for its ranges as long as it was asked for within this many seconds: half an hour.
+RECENT = 1800.0
 # A subject where this many read their codes in a day needs ln 2 more evidence: it has as many chances more.
 HEALTHY = 10.0
 
@@ -72,7 +75,8 @@ class Measure(msgspec.Struct, frozen=True):
 
     `usual`: the share of codes that people read; `reads`: that attackers do; `part`: the marks of one part of the
     subject, 0 for none; `most`: what one part may add (nats), so that a subject is judged by more than one of them;
-    `below`: how far below the threshold the sum starts again after a block.
+    `below`: how far below the threshold the sum starts again after a block; `oldest`: the age (seconds) beyond which
+    nothing counts.
     """
 
     above: float
@@ -81,6 +85,7 @@ class Measure(msgspec.Struct, frozen=True):
     part: int = 0
     most: float = math.inf
     below: float = BELOW
+    oldest: float = math.inf
 
 
 def usual_reads(country: History | None) -> float:
@@ -102,11 +107,13 @@ def unread(history: History, measure: Measure) -> float:
     """Return the evidence (nats) that the codes of a history are not read by people."""
     usual, reads = measure.usual, measure.reads
     good, old = math.log(reads / usual), math.log((1 - reads) / (1 - usual))
-    again = threshold(history, measure.above) - measure.below
+    again = measure.above - measure.below
     lifted = -1.0 if history.lifted is None else history.lifted
     part_size, most, exp = measure.part, measure.most, math.exp
     total, since, parts = 0.0, False, dict[int, float]()
-    for age, mark, read in zip(reversed(history.ages), reversed(history.marks), reversed(history.goods), strict=True):
+    count = bisect_right(history.ages, measure.oldest)
+    sends = zip(history.ages[:count], history.marks, history.goods, strict=False)
+    for age, mark, read in reversed(list(sends)):
         if age < lifted and not since:
             total, since = min(total, again), True
         if read:

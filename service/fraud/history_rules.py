@@ -5,9 +5,11 @@ Called through fraud.rules. Pure: the mathematics is in fraud.histories, the num
 
 from __future__ import annotations
 
+import math
+
 from service.fraud import histories
 from service.fraud.facts import Facts
-from service.fraud.histories import ATTACK_READS, BELOW_COUNTRY, HARDLY_READS, PARTS, RANGES, Measure
+from service.fraud.histories import ATTACK_READS, BELOW_COUNTRY, HARDLY_READS, PARTS, RANGES, RECENT, Measure
 from service.fraud.policy import Policy, SourceRule
 
 BLOCK = 10_000
@@ -120,14 +122,14 @@ def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, rea
 def _alarm(facts: Facts, policy: Policy) -> float:
     """Return what a country in trouble adds (nats) to the evidence against its ranges and those who ask for it."""
     rule = policy.rules.country_conversion
-    return min(rule.alarm, max(0.0, _country_evidence(facts, policy) - rule.calm))
+    return min(rule.alarm, max(0.0, _country_evidence(facts, policy, RECENT) - rule.calm))
 
 
-def _country_evidence(facts: Facts, policy: Policy) -> float:
+def _country_evidence(facts: Facts, policy: Policy, oldest: float = math.inf) -> float:
     history, rule = facts.histories.get("country"), policy.rules.country_conversion
     if history is None:
         return 0.0
-    measure = Measure(rule.above, _usual(facts), HARDLY_READS, PARTS["country"], rule.part, BELOW_COUNTRY)
+    measure = Measure(rule.above, _usual(facts), HARDLY_READS, PARTS["country"], rule.part, BELOW_COUNTRY, oldest)
     return histories.unread(history, measure)
 
 

@@ -37,7 +37,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str
     ip_address: str | None
     bot: Literal["not_detected", "good", "bad"] | None = "not_detected"
-    suspect_score: int | None = 0
+    suspect_score: float | None = 0
     replayed: bool = False
     age: float = 1.0
 
@@ -86,6 +86,9 @@ def _complete(fields: dict[str, Any], number: int) -> dict[str, Any]:
     if isinstance(device := fields.get("device"), dict):
         own = {"visitor_id": f"visitor of line {number}", "event_id": f"event of line {number}"}
         fields["device"] = {**own, "ip_address": fields.get("ip_address"), **device}
+        # As v3 spells it.
+        if device.get("bot") == "notDetected":
+            fields["device"]["bot"] = "not_detected"
     return fields
 
 
