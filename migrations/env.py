@@ -16,9 +16,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from service.db import fraud_tables, tables
+from service.db.columns import metadata
 from service.db.engine import resolve
-from service.db.tables import metadata
 
+DECLARED = (tables, fraud_tables)  # their import puts the tables into the metadata
 TURN = 7_220_563_741  # any number, as long as nothing else in this database takes an advisory lock on it
 
 

@@ -1,0 +1,46 @@
+"""The one registry of tables, and the kinds of column that they share.
+
+Read by tables and fraud_tables. Names every constraint, so that a migration can name it too.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from sqlalchemy import (
+    ARRAY,
+    Double,
+    MetaData,
+    SmallInteger,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Moment = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True))]
+Created = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True), server_default=func.now())]
+Small = Annotated[int, mapped_column(SmallInteger)]
+Count = Annotated[float, mapped_column(Double)]
+
+# Updated several times in a short life: room in the page keeps the new version beside the old one.
+BUSY = {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.05"}}
+
+
+class Base(DeclarativeBase):
+    """The one registry of tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {str: Text, dict[str, Any]: JSONB, list[str]: ARRAY(Text)}  # noqa: RUF012 (SQLAlchemy's own form)
+
+
+metadata = Base.metadata
