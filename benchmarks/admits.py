@@ -14,6 +14,7 @@ import msgspec
 import uvloop
 
 from benchmarks.cpu import of_server
+from service.cli.serving import settle_memory
 from service.db.engine import open_database
 from service.fraud import policy_file
 from service.vault import new_id, new_token
@@ -41,6 +42,7 @@ async def _run(url: str, postmaster: int, windows: int, count: int, at_once: int
     try:
         store = Store(database, policies)
         await _admit(store, postmaster, at_once * 2, at_once)
+        settle_memory()
         return [await _admit(store, postmaster, count, at_once) for _ in range(windows)]
     finally:
         await database.aclose()

@@ -18,6 +18,7 @@ from benchmarks.admits import Spent
 from benchmarks.asks import address_of
 from benchmarks.cpu import of_server
 from service import phone
+from service.cli.serving import settle_memory
 from service.db.engine import Database, open_database
 from service.fraud import policy_file
 from service.fraud.captchas import Captchas
@@ -29,6 +30,7 @@ from service.vault import Vault, new_id
 from tests.support.gateway import observe_histories
 
 VAULT = Vault([bytes(32)], bytes(32))
+POLICY = policy_file.load(None).default
 
 SENDS = """
 insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
@@ -85,6 +87,7 @@ async def _run(work: Work) -> tuple[list[Spent], float]:
             await database.pool.execute(FULL, list({each for one in questions for each in _ranges(one)}), KEEP)
         left = iter(questions)
         await _decide(judge, left, work)
+        settle_memory()
         counted.trips = 0
         windows = [await _decide(judge, left, work) for _ in range(len(questions) // work.count - 1)]
     finally:

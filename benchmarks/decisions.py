@@ -19,7 +19,7 @@ from benchmarks.outbound import alone
 from benchmarks.report import Report, Table
 from tests.support.clusters import query
 
-FILL = 40.0  # seconds
+FILL = 35.0  # seconds
 SETTLE = 3.0  # seconds in which the disk takes in what was written
 CHUNK = 200_000  # verifications
 AT_ONCE = (1, 16)

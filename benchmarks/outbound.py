@@ -22,7 +22,7 @@ from service.providers.base import Judged, Order, Sent, State
 from service.providers.telnyx import Telnyx
 
 IN_FLIGHT = 50
-WINDOWS = 5
+WINDOWS = 4
 CALLS = 500
 UPSTREAM = (0.0, 0.1)
 PROFILE = VERIFICATION = "12ade33a-21c0-473b-b055-b3c836e1c292"

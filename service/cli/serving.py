@@ -103,7 +103,7 @@ def application() -> ASGIApp:
     from service.app import create_app  # noqa: PLC0415 (in the process that serves, after the checks)
 
     telemetry.configure_logs()
-    return create_app(load(Settings), _settle_memory)
+    return create_app(load(Settings), settle_memory)
 
 
 def _check_certificate(certfile: str | None, keyfile: str | None) -> None:
@@ -116,7 +116,7 @@ def _check_certificate(certfile: str | None, keyfile: str | None) -> None:
         raise GatewayError("The certificate and its key cannot be read, or do not belong together.") from None
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Take what the start made as here to stay: walking through it stops everything for 0.15 s, now and then.
 
     And look for rings among what is new less often than Python would: a tenth of all work went there.
@@ -158,7 +158,7 @@ async def _dispatch(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopped.set)
     async with open_house(settings):
-        _settle_memory()
+        settle_memory()
         telemetry.log.info("dispatching")
         await stopped.wait()
 
