@@ -15,11 +15,11 @@ import aiohttp
 
 from tests.support.clusters import find_processes
 from tests.support.commands import run, start
+from tests.support.ports import free_port
 
 
 def free_ports() -> tuple[str, str]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        return str(one.getsockname()[1]), str(two.getsockname()[1])
+    return str(free_port()), str(free_port())
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from service.settings import Settings
 from tests.conftest import command
 from tests.support.commands import Done, run, start
 from tests.support.gateway import Gateway, run_gateway, run_process
+from tests.support.ports import free_port
 
 STARTS = ["serve", "dispatch"]
 
@@ -128,8 +129,7 @@ def make_certificate(folder: Path) -> None:
 async def test_https_is_served_with_a_certificate(database_url: str, tmp_path: Path) -> None:
     make_certificate(tmp_path)
     files = ("--ssl-certfile", str(tmp_path / "cert.pem"), "--ssl-keyfile", str(tmp_path / "key.pem"))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     async with run_gateway(database_url, serve=False) as gateway:
         process = await start("serve", "--port", str(port), *files, settings=gateway.environment)
         try:

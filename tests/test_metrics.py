@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ import aiohttp
 
 from tests.support.commands import environment_with
 from tests.support.gateway import PHONE, Calls, Gateway, make_key, read_code, run_gateway, run_process, wrong
+from tests.support.ports import free_port
 
 REQUESTS = 'verify_http_requests_total{route="/v1/verifications",status="202"}'
 SLOTS = "verify_dispatch_slots_free"
@@ -31,11 +31,6 @@ async def scrape(gateway: Gateway, url: str, key: str | None = None) -> tuple[in
     headers = {"authorization": f"Bearer {key}"} if key else {}
     async with gateway.session.get(f"{url}/metrics", headers=headers) as response:
         return response.status, await response.text()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 async def test_on_the_public_port_they_are_for_operators_alone(database_url: str) -> None:

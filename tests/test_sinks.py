@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from service.verification.keybook import KeyBook
 from tests.support.commands import environment_with
 from tests.support.everything import PLANTED, SECRETS, Seen, run_everything
 from tests.support.gateway import Gateway, run_gateway
+from tests.support.ports import free_port
 from tests.support.sinks import dump, find_secrets, read_server_log, spell
 
 # The gateway with everything written down that any library would write down.
@@ -43,8 +43,7 @@ POLICY = '[limits]\nip = ["1000/1h"]\naccount = ["1000/1h"]\n[countries]\nallow 
 @asynccontextmanager
 async def run_loudly(gateway: Gateway, log: Path) -> AsyncIterator[Seen]:
     """Run serve at the loudest, on the planted keys."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = gateway.environment | {
         "SECRET_KEY": base64.b64encode(SECRETS["secret key"]).decode(),
         "INDEX_KEY": base64.b64encode(SECRETS["index key"]).decode(),

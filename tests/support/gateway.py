@@ -10,7 +10,6 @@ import base64
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +29,7 @@ from service.sandbox.telnyx_service import PROFILE_ID, Telnyx, TelnyxSettings
 from service.settings import Settings, load
 from service.vault import Vault
 from service.verification.keybook import KeyBook
+from tests.support.ports import free_port
 from tests.support.serving import serve_app
 
 PHONE = "+13125550142"
@@ -197,7 +197,7 @@ async def run_process(gateway: Gateway, *, command: str = "serve", patience: flo
 
     What it logs is in `log`, a file. It is ended with SIGKILL if the test has not ended it.
     """
-    port = _free_port()
+    port = free_port()
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with log.open("wb") as sink:
@@ -241,9 +241,3 @@ async def _wait_until_ready(
                         return
         await asyncio.sleep(0.05)
     raise AssertionError(f"it was not ready in time: {log.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
