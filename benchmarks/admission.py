@@ -16,8 +16,8 @@ from benchmarks.admits import Spent
 from benchmarks.cpu import Calibration, Clock
 from benchmarks.gateway import Gateway
 from benchmarks.house import House
-from benchmarks.outbound import alone
 from benchmarks.report import Report, Table
+from benchmarks.ways import alone
 
 CLIENTS = 32
 ITEMS = 32

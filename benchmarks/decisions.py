@@ -15,8 +15,8 @@ from benchmarks.admits import Spent
 from benchmarks.cpu import Calibration
 from benchmarks.deciding import Work
 from benchmarks.house import House
-from benchmarks.outbound import alone
 from benchmarks.report import Report, Table
+from benchmarks.ways import alone
 from tests.support.clusters import query
 
 FILL = 35.0  # seconds

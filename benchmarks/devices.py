@@ -6,26 +6,18 @@ of its own, and the least of several windows is what is printed.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
-import uvloop
-
-from benchmarks.outbound import CALLS, IN_FLIGHT, WINDOWS, alone, expect, spend
+from benchmarks.ways import IN_FLIGHT, Call, Way, compare, expect
 from service.providers.device import Found
 from service.providers.fingerprint import Api, Fingerprint
 
-UPSTREAM = (0.0, 0.1)
 KEY = bytes(32)
 FRESH_FOR = 3_600.0
-
-Call = Callable[[], Awaitable[object]]
-Way = Callable[[str], AbstractAsyncContextManager[Call]]
 
 
 @asynccontextmanager
@@ -84,37 +76,9 @@ def seal(body: bytes) -> str:
     return base64.b64encode(bytes.fromhex("9E85DCED") + nonce + AESGCM(KEY).encrypt(nonce, packed, None)).decode()
 
 
-async def measure(way: Way, base_url: str) -> float:
-    async with way(base_url) as call:
-        await spend(call, IN_FLIGHT * 2)
-        return min([await spend(call, CALLS) for _ in range(WINDOWS)])
-
-
-def run(name: str, base_url: str) -> float:
-    return uvloop.run(measure(WAYS[name], base_url))
-
-
-@contextmanager
-def serve_stub(seconds: float) -> Iterator[str]:
-    """A stub in a process of its own; yields its address."""
-    command = [sys.executable, "-m", "benchmarks.devices_stub", str(seconds)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stub:  # noqa: S603
-        try:
-            yield f"http://127.0.0.1:{next(iter(stub.stdout or ())).strip()}"
-        finally:
-            stub.terminate()
-
-
 def main() -> None:
-    """Print a table of CPU ms an event, one column for each time that Fingerprint takes to answer."""
-    heads = " | ".join(f"Fingerprint at {seconds * 1_000:.0f} ms" for seconds in UPSTREAM)
-    print(f"| CPU ms an event, {IN_FLIGHT} in flight | {heads} |\n|---|{'---|' * len(UPSTREAM)}")
-    for name in WAYS:
-        spent = []
-        for seconds in UPSTREAM:
-            with serve_stub(seconds) as base_url, alone() as pool:
-                spent.append(pool.submit(run, name, base_url).result())
-        print(f"| {name} | {' | '.join(f'{each:.3f}' for each in spent)} |", flush=True)
+    """Print the table."""
+    compare("an event", "Fingerprint", WAYS, "benchmarks.devices_stub")
 
 
 if __name__ == "__main__":

@@ -6,36 +6,17 @@ process of its own, and the least of several windows is what is printed.
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
-import uvloop
 
+from benchmarks.ways import Call, Way, compare, expect
 from service.providers.base import Judged, Order, Sent, State
 from service.providers.telnyx import Telnyx
 
-IN_FLIGHT = 50
-WINDOWS = 4
-CALLS = 500
-UPSTREAM = (0.0, 0.1)
 PROFILE = VERIFICATION = "12ade33a-21c0-473b-b055-b3c836e1c292"
 ORDER = Order("+13035551234", "sms", PROFILE, 305)
-
-Call = Callable[[], Awaitable[object]]
-Way = Callable[[str], AbstractAsyncContextManager[Call]]
-
-
-def expect(right: bool) -> None:  # noqa: FBT001
-    """A call that went wrong must not count as a cheap one."""
-    if not right:
-        raise RuntimeError("the call did not do what is measured")
 
 
 @asynccontextmanager
@@ -118,55 +99,9 @@ WAYS: dict[str, Way] = {
 }
 
 
-async def spend(call: Call, calls: int) -> float:
-    """CPU in ms of one call, over one window."""
-    left = iter(range(calls))
-
-    async def work() -> None:
-        for _ in left:
-            await call()
-
-    started = time.process_time()
-    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
-    return (time.process_time() - started) * 1_000 / calls
-
-
-async def measure(way: Way, base_url: str) -> float:
-    async with way(base_url) as call:
-        await spend(call, IN_FLIGHT * 2)
-        return min([await spend(call, CALLS) for _ in range(WINDOWS)])
-
-
-def run(name: str, base_url: str) -> float:
-    return uvloop.run(measure(WAYS[name], base_url))
-
-
-@contextmanager
-def serve_stub(seconds: float) -> Iterator[str]:
-    """A stub in a process of its own; yields its base address."""
-    command = [sys.executable, "-m", "benchmarks.outbound_stub", str(seconds)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stub:  # noqa: S603
-        try:
-            yield f"http://127.0.0.1:{next(iter(stub.stdout or ())).strip()}/v2"
-        finally:
-            stub.terminate()
-
-
 def main() -> None:
-    """Print a table of CPU ms a call, one column for each time that Telnyx takes to answer."""
-    heads = " | ".join(f"Telnyx at {seconds * 1_000:.0f} ms" for seconds in UPSTREAM)
-    print(f"| CPU ms a call, {IN_FLIGHT} in flight | {heads} |\n|---|{'---|' * len(UPSTREAM)}")
-    for name in WAYS:
-        spent = []
-        for seconds in UPSTREAM:
-            with serve_stub(seconds) as base_url, alone() as pool:
-                spent.append(pool.submit(run, name, base_url).result())
-        print(f"| {name} | {' | '.join(f'{each:.2f}' for each in spent)} |", flush=True)
-
-
-def alone() -> ProcessPoolExecutor:
-    """A fresh process, which has imported nothing of another way's."""
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    """Print the table."""
+    compare("a call", "Telnyx", WAYS, "benchmarks.outbound_stub", "/v2")
 
 
 if __name__ == "__main__":
