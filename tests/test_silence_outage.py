@@ -11,7 +11,7 @@ from service.providers.silent import Silent
 from service.providers.test_numbers import FIXED_CODE
 from service.providers.timings import WRONG, Timings
 from service.sandbox.faults import Fault, FaultKind
-from tests.support.decoys import ask_each, begin_each, steps_of
+from tests.support.decoys import ask_each, begin_each, steps_of, thrice
 from tests.support.gateway import Calls, Gateway, Reply, run_gateway
 from tests.support.guessing import begin_and_read, wait_for, wait_until_settled
 
@@ -36,6 +36,7 @@ async def attempts_of_each(gateway: Gateway, begun: dict[str, str]) -> set[int]:
 
 
 @pytest.mark.parametrize("kind", ["error500", "throttle", "no_funds"])
+@thrice
 async def test_what_telnyx_does_not_judge_is_given_back_to_decoys_too_from_the_first_guess_to_the_last(
     database_url: str, kind: FaultKind
 ) -> None:
@@ -65,6 +66,7 @@ async def test_an_answer_that_is_lost_is_lost_for_decoys_too_and_settled_for_all
         assert looks(await verify_each(gateway, begun)) == {(200, None, 3)}
 
 
+@thrice
 async def test_a_telnyx_that_hangs_hangs_for_decoys(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         begun = await begin_each(gateway)
@@ -111,6 +113,7 @@ async def test_one_failed_call_is_not_repeated_to_decoys(database_url: str) -> N
         assert (await gateway.verify(decoy, CODE)).status == 200
 
 
+@thrice
 async def test_a_test_clients_decoys_work_where_there_is_no_telnyx_and_never_call_it(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         gateway.stage.faults.add(Fault(kind="unauthorized"))

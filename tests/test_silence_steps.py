@@ -11,7 +11,7 @@ import time
 import pytest
 
 from service.sandbox.faults import Fault
-from tests.support.decoys import ask_each, begin_each, steps_of
+from tests.support.decoys import ask_each, begin_each, steps_of, thrice
 from tests.support.gateway import POLICY, run_gateway
 from tests.support.guessing import begin_and_read
 
@@ -20,6 +20,7 @@ SETTLED = 1.1
 """Seconds after which no send of a request or a press is waited for."""
 
 
+@thrice
 async def test_a_wrong_code_is_answered_on_the_next_half_second(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         begun = await begin_each(gateway)
@@ -43,6 +44,7 @@ async def test_a_right_code_is_answered_at_once(database_url: str) -> None:
         assert min(seconds) < 0.5
 
 
+@thrice
 async def test_a_caller_quicker_than_the_sending_meets_the_same_half_second(database_url: str) -> None:
     """A refused number takes three sends where a real one takes one: neither the first nor the last shows."""
     async with run_gateway(database_url) as gateway:
@@ -53,6 +55,7 @@ async def test_a_caller_quicker_than_the_sending_meets_the_same_half_second(data
 
 
 @pytest.mark.parametrize("fault", ["error500", "throttle", "slow", "reset_after"])
+@thrice
 async def test_sends_that_fail_do_not_show_in_a_quick_callers_time(database_url: str, fault: str) -> None:
     async with run_gateway(database_url) as gateway:
         gateway.stage.faults.add(Fault(kind=fault, operations=("send",), seconds=3.0))  # type: ignore[arg-type] # a kind
@@ -63,6 +66,7 @@ async def test_sends_that_fail_do_not_show_in_a_quick_callers_time(database_url:
             assert len(set(steps_of(answers).values())) == 1, steps_of(answers)
 
 
+@thrice
 async def test_a_press_is_waited_for_alike(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY + '[fallback]\nafter = "1s"\n') as gateway:
         begun = await begin_each(gateway)

@@ -6,14 +6,17 @@ Used by the tests of silence. Telnyx is told to refuse Canada.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from service.sandbox.telnyx_profiles import ChannelSettings, ProfileChange
 from service.sandbox.telnyx_service import PROFILE_ID
+from tests.conftest import command
 from tests.support.gateway import PHONE, Gateway, Reply
 
+Test = Callable[..., Awaitable[None]]
 HOME = ChannelSettings(whitelisted_destinations=["US"])
 KINDS: dict[str, dict[str, Any]] = {
     "real": {"phone_number": PHONE},
@@ -28,6 +31,28 @@ def refuse_canada(gateway: Gateway) -> None:
     profile = gateway.telnyx.profiles.find(PROFILE_ID)
     assert profile
     profile.change(ProfileChange(sms=HOME, call=HOME, flashcall=HOME))
+
+
+def thrice(test: Test) -> Test:
+    """Try a test that compares times up to three times: a machine that stands still for a moment does so once.
+
+    What differs because the gateway treats kinds differently differs each time. A decoy draws from the times of real
+    calls, so that one slow call of a real one may show in the next of a decoy.
+    """
+
+    @functools.wraps(test)
+    async def tried(database_url: str, **more: Any) -> None:
+        for left in (2, 1, 0):
+            try:
+                await test(database_url=database_url, **more)
+            except AssertionError:
+                if not left:
+                    raise
+                await command(database_url, "truncate counters")
+            else:
+                return
+
+    return tried
 
 
 async def begin_each(gateway: Gateway) -> dict[str, str]:
