@@ -11,7 +11,7 @@ from service.providers.silent import Silent
 from service.providers.test_numbers import FIXED_CODE
 from service.providers.timings import WRONG, Timings
 from service.sandbox.faults import Fault, FaultKind
-from tests.support.decoys import ask_each, begin_each, steps_of, thrice
+from tests.support.decoys import ask_each, assert_alike, begin_each, thrice
 from tests.support.gateway import Calls, Gateway, Reply, run_gateway
 from tests.support.guessing import begin_and_read, wait_for, wait_until_settled
 
@@ -47,7 +47,7 @@ async def test_what_telnyx_does_not_judge_is_given_back_to_decoys_too_from_the_f
         for _ in range(2):
             answers = await verify_each(gateway, begun)
             assert looks(answers) == {(503, "1", None)}
-            assert len(set(steps_of(answers).values())) == 1
+            assert_alike(answers)
             assert await attempts_of_each(gateway, begun) == {4}
         gateway.stage.faults.clear(fault)
         assert looks(await verify_each(gateway, begun)) == {(200, None, 3)}
@@ -74,7 +74,7 @@ async def test_a_telnyx_that_hangs_hangs_for_decoys(database_url: str) -> None:
         answers = await verify_each(gateway, begun)
         assert looks(answers) == {(503, "1", None)}
         assert min(seconds for _, seconds in answers.values()) >= 10.0
-        assert len(set(steps_of(answers).values())) == 1
+        assert_alike(answers)
 
 
 async def test_with_the_breaker_open_everybody_is_503_before_a_guess_is_reserved(database_url: str) -> None:
@@ -123,7 +123,7 @@ async def test_a_test_clients_decoys_work_where_there_is_no_telnyx_and_never_cal
         abroad = await team.begin("+447400123456")
         answers = await verify_each(team, {"real": real, "decoy": decoy, "abroad": abroad})
         assert looks(answers) == {(200, None, 4)}
-        assert len(set(steps_of(answers).values())) == 1
+        assert_alike(answers)
         assert (await team.verify(real, FIXED_CODE)).body["verified"] is True
         for silent in (decoy, abroad):
             assert (await team.verify(silent, FIXED_CODE)).body["verified"] is False

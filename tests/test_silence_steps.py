@@ -11,7 +11,7 @@ import time
 import pytest
 
 from service.sandbox.faults import Fault
-from tests.support.decoys import ask_each, begin_each, steps_of, thrice
+from tests.support.decoys import ask_each, assert_alike, begin_each, thrice
 from tests.support.gateway import POLICY, run_gateway
 from tests.support.guessing import begin_and_read
 
@@ -29,7 +29,7 @@ async def test_a_wrong_code_is_answered_on_the_next_half_second(database_url: st
             gateway.stage.latency = {"check": latency}
             answers = await ask_each(begun, lambda named: gateway.verify(named, WRONG))
             assert {reply.body["verified"] for reply, _ in answers.values()} == {False}
-            assert steps_of(answers) == dict.fromkeys(begun, step), latency
+            assert_alike(answers, step)
 
 
 async def test_a_right_code_is_answered_at_once(database_url: str) -> None:
@@ -51,7 +51,7 @@ async def test_a_caller_quicker_than_the_sending_meets_the_same_half_second(data
         gateway.stage.latency = {"send": 0.5, "check": 0.1}
         begun = await begin_each(gateway)
         answers = await ask_each(begun, lambda named: gateway.verify(named, WRONG))
-        assert len(set(steps_of(answers).values())) == 1, steps_of(answers)
+        assert_alike(answers)
 
 
 @pytest.mark.parametrize("fault", ["error500", "throttle", "slow", "reset_after"])
@@ -63,7 +63,7 @@ async def test_sends_that_fail_do_not_show_in_a_quick_callers_time(database_url:
         for _ in range(2):
             answers = await ask_each(begun, lambda named: gateway.verify(named, WRONG))
             assert {reply.status for reply, _ in answers.values()} == {200}
-            assert len(set(steps_of(answers).values())) == 1, steps_of(answers)
+            assert_alike(answers)
 
 
 @thrice
@@ -75,7 +75,7 @@ async def test_a_press_is_waited_for_alike(database_url: str) -> None:
         for reply, _ in (await ask_each(begun, gateway.press)).values():
             assert reply.status == 202
         answers = await ask_each(begun, lambda named: gateway.verify(named, WRONG))
-        assert len(set(steps_of(answers).values())) == 1, steps_of(answers)
+        assert_alike(answers)
 
 
 async def test_a_quick_callers_right_code_is_right_and_does_not_wait(database_url: str) -> None:

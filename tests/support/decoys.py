@@ -33,11 +33,15 @@ def refuse_canada(gateway: Gateway) -> None:
     profile.change(ProfileChange(sms=HOME, call=HOME, flashcall=HOME))
 
 
-def thrice(test: Test) -> Test:
-    """Try a test that compares times up to three times: a machine that stands still for a moment does so once.
+class Uneven(AssertionError):
+    """Answers came on different half seconds."""
 
-    What differs because the gateway treats kinds differently differs each time. A decoy draws from the times of real
-    calls, so that one slow call of a real one may show in the next of a decoy.
+
+def thrice(test: Test) -> Test:
+    """Try a test again, three times in all, where its times alone differed.
+
+    A machine stands still for a moment once; a gateway that treats kinds differently does so each time. A decoy draws
+    from the times of real calls, so that one slow call of a real one may show in the next of a decoy.
     """
 
     @functools.wraps(test)
@@ -45,7 +49,7 @@ def thrice(test: Test) -> Test:
         for left in (2, 1, 0):
             try:
                 await test(database_url=database_url, **more)
-            except AssertionError:
+            except Uneven:
                 if not left:
                     raise
                 await command(database_url, "truncate counters")
@@ -76,3 +80,10 @@ async def ask_each(begun: dict[str, str], ask: Callable[[str], Awaitable[Reply]]
 def steps_of(answers: dict[str, tuple[Reply, float]]) -> dict[str, int]:
     """Say on which half second each answer came."""
     return {kind: int(seconds / 0.5) for kind, (_, seconds) in answers.items()}
+
+
+def assert_alike(answers: dict[str, tuple[Reply, float]], step: int | None = None) -> None:
+    """Raise Uneven unless all came on the same half second, and on that one if it is named."""
+    steps = steps_of(answers)
+    if len(set(steps.values())) != 1 or step not in (None, *steps.values()):
+        raise Uneven(steps)
