@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -106,6 +107,20 @@ async def test_old_http_and_upgrades_are_answered_as_they_can_be(gateway: Gatewa
     for upgrade in ("websocket", "h2c"):
         asked = write_request("GET", "/healthz", "Connection: Upgrade", f"Upgrade: {upgrade}")
         assert (await speak(gateway.url, asked)).status == 200
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 38", "Transfer-Encoding: chunked"])
+async def test_a_body_is_never_taken_for_a_request_of_its_own(gateway: Gateway, length: str) -> None:
+    """Proxies share connections: the answer to what one caller hid in a body would go to the next caller."""
+    host, port = gateway.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(write_request("POST", PATH, "Connection: Upgrade", "Upgrade: h2c", length))
+    first = await asyncio.wait_for(reader.readuntil(b"}"), 5)
+    with contextlib.suppress(ConnectionError):
+        writer.write(write_request("GET", "/healthz"))
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert first.startswith(b"HTTP/1.1 400")
+    writer.close()
 
 
 async def test_nothing_says_what_serves_it(gateway: Gateway) -> None:

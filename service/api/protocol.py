@@ -36,10 +36,14 @@ class Protocol(HttpToolsProtocol):
                 self._refuse(KINDS[HeadTooLarge])
 
     def on_headers_complete(self) -> None:
-        """Give up on a head that is over the limit, though it came at once."""
+        """Give up on a head that is over the limit, though it came at once, and on an upgrade with a body."""
         self._in_head = False
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD:
             self._too_large = True
+            raise ValueError
+        # The parser takes what follows an upgrade for another protocol, and uvicorn that for the next request: a
+        # stranger's body would be answered to whoever shares his proxy's connection.
+        if self.parser.should_upgrade() and any(map(_is_of_body, self.headers)):
             raise ValueError
         super().on_headers_complete()
 
@@ -61,3 +65,8 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[kind.status] + head.encode() + body)
         self.transport.close()
+
+
+def _is_of_body(header: tuple[bytes, bytes]) -> bool:
+    name, value = header
+    return name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0") != b"")
