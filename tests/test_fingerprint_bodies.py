@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +39,17 @@ def test_a_field_of_another_kind_costs_that_field_and_not_the_event() -> None:
     assert isinstance(read, DeviceEvent)
     assert (read.bot, read.vpn, read.suspect_score, read.replayed, read.linked_id) == (None,) * 5
     assert read.proxy is False
+
+
+def test_a_number_beyond_all_measure_costs_its_field_and_not_the_event() -> None:
+    """msgspec reads whole numbers of any length, and no float holds them."""
+    for body, read in ((V4, read_v4), (V3, read_v3)):
+        huge = re.sub(
+            rb'("(?:score|result|suspect_score)":)[0-9.]+', rb"\g<1>1" + b"0" * 400, msgspec.json.encode(body)
+        )
+        event = read(huge)
+        assert isinstance(event, DeviceEvent)
+        assert (event.suspect_score, event.confidence, event.bot) == (None, None, "bad")
 
 
 def test_the_least_event_of_either_api_is_read() -> None:

@@ -80,7 +80,12 @@ def _read_flag(value: object) -> bool | None:
 
 
 def _read_number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _read_text(value: object) -> str | None:
