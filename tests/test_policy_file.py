@@ -139,6 +139,11 @@ WRONG = {
     "a client that is no table": "[clients]\nshop = 3",
     "a client that no key can have": '[clients."My Shop"]',
     "clients within a client": "[clients.shop.clients.other]",
+    "a client's values one table too deep": "[clients.shop.client]\ncaptcha_required = true",
+    "a time that no calendar has": '[fallback]\nafter = "9999999d"',
+    "a deadline after the end of time": '[verification]\ndispatch_deadline = "9999999d"',
+    "what is no number": "[rules.suspect_score]\nabove = nan",
+    "a number without end": "[rules.burst]\nan_hour = inf",
 }
 
 
@@ -151,6 +156,12 @@ def test_what_a_policy_cannot_mean_is_refused_with_its_place(text: str) -> None:
 def test_a_file_that_is_no_toml_says_where_it_stops_being_it() -> None:
     with pytest.raises(PolicyError, match=r"not TOML.*line 2"):
         policy_file.parse("[limits]\nphone = nonsense\n")
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 9_000, "a = " + "{b=" * 9_000, "a = 1" + "0" * 5_000])
+def test_a_file_beyond_all_measure_is_no_policy(text: str) -> None:
+    with pytest.raises(PolicyError, match="without end"):
+        policy_file.parse(text)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ def parse(own: str) -> Policies:
             continue
         if "alerts" in table:
             mistakes.append(f"clients.{name}.alerts: alerts are of the whole service, no client has its own")
+        if isinstance(table.get("client"), dict):
+            mistakes.append(f"clients.{name}.client: what one client has of its own stands in [clients.{name}] itself")
         merged = merge(below, client_tables(table))
         built[name] = _build(merged, f"clients.{name}.", mistakes, version=version, number=number)
     if mistakes:
@@ -75,6 +77,9 @@ def read_tables(own: str) -> Table:
         return tomllib.loads(own)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"The policy file is not TOML: {error}") from None
+    except (RecursionError, ValueError):
+        # tomllib's own limits, for which it has neither a word nor a place.
+        raise PolicyError("The policy file is no policy: lists within lists, or digits, without end.") from None
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:

@@ -5,6 +5,7 @@ Called by policy_file. A mistake is "path: reason".
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, get_args, get_origin
@@ -18,6 +19,8 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MOST_HITS = 1000
 MOST_MONEY = 1e9
 LONGEST_WINDOW = 30 * 86400.0
+# A time that far ahead of any row is still a date.
+LONGEST_TIME = 365 * 86400.0
 PROFILE = re.compile(r"|[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 Check = Callable[[Any], str | None]
@@ -32,7 +35,9 @@ def read_value(kind: Any, value: Any, path: str, mistakes: list[str]) -> Any:
     except msgspec.ValidationError as error:
         mistakes.append(f"{path}: {_reason(kind, str(error))}")
         return None
-    if path in CHECKS and (reason := CHECKS[path](read)) is not None:
+    if isinstance(read, float) and not math.isfinite(read):
+        mistakes.append(f"{path}: must be a number, and neither nan nor inf")
+    elif path in CHECKS and (reason := CHECKS[path](read)) is not None:
         mistakes.append(f"{path}: {reason}")
     return read
 
@@ -94,7 +99,6 @@ CHECKS: dict[str, Check] = {
     "verification.expires_after": _most(600.0, "10m"),
     "verification.code_length": _between(4, 10),
     "fallback.order": _check_order,
-    "lookup.keep": _most(365 * 86400.0, "365d"),
     "countries.allow": _check_countries,
     "countries.sms": _check_countries,
     "countries.call": _check_countries,
@@ -126,7 +130,7 @@ def _decode(kind: type, value: Any) -> Any:
     if kind is Window:
         return _window(value)
     if kind is Seconds:
-        return Seconds(read_seconds(value))
+        return _seconds(value)
     raise NotImplementedError
 
 
@@ -136,6 +140,13 @@ def _window(value: Any) -> Window:
         message = 'expected "count/window" such as "3/10m", count 1 to 1000, window at most 30d'
         raise ValueError(message)
     return Window(int(found[1]), _length(found[2]))
+
+
+def _seconds(value: Any) -> Seconds:
+    if (seconds := read_seconds(value)) > LONGEST_TIME:
+        message = "must be at most 365d"
+        raise ValueError(message)
+    return Seconds(seconds)
 
 
 def read_seconds(value: Any) -> float:
