@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -33,9 +34,11 @@ FAST = {
     "synchronous_commit": "off",
 }
 
-# structlog's own default paints every traceback with all local values: a second of CPU for each.
+# structlog's own default paints every traceback with all local values (a second of CPU for each), and prints to what
+# standard output is at that moment, which may be what a command in the same process is being asked for.
 structlog.configure(
-    processors=[structlog.processors.add_log_level, telemetry._name_exception, structlog.processors.JSONRenderer()]
+    processors=[structlog.processors.add_log_level, telemetry._name_exception, structlog.processors.JSONRenderer()],
+    logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
 )
 
 

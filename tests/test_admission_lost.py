@@ -12,6 +12,7 @@ from service.verification.callers import Caller
 from tests.support.admission import VAULT, Desk, open_desk
 from tests.support.cable import Moment, lay_cable
 from tests.support.gateway import PHONE, read_code, run_gateway
+from tests.support.waiting import PATIENCE
 
 MOMENTS: list[Moment] = ["before", "during", "after"]
 NUMBERS = [f"+1312555{number:04}" for number in range(20)]
@@ -36,7 +37,7 @@ async def _rows(database: Database) -> int:
 
 
 async def _until(database: Database, question: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not await database.pool.fetchval(question):
             await asyncio.sleep(0.01)
 

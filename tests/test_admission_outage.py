@@ -16,6 +16,7 @@ from tests.support.admission import Desk, open_desk
 from tests.support.cable import lay_cable
 from tests.support.clusters import kill, make_home, query
 from tests.support.gateway import OTHER_PHONE, PHONE, read_code, run_gateway
+from tests.support.waiting import PATIENCE
 
 END_OTHERS = """
 select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -89,7 +90,7 @@ async def test_a_202_outlives_the_server_and_requests_are_taken_again_when_it_is
         async with run_gateway(url) as gateway:
             replies = [await gateway.request(f"+1312555{number:04}") for number in range(20)]
             kill("bin/postgres -D", server_home)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while (reply := await gateway.request(OTHER_PHONE)).status != 202:
                     replies.append(reply)
                     await asyncio.sleep(0.05)

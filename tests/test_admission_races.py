@@ -15,6 +15,7 @@ from service.vault import Vault
 from service.verification.keybook import KeyBook
 from tests.conftest import at, command
 from tests.support.gateway import PHONE, Calls, Gateway, run_gateway, run_process
+from tests.support.waiting import PATIENCE
 
 POLICY = """
 [limits]
@@ -48,8 +49,8 @@ async def house(postgres: str, template: str) -> AsyncIterator[House]:
     await command(postgres, f"create database {name} template {template} strategy file_copy")
     async with (
         run_gateway(at(postgres, name), policy=POLICY, serve=False) as gateway,
-        run_process(gateway, patience=60) as one,
-        run_process(gateway, patience=60) as other,
+        run_process(gateway) as one,
+        run_process(gateway) as other,
     ):
         yield House(gateway, (one.calls, other.calls))
     await command(postgres, f"drop database {name} with (force)")
@@ -66,7 +67,7 @@ async def test_exactly_three_of_fifty_are_let_in_in_whatever_spelling(house: Hou
     refused = [reply for reply in replies if reply.status == 429]
     assert all(590 <= int(reply.headers["retry-after"]) <= 600 for reply in refused)
     assert len({reply.body["type"] for reply in refused}) == 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(house.gateway.telnyx.verifications.list_by_phone(PHONE)) < 3:
             await asyncio.sleep(0.05)
 

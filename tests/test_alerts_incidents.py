@@ -14,6 +14,7 @@ from service.worker import alarms
 from tests.support.alarms import open_channel
 from tests.support.fraud import findings_of, mint, run_guarded
 from tests.support.gateway import PHONE, Gateway, read_code, run_process
+from tests.support.waiting import until
 
 QUICK = '[alerts]\nends_after = "3s"\na_minute = 3\n'
 AREAS = (212, 213, 312, 305, 415, 617)
@@ -64,14 +65,15 @@ async def test_a_webhook_that_takes_nothing_is_no_concern_of_the_gateways(databa
 async def test_nobody_there_to_take_it_is_none_either_and_the_metrics_tell(database_url: str) -> None:
     async with run_guarded(database_url, QUICK, ALERT_WEBHOOK_URL="http://127.0.0.1:9/secret") as gateway:
         await ask_often(gateway)
-        operator, shown = await gateway.client("ops", scope="operator"), ""
-        for _ in range(100):
-            shown = bytes((await operator.call("GET", "/metrics")).body).decode()
-            if 'verify_alert_open{kind="volume"} 1.0' in shown:
-                break
-            await asyncio.sleep(0.05)
-        assert 'verify_alert_open{kind="volume"} 1.0' in shown
-        assert 'verify_alert_open{kind="telnyx"} 0.0' in shown
+        operator, shown = await gateway.client("ops", scope="operator"), b""
+
+        async def is_shown() -> bool:
+            nonlocal shown
+            shown = (await operator.call("GET", "/metrics")).body
+            return b'verify_alert_open{kind="volume"} 1.0' in shown
+
+        await until(is_shown, "the incident is shown")
+        assert b'verify_alert_open{kind="telnyx"} 0.0' in shown
 
 
 async def test_codes_that_nobody_reads_and_more_than_usual_ring(database: Database, database_url: str) -> None:

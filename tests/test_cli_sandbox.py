@@ -16,6 +16,7 @@ import aiohttp
 from tests.support.clusters import find_processes
 from tests.support.commands import run, start
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE
 
 
 def free_ports() -> tuple[str, str]:
@@ -30,14 +31,14 @@ async def sandbox(home: Path, end: signal.Signals) -> AsyncIterator[str]:
     assert process.stdout
     try:
         said = b""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while b"curl" not in said:
                 line = await process.stdout.readline()
                 assert line, (await process.communicate())[1].decode()
                 said += line
         yield said.decode()
         process.send_signal(end)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             _, err = await process.communicate()
         assert process.returncode == 0
         assert b"Traceback" not in err
@@ -46,7 +47,7 @@ async def sandbox(home: Path, end: signal.Signals) -> AsyncIterator[str]:
             process.kill()
             await process.communicate()
     # The server itself ends a moment after the last who used it.
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while find_processes("postgres", home):
             await asyncio.sleep(0.1)
 

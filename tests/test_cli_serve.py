@@ -22,6 +22,7 @@ from tests.conftest import command
 from tests.support.commands import Done, run, start
 from tests.support.gateway import Gateway, run_gateway, run_process
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE
 
 STARTS = ["serve", "dispatch"]
 
@@ -133,7 +134,7 @@ async def test_https_is_served_with_a_certificate(database_url: str, tmp_path: P
     async with run_gateway(database_url, serve=False) as gateway:
         process = await start("serve", "--port", str(port), *files, settings=gateway.environment)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 assert await read_health(gateway, f"https://127.0.0.1:{port}") == {"status": "ok"}
         finally:
             process.terminate()

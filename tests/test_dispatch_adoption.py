@@ -12,8 +12,9 @@ import pytest
 from service import app
 from service.sandbox.faults import Fault
 from service.sandbox.telnyx_service import PROFILE_ID
-from tests.support.dispatching import calls_to, crash, end_lease, ended, make_at_telnyx, run_beside, sends, until
+from tests.support.dispatching import calls_to, crash, end_lease, ended, make_at_telnyx, run_beside, sends
 from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, run_gateway
+from tests.support.waiting import until
 
 BEGUN = 20.0
 OTHER_PROFILE = "5a9dbeef-0000-4000-8000-000000000002"

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from service.sandbox.faults import Fault, FaultKind
-from tests.support.dispatching import acted_on, calls_to, ended, make_at_telnyx, numbers, until
+from tests.support.dispatching import acted_on, calls_to, ended, make_at_telnyx, numbers
 from tests.support.gateway import PHONE, POLICY, run_gateway
+from tests.support.waiting import until
 
 ACTED: list[FaultKind] = ["hang_after", "reset_after", "garbage", "gateway_timeout"]
 NOT_ACTED: list[FaultKind] = ["hang_before", "reset_before"]

@@ -11,8 +11,9 @@ from contextlib import AsyncExitStack
 import aiohttp
 
 from service.sandbox.faults import Fault
-from tests.support.dispatching import ended, numbers, until
+from tests.support.dispatching import ended, numbers
 from tests.support.gateway import Calls, Gateway, run_gateway, run_process
+from tests.support.waiting import until
 
 EACH = 40
 TAKE_OVER = 30.0  # lease and grace are 17 s
@@ -55,7 +56,7 @@ async def test_whoever_dies_or_stands_still_each_request_that_was_answered_is_se
     killed_phones, stopped_phones, well_phones = (numbers(EACH, first) for first in (0, 100, 200))
     phones = killed_phones + stopped_phones + well_phones
     async with run_gateway(database_url, serve=False) as gateway, AsyncExitStack() as stack:
-        starts = [stack.enter_async_context(run_process(gateway, patience=60)) for _ in range(3)]
+        starts = [stack.enter_async_context(run_process(gateway)) for _ in range(3)]
         killed, stopped, well = await asyncio.gather(*starts)
         slow_down(gateway, phones)
         strikes = asyncio.gather(

@@ -6,8 +6,9 @@ import asyncio
 import signal
 import time
 
-from tests.support.dispatching import calls_to, ended, numbers, sends, until
+from tests.support.dispatching import calls_to, ended, numbers, sends
 from tests.support.gateway import Process, run_gateway, run_process
+from tests.support.waiting import until
 
 LATENCY = 2.0
 MOST = 30.0

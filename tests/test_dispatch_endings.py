@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from service.sandbox.faults import Fault
-from tests.support.dispatching import calls_to, ended, row, sends, until
+from tests.support.dispatching import calls_to, ended, row, sends
 from tests.support.gateway import PHONE, POLICY, Gateway, read_code, run_gateway, wrong
+from tests.support.waiting import until
 
 SHORT = f'{POLICY}[verification]\nexpires_after = "2s"'
 ENDS = ["verified", "locked", "canceled", "expired"]

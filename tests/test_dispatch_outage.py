@@ -9,8 +9,9 @@ import pytest
 from service.db.engine import Database
 from service.sandbox.faults import Fault, FaultKind
 from tests.support.cable import lay_cable
-from tests.support.dispatching import acted_on, calls_to, ended, numbers, sends, until
+from tests.support.dispatching import acted_on, calls_to, ended, numbers, sends
 from tests.support.gateway import OTHER_PHONE, PHONE, Gateway, run_gateway
+from tests.support.waiting import until
 
 OURS: list[FaultKind] = ["unauthorized", "no_funds", "spend_limit"]
 

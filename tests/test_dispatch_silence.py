@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from service.sandbox.faults import Fault
-from tests.support.dispatching import calls_to, ended, row, until
+from tests.support.dispatching import calls_to, ended, row
 from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, run_gateway
+from tests.support.waiting import until
 
 INVALID = "+15555555555"
 PREMIUM = "+19002345678"

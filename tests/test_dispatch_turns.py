@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from service.sandbox.faults import Fault
-from tests.support.dispatching import acted_on, calls_to, ended, numbers, run_beside, until
+from tests.support.dispatching import acted_on, calls_to, ended, numbers, run_beside
 from tests.support.gateway import PHONE, Calls, run_gateway
+from tests.support.waiting import until
 
 LATENCY = 0.4
 

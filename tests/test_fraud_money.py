@@ -15,6 +15,7 @@ from tests.support.alarms import open_channel
 from tests.support.dispatching import ended
 from tests.support.fraud import enforced
 from tests.support.gateway import POLICY, Gateway, run_gateway
+from tests.support.waiting import PATIENCE
 
 PRICES = "[prices.countries]\nUS = { sms = 0.25, call = 1.0 }\nCA = { sms = 0.5 }\n"
 COUNTRY = f"{POLICY}{PRICES}[budgets]\ncountries = {{ US = 1.25 }}\n"
@@ -70,7 +71,7 @@ async def test_a_send_that_telnyx_refused_costs_nothing(database_url: str) -> No
     async with run_gateway(database_url, policy=policy) as gateway:
         gateway.stage.faults.add(Fault(kind="refuse", operations=("send",)))
         await ended(gateway, await gateway.begin(us(1)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while (await ledger(gateway))["US", "sms"] != (0, 0, 0, 0):
                 await asyncio.sleep(0.05)
 

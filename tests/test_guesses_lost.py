@@ -14,11 +14,11 @@ from tests.support.guessing import (
     count_statuses,
     count_turned_away,
     guess_all,
-    wait_for,
     wait_for_status,
     wait_until_settled,
     wrong_codes,
 )
+from tests.support.waiting import until
 
 LOST: list[FaultKind] = ["reset_after", "reset_before", "garbage", "gateway_timeout"]
 
@@ -88,7 +88,7 @@ async def test_a_right_code_is_verified_also_when_the_time_ran_out_before_anybod
         async def is_over() -> bool:
             return bool(await gateway.database.pool.fetchval(stored) == "expired")
 
-        await wait_for(is_over)
+        await until(is_over, "the database says so")
         assert (await gateway.read(verification)).body["status"] == "expired"
         gateway.stage.faults.clear()
         await wait_for_status(gateway, verification, "verified")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import command
 from tests.support.gateway import Process, run_gateway, run_process
+from tests.support.waiting import PATIENCE
 from tests.support.wire import assert_problem, speak, write_request
 
 PLANTED = "planted +442079460123"
@@ -59,7 +60,7 @@ async def test_a_defect_in_what_happens_after_the_answer_stops_nothing_else(
     process: Process, database_url: str
 ) -> None:
     await command(database_url, "alter table webhook_events rename to elsewhere")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not (failed := [entry for entry in read_log(process) if entry["event"] == "round_failed"]):
             await asyncio.sleep(0.1)
     verification = await process.calls.begin()

@@ -8,12 +8,13 @@ import time
 from tests.conftest import command
 from tests.support.cable import lay_cable
 from tests.support.gateway import Calls, Reply, run_gateway
+from tests.support.waiting import PATIENCE
 from tests.support.wire import assert_problem, speak, write_request
 
 
 async def wait_for(calls: Calls, status: int) -> Reply:
     """Ask for readiness until it is as expected."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (reply := await calls.call("GET", "/readyz")).status != status:
             await asyncio.sleep(0.1)
     return reply

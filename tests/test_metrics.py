@@ -16,6 +16,7 @@ import aiohttp
 from tests.support.commands import environment_with
 from tests.support.gateway import PHONE, Calls, Gateway, make_key, read_code, run_gateway, run_process, wrong
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE
 
 REQUESTS = 'verify_http_requests_total{route="/v1/verifications",status="202"}'
 SLOTS = "verify_dispatch_slots_free"
@@ -106,7 +107,7 @@ async def serve_workers(gateway: Gateway, folder: Path) -> AsyncIterator[tuple[C
         )  # fmt: skip
     try:
         calls = Calls(f"http://127.0.0.1:{port}", gateway.key, gateway.session)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE):
             while len(list_pids(folder, "gauge_livesum")) < 2:
                 await asyncio.sleep(0.1)
             while True:
@@ -138,13 +139,13 @@ async def test_two_workers_are_summed_without_those_that_died_and_leave_nothing_
             assert counted[REQUESTS] == sent
             assert counted[SLOTS] <= 200
             os.kill(min(list_pids(tmp_path, "counter")), signal.SIGKILL)
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(PATIENCE):
                 while len(list_pids(tmp_path, "gauge_livesum")) < 3:
                     await asyncio.sleep(0.2)
             counted = parse((await scrape(gateway, metrics))[1])
             assert counted[REQUESTS] == sent, "what a dead worker counted stays counted"
             assert counted[SLOTS] <= 200, "its slots are gone"
             process.terminate()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 assert await process.wait() == 0
     assert list(tmp_path.iterdir()) == []

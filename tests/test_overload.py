@@ -13,8 +13,9 @@ from service import app
 from service.sandbox.faults import Fault
 from service.verification import gate
 from service.verification.slots import Slots
-from tests.support.dispatching import acted_on, ended, numbers, until
+from tests.support.dispatching import acted_on, ended, numbers
 from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, Reply, read_code, run_gateway
+from tests.support.waiting import until
 
 SLOTS = 4
 LATENCY = 0.1

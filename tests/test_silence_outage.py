@@ -13,7 +13,8 @@ from service.providers.timings import WRONG, Timings
 from service.sandbox.faults import Fault, FaultKind
 from tests.support.decoys import ask_each, assert_alike, begin_each, thrice
 from tests.support.gateway import Calls, Gateway, Reply, run_gateway
-from tests.support.guessing import begin_and_read, wait_for, wait_until_settled
+from tests.support.guessing import begin_and_read, wait_until_settled
+from tests.support.waiting import until
 
 CODE = "12345"
 NOBODY = "12ade33a-21c0-473b-b055-b3c836e1c292"
@@ -86,7 +87,7 @@ async def test_with_the_breaker_open_everybody_is_503_before_a_guess_is_reserved
         async def is_open() -> bool:
             return (await gateway.request("+13125550198")).status == 503
 
-        await wait_for(is_open)
+        await until(is_open, "the breaker opens")
         answers = await verify_each(gateway, {**begun, "unknown": NOBODY})
         assert {reply.status for reply, _ in answers.values()} == {503}
         assert await attempts_of_each(gateway, begun) == {5}

@@ -22,6 +22,7 @@ from tests.support.everything import PLANTED, SECRETS, Seen, run_everything
 from tests.support.gateway import Gateway, run_gateway
 from tests.support.ports import free_port
 from tests.support.sinks import dump, find_secrets, read_server_log, spell
+from tests.support.waiting import PATIENCE
 
 # The gateway with everything written down that any library would write down.
 LOUD = """
@@ -58,7 +59,7 @@ async def run_loudly(gateway: Gateway, log: Path) -> AsyncIterator[Seen]:
     calls = Seen(f"http://127.0.0.1:{port}", gateway.key, gateway.session)
     calls.kept = []
     try:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 with contextlib.suppress(aiohttp.ClientError):
                     if (await calls.call("GET", "/readyz")).status == 200:

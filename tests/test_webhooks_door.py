@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from tests.support.gateway import Gateway, read_code, run_gateway
 from tests.support.telnyx_calls import PATH, deliver, write_event
+from tests.support.waiting import PATIENCE
 from tests.support.wire import assert_problem, clone_database, speak, write_request
 
 TELNYX = "192.76.120.193"
@@ -171,7 +172,7 @@ async def test_the_answer_does_not_wait_for_the_applying(database_url: str) -> N
                 assert await gateway.database.pool.fetchval(applied) == 0
         finally:
             await blocker.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await gateway.database.pool.fetchval(applied) < 20:
                 await asyncio.sleep(0.05)
 

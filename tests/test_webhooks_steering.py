@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from service.sandbox.telnyx_service import PROFILE_ID, TelnyxSettings
 from service.sandbox.telnyx_webhooks import Manners
 from tests.support.gateway import PHONE, Gateway, read_code, run_gateway
 from tests.support.telnyx_calls import deliver, write_event
+from tests.support.waiting import until
 
 QUICK = Manners(sent_after=0.0, delivered_after=0.1, slow_after=0.1, retry_after=0.05)
 UNDELIVERED = "+14155550101"
@@ -25,12 +26,6 @@ def connect(gateway: Gateway) -> None:
     profile.fields["webhook_url"] = f"{gateway.url}/webhooks/verify"
 
 
-async def wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
 async def read_deliveries(gateway: Gateway, verification: str) -> list[tuple[str, str, str | None]]:
     rows = await gateway.database.pool.fetch(
         "select channel, cause, delivery from sends where verification_id = $1::text::uuid order by ordinal",
@@ -42,9 +37,10 @@ async def read_deliveries(gateway: Gateway, verification: str) -> list[tuple[str
 async def wait_for_deliveries(
     gateway: Gateway, verification: str, expected: Sequence[tuple[str, str, str | None]]
 ) -> None:
-    async with asyncio.timeout(15):
-        while await read_deliveries(gateway, verification) != list(expected):
-            await asyncio.sleep(0.05)
+    async def are_there() -> bool:
+        return await read_deliveries(gateway, verification) == list(expected)
+
+    await until(are_there, f"the deliveries are {expected}")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +61,7 @@ async def test_however_telnyx_tells_it_a_delivery_is_recorded_once_and_right(
         verification = await gateway.begin()
         await wait_for_deliveries(gateway, verification, [("sms", "request", "delivered")])
         copies = (1 + manners.duplicates) * 2
-        await wait_until(lambda: len(gateway.telnyx.courier.attempts) == copies)
+        await until(lambda: len(gateway.telnyx.courier.attempts) == copies, "every copy came")
         assert {attempt.status for attempt in gateway.telnyx.courier.attempts} == {200}
         assert await gateway.database.pool.fetchval("select count(*) from webhook_events") == 2
         assert await read_deliveries(gateway, verification) == [("sms", "request", "delivered")]
@@ -78,7 +74,7 @@ async def test_events_that_overtake_the_answer_to_the_send_are_applied_after_it(
         connect(gateway)
         gateway.stage.latency["send"] = 0.6
         verification = await gateway.begin()
-        await wait_until(lambda: len(gateway.telnyx.courier.attempts) == 2)
+        await until(lambda: len(gateway.telnyx.courier.attempts) == 2, "both came")
         assert await read_deliveries(gateway, verification) == [("sms", "request", None)], "not answered yet"
         await wait_for_deliveries(gateway, verification, [("sms", "request", "delivered")])
 

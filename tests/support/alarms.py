@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.support.raw_http import RawRequest, RawServer, serve_raw, write_reply
+from tests.support.waiting import until
 
 
 class Channel:
@@ -24,12 +25,9 @@ class Channel:
     def texts(self) -> list[str]:
         return [json.loads(request.body)["text"].removeprefix("verify-gateway: ") for request in self._raw.requests]
 
-    async def wait_for(self, count: int, patience: float = 10.0) -> list[str]:
+    async def wait_for(self, count: int) -> list[str]:
         """Wait until so many alerts came."""
-        end = asyncio.get_running_loop().time() + patience
-        while len(self.texts) < count:
-            assert asyncio.get_running_loop().time() < end, self.texts
-            await asyncio.sleep(0.05)
+        await until(lambda: len(self.texts) >= count, f"{count} alerts came")
         return self.texts
 
 

@@ -20,6 +20,7 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from service.db.embedded.supervisor import try_lock
+from tests.support.waiting import PATIENCE
 
 CHECKOUT = Path(__file__).parent.parent.parent
 CLIENT = """
@@ -108,14 +109,14 @@ def kill(mark: str, home: Path) -> None:
 
 def wait_until_stopped(home: Path) -> None:
     """Wait until the supervisor of the server in `home` has ended, and the server before it."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while (free := try_lock(home / "supervisor.lock")) is None:
         assert time.monotonic() < end, "somebody still holds a share in the server"
         time.sleep(0.05)
     os.close(free)
 
 
-def wait_until(condition: Callable[[], bool], limit: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], limit: float = PATIENCE) -> None:
     """Wait until the condition holds; fail after `limit` seconds."""
     end = time.monotonic() + limit
     while not condition():

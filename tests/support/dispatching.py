@@ -5,9 +5,7 @@ Used by the tests of the dispatch. Reads the database directly, for what is chec
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -20,16 +18,9 @@ from service.sandbox.telnyx_state import Verification
 from service.settings import Settings, load
 from tests.support.gateway import Calls, Gateway
 from tests.support.serving import serve_app
+from tests.support.waiting import PATIENCE, until
 
 SENDS = "select * from sends where verification_id = $1 order by ordinal"
-
-
-async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, patience: float = 15.0) -> None:
-    """Wait for a condition; AssertionError naming it when it does not come true."""
-    end = time.monotonic() + patience
-    while not (await met if isinstance(met := condition(), Awaitable) else met):
-        assert time.monotonic() < end, f"it never came true that {what}"
-        await asyncio.sleep(0.02)
 
 
 def numbers(count: int, first: int = 0) -> list[str]:
@@ -57,7 +48,7 @@ async def row(gateway: Gateway, verification: str) -> Any:
     return await gateway.database.pool.fetchrow("select * from verifications where id = $1", UUID(verification))
 
 
-async def ended(gateway: Gateway, verification: str, count: int = 1, patience: float = 15.0) -> list[Any]:
+async def ended(gateway: Gateway, verification: str, count: int = 1, patience: float = PATIENCE) -> list[Any]:
     """Wait until a verification has that many sends and each has ended; return them."""
 
     async def done() -> bool:

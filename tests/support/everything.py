@@ -14,6 +14,7 @@ from service.sandbox.faults import Fault, FaultKind
 from tests.conftest import command
 from tests.support.gateway import Calls, Gateway
 from tests.support.telnyx_calls import write_event
+from tests.support.waiting import PATIENCE
 from tests.support.wire import speak, write_request
 
 NUMBERS = {name: f"+1312555{7310 + at}" for at, name in enumerate(
@@ -60,7 +61,7 @@ def ask(number: str, **more: Any) -> dict[str, Any]:
 
 async def request(calls: Seen, name: str, **more: Any) -> str:
     key = f"{PLANTED['idempotency']}-{name}"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         # After faults of ours the breaker is open for a while, for everybody.
         while (
             reply := await calls.call("POST", "/v1/verifications", ask(NUMBERS[name], **more), idempotency_key=key)
@@ -74,7 +75,7 @@ async def verify(calls: Seen, verification: str, code: str, **headers: str) -> A
 
 
 async def wait_for_send(gateway: Gateway, name: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not [one for one in gateway.stage.journal.list_calls("send") if one.phone_number == NUMBERS[name]]:
             await asyncio.sleep(0.05)
 

@@ -5,7 +5,6 @@ Used by the tests of the fraud checks.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,10 +16,12 @@ import msgspec
 from service.fraud.policy_file import parse
 from service.fraud.rules import HISTORY
 from tests.support.gateway import POLICY, Gateway, run_gateway
+from tests.support.waiting import until
 
 SHIPPED = parse("").default.rules
 ENFORCED = "".join(f'[rules.{rule}]\nmode = "{getattr(SHIPPED, rule).mode}"\n' for rule in HISTORY if rule != "block")
 FINGERPRINT_KEY = "SANDBOX_FINGERPRINT_SECRET"
+DECISION = "select decision from sends where verification_id = $1 and ordinal = $2"
 
 
 @asynccontextmanager
@@ -47,14 +48,15 @@ async def mint_whole(gateway: Gateway, **order: Any) -> dict[str, Any]:
 
 async def findings_of(gateway: Gateway, verification: str, ordinal: int = 1) -> dict[str, str]:
     """Wait for a send's decision, and return its findings as rule: mode."""
-    for _ in range(500):
-        told = await gateway.database.pool.fetchval(
-            "select decision from sends where verification_id = $1 and ordinal = $2", UUID(verification), ordinal
-        )
-        if told is not None:
-            return {finding["rule"]: finding["mode"] for finding in msgspec.json.decode(told)["findings"]}
-        await asyncio.sleep(0.01)
-    raise AssertionError("no decision was recorded")
+    told: str | None = None
+
+    async def is_recorded() -> bool:
+        nonlocal told
+        told = await gateway.database.pool.fetchval(DECISION, UUID(verification), ordinal)
+        return told is not None
+
+    await until(is_recorded, "a decision is recorded")
+    return {finding["rule"]: finding["mode"] for finding in msgspec.json.decode(told or "")["findings"]}
 
 
 async def enforced(gateway: Gateway, verification: str) -> set[str]:

@@ -31,6 +31,7 @@ from service.vault import Vault
 from service.verification.keybook import KeyBook
 from tests.support.ports import free_port
 from tests.support.serving import serve_app
+from tests.support.waiting import PATIENCE, until
 
 PHONE = "+13125550142"
 OTHER_PHONE = "+13125550143"
@@ -174,16 +175,17 @@ async def run_gateway(
         await database.aclose()
 
 
-async def read_code(gateway: Gateway, phone_number: str = PHONE, channel: str = "sms", patience: float = 5.0) -> str:
+async def read_code(
+    gateway: Gateway, phone_number: str = PHONE, channel: str = "sms", patience: float = PATIENCE
+) -> str:
     """Wait until the stand-in has sent to a phone, and return the newest code."""
-    end = asyncio.get_running_loop().time() + patience
-    while True:
-        sent = [one for one in gateway.telnyx.verifications.list_by_phone(phone_number) if one.type == channel]
-        if sent:
-            return gateway.telnyx.find_code(sent[0].id)
-        if asyncio.get_running_loop().time() > end:
-            raise AssertionError("nothing was sent")
-        await asyncio.sleep(0.01)
+
+    def sent() -> list[str]:
+        found = gateway.telnyx.verifications.list_by_phone(phone_number)
+        return [one.id for one in found if one.type == channel]
+
+    await until(lambda: bool(sent()), "something is sent", patience)
+    return gateway.telnyx.find_code(sent()[0])
 
 
 def wrong(code: str) -> str:
@@ -192,7 +194,9 @@ def wrong(code: str) -> str:
 
 
 @asynccontextmanager
-async def run_process(gateway: Gateway, *, command: str = "serve", patience: float = 60.0) -> AsyncIterator[Process]:
+async def run_process(
+    gateway: Gateway, *, command: str = "serve", patience: float = PATIENCE
+) -> AsyncIterator[Process]:
     """Run `verify-gateway serve` (or dispatch) on the same settings in a process of its own, until it is ready.
 
     What it logs is in `log`, a file. It is ended with SIGKILL if the test has not ended it.
@@ -207,7 +211,7 @@ async def run_process(gateway: Gateway, *, command: str = "serve", patience: flo
             )  # fmt: skip
         url = f"http://127.0.0.1:{port}"
         try:
-            await _wait_until_ready(process, url if command == "serve" else None, log, gateway.session, patience)
+            await _wait_until_ready(process, url if command == "serve" else None, log, gateway.session)
             yield Process(process, Calls(url, gateway.key, gateway.session), log)
         finally:
             if process.returncode is None:
@@ -226,9 +230,9 @@ class Process:
 
 
 async def _wait_until_ready(
-    process: asyncio.subprocess.Process, url: str | None, log: Path, session: aiohttp.ClientSession, patience: float
+    process: asyncio.subprocess.Process, url: str | None, log: Path, session: aiohttp.ClientSession
 ) -> None:
-    end = asyncio.get_running_loop().time() + patience
+    end = asyncio.get_running_loop().time() + PATIENCE
     while asyncio.get_running_loop().time() < end:
         if process.returncode is not None:
             raise AssertionError(f"it ended with {process.returncode}: {log.read_text()}")

@@ -6,14 +6,12 @@ Used by the tests of checking codes. Nothing here judges.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tests.support.gateway import PHONE, Calls, Gateway, Reply
-
-PATIENCE = 15.0
+from tests.support.waiting import PATIENCE, until
 
 
 async def guess_all(doors: Sequence[Calls], verification: str, codes: Iterable[str]) -> list[Reply]:
@@ -42,13 +40,6 @@ def count_guesses_at_telnyx(gateway: Gateway) -> int:
     return sum(call.phone_number is not None for call in gateway.stage.journal.list_calls("check"))
 
 
-async def wait_for(condition: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:
-    end = time.monotonic() + patience
-    while not await condition():
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.05)
-
-
 async def wait_for_status(calls: Calls, verification: str, status: str, patience: float = PATIENCE) -> Any:
     """Wait until the verification reads so, and return what was read."""
     body: Any = None
@@ -58,7 +49,7 @@ async def wait_for_status(calls: Calls, verification: str, status: str, patience
         body = (await calls.read(verification)).body
         return bool(body["status"] == status)
 
-    await wait_for(reads_so, patience)
+    await until(reads_so, f"it reads {status}", patience)
     return body
 
 
@@ -66,7 +57,7 @@ async def wait_for_guesses_at_telnyx(gateway: Gateway, many: int) -> None:
     async def are_there() -> bool:
         return count_guesses_at_telnyx(gateway) >= many
 
-    await wait_for(are_there)
+    await until(are_there, f"{many} guesses reach Telnyx")
 
 
 async def begin_and_read(
@@ -79,7 +70,7 @@ async def begin_and_read(
     async def is_sent() -> bool:
         return len(gateway.telnyx.verifications.list_by_phone(phone_number)) > known
 
-    await wait_for(is_sent)
+    await until(is_sent, "a code is sent")
     return verification, gateway.telnyx.verifications.list_by_phone(phone_number)[0].code
 
 
@@ -94,7 +85,7 @@ async def wait_until_settled(gateway: Gateway) -> None:
     async def are_settled() -> bool:
         return not await gateway.database.pool.fetchval("select count(*) from guesses where state = 'open'")
 
-    await wait_for(are_settled)
+    await until(are_settled, "no guess is open")
 
 
 async def pass_time_for_open_guesses(gateway: Gateway) -> None:
