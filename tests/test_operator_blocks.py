@@ -120,6 +120,9 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"country": "US", "duration": "0m"}, ["duration"]),
     ({"country": "US", "reason": "asked by +1 312 555 0142"}, ["reason"]),
     ({"country": "US", "reason": "asked by 312 555 0142"}, ["reason"]),
+    ({"country": "US", "reason": "asked by (312) 555-0142"}, ["reason"]),
+    ({"country": "US", "reason": "asked by 312 / 555 01 42"}, ["reason"]),
+    ({"country": "US", "reason": "asked by 312\u2011555\u20110142"}, ["reason"]),
 ]
 
 
@@ -130,4 +133,4 @@ async def test_what_cannot_be_blocked_is_named_and_nothing_is_set(database_url: 
             reply = await desk.call("POST", BLOCKS, {"duration": "1h", "reason": "since 2026-01-31 12:00"} | body)
             assert (reply.status, reply.body.get("fields")) == (422, fields), body
         assert (await desk.call("GET", BLOCKS)).body == {"blocks": []}
-        await block(desk, country="US", reason="since 2026-01-31 12:00")
+        await block(desk, country="US", reason="since 2026-01-31 12:00, 12:30, 13:00: 4711 of 5000")

@@ -20,8 +20,8 @@ LARGEST_ID = 2**31 - 1
 # Stricter than the policy, as the OpenAPI file says.
 LENGTH = re.compile(r"[1-9][0-9]{0,5}[smhd]", re.ASCII)
 DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
-# A plus and a digit, or as many digits as a number has.
-NUMBER_LIKE = re.compile(r"[+\uff0b]\s*\d|(?:\d[\s().-]?){9,}")
+# A plus and a digit, or as many digits as a number has, grouped however people do.
+NUMBER_LIKE = re.compile(r"[+\uff0b]\s*\d|(?:\d(?:[^\w:,;]|_){0,3}){9,}")
 
 
 def read_number(text: str) -> str:
