@@ -14,7 +14,7 @@ from tests.support.waiting import until
 
 INVALID = "+15555555555"
 PREMIUM = "+19002345678"
-COUNTED = ("weighed", "weighed_at", "country", "booked", "price")
+COUNTED = ("weighed", "weighed_at", "country", "booked", "price", "booked_on")
 BRITISH = "+447700900123"
 CALLS_TO_CANADA = f"""{POLICY}
 [countries]

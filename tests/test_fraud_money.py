@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from service.errors import PolicyError
 from service.fraud.money import price_of
 from service.fraud.policy_file import parse
+from service.fraud.weighing import Scales
 from service.sandbox.faults import Fault
 from tests.support.alarms import open_channel
 from tests.support.dispatching import ended
@@ -86,6 +88,27 @@ async def test_a_budget_is_never_passed_however_many_come_at_once(
         assert [one for one in found if one] == [{rule}] * (30 - sent)
         assert len(gateway.stage.journal.list_calls("send")) == sent
         assert (await ledger(gateway))["US", "sms"] == (sent, sent * 0.25, 30 - sent, (30 - sent) * 0.25)
+
+
+async def test_a_refund_goes_to_the_day_on_which_the_send_was_booked(database_url: str) -> None:
+    """A send that is weighed just before midnight is booked just after it."""
+    async with run_gateway(database_url, policy=POLICY + PRICES) as gateway:
+        begun = await gateway.begin(us(1))
+        await ended(gateway, begun)
+        pool = gateway.database.pool
+        await pool.execute("update sends set weighed_at = weighed_at - interval '1 day'")
+        await pool.execute("insert into ledger select day - 1, client_id, country, channel, 0, 0, 1, 0.25 from ledger")
+        for _ in range(2):
+            await Scales(gateway.database).refund(UUID(begun), 1)
+        rows = await pool.fetch("select sends, spent, stopped from ledger order by day")
+        assert [tuple(row) for row in rows] == [(0, 0, 1), (0, 0, 0)]
+
+
+async def test_a_budget_pays_to_the_last_cent_that_it_has(database_url: str) -> None:
+    prices = "[prices.countries]\nUS = { sms = 0.1 }\n[budgets]\neverything = 0.3\ncountries = { US = 0.3 }\n"
+    async with run_gateway(database_url, policy=POLICY + prices) as gateway:
+        found = [await enforced(gateway, await gateway.begin(us(number))) for number in range(4)]
+        assert found == [set(), set(), set(), {"budget"}]
 
 
 async def test_a_spent_budget_of_one_country_stops_no_other_and_rings(database_url: str) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from service.db.engine import Database
+from service.fraud.blocks import Blocks
+from service.fraud.subjects import Subject
+from service.fraud.weighing import Block as Raised
+from service.fraud.weighing import Resolution, Scales, Weighing
+from service.vault import Vault
 from tests.support.fraud import enforced, mint, run_guarded, sends_to
 from tests.support.gateway import ADDRESS, PHONE, Calls, Gateway, read_code, run_gateway
 from tests.test_fraud_pumping import pump
@@ -93,6 +101,27 @@ async def test_a_block_of_a_rule_that_is_lifted_is_not_raised_again_by_what_rais
             verification = await gateway.begin(phone, ip_address=f"198.51.100.{200 + n}")
             assert await enforced(gateway, verification) == set(), phone
             assert sends_to(gateway, phone) == 1
+
+
+async def test_what_was_weighed_before_a_block_was_lifted_does_not_raise_it_again(database: Database) -> None:
+    scales, blocks = Scales(database), Blocks(database, Vault([b"s" * 32], b"i" * 32))
+    subject = Subject("ip", uuid4(), 1)
+
+    async def resolve(at: datetime) -> list[int]:
+        order = Raised(subject.hash, "ip", "address", "evidence 9.0")
+        await scales.resolve(
+            Resolution(uuid4(), 1, allow=False, at=at, subjects=[subject], limits=[], blocks=[order], booking=None)
+        )
+        return [one.level for one in await blocks.list() if one.in_force]
+
+    async def weigh() -> datetime:
+        return (await scales.weigh(Weighing(1, uuid4(), None, [subject]))).at
+
+    assert await resolve(await weigh()) == [0]
+    on_its_way = await weigh()
+    await blocks.lift(1, (await blocks.list())[0].id)
+    assert await resolve(on_its_way) == []
+    assert await resolve(await weigh()) == [1]
 
 
 async def test_a_reply_to_the_blocked_is_that_of_anybody(database_url: str) -> None:

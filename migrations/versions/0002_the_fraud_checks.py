@@ -35,6 +35,7 @@ def downgrade() -> None:
     """Drop them."""
     for name in reversed(FUNCTIONS):
         op.execute(f"drop function if exists {name} cascade")
-    op.execute("alter table sends drop weighed, drop weighed_at, drop country, drop booked, drop price")
+    for column in ("weighed", "weighed_at", "country", "booked", "price", "booked_on"):
+        op.execute(f"alter table sends drop {column}")
     for table in ("ledger", "lookups", "alerts", "traffic", "rounds", "audits", "blocks", "device_events", "histories"):
         op.drop_table(table)

@@ -7,7 +7,7 @@ bytes in the row and in its index, compared as two words.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -158,6 +158,7 @@ class Send(Base):
     country: Mapped[str | None]
     booked: Mapped[str | None]
     price: Mapped[Count | None]
+    booked_on: Mapped[date | None]
 
 
 class Guess(Base):

@@ -5,10 +5,10 @@ create function refund(p_id uuid, p_ordinal int) returns void language sql as $$
         from (select verification_id, ordinal, price from sends
               where verification_id = p_id and ordinal = p_ordinal and price > 0 for update) as was, verifications v
         where s.verification_id = was.verification_id and s.ordinal = was.ordinal and v.id = was.verification_id
-        returning v.client_id, s.country, s.booked, s.weighed_at, was.price
+        returning v.client_id, s.country, s.booked, s.booked_on, was.price
     )
     update ledger l set sends = l.sends - 1, spent = greatest(0, l.spent - f.price)
     from free f
-    where l.day = (f.weighed_at at time zone 'UTC')::date and l.client_id = f.client_id
+    where l.day = f.booked_on and l.client_id = f.client_id
       and l.country = f.country and l.channel = f.booked
 $$;

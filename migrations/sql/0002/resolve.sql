@@ -2,7 +2,8 @@
 -- (over all clients); one that is not, or finds a limit spent, is taken out of the histories again.
 -- Books what is sent and what is not, and refuses what is over a budget of the day: a country's is exact, as its
 -- history is held here; that of everything is, where there is one, by a lock of its own.
--- Raises the blocks that the rules asked for: 5 minutes, twice as long each time within a day, 12 hours at most.
+-- Raises the blocks that the rules asked for: 5 minutes, twice as long each time within a day, 12 hours at most; none
+-- for what was weighed before an operator lifted one.
 create function resolve(
     p_now timestamptz, p_keep int, p_ids uuid[], p_ordinals int[], p_allows boolean[], p_ats timestamptz[],
     s_item int[], s_subject uuid[], l_item int[], l_name text[], l_subject uuid[], l_max int[], l_seconds float8[],
@@ -42,9 +43,11 @@ begin
         select * into m from unnest(m_item, m_client, m_country, m_channel, m_price, m_of_country, m_of_all)
             as x(item, client, country, channel, price, of_country, of_all) where x.item = i;
         if p_allows[i] and refused_by is null and (m.of_country is not null or m.of_all is not null) then
+            -- A budget of 0.3 pays three times 0.1, though the sum is a little more where it is one of floats.
             select case
-                when sum(x.spent) + m.price > m.of_all then 'budget'
-                when sum(x.spent) filter (where x.country = m.country) + m.price > m.of_country then 'budget_country'
+                when sum(x.spent) + m.price > m.of_all * (1 + 1e-9) then 'budget'
+                when sum(x.spent) filter (where x.country = m.country) + m.price > m.of_country * (1 + 1e-9)
+                    then 'budget_country'
             end into refused_by
             from (
                 select l.country, l.spent from ledger l where l.day = v_day
@@ -60,7 +63,7 @@ begin
                 p_keep, v_now
             );
             update sends s set weighed = v_subjects, weighed_at = p_ats[i], country = m.country, booked = m.channel,
-                price = m.price
+                price = m.price, booked_on = v_day
             where s.verification_id = p_ids[i] and s.ordinal = p_ordinals[i] and s.weighed_at is null;
             -- What was resolved before, by a statement whose end was not heard of, is booked already.
             if found and m.item is not null then
@@ -94,11 +97,12 @@ begin
     insert into blocks (subject, kind, label, reason, level, began_at, until, set_by)
     select b.subject, b.kind, b.label, b.reason, g.level, v_now,
            v_now + least(interval '5 minutes' * (2 ^ g.level), interval '12 hours'), 'rule'
-    from (select distinct on (subject) subject, kind, label, reason
-          from unnest(b_subject, b_kind, b_label, b_reason) as x(subject, kind, label, reason)
-          order by subject) as b
+    from (select distinct on (subject) subject, kind, label, reason, p_ats[item] as weighed_at
+          from unnest(b_item, b_subject, b_kind, b_label, b_reason) as x(item, subject, kind, label, reason)
+          order by subject, item desc) as b
     cross join lateral (
-        select least(coalesce(max(o.level) + 1, 0), 8)::smallint as level, bool_or(o.until > v_now and o.lifted_at is null) as held
+        select least(coalesce(max(o.level) + 1, 0), 8)::smallint as level,
+               bool_or(case when o.lifted_at is null then o.until > v_now else o.lifted_at >= b.weighed_at end) as held
         from blocks o where o.subject = b.subject and o.until > v_now - interval '1 day'
     ) as g
     where g.held is not true;

@@ -51,6 +51,7 @@ ALTER TABLE sends ADD weighed_at TIMESTAMP WITH TIME ZONE;
 ALTER TABLE sends ADD country TEXT;
 ALTER TABLE sends ADD booked TEXT;
 ALTER TABLE sends ADD price FLOAT8;
+ALTER TABLE sends ADD booked_on DATE;
 CREATE TABLE ledger (
     day DATE NOT NULL,
     client_id INTEGER NOT NULL,
