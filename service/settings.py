@@ -17,6 +17,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from service.errors import SettingsError
 
 KEY_BYTES = 32
+# What a DATABASE_URL may say after its question mark; all else would reach the driver as a word that it does not know.
+PLACES = frozenset({
+    "host", "port", "user", "password", "database", "ssl", "direct_tls", "target_session_attrs", "passfile",
+    "service", "servicefile", "krbsrvname", "gsslib",
+})  # fmt: skip
 S = TypeVar("S", bound=BaseSettings)
 T = TypeVar("T")
 
@@ -75,6 +80,9 @@ def _check_url(url: str) -> None:
         raise ValueError(message) from None
     if "sslmode" in query:
         message = "has sslmode, which the driver does not know: write ssl=require (or verify-full)"
+        raise ValueError(message)
+    if query.keys() - PLACES:  # not shown: it may be a piece of a password
+        message = "has an option after its ? that the driver does not know, or that the gateway sets itself"
         raise ValueError(message)
 
 

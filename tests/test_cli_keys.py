@@ -73,6 +73,8 @@ async def test_a_key_is_listed_without_itself_and_revoked_once(database_url: str
         assert (await gateway.request()).status == 401
         assert (await gateway.request()).status == 401
     assert "no key 1" in (await run_here(database_url, "keys", "revoke", "1")).sentence()
+    for never in ("0", "2147483648", "9" * 400):
+        assert (await run_here(database_url, "keys", "revoke", never)).code == 2
     assert "no key 99" in (await run_here(database_url, "keys", "revoke", "99")).sentence()
     assert "revoked" in (await run_here(database_url, "keys", "list")).out.splitlines()[0]
 

@@ -25,11 +25,12 @@ insert into webhook_events (event_id, event_type, delivery, provider_id) values 
 async def erase(gateway: Gateway, *words: str, given: str = "") -> Done:
     """Run `verify-gateway erase` in a process of its own, with this on its standard input."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "service", "erase", *words, cwd=CHECKOUT, env=environment_with(gateway.environment),
+        sys.executable, "-m", "service", "erase", *words, cwd=CHECKOUT,
+        env=environment_with(gateway.environment | {"PYTHONIOENCODING": "utf-8"}),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(60):
-        out, err = await process.communicate(given.encode())
+        out, err = await process.communicate(given.encode("latin-1"))
     return Done(process.returncode or 0, out.decode(), err.decode())
 
 
@@ -141,7 +142,7 @@ async def test_what_is_no_number_is_said_without_repeating_it_and_nobody_is_forg
     database_url: str, tmp_path: Path
 ) -> None:
     async with run_gateway(database_url, serve=False) as gateway:
-        for words, given in ((["312555"], ""), (["-"], "nonsense 312555\n"), (["-"], "")):
+        for words, given in ((["312555"], ""), (["-"], "nonsense 312555\n"), (["-"], "é 312555"), (["-"], "")):
             done = await erase(gateway, *words, given=given)
             assert "not a possible phone number" in done.sentence()
             assert "312555" not in done.err

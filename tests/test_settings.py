@@ -69,6 +69,7 @@ WRONG = {
         "postgres+asyncpg://user:hidden@host/name",
         "postgresql+asyncpg://user:hid:den@host:port/name",
         "postgresql+asyncpg://user:hidden@host/name?sslmode=require",
+        "postgresql+asyncpg://user@host/name?prepared_statement_cache_size=0",
         "sqlite+aiosqlite",
         "/var/lib/name",
     ],

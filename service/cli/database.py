@@ -21,6 +21,8 @@ from service.verification.keybook import KeyBook
 
 T = TypeVar("T")
 
+LARGEST_ID = 2**31 - 1
+
 
 @click.command()
 def migrate() -> None:
@@ -76,7 +78,7 @@ def list_keys() -> None:
 
 
 @keys.command()
-@click.argument("key_id", type=int)
+@click.argument("key_id", type=click.IntRange(1, LARGEST_ID))
 def revoke(key_id: int) -> None:
     """Revoke a key by its id in the list.
 
@@ -129,7 +131,7 @@ def erase(phone_number: str) -> None:
 def _read_number() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Phone number", hide_input=True, err=True))
-    return sys.stdin.readline().strip()
+    return sys.stdin.buffer.readline().decode(errors="replace").strip()
 
 
 def _book(work: Callable[[KeyBook], Awaitable[T]]) -> T:

@@ -20,7 +20,9 @@ PERSON = "person"
 
 Label = Annotated[str, msgspec.Meta(pattern=r"^(person|attack(:[A-Za-z0-9_.-]+)?)$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-Time = Annotated[float, msgspec.Meta(ge=0)]
+# Seconds; a trace of more than ten years is a slip.
+Time = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
+Age = Annotated[float, msgspec.Meta(ge=-86_400, le=315_360_000)]
 
 
 class TraceError(GatewayError):
@@ -39,7 +41,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     bot: Literal["not_detected", "good", "bad"] | None = "not_detected"
     suspect_score: float | None = 0
     replayed: bool = False
-    age: float = 1.0
+    age: Age = 1.0
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,8 @@ def parse(text: bytes | str, number: int) -> Line:
         return msgspec.convert(_complete(fields, number), Line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TraceError(f"line {number} of the trace: {error}") from None
+    except RecursionError:
+        raise TraceError(f"line {number} of the trace: nested without end") from None
 
 
 def _complete(fields: dict[str, Any], number: int) -> dict[str, Any]:
