@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from service.api import protocol
 from service.api.protocol import LARGEST_HEAD
 from tests.support.gateway import Gateway, run_gateway
 from tests.support.wire import assert_problem, clone_database, speak, write_request
@@ -121,6 +122,36 @@ async def test_a_body_is_never_taken_for_a_request_of_its_own(gateway: Gateway, 
         assert await asyncio.wait_for(reader.read(), 5) == b""
     assert first.startswith(b"HTTP/1.1 400")
     writer.close()
+
+
+HALVES = {
+    "nothing": b"",
+    "an empty line": b"\r\n",
+    "half a head": b"GET /healthz HTTP/1.1\r\nX: ",
+    "half a body": write_request("POST", PATH, "Content-Length: 9") + b"{",
+    "half a second request": write_request("GET", "/healthz") + b"GET /",
+}
+
+
+@pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
+async def test_who_does_not_finish_a_request_is_not_waited_for(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, half: bytes
+) -> None:
+    monkeypatch.setattr(protocol, "SLOWEST", 0.2)
+    host, port = gateway.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(half)
+    await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+
+
+async def test_who_has_sent_a_whole_request_is_answered_however_long_that_takes(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "SLOWEST", 0.2)
+    path = f"{PATH}/{await gateway.begin()}/verify"
+    asked = write_request("POST", path, f"Authorization: Bearer {gateway.key}", body=b'{"code": "12345"}')
+    assert (await speak(gateway.url, asked)).json()["verified"] is False
 
 
 async def test_nothing_says_what_serves_it(gateway: Gateway) -> None:

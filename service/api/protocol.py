@@ -6,6 +6,7 @@ Given to uvicorn by cli. Sees bytes before anybody has shown a key, so it keeps 
 from __future__ import annotations
 
 import secrets
+from asyncio import TimerHandle, Transport
 from http import HTTPStatus
 
 import msgspec
@@ -16,20 +17,37 @@ from service.api.problems import KINDS, MEDIA_TYPE, HeadTooLarge, Kind, Malforme
 
 # The parser itself has no limit: a request line and headers are kept until they are complete.
 LARGEST_HEAD = 64 * 1024
+# Seconds from a connection, or the first byte of a request, to that request's last byte. uvicorn waits for ever, and a
+# stranger without a key could hold as many connections as the process may open.
+SLOWEST = 60.0
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's own, with answers of our form and a limit."""
+    """uvicorn's own, with answers of our form and limits."""
 
     _head = 0
     _in_head = True
     _ended = False
+    _within = False
     _too_large = False
+    _deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Expect a request soon."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(SLOWEST, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._expect_nothing()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse; give up on a head that is over the limit and still not complete."""
         self._ended = False
         super().data_received(data)
+        if self._deadline is None and (self._within or not self._ended):
+            self._deadline = self.loop.call_later(SLOWEST, self.transport.close)
         if self._in_head and not self._ended:
             self._head += len(data)
             if self._head > LARGEST_HEAD and not self.transport.is_closing():
@@ -49,8 +67,19 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect the next head."""
-        self._in_head, self._ended, self._head = True, True, 0
+        self._in_head, self._ended, self._within, self._head = True, True, False, 0
+        self._expect_nothing()
         super().on_message_complete()
+
+    def on_message_begin(self) -> None:
+        """Expect its end."""
+        self._within = True
+        super().on_message_begin()
+
+    def _expect_nothing(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words, for which we have our own)
         """Answer what cannot be parsed."""
