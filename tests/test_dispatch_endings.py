@@ -12,6 +12,9 @@ from tests.support.gateway import PHONE, POLICY, Gateway, read_code, run_gateway
 from tests.support.waiting import until
 
 SHORT = f'{POLICY}[verification]\nexpires_after = "2s"'
+WAITING = """
+select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')
+"""
 ENDS = ["verified", "locked", "canceled", "expired"]
 
 
@@ -56,6 +59,27 @@ async def test_a_verification_that_ends_while_its_send_backs_off_sends_no_more(d
         gateway.stage.faults.clear()
         await asyncio.sleep(1.5)
         assert len(calls_to(gateway, PHONE)) == 1
+
+
+async def test_a_cancel_that_comes_while_its_send_is_put_off_leaves_nothing_due(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        verification = await gateway.begin()
+        await ended(gateway, verification)
+        pool = gateway.database.pool
+        await pool.execute("update verifications set lease_token = id, next_action_at = now() + interval '1 hour'")
+        await pool.execute("update sends set state = 'begun'")
+        async with pool.acquire() as other:
+            async with other.transaction():
+                await other.execute("update verifications set lease_token = null")
+                await other.execute("update sends set state = 'due', due_at = now() + interval '1 minute'")
+                canceled = asyncio.ensure_future(gateway.cancel(verification))
+                await until(lambda: pool.fetchval(WAITING), "it waits for the row")
+            assert (await canceled).status == 200
+
+        async def given_up() -> bool:
+            return [send["state"] for send in await sends(gateway, verification)] == ["abandoned"]
+
+        await until(given_up, "its send was given up")
 
 
 @pytest.mark.parametrize("how", ["verified", "canceled"])

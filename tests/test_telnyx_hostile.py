@@ -89,11 +89,12 @@ async def test_an_answer_that_cannot_be_read_leaves_the_call_in_doubt_and_ends_i
 
 @pytest.mark.parametrize("respond", HOSTILE)
 async def test_a_state_or_list_that_cannot_be_read_is_not_judged(respond: Respond) -> None:
-    async with face(respond) as (telnyx, _), asyncio.timeout(15):
+    async with face(respond) as (telnyx, _):
         telnyx._limits = Limits(read=0.5)
         await telnyx.start()
-        assert isinstance(await telnyx.state(ID), NotJudged)
-        assert isinstance(await telnyx.look_up(NUMBER), NotJudged)
+        async with asyncio.timeout(15):
+            assert isinstance(await telnyx.state(ID), NotJudged)
+            assert isinstance(await telnyx.look_up(NUMBER), NotJudged)
 
 
 async def test_a_closed_port_is_certainly_not_a_send() -> None:

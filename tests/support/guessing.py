@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tests.support.dispatching import ended
 from tests.support.gateway import PHONE, Calls, Gateway, Reply
 from tests.support.waiting import PATIENCE, until
 
@@ -64,14 +65,9 @@ async def begin_and_read(
     gateway: Gateway, phone_number: str = PHONE, door: Calls | None = None, **fields: Any
 ) -> tuple[str, str]:
     """Request a verification and wait for its code; returns its id and the code."""
-    known = len(gateway.telnyx.verifications.list_by_phone(phone_number))
     verification = await (door or gateway).begin(phone_number, **fields)
-
-    async def is_sent() -> bool:
-        return len(gateway.telnyx.verifications.list_by_phone(phone_number)) > known
-
-    await until(is_sent, "a code is sent")
-    return verification, gateway.telnyx.verifications.list_by_phone(phone_number)[0].code
+    [send] = await ended(gateway, verification)
+    return verification, gateway.telnyx.find_code(send["provider_id"])
 
 
 async def read_budgets(gateway: Gateway) -> list[Any]:
