@@ -124,6 +124,23 @@ async def test_what_was_weighed_before_a_block_was_lifted_does_not_raise_it_agai
     assert await resolve(await weigh()) == [1]
 
 
+async def test_a_block_of_an_operator_holds_for_the_known_beside_a_longer_one_of_a_rule(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        desk, blocks = await desk_of(gateway), Blocks(gateway.database, Vault([b"s" * 32], b"i" * 32))
+        assert (await gateway.verify(await gateway.begin(), await read_code(gateway))).body["verified"]
+        await gateway.database.pool.execute(
+            "insert into blocks (subject, kind, label, reason, level, began_at, until, set_by) "
+            "values ($1, 'ip', 'address', 'evidence 9.0', 8, now(), now() + interval '12 hours', 'rule')",
+            blocks.address(ADDRESS).subject,
+        )
+        assert await enforced(gateway, await gateway.begin("+13125559876")) == {"block"}
+        assert await enforced(gateway, await gateway.begin()) == set()
+        made = await block(desk, ip_address=ADDRESS)
+        assert await enforced(gateway, await gateway.begin()) == {"block"}
+        await desk.call("DELETE", f"{BLOCKS}/{made['id']}")
+        assert await enforced(gateway, await gateway.begin("+13125559875")) == {"block"}
+
+
 async def test_a_reply_to_the_blocked_is_that_of_anybody(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         desk = await desk_of(gateway)

@@ -58,7 +58,9 @@ begin
         left join lateral (
             select x.id, least(x.until, x.lifted_at) as until, x.set_by from blocks x
             where x.subject = s.subject and x.until > v_now - interval '1 day'
-            order by least(x.until, x.lifted_at) desc limit 1
+            -- an operator's first, while it is in force: it holds for those whom a rule's would spare
+            order by x.set_by <> 'rule' and least(x.until, x.lifted_at) > v_now desc, least(x.until, x.lifted_at) desc
+            limit 1
         ) b on true;
         return next;
     end loop;
