@@ -95,6 +95,7 @@ def test_a_device_that_leaves_things_out_is_nobody_elses_and_at_the_requests_add
         ('{"t": 1, "phone_number": "+1", "wrong_codes": -1}', "wrong_codes"),
         ('{"t": 1e300, "phone_number": "+1"}', r"\$.t"),
         ('{"t": 1, "phone_number": "+1", "verify_after": 1e300}', "verify_after"),
+        (f'{{"t": 1, "phone_number": "+1", "wrong_codes": 1{"0" * 400}}}', "wrong_codes"),
         ('{"t": 1, "phone_number": "+1", "device": {"age": 1e300}}', "device.age"),
         ('{"t": 1, "device": ' + "[" * 9_000, "without end"),
         ('{"t": 1, "phone_number": "\\ud800"}', ""),

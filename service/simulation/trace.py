@@ -19,7 +19,7 @@ from service.providers.base import Channel
 PERSON = "person"
 
 Label = Annotated[str, msgspec.Meta(pattern=r"^(person|attack(:[A-Za-z0-9_.-]+)?)$")]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 # Seconds; a trace of more than ten years is a slip.
 Time = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
 Age = Annotated[float, msgspec.Meta(ge=-86_400, le=315_360_000)]
