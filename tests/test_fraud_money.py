@@ -68,8 +68,9 @@ async def test_operators_see_the_days_of_a_window(database_url: str) -> None:
         assert (await desk.call("GET", "/v1/operator/ledger?window=1y")).status == 422
 
 
-async def test_a_send_that_telnyx_refused_costs_nothing(database_url: str) -> None:
-    policy = f'{POLICY}{PRICES}[fallback]\nmode = "off"\n'
+@pytest.mark.parametrize("prices", [PRICES, "[prices.countries]\nUS = { sms = 0 }\n"], ids=["priced", "free"])
+async def test_a_send_that_telnyx_refused_costs_nothing(database_url: str, prices: str) -> None:
+    policy = f'{POLICY}{prices}[fallback]\nmode = "off"\n'
     async with run_gateway(database_url, policy=policy) as gateway:
         gateway.stage.faults.add(Fault(kind="refuse", operations=("send",)))
         await ended(gateway, await gateway.begin(us(1)))
