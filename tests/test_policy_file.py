@@ -164,6 +164,11 @@ def test_a_file_beyond_all_measure_is_no_policy(text: str) -> None:
         policy_file.parse(text)
 
 
+def test_a_file_may_be_as_windows_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "marked.toml").write_bytes(b"\xef\xbb\xbf[limits]\r\nphone = []\r\n")
+    assert policy_file.load(tmp_path / "marked.toml").default.limits.phone == []
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.toml", tmp_path):
         with pytest.raises(PolicyError, match=f"{path} cannot be read"):

@@ -32,7 +32,7 @@ def own_text(path: str | Path | None) -> str:
     if not path:
         return ""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")  # as editors on Windows write it
     except OSError as error:
         raise PolicyError(f"The policy file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
