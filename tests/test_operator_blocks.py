@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from service.db.engine import Database
-from service.fraud.blocks import Blocks
+from service.fraud.blocks import MOST_LISTED, Blocks
 from service.fraud.subjects import Subject
 from service.fraud.weighing import Block as Raised
 from service.fraud.weighing import Resolution, Scales, Weighing
@@ -139,6 +139,21 @@ async def test_a_block_of_an_operator_holds_for_the_known_beside_a_longer_one_of
         assert await enforced(gateway, await gateway.begin()) == {"block"}
         await desk.call("DELETE", f"{BLOCKS}/{made['id']}")
         assert await enforced(gateway, await gateway.begin("+13125559875")) == {"block"}
+
+
+async def test_what_an_operator_blocked_is_listed_however_much_rules_block(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        desk = await desk_of(gateway)
+        made = await block(desk, country="US")
+        await gateway.database.pool.execute(
+            "insert into blocks (subject, kind, label, reason, level, began_at, until, set_by) "
+            "select gen_random_uuid(), 'ip', 'address', 'evidence 9.0', 0, now(), now() + interval '1 hour', 'rule' "
+            "from generate_series(1, $1::int)",
+            MOST_LISTED,
+        )
+        listed = (await desk.call("GET", BLOCKS)).body["blocks"]
+        assert len(listed) == MOST_LISTED
+        assert listed[0] == made
 
 
 async def test_a_reply_to_the_blocked_is_that_of_anybody(database_url: str) -> None:

@@ -271,7 +271,10 @@ class BlockSeen(msgspec.Struct):
 class BlockList(msgspec.Struct):
     """Blocks in force, and those that ended within a day."""
 
-    blocks: Annotated[list[BlockSeen], Meta(description="Those in force first, the newest first.")]
+    blocks: Annotated[
+        list[BlockSeen],
+        Meta(description="Those in force first, of those an operator's, the newest first; 500 at most."),
+    ]
 
 
 RuleNames = Annotated[

@@ -31,7 +31,7 @@ LIST = f"""
 with {CLOCK}
 select {COLUMNS} from blocks b, clock
 where least(b.until, b.lifted_at) > clock.now - interval '1 day'
-order by in_force desc, b.id desc limit $2
+order by in_force desc, b.set_by <> 'rule' desc, b.id desc limit $2
 """  # noqa: S608 (ours)
 SET = f"""
 with {CLOCK}, made as (
@@ -94,7 +94,10 @@ class Blocks:
         self._now = now
 
     async def list(self) -> list[Block]:
-        """List those in force, then those that ended within a day; the newest first."""
+        """List those in force, then those that ended within a day; an operator's before a rule's, the newest first.
+
+        An attack from everywhere raises more than are listed: what an operator has set must not be pushed out by them.
+        """
         return [Block(**row) for row in await ask(self._database, LIST, self._now(), MOST_LISTED)]
 
     async def set(self, key: int, target: Target, reason: str, length: timedelta) -> Block:
