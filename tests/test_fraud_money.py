@@ -79,6 +79,18 @@ async def test_a_send_that_telnyx_refused_costs_nothing(database_url: str, price
                 await asyncio.sleep(0.05)
 
 
+async def test_a_send_that_is_given_up_with_its_verification_costs_nothing(database_url: str) -> None:
+    async with run_gateway(database_url, policy=POLICY + PRICES) as gateway:
+        gateway.stage.faults.add(Fault(kind="error500", operations=("send",)))
+        begun = await gateway.begin(us(1))
+        async with asyncio.timeout(5):
+            while (await ledger(gateway)).get(("US", "sms")) != (1, 0.25, 0, 0):
+                await asyncio.sleep(0.02)
+            assert (await gateway.cancel(begun)).status == 200
+            while (await ledger(gateway))["US", "sms"] != (0, 0, 0, 0):
+                await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize(("policy", "rule", "sent"), [(COUNTRY, "budget_country", 5), (EVERYTHING, "budget", 6)])
 async def test_a_budget_is_never_passed_however_many_come_at_once(
     database_url: str, policy: str, rule: str, sent: int

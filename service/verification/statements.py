@@ -109,8 +109,13 @@ with over as (
     update sends s set state = case s.state when 'begun' then 'in_doubt' else 'abandoned' end,
         ended_at = coalesce($1, clock_timestamp())
     from closed where s.verification_id = closed.id and s.state in ('begun', 'due')
+    returning s.verification_id, s.ordinal, s.state, s.booked_on
+), unsent as (
+    select verification_id, ordinal from ended where state = 'abandoned' and booked_on is not null
 )
-select count(*) from closed
+select (select count(*) from closed) as closed,
+       array(select verification_id from unsent order by 1, ordinal) as unsent,
+       array(select ordinal from unsent order by verification_id, 1) as ordinals
 """
 
 BACKLOG = """

@@ -19,6 +19,7 @@ from service.db.batch import HOPELESS, Batcher
 from service.db.engine import LOST, Database
 from service.errors import Unavailable
 from service.fraud.policy import Policies, Policy
+from service.fraud.weighing import REFUND
 from service.verification import statements as sql
 from service.verification.rows import Admission, Admitted, Claimed, Recorded, Reserved, Settled, StatusRow, Unsettled
 from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, Send
@@ -152,8 +153,11 @@ class Store:
         return await self._ask(sql.KEY_IS_GOOD, key) is not None
 
     async def expire(self) -> int:
-        """End what is over: no number is kept longer than its verification."""
-        return int(await self._pool.fetchval(sql.EXPIRE, self._now()))
+        """End what is over: no number is kept longer than its verification, and no money for what was not sent."""
+        over = _one(await self._pool.fetchrow(sql.EXPIRE, self._now()))
+        for row, ordinal in zip(over["unsent"], over["ordinals"], strict=True):
+            await self._pool.execute(REFUND, row, ordinal)
+        return int(over["closed"])
 
     async def backlog(self) -> float:
         """Return how long the oldest due verification has been waiting, in seconds."""
