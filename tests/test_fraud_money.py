@@ -13,6 +13,8 @@ from service.fraud.money import price_of
 from service.fraud.policy_file import parse
 from service.fraud.weighing import Scales
 from service.sandbox.faults import Fault
+from service.vault import Vault
+from service.verification.erasure import erase
 from tests.support.alarms import open_channel
 from tests.support.dispatching import ended
 from tests.support.fraud import enforced
@@ -89,6 +91,19 @@ async def test_a_send_that_is_given_up_with_its_verification_costs_nothing(datab
             assert (await gateway.cancel(begun)).status == 200
             while (await ledger(gateway))["US", "sms"] != (0, 0, 0, 0):
                 await asyncio.sleep(0.05)
+
+
+async def test_a_send_that_waits_when_its_person_is_forgotten_costs_nothing(database_url: str) -> None:
+    async with run_gateway(database_url, policy=POLICY + PRICES) as gateway:
+        gateway.stage.faults.add(Fault(kind="error500", operations=("send",)))
+        begun = await gateway.begin(us(1))
+        async with asyncio.timeout(25):
+            while (await ledger(gateway)).get(("US", "sms")) != (1, 0.25, 0, 0):
+                await asyncio.sleep(0.02)
+            assert await erase(gateway.database, Vault([b"s" * 32], b"i" * 32), us(1)) == 1
+            while (await ledger(gateway))["US", "sms"] != (0, 0, 0, 0):
+                await asyncio.sleep(0.05)
+        assert (await gateway.read(begun)).body["status"] == "canceled"
 
 
 @pytest.mark.parametrize(("policy", "rule", "sent"), [(COUNTRY, "budget_country", 5), (EVERYTHING, "budget", 6)])
