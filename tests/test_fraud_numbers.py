@@ -10,6 +10,7 @@ import pytest
 from service.fraud import policy_file
 from service.sandbox.faults import Fault
 from service.worker.retention import Retention
+from tests.support.dispatching import ended
 from tests.support.fraud import enforced, findings_of, run_guarded, sends_to
 from tests.support.gateway import OTHER_PHONE, PHONE, Gateway, read_code, run_process
 
@@ -63,12 +64,21 @@ async def test_a_number_is_looked_up_once_for_all_processes_and_again_when_that_
         assert looked_up(gateway) == [PHONE, PHONE]
 
 
+async def told_channels(gateway: Gateway, verification: str) -> tuple[str, str | None]:
+    """Return by which channel operators are told that a send was asked for, and by which other one it went."""
+    await ended(gateway, verification)
+    desk = await gateway.client(f"desk-{verification}", scope="operator")
+    [send] = (await desk.call("GET", f"/v1/operator/verifications/{verification}")).body["sends"]
+    return send["channel"], send["decision"]["by"]
+
+
 async def test_a_landlines_sms_goes_by_call_and_its_caller_sees_an_sms(database_url: str) -> None:
     async with run_guarded(database_url, LOOKUP + '[fallback]\nafter = "1s"\n') as gateway:
         landline, mobile = await gateway.begin(LANDLINE), await gateway.begin(PHONE)
         code = await read_code(gateway, LANDLINE, "call")
         assert await read_code(gateway, PHONE, "sms")
         assert sends_to(gateway, LANDLINE) == 1
+        assert [await told_channels(gateway, one) for one in (landline, mobile)] == [("sms", "call"), ("sms", None)]
         seen = [(await gateway.read(one)).body for one in (landline, mobile)]
         assert [body["fallback"]["channel"] for body in seen] == ["call", "call"]
         await asyncio.sleep(1.05)

@@ -19,7 +19,7 @@ FACTS = {"number": {"country": "US", "valid": True, "kind": "fixed_or_mobile"}, 
 SENT = wire.SendSeen(
     ordinal=1, channel="sms", cause="request", state="sent", wanted_at=NOON, begun_at=NOON, ended_at=NOON + SECOND,
     attempts=1, provider="silent", error=None, delivery=None, delivery_at=None,
-    decision=wire.SendDecision(allow=False, findings=[FINDING], facts=FACTS, policy_version="0f8b2c6d1e57"),
+    decision=wire.SendDecision(allow=False, findings=[FINDING], facts=FACTS, policy_version="0f8b2c6d1e57", by=None),
 )  # fmt: skip
 EVENTS = [
     wire.TimelineEvent(NOON, "requested", None),

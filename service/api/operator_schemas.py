@@ -69,6 +69,17 @@ class SendDecision(msgspec.Struct):
         ),
     ]
     policy_version: Annotated[str, Meta(description="Which policy.", examples=["0f8b2c6d1e57"])]
+    by: (
+        Annotated[
+            Channel,
+            Meta(
+                description="By which channel it went instead of the one asked for: a landline's sms goes by call.",
+                examples=["call"],
+                extra_json_schema=TEXT,
+            ),
+        ]
+        | None
+    )
 
 
 class SendSeen(msgspec.Struct):

@@ -33,6 +33,7 @@ class Verdict(msgspec.Struct, frozen=True):
     findings: list[Finding] = []
     facts: dict[str, Any] = {}
     policy_version: str = "?"
+    by: Channel | None = None
 
 
 class SendRow(msgspec.Struct, frozen=True):
