@@ -8,19 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.fraud.histories import (
-    History,
-    Measure,
-    aligned,
-    countries_of,
-    crowded,
-    is_known,
-    numbers_of,
-    stride,
-    threshold,
-    unread,
-    usual_reads,
-)
+from service.fraud.evidence import Measure, crowded, threshold, unread, usual_reads
+from service.fraud.histories import History, countries_of, is_known, numbers_of, pause
+from service.fraud.sequences import aligned, stride
 
 ABOVE = 6.0
 MEASURE = Measure(above=ABOVE, usual=0.65)
@@ -135,3 +125,15 @@ def test_a_number_is_known_by_its_own_codes_alone() -> None:
 def test_numbers_are_counted_once_however_often_they_ask() -> None:
     assert numbers_of(history([1, 2, 3], [7, 7, 8], [False, True, False])) == (2, 2)
     assert numbers_of(history([1, 2, 90_000], [7, 8, 9], [True, False, False])) == (2, 1)
+
+
+def test_a_pause_is_how_long_nobody_came_after_a_block_if_who_came_did_not_read() -> None:
+    assert pause(history([0, 40, 5000], lifted=1800.0)) == 1800.0
+    assert pause(history([0, 40, 5000], goods=[False, True, False], lifted=1800.0)) == 0
+    assert pause(history([0, 40, 50, 5000], lifted=1800.0)) == 0
+    assert pause(history([0, 40])) == 0
+
+
+def test_nobody_types_a_code_within_seconds() -> None:
+    assert unread(history([0, 2, 4, 7]), MEASURE) == 0
+    assert unread(history([0, 20, 40, 60]), MEASURE) > 0

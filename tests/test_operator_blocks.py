@@ -124,6 +124,22 @@ async def test_what_was_weighed_before_a_block_was_lifted_does_not_raise_it_agai
     assert await resolve(await weigh()) == [1]
 
 
+async def test_a_block_doubles_until_it_is_as_long_as_it_has_to_be(database: Database) -> None:
+    scales, blocks = Scales(database), Blocks(database, Vault([b"s" * 32], b"i" * 32))
+    subject = Subject("block_10k", uuid4(), 1)
+    lasted = []
+    for least in (0, 0, 2_000, 0, 86_400):
+        at = (await scales.weigh(Weighing(1, uuid4(), None, [subject]))).at
+        order = Raised(subject.hash, "range", "US block_10k", "evidence 9.0", least)
+        await scales.resolve(
+            Resolution(uuid4(), 1, allow=False, at=at, subjects=[subject], limits=[], blocks=[order], booking=None)
+        )
+        made = max(await blocks.list(), key=lambda one: one.id)
+        lasted.append((made.level, (made.until - made.began_at).total_seconds() / 60))
+        await database.pool.execute("update blocks set until = clock_timestamp() where id = $1", made.id)
+    assert lasted == [(0, 5), (1, 10), (3, 40), (4, 80), (8, 720)]
+
+
 async def test_a_block_of_an_operator_holds_for_the_known_beside_a_longer_one_of_a_rule(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         desk, blocks = await desk_of(gateway), Blocks(gateway.database, Vault([b"s" * 32], b"i" * 32))

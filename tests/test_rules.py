@@ -141,7 +141,8 @@ def test_a_number_that_read_a_code_before_is_not_held_to_account_for_its_surroun
     guilty: dict[str, History] = TABLE[rule][0]["histories"]
     known = history([(0, 1234, False), (3600, 1234, True)])
     assert judge(rule, {"histories": guilty | {"block_10k": known}}) is None
-    assert judge(rule, {"histories": guilty | {"block_10k": history([(0, 1234, False), (3600, 99, True)])}}) is not None
+    others = history([(0, 1234, False), (3600, 99, True), *((3700 + n, n, False) for n in range(3))])
+    assert judge(rule, {"histories": guilty | {"block_10k": others}}) is not None
 
 
 @pytest.mark.parametrize("rule", ["burst", "country_conversion"])
@@ -158,6 +159,27 @@ def test_an_operators_block_holds_for_who_is_known_too() -> None:
 
 
 def test_a_country_in_trouble_lowers_what_is_needed_against_its_ranges() -> None:
-    few = over("block_1m", [(a, m * 100, g) for a, m, g in unread(3)])["histories"]
+    few = over("block_100k", [(a, m * 10, g) for a, m, g in unread(3)])["histories"]
     assert judge("range", {"histories": few}) is None
     assert judge("range", {"histories": few | {"country": history(spread(30))}}) is not None
+
+
+def test_a_range_that_reads_its_codes_is_not_held_to_account_for_its_country() -> None:
+    guilty = TABLE["country_conversion"][0]["histories"]
+    for kind in ("block_10k", "block_100k", "block_1m"):
+        assert judge("country_conversion", {"histories": guilty | {kind: history(read(3))}}) is None
+        assert judge("country_conversion", {"histories": guilty | {kind: history(unread(3))}}) is not None
+    unread_among_read = {"block_10k": history([*unread(3), (9000, 1, True)]), "block_1m": history(read(9))}
+    assert judge("country_conversion", {"histories": guilty | unread_among_read}) is not None
+
+
+def test_more_than_a_dozen_of_a_network_in_a_minute_are_a_burst_where_none_was_read() -> None:
+    crowd = [(n, n, False) for n in range(13)]
+    assert judge("burst", over("network", crowd)) == "13 in a minute"
+    assert judge("burst", over("network", crowd[:12])) is None
+    assert judge("burst", over("network", [*crowd, (4000, 99, True)])) is None
+
+
+def test_codes_that_there_was_no_time_to_read_are_no_share_of_an_addresses_unread_ones() -> None:
+    assert judge("unverified_share", over("ip", unread(12, age=260))) is not None
+    assert judge("unverified_share", over("ip", [(n, n, False) for n in range(12)] + [(9000, 99, True)])) is None

@@ -1,20 +1,35 @@
 """The rules on histories: numbers too close, codes unread, sources that ask for everybody.
 
-Called through fraud.rules. Pure: the mathematics is in fraud.histories, the numbers are the policy's.
+Called through fraud.rules. Pure: the mathematics is in fraud.evidence and fraud.sequences, the numbers in the policy.
 """
 
 from __future__ import annotations
 
 import math
 
-from service.fraud import histories
+from service.fraud import histories, sequences
+from service.fraud.evidence import (
+    ATTACK_READS,
+    BELOW_COUNTRY,
+    HARDLY_READS,
+    HEALTHY_RANGE,
+    OLD,
+    RECENT,
+    Measure,
+    crowded,
+    threshold,
+    unread,
+    usual_reads,
+)
 from service.fraud.facts import Facts
-from service.fraud.histories import ATTACK_READS, BELOW_COUNTRY, HARDLY_READS, PARTS, RANGES, RECENT, Measure
+from service.fraud.histories import PARTS, RANGES
 from service.fraud.policy import Policy, SourceRule
 
 BLOCK = 10_000
 # Less evidence than one unread code (nats) is none that a country's alarm could add to.
 ONE_UNREAD = 0.7
+# Of a country's alarm, how much counts against ranges of so many numbers: in the largest are people of all sorts.
+ALARMED = {"block_1m": 1 / 3}
 
 
 def judge_block(facts: Facts, _: Policy) -> str | None:
@@ -29,10 +44,10 @@ def judge_sequential(facts: Facts, policy: Policy) -> str | None:
     history, rule = facts.histories.get("block_10k"), policy.rules.sequential
     if history is None:
         return None
-    unlikely = histories.aligned(history, BLOCK)
+    unlikely = sequences.aligned(history, BLOCK)
     if unlikely > rule.above:
         return f"chance 1e-{unlikely:.0f}"
-    run = histories.stride(history)
+    run = sequences.stride(history)
     return f"{run} at one distance" if run >= rule.stride else None
 
 
@@ -50,10 +65,11 @@ def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
         if (history := facts.histories.get(kind)) is None or _is_spared(facts, kind):
             continue
         measure = Measure(rule.above, usual, ATTACK_READS, PARTS.get(kind, 0), rule.part)
-        if (evidence := histories.unread(history, measure)) < rule.least:
+        if (evidence := unread(history, measure)) < rule.least:
             continue
-        more = max(_alarm(facts, policy), histories.crowded(history, getattr(rule, kind), rule.crowd))
-        if evidence + more > histories.threshold(history, rule.above):
+        alarm = ALARMED.get(kind, 1.0) * _alarm(facts, policy)
+        more = max(alarm, crowded(history, getattr(rule, kind), rule.crowd))
+        if evidence + more > threshold(history, rule.above, HEALTHY_RANGE):
             found[str(kind)] = evidence + more
     return found
 
@@ -74,7 +90,7 @@ def judge_country_conversion(facts: Facts, policy: Policy) -> str | None:
     history, evidence = facts.histories.get("country"), _country_evidence(facts, policy)
     if history is None or _is_spared(facts, "country"):
         return None
-    above = histories.threshold(history, policy.rules.country_conversion.above)
+    above = threshold(history, policy.rules.country_conversion.above)
     return f"evidence {evidence:.1f}" if evidence > above else None
 
 
@@ -84,22 +100,26 @@ def judge_ip_conversion(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_burst(facts: Facts, policy: Policy) -> str | None:
-    """Object to a network whose addresses ask in turn and hardly read a code."""
+    """Object to a network whose addresses ask in turn and hardly read a code, or all at once and read none."""
+    history = facts.histories.get("network")
+    rush = histories.rush(history) if history and not _is_spared(facts, "network") else 0
+    if rush > policy.rules.burst.rush:
+        return f"{rush} in a minute"
     return _judge_source(facts, policy, "network", policy.rules.burst, HARDLY_READS)
 
 
 def judge_unverified_share(facts: Facts, policy: Policy) -> str | None:
     """Object to an address that asked for many numbers in a day, nearly all unread."""
     history, rule = facts.histories.get("ip"), policy.rules.unverified_share
-    asked, unread = histories.numbers_of(history) if history else (0, 0)
-    return f"{unread} of {asked} unread" if asked >= rule.least and unread > rule.above * asked else None
+    asked, missed = histories.numbers_of(history, OLD) if history else (0, 0)
+    return f"{missed} of {asked} unread" if asked >= rule.least and missed > rule.above * asked else None
 
 
 def judge_device_numbers(facts: Facts, policy: Policy) -> str | None:
     """Object to a device that asks for many numbers in a day and reads none of their codes."""
     history = facts.histories.get("device")
-    unread = histories.numbers_of(history)[1] if history else 0
-    return f"{unread} numbers" if unread > policy.rules.device_numbers.above else None
+    missed = histories.numbers_of(history)[1] if history else 0
+    return f"{missed} numbers" if missed > policy.rules.device_numbers.above else None
 
 
 def judge_many_countries(facts: Facts, policy: Policy) -> str | None:
@@ -113,10 +133,11 @@ def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, rea
     history = facts.histories.get(kind)
     if history is None or _is_spared(facts, kind):
         return None
-    evidence = histories.unread(history, Measure(rule.above, _usual(facts), reads))
+    # Of a source that asks many times a second, all that is kept is young.
+    evidence = unread(history, Measure(rule.above, _usual(facts), reads, first=0.0))
     alarm = _alarm(facts, policy) if evidence > ONE_UNREAD and history.lifted is None else 0.0
-    evidence += max(alarm, histories.crowded(history, rule.an_hour, rule.crowd))
-    return f"evidence {evidence:.1f}" if evidence > histories.threshold(history, rule.above) else None
+    evidence += max(alarm, crowded(history, rule.an_hour, rule.crowd))
+    return f"evidence {evidence:.1f}" if evidence > threshold(history, rule.above) else None
 
 
 def _alarm(facts: Facts, policy: Policy) -> float:
@@ -130,15 +151,25 @@ def _country_evidence(facts: Facts, policy: Policy, oldest: float = math.inf) ->
     if history is None:
         return 0.0
     measure = Measure(rule.above, _usual(facts), HARDLY_READS, PARTS["country"], rule.part, BELOW_COUNTRY, oldest)
-    return histories.unread(history, measure)
+    return unread(history, measure)
 
 
 def _usual(facts: Facts) -> float:
-    return histories.usual_reads(facts.histories.get("country"))
+    return usual_reads(facts.histories.get("country"))
 
 
 def _is_spared(facts: Facts, kind: str) -> bool:
-    """Say whether a send is not its surroundings': its number was verified, or its address reads codes."""
+    """Say whether a send is not its surroundings': its number was verified, its address or its range reads codes."""
     block, ip = facts.histories.get("block_10k"), facts.histories.get("ip")
-    known = kind != "device" and block is not None and histories.is_known(block)
-    return known or (kind in ("network", "country") and ip is not None and any(ip.goods))
+    if kind != "device" and block is not None and histories.is_known(block):
+        return True
+    if kind in ("network", "country") and ip is not None and any(ip.goods):
+        return True
+    return kind == "country" and _is_range_read(facts)
+
+
+def _is_range_read(facts: Facts) -> bool:
+    """Say so of the smallest of a number's ranges in which any code was read."""
+    ranges = [facts.histories[kind] for kind in RANGES if kind in facts.histories]
+    smallest = next((history for history in ranges if any(history.goods)), None)
+    return smallest is not None and histories.is_read(smallest)

@@ -17,6 +17,7 @@ from service.fraud.decision import Decision, Finding, conclude, find
 from service.fraud.events import Asked, Events, Read
 from service.fraud.facts import Device, Facts
 from service.fraud.forgers import Forgers
+from service.fraud.histories import PAUSES, pause
 from service.fraud.history_rules import guilty_ranges
 from service.fraud.lines import Lines
 from service.fraud.money import Booking, book
@@ -202,11 +203,12 @@ def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Bl
     enforced = {finding.rule: finding.detail for finding in decision.findings if finding.mode == "enforce"}
     by_kind: dict[str, UUID] = {subject.kind: subject.hash for subject in weighed.subjects}
     country = decision.facts.number.country or "?"
-    if "range" in enforced:
-        for kind in guilty_ranges(decision.facts, policy):
-            yield Block(by_kind[kind], "range", f"{country} {kind}", enforced["range"])
+    ranges = dict.fromkeys(guilty_ranges(decision.facts, policy), "range") if "range" in enforced else {}
     if "sequential" in enforced:
-        yield Block(by_kind["block_10k"], "range", f"{country} block_10k", enforced["sequential"])
+        ranges["block_10k"] = "sequential"
+    for kind, rule in ranges.items():
+        least = PAUSES * pause(decision.facts.histories[kind])
+        yield Block(by_kind[kind], "range", f"{country} {kind}", enforced[rule], least)
     if "country_conversion" in enforced:
         yield Block(by_kind["country"], "country", country, enforced["country_conversion"])
     if "ip_conversion" in enforced:

@@ -162,6 +162,12 @@ class SourceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     an_hour: float
 
 
+class BurstRule(SourceRule, frozen=True, forbid_unknown_fields=True):
+    """The same; and more than `rush` within a minute, of which none was read."""
+
+    rush: int
+
+
 class ShareRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """More than a share of at least so many."""
 
@@ -228,7 +234,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     country_spike: SpikeRule
     country_conversion: CountryRule
     ip_conversion: SourceRule
-    burst: SourceRule
+    burst: BurstRule
     unverified_share: ShareRule
     device_numbers: AboveRule
     many_countries: AboveRule

@@ -30,7 +30,7 @@ WEIGH = "select item, at, bound, histories, line from weigh($1, $2, $3, $4, $5, 
 RESOLVE = """
 select item, refused_by
 from resolve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-    $19, $20, $21, $22, $23, $24, $25)
+    $19, $20, $21, $22, $23, $24, $25, $26)
 """
 CREDIT = "select credit($1, $2)"
 REFUND = "select refund($1, $2)"
@@ -87,12 +87,13 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A block to raise. `label` is for operators and holds nobody's number."""
+    """A block to raise. `label` is for operators and holds nobody's number; `least`: seconds that it lasts or more."""
 
     subject: UUID
     kind: str
     label: str
     reason: str
+    least: float = 0.0
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -138,12 +139,12 @@ class Scales:
             for limit in item.limits
             for window in limit.windows
         ]
-        blocks = [(n, b.subject, b.kind, b.label, b.reason) for n, item in enumerate(items, 1) for b in item.blocks]
+        blocks = [(n, *msgspec.structs.astuple(b)) for n, item in enumerate(items, 1) for b in item.blocks]
         bookings = [(n, *msgspec.structs.astuple(i.booking)) for n, i in enumerate(items, 1) if i.booking is not None]
         rows = await self._pool.fetch(
             RESOLVE, self._now(), KEEP_LIMITS, [item.id for item in items], [item.ordinal for item in items],
             [item.allow for item in items], [item.at for item in items],
-            *chain(_columns(lines, 2), _columns(limits, 5), _columns(blocks, 5), _columns(bookings, 7)),
+            *chain(_columns(lines, 2), _columns(limits, 5), _columns(blocks, 6), _columns(bookings, 7)),
         )  # fmt: skip
         return [row[1] for row in rows]
 

@@ -2,12 +2,12 @@
 -- (over all clients); one that is not, or finds a limit spent, is taken out of the histories again.
 -- Books what is sent and what is not, and refuses what is over a budget of the day: a country's is exact, as its
 -- history is held here; that of everything is, where there is one, by a lock of its own.
--- Raises the blocks that the rules asked for: 5 minutes, twice as long each time within a day, 12 hours at most; none
--- for what was weighed before an operator lifted one.
+-- Raises the blocks that the rules asked for: 5 minutes, twice as long each time within a day (and twice again until it
+-- is no shorter than b_least, in seconds), 12 hours at most; none for what was weighed before an operator lifted one.
 create function resolve(
     p_now timestamptz, p_keep int, p_ids uuid[], p_ordinals int[], p_allows boolean[], p_ats timestamptz[],
     s_item int[], s_subject uuid[], l_item int[], l_name text[], l_subject uuid[], l_max int[], l_seconds float8[],
-    b_item int[], b_subject uuid[], b_kind text[], b_label text[], b_reason text[],
+    b_item int[], b_subject uuid[], b_kind text[], b_label text[], b_reason text[], b_least float8[],
     m_item int[], m_client int[], m_country text[], m_channel text[], m_price float8[],
     m_of_country float8[], m_of_all float8[]
 ) returns table (item int, refused_by text)
@@ -97,11 +97,14 @@ begin
     insert into blocks (subject, kind, label, reason, level, began_at, until, set_by)
     select b.subject, b.kind, b.label, b.reason, g.level, v_now,
            v_now + least(interval '5 minutes' * (2 ^ g.level), interval '12 hours'), 'rule'
-    from (select distinct on (subject) subject, kind, label, reason, p_ats[item] as weighed_at
-          from unnest(b_item, b_subject, b_kind, b_label, b_reason) as x(item, subject, kind, label, reason)
+    from (select distinct on (subject) subject, kind, label, reason, least, p_ats[item] as weighed_at
+          from unnest(b_item, b_subject, b_kind, b_label, b_reason, b_least)
+              as x(item, subject, kind, label, reason, least)
           order by subject, item desc) as b
     cross join lateral (
-        select least(coalesce(max(o.level) + 1, 0), 8)::smallint as level,
+        select least(greatest(
+                   coalesce(max(o.level) + 1, 0), ceil(log(2.0, greatest(b.least, 1)::numeric / 300))
+               ), 8)::smallint as level,
                bool_or(case when o.lifted_at is null then o.until > v_now else o.lifted_at >= b.weighed_at end) as held
         from blocks o where o.subject = b.subject and o.until > v_now - interval '1 day'
     ) as g

@@ -1,0 +1,51 @@
+"""Numbers that lie too close, or follow one another: what chance would not do.
+
+Called by fraud.history_rules. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from service.fraud.histories import History, unread_marks
+
+# Fewer unread neighbours than this are a family.
+LEAST_GROUP = 4
+
+
+def aligned(history: History, size: int) -> float:
+    """Return how unlikely it is that unread numbers of a day lie so close by chance, as -log10.
+
+    Of n numbers drawn from `size`, about n * C(n-1, k-1) * (w/size)^(k-1) groups of k lie within w. The least
+    likely group counts, unless a quarter of those within it read their codes: a family, an office.
+    """
+    marks = sorted(set(unread_marks(history)))
+    read_marks = [mark for mark, good in zip(history.marks, history.goods, strict=True) if good]
+    best = 0.0
+    for count in range(LEAST_GROUP, len(marks) + 1):
+        reach = count - 1
+        span, first = min((last - first, first) for first, last in zip(marks, marks[reach:], strict=False))
+        unlikely = _unlikely(count, span + 1, size, len(marks))
+        if unlikely > best and sum(1 for mark in read_marks if first <= mark <= first + span) * 3 < count:
+            best = unlikely
+    return best
+
+
+def _unlikely(count: int, span: int, size: int, total: int) -> float:
+    ways = math.log10(total) + _log10_choose(total - 1, count - 1)
+    return -(ways + (count - 1) * math.log10(span / size))
+
+
+def _log10_choose(n: int, k: int) -> float:
+    return (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / math.log(10)
+
+
+def stride(history: History) -> int:
+    """Return how many of the newest unread numbers follow one another at one and the same distance."""
+    marks = unread_marks(history)
+    steps = [newer - older for newer, older in pairwise(marks)]
+    run = 0
+    while run < len(steps) and steps[run] == steps[0] != 0:
+        run += 1
+    return run + 1 if run else min(1, len(marks))
