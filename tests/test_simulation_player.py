@@ -65,6 +65,13 @@ async def report(database: Database, lines: Sequence[Line], policy: Policy | Non
     return summarise(await play(database, lines, policy))
 
 
+async def test_a_limit_that_refuses_in_silence_is_a_limit_and_no_rule(database: Database) -> None:
+    one = [make_person(n, device=make_device(f"event {n}", f"198.51.100.{n}", visitor_id="v")) for n in range(8)]
+    people = (await report(database, one)).people
+    assert people
+    assert (people.sent, people.refused, people.suppressed, people.by_rule) == (5, 3, 0, {"device": 3})
+
+
 async def test_sequential_pumping_is_stopped_and_no_person_is(database: Database) -> None:
     said = await report(database, PUMPED)
     assert said.attacks

@@ -103,7 +103,8 @@ def test_the_picture_shows_both_curves_and_what_was_stopped() -> None:
     assert "attack:range: 100 requests" in text
     assert "stopped 95.0% of what would have gone out (95.0% by rules)" in text
     assert "5 sends before the first block, at 5 s; at most 5 in a row" in text
-    assert "wrongly stopped by rules 0.0%, 0 of 40 numbers" in text
+    assert "wrongly stopped by rules 0.0%: 0 of 40 requests" in text
+    assert "numbers that this befell: 0 of 40" in text
     requests, sent = (line for line in text.splitlines()[-14:] if line.startswith(("  requests |", "  sent     |")))
     assert requests.count("█") > 10
     assert sent.rstrip("|").endswith(" " * 50)

@@ -114,6 +114,14 @@ def test_a_line_that_is_wrong_is_named_and_those_before_it_are_read(
         next(trace)
 
 
+def test_null_is_left_out_but_for_a_device_and_its_verdicts() -> None:
+    left_out = '{"t": 1, "phone_number": "+14155550100", "verify_after": null, "label": null, "account_id": null}'
+    assert parse(left_out, 1) == Line(t=1, phone_number="+14155550100", verifies=True)
+    device = '{"visitor_id": "v", "event_id": "e", "bot": null, "suspect_score": null, "age": null, "ip_address": null}'
+    read = parse(f'{{"t": 1, "phone_number": "+14155550100", "device": {device}}}', 1).device
+    assert read == Device(visitor_id="v", event_id="e", bot=None, suspect_score=None, ip_address=None)
+
+
 def test_the_countries_served_are_those_of_the_people() -> None:
     knobs = {"people": {"visits": 60, "countries": ["GB", "PL"], "offices": 0, "companies": 0}}
     assert served(compose("unserved", 1, knobs)) == ["GB", "PL"]

@@ -30,6 +30,8 @@ from service.providers.telnyx_lines import LookUp
 from service.providers.troubles import Troubles
 from service.vault import Vault
 
+# What a limit says in a finding: how many there were is nobody's.
+SPENT = "limit spent"
 OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budget of the day"}
 
 
@@ -161,7 +163,7 @@ class Judge:
         )
         if refused_by in OVER_BUDGET:
             self._troubles.note("budget", f"{OVER_BUDGET[refused_by]} is spent. More is sent tomorrow (UTC).")
-        return [Finding(refused_by, "enforce", "limit spent")] if refused_by else []
+        return [Finding(refused_by, "enforce", SPENT)] if refused_by else []
 
     def _limits(self, question: Question, policy: Policy, read: Read) -> Iterator[Limit]:
         if policy.rules.phone_everywhere.mode == "enforce":

@@ -34,14 +34,16 @@ def _draw_part(part: Part, report: Report, levels: str) -> Iterator[str]:
 
 def _judge_attack(part: Part) -> Iterator[str]:
     yield f"  stopped {_percent(part.stopped)} of what would have gone out ({_percent(part.stopped_by_rules)} by rules)"
-    when = "never blocked" if part.first_block is None else f"before the first block, at {_span(part.first_block)}"
+    block = part.first_block
+    when = "and no rule stopped any" if block is None else f"before the first block, at {_span(block)}"
     yield f"  {part.sent_before_block} sends {when}; at most {part.longest_leak} in a row"
     yield f"  cost {part.spent:.2f}, saved {part.saved:.2f}"
 
 
 def _judge_people(part: Part) -> Iterator[str]:
-    numbers = f"{part.numbers_stopped} of {part.numbers} numbers"
-    yield f"  wrongly stopped by rules {_percent(part.stopped_by_rules)}, {numbers}"
+    let_through = part.sent + part.suppressed
+    yield f"  wrongly stopped by rules {_percent(part.stopped_by_rules)}: {part.suppressed} of {let_through} requests"
+    yield f"  numbers that this befell: {part.numbers_stopped} of {part.numbers}"
     yield f"  cost {part.spent:.2f}, not sent {part.saved:.2f}"
 
 

@@ -19,12 +19,12 @@ from service.errors import GatewayError, Limited
 from service.fraud.captchas import Captchas
 from service.fraud.decision import Decision
 from service.fraud.events import Events
-from service.fraud.judge import Gathered, Judge, Question
+from service.fraud.judge import SPENT, Gathered, Judge, Question
 from service.fraud.money import price_of
 from service.fraud.policy import Policies, Policy
 from service.fraud.weighing import Scales
 from service.providers.breaker import Breaker
-from service.simulation.report import Outcome, Played
+from service.simulation.report import Outcome, Played, Result
 from service.simulation.stand_ins import EventBook, Phones
 from service.simulation.trace import Line
 from service.vault import Vault, new_id
@@ -154,8 +154,10 @@ class Player:
 def _outcome(decision: Decision | None, *, sent: bool, cost: float) -> Outcome:
     if decision is None or decision.allow != sent:
         return Outcome(result="error")
-    rules = tuple(finding.rule for finding in decision.findings if finding.mode == "enforce")
-    return Outcome(result="sent" if sent else "suppressed", rules=rules, cost=cost)
+    enforced = [finding for finding in decision.findings if finding.mode == "enforce"]
+    stopped: Result = "refused" if all(finding.detail == SPENT for finding in enforced) else "suppressed"
+    rules = tuple(finding.rule for finding in enforced)
+    return Outcome(result="sent" if sent else stopped, rules=rules, cost=cost)
 
 
 def _address(text: str) -> str:

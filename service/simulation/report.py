@@ -16,14 +16,18 @@ from service.simulation.trace import PERSON, Line
 COLUMNS = 60
 
 
+Result = Literal["refused", "suppressed", "sent", "error"]
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one line. `cost`: of its send, or of the one that did not happen, in the price file's currency.
 
-    `refused`: answered 429 by a plain limit; `suppressed`: taken, and nothing sent; `error`: anything else, which
-    counts for nobody. `rules`: those in force that objected.
+    `refused`: by a plain limit or a budget, with a 429 or in silence; `suppressed`: by a rule, which is always silent;
+    `error`: anything else, which counts for nobody. `rules`: those in force that objected, and limits that did so in
+    silence.
     """
 
-    result: Literal["refused", "suppressed", "sent", "error"]
+    result: Result
     rules: tuple[str, ...] = ()
     cost: float = 0.0
 
@@ -36,7 +40,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     `stopped`: refused or suppressed, of all that would have gone out without a gateway; `stopped_by_rules`: of
     those that the limits let through. `numbers`: different ones; `numbers_stopped`: those that a rule ever stopped.
-    `by_rule`: suppressed requests to which a rule objected; a request can count for several.
+    `by_rule`: requests to which a rule, or a limit in silence, objected; a request can count for several.
     `first_block`: seconds from the start until a rule first stopped one; `sent_before_block`: sends until then, all
     of them if there was none. `longest_leak`: most sends in a row with none suppressed between them.
     """
@@ -124,7 +128,7 @@ def _part(label: str, plays: Sequence[Played], column: float, columns: int) -> P
 
 
 def _count_rules(plays: Sequence[Played]) -> dict[str, int]:
-    rules = Counter(rule for _, outcome in plays if outcome.result == "suppressed" for rule in set(outcome.rules))
+    rules = Counter(rule for _, outcome in plays for rule in set(outcome.rules))
     return dict(sorted(rules.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -17,6 +17,8 @@ from service.errors import GatewayError, InvalidPhoneNumber
 from service.providers.base import Channel
 
 PERSON = "person"
+# What a device event may have null for: it is missing, which is not to say left out of the line.
+MISSING = ("bot", "suspect_score", "ip_address")
 
 Label = Annotated[str, msgspec.Meta(pattern=r"^(person|attack(:[A-Za-z0-9_.-]+)?)$")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -65,8 +67,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 def read(path: str | Path) -> Iterator[Line]:
     """Read a trace in the file's order, a line at a time. Raises TraceError at the first line that is wrong.
 
-    What a line may leave out: people verify and attackers do not; a device without an id is nobody else's, and
-    was seen at the request's own address.
+    What a line may leave out, or have null: people verify and attackers do not; a device without an id is nobody
+    else's, and was seen at the request's own address.
     """
     with Path(path).open("rb") as file:
         for number, text in enumerate(file, 1):
@@ -86,8 +88,10 @@ def parse(text: bytes | str, number: int) -> Line:
 
 
 def _complete(fields: dict[str, Any], number: int) -> dict[str, Any]:
+    fields = {name: value for name, value in fields.items() if value is not None}
     fields.setdefault("verifies", fields.get("label", PERSON) == PERSON)
     if isinstance(device := fields.get("device"), dict):
+        device = {name: value for name, value in device.items() if value is not None or name in MISSING}
         own = {"visitor_id": f"visitor of line {number}", "event_id": f"event of line {number}"}
         fields["device"] = {**own, "ip_address": fields.get("ip_address"), **device}
         # As v3 spells it.
