@@ -110,12 +110,30 @@ async def test_old_http_and_upgrades_are_answered_as_they_can_be(gateway: Gatewa
         assert (await speak(gateway.url, asked)).status == 200
 
 
+@pytest.mark.parametrize("apart", [False, True])
+async def test_who_offers_http_2_with_his_request_is_answered_in_http_1(gateway: Gateway, *, apart: bool) -> None:
+    """As Java's client does with each first request over plain HTTP."""
+    lines = ("Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk", "upgrade:h2c")
+    auth = f"Authorization: Bearer {gateway.key}"
+    body = b'{"phone_number":"+1312555818%d","ip_address":"203.0.113.9"}' % apart
+    head = write_request("POST", PATH, *lines, auth, f"Content-Length: {len(body)}")
+    host, port = gateway.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for _ in range(2):
+        writer.write(head + (b"" if apart else body))
+        if apart:
+            await asyncio.sleep(0.05)
+            writer.write(body)
+        assert (await asyncio.wait_for(reader.readuntil(b'way."}'), 5)).startswith(b"HTTP/1.1 202")
+    writer.close()
+
+
 @pytest.mark.parametrize("length", ["Content-Length: 38", "Transfer-Encoding: chunked"])
 async def test_a_body_is_never_taken_for_a_request_of_its_own(gateway: Gateway, length: str) -> None:
     """Proxies share connections: the answer to what one caller hid in a body would go to the next caller."""
     host, port = gateway.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(write_request("POST", PATH, "Connection: Upgrade", "Upgrade: h2c", length))
+    writer.write(write_request("POST", PATH, "Connection: Upgrade", "Upgrade: x", length))
     first = await asyncio.wait_for(reader.readuntil(b"}"), 5)
     with contextlib.suppress(ConnectionError):
         writer.write(write_request("GET", "/healthz"))

@@ -5,6 +5,7 @@ Given to uvicorn by cli. Sees bytes before anybody has shown a key, so it keeps 
 
 from __future__ import annotations
 
+import re
 import secrets
 from asyncio import TimerHandle, Transport
 from http import HTTPStatus
@@ -20,6 +21,8 @@ LARGEST_HEAD = 64 * 1024
 # Seconds from a connection, or the first byte of a request, to that request's last byte. uvicorn waits for ever, and a
 # stranger without a key could hold as many connections as the process may open.
 SLOWEST = 60.0
+# What Java's client offers with each first request over plain HTTP, and anybody may decline by saying nothing.
+H2C = re.compile(rb"(?<=\r\n)upgrade(?=[ \t]*:[ \t]*h2c[ \t]*\r\n)", re.IGNORECASE)
 
 
 class Protocol(HttpToolsProtocol):
@@ -45,7 +48,7 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse; give up on a head that is over the limit and still not complete."""
         self._ended = False
-        super().data_received(data)
+        super().data_received(_decline_h2c(data) if self._in_head and b"h2c" in data else data)
         if self._deadline is None and (self._within or not self._ended):
             self._deadline = self.loop.call_later(SLOWEST, self.transport.close)
         if self._in_head and not self._ended:
@@ -94,6 +97,12 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[kind.status] + head.encode() + body)
         self.transport.close()
+
+
+def _decline_h2c(data: bytes) -> bytes:
+    """Rename an offer of HTTP/2 in a head that came whole: the parser would not read the body of who makes it."""
+    head, blank, rest = data.partition(b"\r\n\r\n")
+    return H2C.sub(b"declined", head + blank[:2]) + blank[2:] + rest
 
 
 def _is_of_body(header: tuple[bytes, bytes]) -> bool:

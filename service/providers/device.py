@@ -15,8 +15,8 @@ import msgspec
 FRESH_FOR = 120.0
 """Seconds after which an event is stale, unless the caller says otherwise."""
 
-SKEW = 5.0
-"""Seconds that Fingerprint's clock may be ahead of ours."""
+SKEW = 60.0
+"""Seconds that Fingerprint's clock may be ahead of ours. Beyond that every device is suppressed."""
 
 Bot = Literal["not_detected", "good", "bad"]
 
