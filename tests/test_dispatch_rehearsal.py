@@ -41,3 +41,11 @@ async def test_each_number_behaves_as_its_entry_says_and_nothing_reaches_telnyx(
         # Its pace may be asked for, with a check of nobody's: to answer a guess at a refused number like any other.
         asked = gateway.stage.journal.list_calls()
         assert [call for call in asked if call.phone_number is not None or call.operation != "check"] == []
+
+
+async def test_no_test_shuts_an_address_out_for_people_nor_the_other_way_round(database_url: str) -> None:
+    async with run_gateway(database_url, policy='[limits]\nip = ["2/1h"]\n') as gateway:
+        client = await gateway.client("tests", test=True)
+        for calls in (client, gateway):
+            asked = [await calls.request(f"+1312555{1000 + number}") for number in range(3)]
+            assert [reply.status for reply in asked] == [202, 202, 429]

@@ -79,7 +79,7 @@ class Requests:
         return _accepted(caller, ask, admitted)
 
     def _admission(self, caller: Caller, ask: Ask, token: UUID | None) -> Admission:
-        subjects = subjects_of(self._vault, caller.client_id, ask.evidence)
+        subjects = subjects_of(self._vault, caller.client_id, ask.evidence, test=caller.test)
         row = new_id()
         return Admission(
             id=row,
