@@ -66,7 +66,7 @@ def test_a_sealed_event_grows_stale_as_any_other() -> None:
     sealed = mint(Mint(age=130)).sealed_result
     assert SEALED.read(sealed, now=now()) == Stale()
     assert isinstance(SEALED.read(sealed, now=now(), fresh_for=200), Found)
-    assert SEALED.read(mint(Mint(age=-60)).sealed_result, now=now()) == Malformed()
+    assert SEALED.read(mint(Mint(age=-90)).sealed_result, now=now()) == Malformed()
 
 
 @pytest.mark.parametrize(
