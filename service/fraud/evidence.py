@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from functools import lru_cache
 
 import msgspec
 
 from service.fraud.histories import HOUR, History
 
 # How long people take to type their code: nobody less than the one, two thirds of the others the other after that (s).
-FIRST, READING = 8.0, 20.0
+FIRST, READING = 8, 20.0
 # And nobody does who has not after this many.
 OLD = 250
 # Old evidence fades: to a third within this many seconds (three days).
@@ -56,17 +57,20 @@ class Measure(msgspec.Struct, frozen=True):
     most: float = math.inf
     below: float = BELOW
     oldest: float = math.inf
-    first: float = FIRST
+    first: int = FIRST
 
 
 def usual_reads(country: History | None) -> float:
-    """Return the share of codes that is usually read in a country: of the days before this one, once there are any."""
+    """Return the share of codes that is usually read in a country, to a hundredth.
+
+    Of the days before this one, once there are any.
+    """
     if country is None:
         return USUAL_READS
     sends = max(0.0, country.long_sends - country.day_sends)
     good = max(0.0, country.long_good - country.day_good)
     share = (good + USUAL_READS * KNOWN_AFTER) / (sends + KNOWN_AFTER)
-    return min(MOST_READS, max(LEAST_READS, share))
+    return min(MOST_READS, max(LEAST_READS, round(share, 2)))
 
 
 def threshold(history: History, above: float, healthy: float = HEALTHY) -> float:
@@ -97,7 +101,7 @@ def unread(history: History, measure: Measure) -> float:
             speaks *= exp(-age / FADING)
         if part_size:
             held = parts.get(part := mark // part_size, 0.0)
-            speaks = speaks if held + speaks <= most else max(0.0, most - held)
+            speaks = speaks if held + speaks <= most else most - held
             parts[part] = max(0.0, held + speaks)
         # Not max(): for each of 48 sends in each of six histories, its call is a good part of a decision.
         total += speaks
@@ -106,8 +110,9 @@ def unread(history: History, measure: Measure) -> float:
     return total if since or lifted < 0 else min(total, again)
 
 
-def _young(age: float, usual: float, reads: float) -> float:
-    seen = -math.expm1(-max(0.0, age) / READING)
+@lru_cache(maxsize=1 << 16)
+def _young(age: int, usual: float, reads: float) -> float:
+    seen = -math.expm1(-max(0, age) / READING)
     return math.log((1 - reads * seen) / (1 - usual * seen))
 
 

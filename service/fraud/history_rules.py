@@ -44,7 +44,7 @@ def judge_sequential(facts: Facts, policy: Policy) -> str | None:
     history, rule = facts.histories.get("block_10k"), policy.rules.sequential
     if history is None:
         return None
-    unlikely = sequences.aligned(history, BLOCK)
+    unlikely = sequences.aligned(history, BLOCK, rule.above)
     if unlikely > rule.above:
         return f"chance 1e-{unlikely:.0f}"
     run = sequences.stride(history)
@@ -67,10 +67,10 @@ def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
         measure = Measure(rule.above, usual, ATTACK_READS, PARTS.get(kind, 0), rule.part)
         if (evidence := unread(history, measure)) < rule.least:
             continue
-        alarm = ALARMED.get(kind, 1.0) * _alarm(facts, policy)
-        more = max(alarm, crowded(history, getattr(rule, kind), rule.crowd))
-        if evidence + more > threshold(history, rule.above, HEALTHY_RANGE):
-            found[str(kind)] = evidence + more
+        needed = threshold(history, rule.above, HEALTHY_RANGE)
+        crowd = crowded(history, getattr(rule, kind), rule.crowd)
+        if (whole := _add(facts, policy, evidence, crowd, needed, ALARMED.get(kind, 1.0))) > needed:
+            found[str(kind)] = whole
     return found
 
 
@@ -87,9 +87,10 @@ def judge_country_spike(facts: Facts, policy: Policy) -> str | None:
 
 def judge_country_conversion(facts: Facts, policy: Policy) -> str | None:
     """Object to a country in which hardly a code is read any more, unless number or address are known."""
-    history, evidence = facts.histories.get("country"), _country_evidence(facts, policy)
+    history = facts.histories.get("country")
     if history is None or _is_spared(facts, "country"):
         return None
+    evidence = _country_evidence(facts, policy)
     above = threshold(history, policy.rules.country_conversion.above)
     return f"evidence {evidence:.1f}" if evidence > above else None
 
@@ -134,10 +135,18 @@ def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, rea
     if history is None or _is_spared(facts, kind):
         return None
     # Of a source that asks many times a second, all that is kept is young.
-    evidence = unread(history, Measure(rule.above, _usual(facts), reads, first=0.0))
-    alarm = _alarm(facts, policy) if evidence > ONE_UNREAD and history.lifted is None else 0.0
-    evidence += max(alarm, crowded(history, rule.an_hour, rule.crowd))
-    return f"evidence {evidence:.1f}" if evidence > threshold(history, rule.above) else None
+    evidence = unread(history, Measure(rule.above, _usual(facts), reads, first=0))
+    needed, crowd = threshold(history, rule.above), crowded(history, rule.an_hour, rule.crowd)
+    share = 1.0 if evidence > ONE_UNREAD and history.lifted is None else 0.0
+    whole = _add(facts, policy, evidence, crowd, needed, share)
+    return f"evidence {whole:.1f}" if whole > needed else None
+
+
+def _add(facts: Facts, policy: Policy, evidence: float, crowd: float, needed: float, share: float) -> float:
+    """Add a crowd or a share of the alarm, whichever is more; the alarm, which costs most, only if it decides."""
+    if evidence + crowd > needed or evidence + share * policy.rules.country_conversion.alarm <= needed:
+        return evidence + crowd
+    return evidence + max(crowd, share * _alarm(facts, policy))
 
 
 def _alarm(facts: Facts, policy: Policy) -> float:

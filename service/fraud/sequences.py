@@ -6,35 +6,44 @@ Called by fraud.history_rules. Pure.
 from __future__ import annotations
 
 import math
+from functools import cache
 from itertools import pairwise
 
 from service.fraud.histories import History, unread_marks
 
 # Fewer unread neighbours than this are a family.
 LEAST_GROUP = 4
+STEPS = LEAST_GROUP - 1
 
 
-def aligned(history: History, size: int) -> float:
-    """Return how unlikely it is that unread numbers of a day lie so close by chance, as -log10.
+def aligned(history: History, size: int, least: float = 0.0) -> float:
+    """Return how unlikely it is that unread numbers of a day lie so close by chance, as -log10; 0 if not over `least`.
 
     Of n numbers drawn from `size`, about n * C(n-1, k-1) * (w/size)^(k-1) groups of k lie within w. The least
     likely group counts, unless a quarter of those within it read their codes: a family, an office.
     """
     marks = sorted(set(unread_marks(history)))
     read_marks = [mark for mark, good in zip(history.marks, history.goods, strict=True) if good]
-    best = 0.0
+    best, closest = 0.0, min((last - first for first, last in zip(marks, marks[STEPS:], strict=False)), default=0)
     for count in range(LEAST_GROUP, len(marks) + 1):
         reach = count - 1
+        # No group lies closer than the closest four, three steps by three. Nearly always that is far enough.
+        if _unlikely(count, closest * (reach // STEPS) + 1, size, len(marks)) <= max(best, least):
+            continue
         span, first = min((last - first, first) for first, last in zip(marks, marks[reach:], strict=False))
         unlikely = _unlikely(count, span + 1, size, len(marks))
         if unlikely > best and sum(1 for mark in read_marks if first <= mark <= first + span) * 3 < count:
             best = unlikely
-    return best
+    return best if best > least else 0.0
 
 
 def _unlikely(count: int, span: int, size: int, total: int) -> float:
-    ways = math.log10(total) + _log10_choose(total - 1, count - 1)
-    return -(ways + (count - 1) * math.log10(span / size))
+    return -(_log10_ways(total, count) + (count - 1) * math.log10(span / size))
+
+
+@cache
+def _log10_ways(total: int, count: int) -> float:
+    return math.log10(total) + _log10_choose(total - 1, count - 1)
 
 
 def _log10_choose(n: int, k: int) -> float:
