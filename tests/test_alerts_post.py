@@ -46,7 +46,7 @@ async def test_one_that_is_not_taken_is_not_repeated(status: int) -> None:
 async def test_it_ends_in_time_and_never_raises() -> None:
     async def respond(request: RawRequest, writer: asyncio.StreamWriter) -> None:
         if request.number == 0:
-            await asyncio.sleep(2)
+            await asyncio.sleep(30)
         else:
             writer.transport.abort()
 
@@ -54,7 +54,7 @@ async def test_it_ends_in_time_and_never_raises() -> None:
         alerts = Alerts(raw.url, seconds=0.3)
         started = time.monotonic()
         assert await alerts.post("x") is False
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 15
         assert await alerts.post("x") is False
         await alerts.aclose()
         assert await alerts.post("x") is False
