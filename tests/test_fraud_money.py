@@ -19,7 +19,7 @@ from tests.support.alarms import open_channel
 from tests.support.dispatching import ended
 from tests.support.fraud import enforced
 from tests.support.gateway import POLICY, Gateway, run_gateway
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import until
 
 PRICES = "[prices.countries]\nUS = { sms = 0.25, call = 1.0 }\nCA = { sms = 0.5 }\n"
 COUNTRY = f"{POLICY}{PRICES}[budgets]\ncountries = {{ US = 1.25 }}\n"
@@ -34,9 +34,22 @@ def ca(number: int) -> str:
     return f"+141655501{number:02}"
 
 
+# Sends and their cost, those stopped and what that saved.
+ONE, NOTHING = (1, 0.25, 0, 0), (0, 0, 0, 0)
+
+
 async def ledger(gateway: Gateway) -> dict[tuple[str, str], tuple[Any, ...]]:
     rows = await gateway.database.pool.fetch("select country, channel, sends, spent, stopped, saved from ledger")
     return {(row[0], row[1]): tuple(row)[2:] for row in rows}
+
+
+async def booked(gateway: Gateway, line: tuple[float, ...]) -> None:
+    """Wait until that is what stands in the ledger of messages to the US."""
+
+    async def stands() -> bool:
+        return (await ledger(gateway)).get(("US", "sms")) == line
+
+    await until(stands, f"{line} is booked")
 
 
 async def test_what_is_sent_and_what_is_stopped_is_booked_and_a_decoy_is_not(database_url: str) -> None:
@@ -76,33 +89,25 @@ async def test_a_send_that_telnyx_refused_costs_nothing(database_url: str, price
     async with run_gateway(database_url, policy=policy) as gateway:
         gateway.stage.faults.add(Fault(kind="refuse", operations=("send",)))
         await ended(gateway, await gateway.begin(us(1)))
-        async with asyncio.timeout(PATIENCE):
-            while (await ledger(gateway))["US", "sms"] != (0, 0, 0, 0):
-                await asyncio.sleep(0.05)
+        await booked(gateway, NOTHING)
 
 
 async def test_a_send_that_is_given_up_with_its_verification_costs_nothing(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY + PRICES) as gateway:
         gateway.stage.faults.add(Fault(kind="error500", operations=("send",)))
         begun = await gateway.begin(us(1))
-        async with asyncio.timeout(5):
-            while (await ledger(gateway)).get(("US", "sms")) != (1, 0.25, 0, 0):
-                await asyncio.sleep(0.02)
-            assert (await gateway.cancel(begun)).status == 200
-            while (await ledger(gateway))["US", "sms"] != (0, 0, 0, 0):
-                await asyncio.sleep(0.05)
+        await booked(gateway, ONE)
+        assert (await gateway.cancel(begun)).status == 200
+        await booked(gateway, NOTHING)
 
 
 async def test_a_send_that_waits_when_its_person_is_forgotten_costs_nothing(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY + PRICES) as gateway:
         gateway.stage.faults.add(Fault(kind="error500", operations=("send",)))
         begun = await gateway.begin(us(1))
-        async with asyncio.timeout(25):
-            while (await ledger(gateway)).get(("US", "sms")) != (1, 0.25, 0, 0):
-                await asyncio.sleep(0.02)
-            assert await erase(gateway.database, Vault([b"s" * 32], b"i" * 32), us(1)) == 1
-            while (await ledger(gateway))["US", "sms"] != (0, 0, 0, 0):
-                await asyncio.sleep(0.05)
+        await booked(gateway, ONE)
+        assert await erase(gateway.database, Vault([b"s" * 32], b"i" * 32), us(1)) == 1
+        await booked(gateway, NOTHING)
         assert (await gateway.read(begun)).body["status"] == "canceled"
 
 

@@ -36,8 +36,8 @@ LEAST_READS, MOST_READS = 0.5, 0.85
 BELOW, BELOW_COUNTRY = 0.5, 2.0
 # A country rings for its ranges as long as it was asked for within this many seconds: half an hour.
 RECENT = 1800.0
-# A subject where so many more than a quarter read their codes in a day needs ln 2 more evidence: it has as many chances
-# more. A range needs it sooner: few people have numbers in one.
+# A subject that reads by so much more than a third of its codes of a day needs ln 2 more evidence (see threshold): it
+# has as many chances more. A range needs it sooner: few people have numbers in one.
 HEALTHY, HEALTHY_RANGE = 10.0, 0.5
 
 

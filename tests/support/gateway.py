@@ -198,9 +198,7 @@ def wrong(code: str) -> str:
 
 
 @asynccontextmanager
-async def run_process(
-    gateway: Gateway, *, command: str = "serve", patience: float = PATIENCE
-) -> AsyncIterator[Process]:
+async def run_process(gateway: Gateway, *, command: str = "serve") -> AsyncIterator[Process]:
     """Run `verify-gateway serve` (or dispatch) on the same settings in a process of its own, until it is ready.
 
     What it logs is in `log`, a file. It is ended with SIGKILL if the test has not ended it.
