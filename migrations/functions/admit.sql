@@ -1,0 +1,197 @@
+-- Admit requests: key, idempotency, limits, budget of wrong codes and insert, for a batch, in one call.
+--
+-- Each item is decided exactly as if it had come alone, in the order of the arrays. Rounds do that: in a
+-- round every open item is looked at, in order; one that stands behind another open one, in the line for
+-- its Idempotency-Key, its number, its address or its account, waits for the next round; of the others,
+-- what is refused or replayed ends, and the rest are admitted. What is refused counts nowhere.
+-- Round 0 takes no lock and admits nobody, so that a flood on a spent limit writes nothing.
+--
+-- p_again: the items may stand already (a connection lost at COMMIT), or be about to: the first call may
+-- still be running. Hence no round 0; a known id is answered, not counted.
+-- Limits: item i obeys the windows whose w_set is p_sets[i]; kinds: 1 phone, 2 ip, 3 account,
+-- 4 wrong codes of the source, 5 wrong codes of the number. p_keep: how many hits a subject keeps.
+-- What an operator has lifted for a number is looked up here and stays with its verification.
+-- An item with a lease token is inserted begun, unless a send to its number is in flight.
+-- Held is the number itself, not its limit by client: two clients' first sends to it must not meet in the
+-- unique index of begun sends, each waiting there for the other.
+-- The settings below hold for every function of the hot paths: planned while its tables are small, and kept
+-- until they are analysed again, a join would soon read the whole of them (7 ms a call instead of 0.4).
+create or replace function admit(
+    p_now timestamptz, p_again boolean, p_lease interval, p_grace interval, p_keep int,
+    w_set int[], w_kind int[], w_max int[], w_seconds float8[],
+    p_ids uuid[], p_keys int[], p_clients int[], p_sets int[], p_phones uuid[],
+    p_channels text[], p_delivers boolean[], p_tests boolean[], p_lifetimes float8[], p_codes int[],
+    p_phone_limits uuid[], p_ip_limits uuid[], p_account_limits uuid[],
+    p_source_budgets uuid[], p_total_budgets uuid[],
+    p_sealed bytea[], p_idems uuid[], p_bodies uuid[], p_tokens uuid[]
+) returns table (
+    item int, outcome text, id uuid, created_at timestamptz, expires_at timestamptz,
+    remaining int, wait float8, leased boolean, lifts text[]
+)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+    v_size int := cardinality(p_ids);
+    v_open int[] := array(select generate_subscripts(p_ids, 1));
+    -- the line in which an item stands, for each of the four things it may share (null shares nothing)
+    v_line int[] := array(
+        select case when s.subject is null then s.n else min(s.n) over (partition by s.subject) end
+        from unnest(p_idems || p_phones || p_ip_limits || p_account_limits) with ordinality as s(subject, n)
+        order by s.n
+    );
+    -- mostly nobody is exempt: one look for the whole batch
+    v_exempt boolean := exists (
+        select from exemptions e
+        where e.phone_hash = any (p_phones) and e.until > coalesce(p_now, clock_timestamp()) and e.lifted_at is null
+    );
+    v_taken boolean[];
+    v_behind boolean;
+    v_turn int[];
+    v_wait int[];
+    v_left int[] := p_codes;
+    v_round int := p_again::int;
+    v_now timestamptz;
+    v record;
+begin
+    while v_open <> '{}' loop
+        if v_round = 1 then
+            perform hold_subjects(array(
+                select s.subject
+                from unnest(v_open) as o(item)
+                cross join lateral (values
+                    (p_phones[o.item]), (p_ip_limits[o.item]), (p_account_limits[o.item]),
+                    (case when p_again then p_idems[o.item] end)
+                ) as s(subject)
+            ));
+        end if;
+        v_now := coalesce(p_now, clock_timestamp());
+        v_taken := array_fill(false, array[4 * v_size]);
+        v_turn := '{}';
+        v_wait := '{}';
+        for v in
+            with items as (
+                select o.item, p_ids[o.item] as id, p_keys[o.item] as key, p_sets[o.item] as set,
+                       p_codes[o.item] as codes, p_phone_limits[o.item] as phone, p_ip_limits[o.item] as ip,
+                       p_account_limits[o.item] as account, p_source_budgets[o.item] as source,
+                       p_total_budgets[o.item] as total, p_idems[o.item] as idem, p_bodies[o.item] as body,
+                       p_tokens[o.item] as token, case when v_exempt then lifts_of(p_phones[o.item], v_now) end as lifts
+                from unnest(v_open) as o(item)
+            ), waits as (
+                select i.item,
+                       max(extract(epoch from c.hits[w.max] - v_now) + w.seconds)::float8 as wait,
+                       min(w.max - (select count(*)::int from unnest(c.hits[1:w.max]) as hit
+                                    where hit > v_now - make_interval(secs => w.seconds)))
+                           filter (where w.kind >= 4) as budget
+                from items i
+                cross join lateral (values
+                    (1, i.phone), (2, i.ip), (3, i.account), (4, i.source), (5, i.total)
+                ) as s(kind, subject)
+                join counters c on c.subject = s.subject
+                join unnest(w_set, w_kind, w_max, w_seconds) as w(set, kind, max, seconds)
+                  on w.set = i.set and w.kind = s.kind
+                where (case when w.kind >= 4 then 'lockouts' else 'limits' end = any (i.lifts)) is not true
+                group by i.item
+            )
+            select i.item, i.id, i.idem, w.wait, least(i.codes, w.budget) as remaining,
+                   known.created_at, known.expires_at, known.lease_token = i.token as leased, known.lifts,
+                   said.verification_id as said_id, said.created_at as said_at,
+                   said.expires_at as said_until, said.remaining as said_remaining,
+                   case
+                       when known.id is not null then 'admitted'
+                       when k.id is null then 'unauthorized'
+                       when said.body = i.body then 'replayed'
+                       when said.body is not null then 'mismatch'
+                       when w.wait > 0 then 'limited'
+                   end as verdict
+            from items i
+            left join waits w on w.item = i.item
+            left join verifications known on p_again and known.id = i.id
+            left join api_keys k on k.id = i.key and k.revoked_at is null
+            left join idempotency_keys said on said.idem = i.idem and k.id is not null
+            order by i.item
+        loop
+            outcome := v.verdict;
+            v_behind := v_taken[v_line[v.item]] or v_taken[v_line[v.item + v_size]]
+                     or v_taken[v_line[v.item + 2 * v_size]] or v_taken[v_line[v.item + 3 * v_size]];
+            if outcome is null and not v_behind and v_round > 0 and v.idem is not null and not p_again
+               and not pg_try_advisory_xact_lock(uuid_hash_extended(v.idem, 0)) then
+                outcome := 'in_flight';
+            end if;
+            if outcome is null or outcome = 'limited' and v_behind then
+                if v_behind then v_wait := v_wait || v.item; else v_turn := v_turn || v.item; end if;
+                v_left[v.item] := v.remaining;
+                v_taken[v_line[v.item]] := true;
+                v_taken[v_line[v.item + v_size]] := true;
+                v_taken[v_line[v.item + 2 * v_size]] := true;
+                v_taken[v_line[v.item + 3 * v_size]] := true;
+                continue;
+            end if;
+            item := v.item;
+            id := case when outcome = 'admitted' then v.id else v.said_id end;
+            created_at := coalesce(v.created_at, v.said_at);
+            expires_at := coalesce(v.expires_at, v.said_until);
+            remaining := coalesce(v.said_remaining, v.remaining);
+            wait := case when outcome = 'limited' then v.wait end;
+            leased := coalesce(v.leased, false);
+            lifts := v.lifts;
+            return next;
+        end loop;
+        v_round := v_round + 1;
+        v_open := case when v_round = 1 then v_turn || v_wait else v_wait end;
+        continue when v_round = 1 or v_turn = '{}';
+
+        return query
+        with items as (
+            select t.item, p_ids[t.item] as id, p_phones[t.item] as phone_hash, p_channels[t.item] as channel,
+                   p_tokens[t.item] as token, v_now + make_interval(secs => p_lifetimes[t.item]) as expires_at
+            from unnest(v_turn) as t(item)
+        ), hits as (
+            insert into counters as c (subject, hits)
+            select s.subject, array[v_now]
+            from items i
+            cross join lateral (values
+                (p_phone_limits[i.item]), (p_ip_limits[i.item]), (p_account_limits[i.item])
+            ) as s(subject)
+            where s.subject is not null
+            on conflict (subject) do update
+                set hits = (greatest(v_now, c.hits[1] + interval '1 microsecond') || c.hits)[1:p_keep]
+        ), begun as (
+            insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
+            select i.id, 1, i.phone_hash, i.channel, 'request', 'begun', v_now, v_now, v_now
+            from items i where i.token is not null
+            on conflict do nothing
+            returning s.verification_id
+        ), due as (
+            insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at)
+            select i.id, 1, i.phone_hash, i.channel, 'request', 'due', v_now, v_now
+            from items i where i.id not in (select b.verification_id from begun b)
+        ), made as (
+            insert into verifications as v (
+                id, client_id, phone_hash, used, deliver, test, created_at, expires_at, pressed_at,
+                phone_limit, ip_limit, source_budget, total_budget, sealed,
+                next_action_at, lease_until, lease_token, lifts
+            )
+            select i.id, p_clients[i.item], i.phone_hash, array[i.channel],
+                   p_delivers[i.item], p_tests[i.item], v_now, i.expires_at, v_now,
+                   p_phone_limits[i.item], p_ip_limits[i.item], p_source_budgets[i.item], p_total_budgets[i.item],
+                   p_sealed[i.item],
+                   case when b.verification_id is null then v_now else v_now + p_lease + p_grace end,
+                   case when b.verification_id is not null then v_now + p_lease end,
+                   case when b.verification_id is not null then i.token end,
+                   case when v_exempt then lifts_of(i.phone_hash, v_now) end
+            from items i left join begun b on b.verification_id = i.id
+            returning v.id, v.lease_token, v.lifts
+        ), said as (
+            insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining)
+            select p_idems[i.item], p_bodies[i.item], i.id, v_now, i.expires_at, v_left[i.item]
+            from items i
+            where p_idems[i.item] is not null
+        )
+        select i.item, 'admitted', i.id, v_now, i.expires_at, v_left[i.item], null::float8, m.lease_token is not null,
+               m.lifts
+        from items i join made m on m.id = i.id;
+    end loop;
+end
+$$;

@@ -1,0 +1,71 @@
+-- A caller's press of the next channel: guarded by the clock, counted in the limits of phone and ip, and
+-- made the row's next action unless that channel was sent on already. It says nothing of what was sent.
+create or replace function press(
+    p_now timestamptz, p_key int, p_client int, p_id uuid, p_order text[], p_after interval,
+    p_most_sends int, p_keep int, p_codes int, w_kind int[], w_max int[], w_seconds float8[]
+) returns table (
+    outcome text, status text, created_at timestamptz, expires_at timestamptz, closed_at timestamptz,
+    used text[], pressed_at timestamptz, remaining int, wait float8
+)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+    v verifications;
+    v_now timestamptz;
+    v_channel text;
+    v_wait float8;
+begin
+    if not exists (select from api_keys k where k.id = p_key and k.revoked_at is null) then
+        return query select 'unauthorized', null, null::timestamptz, null::timestamptz, null::timestamptz,
+                            null::text[], null::timestamptz, null::int, null::float8;
+        return;
+    end if;
+    select * into v from verifications r where r.id = p_id and r.client_id = p_client for update;
+    v_now := coalesce(p_now, clock_timestamp());
+    status := effective_status(v, v_now, p_codes, w_kind, w_max, w_seconds);
+    remaining := attempts_left(v, v_now, p_codes, w_kind, w_max, w_seconds);
+    v_channel := (select c from unnest(p_order) with ordinality as o(c, n) where c <> all (v.used) order by n limit 1);
+    wait := extract(epoch from v.pressed_at + p_after - v_now);
+    outcome := case
+        when v.id is null then 'unknown'
+        when status <> 'pending' then 'closed'
+        when v_channel is null then 'exhausted'
+        when wait > 0 then 'early'
+    end;
+    if outcome is null then
+        perform hold_subjects(array[v.phone_hash, v.ip_limit]);
+        select max(extract(epoch from c.hits[w.max] - v_now) + w.seconds) into v_wait
+        from unnest(w_kind, w_max, w_seconds) as w(kind, max, seconds)
+        join counters c on c.subject = case w.kind when 1 then v.phone_limit when 2 then v.ip_limit end
+        where ('limits' = any (v.lifts)) is not true;
+        if v_wait > 0 then
+            outcome := 'limited';
+            wait := v_wait;
+        else
+            outcome := 'pressed';
+            perform count_hits(array[v.phone_limit, v.ip_limit], p_keep, v_now);
+            update verifications r set
+                used = r.used || v_channel,
+                pressed_at = v_now,
+                expires_at = least(greatest(r.expires_at, v_now + interval '2 minutes'),
+                                   r.created_at + interval '10 minutes'),
+                nudged = true,
+                next_action_at = case when r.lease_token is null then v_now else r.next_action_at end
+            where r.id = v.id
+            returning * into v;
+            insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at)
+            select v.id, s.n + 1, v.phone_hash, v_channel, 'press', 'due', v_now, v_now
+            from (select count(*) as n, array_agg(x.channel) as tried from sends x where x.verification_id = v.id) as s
+            where s.n < p_most_sends and v_channel <> all (s.tried);
+        end if;
+    end if;
+    created_at := v.created_at;
+    expires_at := v.expires_at;
+    closed_at := v.closed_at;
+    used := v.used;
+    pressed_at := v.pressed_at;
+    return next;
+end
+$$;

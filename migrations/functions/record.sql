@@ -1,0 +1,47 @@
+-- Record how sends ended, for a batch, each under its lease token: a process that lost its lease changes
+-- nothing and is told so (its token does not come back). Gives the leases back and sets when the row is
+-- looked at next: p_nexts seconds from now, or at once when something happened meanwhile.
+create or replace function record(
+    p_now timestamptz, p_ids uuid[], p_tokens uuid[], p_ordinals int[], p_states text[], p_waits float8[],
+    p_providers text[], p_provider_ids text[], p_errors text[], p_deliveries text[], p_decisions jsonb[],
+    p_nexts float8[]
+) returns setof uuid
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := coalesce(p_now, clock_timestamp());
+begin
+    perform 1 from verifications v where v.id = any (p_ids) order by v.id for update;
+    update sends s set
+        state = r.state,
+        due_at = case when r.state = 'due' then v_now + make_interval(secs => r.wait) else s.due_at end,
+        ended_at = case when r.state <> 'due' then v_now end,
+        attempts = s.attempts + 1,
+        provider = r.provider,
+        provider_id = r.provider_id,
+        error = r.error,
+        delivery = r.delivery,
+        delivery_at = case when r.delivery is not null then v_now end,
+        decision = coalesce(r.decision, s.decision)
+    from unnest(p_ids, p_tokens, p_ordinals, p_states, p_waits, p_providers, p_provider_ids, p_errors,
+                p_deliveries, p_decisions)
+         as r(id, token, ordinal, state, wait, provider, provider_id, error, delivery, decision)
+    join verifications v on v.id = r.id and v.lease_token = r.token
+    where s.verification_id = r.id and s.ordinal = r.ordinal and s.state in ('begun', 'due');
+    return query
+    update verifications v set
+        lease_token = null,
+        lease_until = null,
+        nudged = false,
+        next_action_at = case
+            when v.status <> 'pending' then tidy_at(v.id, v_now)
+            when v.nudged then v_now
+            else v_now + make_interval(secs => r.next)
+        end
+    from unnest(p_ids, p_tokens, p_nexts) as r(id, token, next)
+    where v.id = r.id and v.lease_token = r.token
+    returning r.token;
+end
+$$;

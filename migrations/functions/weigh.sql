@@ -1,0 +1,68 @@
+-- Count one send in the history of each of its subjects, and read those histories: one item after the
+-- other, so that of many at once each sees those before it. What is not sent after all is taken out again
+-- by resolve. A number that asks again takes its own place: a resend is no second unverified number.
+-- Also binds the device event to the first client and number that bring it, and finds blocks in force and what a look-up
+-- told of the number.
+create or replace function weigh(
+    p_now timestamptz, p_keep int, p_events uuid[], p_clients int[], p_phones uuid[],
+    s_item int[], s_subject uuid[], s_mark int[]
+) returns table (item int, at timestamptz, bound boolean, histories json, line text)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+    v_subjects uuid[];
+    v_marks int[];
+    v_now timestamptz;
+begin
+    perform hold_subjects(s_subject);
+    for i in 1 .. cardinality(p_phones) loop
+        select array_agg(s.subject order by s.n), array_agg(s.mark order by s.n) into v_subjects, v_marks
+        from unnest(s_item, s_subject, s_mark) with ordinality as s(item, subject, mark, n) where s.item = i;
+        select greatest(coalesce(p_now, clock_timestamp()), max(h.ats[1]) + interval '1 microsecond') into v_now
+        from histories h where h.subject = any (v_subjects);
+        v_now := coalesce(v_now, p_now, clock_timestamp());
+        insert into device_events (event, client_id, phone_hash, first_used_at)
+        select p_events[i], p_clients[i], p_phones[i], v_now where p_events[i] is not null
+        on conflict do nothing;
+        item := i;
+        at := v_now;
+        select e.client_id = p_clients[i] and e.phone_hash = p_phones[i] into bound
+        from device_events e where e.event = p_events[i];
+        line := (select l.kind from lookups l where l.phone_hash = p_phones[i] and l.until > v_now);
+        with counted as (
+            insert into histories as h (subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak)
+            select s.subject, array[v_now], array[s.mark], array[false], 1, 0, 1, 0, 0
+            from unnest(v_subjects, v_marks) as s(subject, mark)
+            on conflict (subject) do update set
+                ats = (v_now || without(h.ats, place(h.marks, h.goods, excluded.marks[1])))[1:p_keep],
+                marks = (excluded.marks[1] || without(h.marks, place(h.marks, h.goods, excluded.marks[1])))[1:p_keep],
+                goods = (false || without(h.goods, place(h.marks, h.goods, excluded.marks[1])))[1:p_keep],
+                day_sends = faded(h.day_sends, h.ats[1], v_now, 86400) + 1,
+                day_good = faded(h.day_good, h.ats[1], v_now, 86400),
+                long_sends = faded(h.long_sends, h.ats[1], v_now, 1209600) + 1,
+                long_good = faded(h.long_good, h.ats[1], v_now, 1209600),
+                peak = greatest(faded(h.peak, h.ats[1], v_now, 1209600), h.day_sends - h.day_good)
+            returning *
+        )
+        select json_agg(json_build_array(
+            extract_ages(c.ats, v_now), c.marks, c.goods, c.day_sends, c.day_good, c.long_sends, c.long_good,
+            c.peak,
+            case when b.until > v_now then b.id end,
+            case when b.until <= v_now then extract(epoch from v_now - b.until)::float8 end,
+            coalesce(b.until > v_now and b.set_by <> 'rule', false)
+        ) order by s.n) into histories
+        from unnest(v_subjects) with ordinality as s(subject, n)
+        join counted c on c.subject = s.subject
+        left join lateral (
+            select x.id, least(x.until, x.lifted_at) as until, x.set_by from blocks x
+            where x.subject = s.subject and x.until > v_now - interval '1 day'
+            -- an operator's first, while it is in force: it holds for those whom a rule's would spare
+            order by x.set_by <> 'rule' and least(x.until, x.lifted_at) > v_now desc, least(x.until, x.lifted_at) desc
+            limit 1
+        ) b on true;
+        return next;
+    end loop;
+end
+$$;
