@@ -10,6 +10,10 @@ READY := $(VENV)/.ready
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
+# Litestar names them among its dependencies and imports them only to make up examples, which we write ourselves.
+# tests/test_wheel.py runs the app without them.
+TESTS_ONLY := --no-emit-package polyfactory --no-emit-package faker --no-emit-package tzdata
+
 .PHONY: help
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +33,10 @@ lint: $(READY) ## check style, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+.PHONY: audit
+audit: $(READY) ## look for published vulnerabilities in what production installs
+	@$(BIN)/python .ci/audit.py
+
 .PHONY: bench
 bench: $(READY) ## measure, and compare with what PostgreSQL alone can do; ARGS="sends" for a part
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -40,7 +48,7 @@ openapi: $(READY) ## write openapi/openapi.json anew
 .PHONY: lock
 lock: ## pin what pyproject.toml asks for (needs uv); UPGRADE=--upgrade for the newest
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra embedded --group dev --output-file requirements-dev.lock
-	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
+	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock $(TESTS_ONLY)
 	$(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
 # The virtual environment has no pip of its own until the lock brings it: that spares ensurepip, which Debian

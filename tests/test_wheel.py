@@ -79,3 +79,23 @@ def test_every_direct_dependency_is_pinned_and_locked_as_pinned() -> None:
 def test_production_runs_what_was_tested() -> None:
     pins = {line for line in (CHECKOUT / "requirements-dev.lock").read_text().splitlines() if "==" in line}
     assert all(line in pins for line in (CHECKOUT / "requirements.lock").read_text().splitlines() if "==" in line)
+
+
+def test_production_installs_nothing_that_only_tests_need() -> None:
+    locked = (CHECKOUT / "requirements.lock").read_text()
+    assert not re.search(
+        r"^(faker|polyfactory|hypothesis|pytest|schemathesis|mypy|ruff|pip-audit)==", locked, re.MULTILINE
+    )
+
+
+def test_the_app_and_the_commands_run_without_what_production_leaves_out() -> None:
+    left_out = "sys.modules.update(polyfactory=None, faker=None)"
+    code = f"import sys; {left_out}; from service.app import create_routes; import service.cli; create_routes([])"
+    run(sys.executable, "-c", code, cwd=CHECKOUT)
+
+
+def test_the_image_is_built_from_a_base_that_cannot_change() -> None:
+    bases = re.findall(r"^FROM (\S+)", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(bases) == 2
+    assert all(re.search(r"@sha256:[0-9a-f]{64}$", base) for base in bases)
+    assert len(set(bases)) == 1
