@@ -53,7 +53,7 @@ def test_evidence_is_never_negative_and_never_fails(ages: list[int], usual: floa
     assert unread(one, Measure(ABOVE, usual)) >= 0
     assert 0 <= crowded(one, 0.5, 4) <= 4
     assert aligned(one, 10_000) >= 0
-    assert stride(one) >= 0
+    assert stride(one, 10_000) >= 0
 
 
 def test_neighbours_are_unlikely_and_strangers_are_not() -> None:
@@ -74,9 +74,9 @@ def test_a_family_and_an_office_that_reads_its_codes_are_no_run() -> None:
 
 
 def test_a_stride_is_counted_from_the_newest_back() -> None:
-    assert stride(history([0, 1, 2, 3], [700, 600, 500, 400])) == 4
-    assert stride(history([0, 1, 2, 3], [700, 600, 500, 123])) == 3
-    assert stride(history([0], [7])) == 1
+    assert stride(history([0, 1, 2, 3], [700, 600, 500, 400]), 10_000) == 4
+    assert stride(history([0, 1, 2, 3], [700, 600, 500, 123]), 10_000) == 3
+    assert stride(history([0], [7]), 10_000) == 1
 
 
 def test_an_address_is_known_by_the_countries_it_asks_for_unread() -> None:

@@ -10,7 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from service import phone
 from service.fraud.facts import Facts
+from service.fraud.histories import without_marks
 from service.fraud.policy import Mode, Policy
 from service.fraud.rules import Rule, choose_channel
 from service.providers.base import Channel
@@ -38,6 +40,20 @@ class Decision(msgspec.Struct, frozen=True):
     facts: Facts
     policy_version: str
     by: Channel | None = None
+
+
+def writable(decision: Decision) -> Decision:
+    """Return a decision as it is stored: with nothing in it by which fewer than 10,000 numbers can be meant."""
+    facts = decision.facts
+    country = facts.number.country
+    number = msgspec.structs.replace(facts.number, kind=phone.tell_kind(country, facts.number.kind))
+    facts = msgspec.structs.replace(
+        facts,
+        number=number,
+        line=facts.line and phone.tell_kind(country, facts.line),
+        histories={kind: without_marks(kind, history) for kind, history in facts.histories.items()},
+    )
+    return msgspec.structs.replace(decision, facts=facts)
 
 
 def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy, lifts: Collection[str] = ()) -> Iterator[Finding]:

@@ -14,8 +14,12 @@ Kind = Literal["block_10k", "block_100k", "block_1m", "country", "ip", "network"
 
 # Digits of a number that tell it from others in its range.
 RANGES: dict[Kind, int] = {"block_10k": 4, "block_100k": 5, "block_1m": 6}
+# How many numbers share all digits but the last four.
+BLOCK = 10_000
 # By how many marks the parts of a subject are told apart: a range's tenths, a country's ranges of a million.
-PARTS: dict[str, int] = {"block_100k": 10_000, "block_1m": 100_000, "country": 1 << 21}
+PARTS: dict[str, int] = {"block_100k": BLOCK, "block_1m": 10 * BLOCK, "country": 1 << 21}
+# A mark of an address or a network tells of which calling code a number is by what stands above these bits.
+CODE_BITS = 21
 MINUTE = 60
 HOUR = 3600
 DAY = 86_400
@@ -77,7 +81,25 @@ def numbers_of(history: History, least: int = 0) -> tuple[int, int]:
 
 def countries_of(history: History) -> int:
     """Return to how many calling codes an address asked within a day without a code being read."""
-    return len({mark >> 21 for mark in unread_marks(history)})
+    return len({mark >> CODE_BITS for mark in unread_marks(history)})
+
+
+def without_marks(kind: str, history: History) -> History:
+    """Return a history as a decision keeps it: who is who and of which part, and no mark that stands anywhere else.
+
+    Of a block of 10,000, what the rules need is how far the others are from the send's own number.
+    """
+    marks = history.marks
+    if kind == "block_10k":
+        kept = [(mark - marks[0]) % BLOCK for mark in marks]
+    else:
+        part = PARTS.get(kind, 1 << CODE_BITS)
+        parts: dict[int, int] = {}
+        names: dict[int, int] = {}
+        kept = [
+            parts.setdefault(mark // part, len(parts)) * part + names.setdefault(mark, len(names)) for mark in marks
+        ]
+    return msgspec.structs.replace(history, marks=kept)
 
 
 def rush(history: History) -> int:

@@ -22,10 +22,9 @@ from service.fraud.evidence import (
     usual_reads,
 )
 from service.fraud.facts import Facts
-from service.fraud.histories import PARTS, RANGES
+from service.fraud.histories import BLOCK, PARTS, RANGES
 from service.fraud.policy import Policy, SourceRule
 
-BLOCK = 10_000
 # Less evidence than one unread code (nats) is none that a country's alarm could add to.
 ONE_UNREAD = 0.7
 # Of a country's alarm, how much counts against ranges of so many numbers: in the largest are people of all sorts.
@@ -47,7 +46,7 @@ def judge_sequential(facts: Facts, policy: Policy) -> str | None:
     unlikely = sequences.aligned(history, BLOCK, rule.above)
     if unlikely > rule.above:
         return f"chance 1e-{unlikely:.0f}"
-    run = sequences.stride(history)
+    run = sequences.stride(history, BLOCK)
     return f"{run} at one distance" if run >= rule.stride else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from service import telemetry
+from service import phone, telemetry
 from service.errors import Unavailable
 from service.fraud.weighing import Line, Scales
 from service.phone import Kind
@@ -43,8 +43,9 @@ class Lines:
             telemetry.log.info("look_up_missed", code=found.code)
             return None
         telemetry.LOOKUPS.labels(found).inc()
+        kept = phone.tell_kind(phone.describe(phone_number).country, found)
         try:
-            await self._scales.keep_line(Line(phone_hash, found, keep if found != "unknown" else min(keep, DAY)))
+            await self._scales.keep_line(Line(phone_hash, kept, keep if found != "unknown" else min(keep, DAY)))
         except Unavailable:
             telemetry.log.info("look_up_not_kept")
         return found

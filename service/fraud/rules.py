@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from service import phone
 from service.fraud import device_rules, history_rules
 from service.fraud.facts import Facts
 from service.fraud.policy import Policy
@@ -21,7 +22,9 @@ def judge_number(facts: Facts, policy: Policy) -> str | None:
     """Object to numbers outside the numbering plan, and to kinds that cost their caller."""
     if not facts.number.valid:
         return "not a valid number"
-    return f"kind {facts.kind}" if facts.kind in policy.rules.number.kinds else None
+    if facts.kind not in policy.rules.number.kinds:
+        return None
+    return f"kind {phone.tell_kind(facts.number.country, facts.kind)}"
 
 
 def judge_country(facts: Facts, policy: Policy) -> str | None:

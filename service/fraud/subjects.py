@@ -1,10 +1,12 @@
 """Whose histories a send is counted in: its number's ranges, its country, and who asked for it. As keyed hashes.
 
-Called by fraud.judge and fraud.blocks. Pure but for the key; a range is known by its hash and the last digits in it.
+Called by fraud.judge, fraud.blocks and verification.erasure. Pure but for the key. Without the key, nothing of it may
+tell a digit of a number: a number's place in its range is turned by an offset that the key alone knows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from uuid import UUID
 
@@ -14,15 +16,15 @@ from service import phone
 from service.fraud.histories import RANGES, Kind
 from service.vault import Vault
 
-# A number is at least so much longer than what tells it apart in its range: else the range is a whole country.
-LEAST_PREFIX = 4
+# A range leaves so many of a national number's digits to tell it from others: else it is half a country.
+LEAST_PREFIX = 2
 MILLION = 6  # digits
 # Bits of the network around an address.
 NEIGHBOURS = {4: 24, 6: 48}
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """One history that a send is counted in. `mark` tells the send's number from others there."""
+    """One history that a send is counted in. `mark` tells the send's number from others there, and nothing else."""
 
     kind: Kind
     hash: UUID
@@ -35,16 +37,12 @@ def subjects_of(
     """List the histories of a send: its number's ranges, its country, and the address, network and device that asked.
 
     A mark's upper part says of which part of its subject a number is: of a country, which million; of who asked,
-    which calling code.
+    which calling code; of a range, which tenth.
     """
     own = vault.hash(b"mark", e164).int & 0x1FFFFF
     million = vault.hash(b"million", e164[:-MILLION]).int % 1000
     marked = own | min(phone.calling_code(e164), 999) << 21
-    found = [
-        Subject(kind, range_of(vault, e164, digits), int(e164[-digits:]))
-        for kind, digits in RANGES.items()
-        if has_range(e164, digits)
-    ]
+    found = [Subject(kind, range_of(vault, e164, RANGES[kind]), mark) for kind, mark in _marks(vault, e164)]
     found.append(Subject("country", country_of(vault, plan.country or ""), own | million << 21))
     if network is not None:
         found.append(Subject("ip", address_of(vault, network), marked))
@@ -54,9 +52,25 @@ def subjects_of(
     return found
 
 
+def _marks(vault: Vault, e164: str) -> Iterator[tuple[Kind, int]]:
+    """Yield a number's mark in each of its ranges.
+
+    Its last four digits are turned by an offset of its range of 10,000, so that distances stay what they are, and each
+    digit before them by one of its own, so that tenths stay together.
+    """
+    mark, below = 0, 0
+    for kind, digits in RANGES.items():
+        if not has_range(e164, digits):
+            return
+        offset = vault.hash(b"mark.offset", e164[:-digits]).int
+        mark += (int(e164[-digits : len(e164) - below]) + offset) % 10 ** (digits - below) * 10**below
+        below = digits
+        yield kind, mark
+
+
 def has_range(e164: str, digits: int) -> bool:
     """Say whether a number is long enough to have a range of so many last digits."""
-    return len(e164) >= digits + LEAST_PREFIX
+    return phone.count_national(e164) >= digits + LEAST_PREFIX
 
 
 def range_of(vault: Vault, e164: str, digits: int) -> UUID:

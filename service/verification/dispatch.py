@@ -19,7 +19,7 @@ import msgspec
 
 from service import phone, telemetry
 from service.errors import Unavailable
-from service.fraud.decision import Decision, Finding
+from service.fraud.decision import Decision, Finding, writable
 from service.fraud.events import Asked
 from service.fraud.judge import Judge, Question
 from service.fraud.policy import Policy
@@ -197,7 +197,7 @@ class Dispatch:
             provider_id=outcome.provider_id,
             error=outcome.error,
             delivery=outcome.delivery,
-            decision=JSON.encode(decision).decode() if decision else None,
+            decision=JSON.encode(writable(decision)).decode() if decision else None,
             next_in=_next_in(job, send, outcome),
         )
         kept = await self._keep_trying(job, lambda: self._store.record(recorded))
