@@ -16,6 +16,7 @@ from service.api import health, manual, operator, verifications, webhooks
 from service.api.answers import answer
 from service.api.observation import Observation
 from service.api.parts import Parts, WebhookRules
+from service.api.strangers import Strangers
 from service.db import migrate
 from service.db.engine import Database, open_database
 from service.fraud import policy_file
@@ -95,6 +96,7 @@ class House:
         self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha, troubles), self.lines, troubles)
         dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
         checks = Checks(store, self.judge, self.senders, gate)
+        keys = KeyRing(store, vault, policies)
         self.worker = Worker(
             store=store,
             senders=self.senders,
@@ -103,12 +105,14 @@ class House:
             leases=Leases(store, vault, policies, dispatch, slots),
             checks=checks,
             policies=policies,
+            keys=keys,
             retention=Retention(database, policies, now),
             alarms=Alarms(database, policies.default.alerts, self.alerts, troubles, self.senders.breaker, now),
         )
         self.parts = Parts(
             vault=vault,
-            keys=KeyRing(store, vault, policies),
+            keys=keys,
+            strangers=Strangers(),
             requests=Requests(store, vault, gate, dispatch, slots),
             checks=checks,
             views=Views(store, gate, slots),

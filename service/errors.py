@@ -37,7 +37,15 @@ class Unavailable(GatewayError):
 
 
 class NotAuthorized(GatewayError):
-    """The API key is unknown, revoked, or not of the needed scope."""
+    """The API key is unknown, was revoked, or has ended."""
+
+
+class WrongScope(GatewayError):
+    """The API key is good, for other calls; the text says which scope this one needs."""
+
+    def __init__(self, needed: str) -> None:
+        """Name the scope that is missing."""
+        super().__init__(f"This call needs a key with the scope {needed}.")
 
 
 class NotFound(GatewayError):

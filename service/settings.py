@@ -114,6 +114,14 @@ def _go_with_provider(value: T, info: ValidationInfo) -> T:
     return value
 
 
+def _differ(value: bytes, info: ValidationInfo) -> bytes:
+    """Hold INDEX_KEY apart from SECRET_KEY: who learns the one that is shown to less must not have the other."""
+    if value in info.data.get("secret_key", ()):
+        message = "must not be a SECRET_KEY: make one of its own"
+        raise ValueError(message)
+    return value
+
+
 Key = Annotated[bytes, BeforeValidator(_key)]
 PublicKey = Annotated[bytes, BeforeValidator(_public_key)]
 Keys = Annotated[list[bytes], NoDecode, BeforeValidator(_keys)]
@@ -137,7 +145,7 @@ class KeySettings(DatabaseSettings):
     """And what those need that read or write secrets."""
 
     secret_key: Annotated[Keys, Field(repr=False)]
-    index_key: Annotated[Key, Field(repr=False)]
+    index_key: Annotated[Key, AfterValidator(_differ), Field(repr=False)]
     policy_file: str | None = None
 
 

@@ -30,7 +30,7 @@ async def test_a_key_is_alone_on_standard_output_and_good_for_its_scope(database
     async with run_gateway(database_url) as gateway:
         gateway.key = verify.out.strip()
         assert (await gateway.request()).status == 202
-        assert (await gateway.call("GET", "/metrics")).status == 401
+        assert (await gateway.call("GET", "/metrics")).status == 403
         gateway.key = operator.out.strip()
         assert (await gateway.call("GET", "/metrics")).status == 200
 
@@ -63,8 +63,8 @@ async def test_a_key_is_listed_without_itself_and_revoked_once(database_url: str
     await run_here(database_url, "keys", "create", "rehearsal", "--test", "--scope", "operator")
     listed = (await run_here(database_url, "keys", "list")).out
     first, second = listed.splitlines()
-    assert re.fullmatch(r"1  shop  verify  vg_[\w-]{4}…  \d{4}-\d\d-\d\d", first)
-    assert re.fullmatch(r"2  rehearsal \(test\)  operator  vg_[\w-]{4}…  \d{4}-\d\d-\d\d", second)
+    assert re.fullmatch(r"1  shop  verify  vg_[\w-]{4}…  \d{4}-\d\d-\d\d  never used", first)
+    assert re.fullmatch(r"2  rehearsal \(test\)  operator  vgt_[\w-]{4}…  \d{4}-\d\d-\d\d  never used", second)
     assert key not in listed
     async with run_gateway(database_url) as gateway:
         gateway.key = key

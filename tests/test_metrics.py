@@ -37,8 +37,8 @@ async def scrape(gateway: Gateway, url: str, key: str | None = None) -> tuple[in
 async def test_on_the_public_port_they_are_for_operators_alone(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         operator = await gateway.client("desk", scope="operator")
-        for key in (None, gateway.key, "nonsense"):
-            assert (await scrape(gateway, gateway.url, key))[0] == 401
+        for key, refused in ((None, 401), (gateway.key, 403), ("nonsense", 401)):
+            assert (await scrape(gateway, gateway.url, key))[0] == refused
         status, text = await scrape(gateway, gateway.url, operator.key)
         assert status == 200
         assert "# TYPE verify_http_requests_total counter" in text

@@ -14,7 +14,7 @@ KEY = base64.b64encode(secrets.token_bytes(32)).decode()
 GOOD = {
     "DATABASE_URL": "postgresql+asyncpg://user:password@host/name",
     "SECRET_KEY": KEY,
-    "INDEX_KEY": KEY,
+    "INDEX_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
     "TELNYX_API_KEY": "KEY0123",
     "TELNYX_VERIFY_PROFILE_ID": "5a9dbeef-0000-4000-8000-000000000001",
 }

@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException
 
 from service import telemetry
 from service.api.problems import KINDS, MEDIA_TYPE, UNEXPECTED, Invalid, Kind, Malformed, Problem
-from service.errors import Closed
+from service.errors import Closed, WrongScope
 
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -26,6 +26,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     problem = kind.problem()
     if isinstance(error, Invalid):
         problem = kind.problem(str(error), error.fields or None)
+    elif isinstance(error, WrongScope):
+        problem = kind.problem(str(error))
     elif isinstance(error, Closed):
         problem = kind.problem(ended=error.status)
     return Response(problem, status_code=kind.status, media_type=MEDIA_TYPE, headers=_headers(kind, error))

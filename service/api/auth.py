@@ -11,8 +11,9 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from service.api.parts import parts_of
-from service.errors import NotAuthorized
-from service.verification.callers import Caller
+from service.api.source import source_of
+from service.errors import NotAuthorized, WrongScope
+from service.verification.callers import Caller, network_of
 
 SCHEME = "bearer "
 
@@ -20,27 +21,32 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def caller_of(connection: Connection) -> Caller:
-    """Return which product's key this is: the first thing that a handler asks for. Raises NotAuthorized.
+    """Return which product's key this is: the first thing that a handler asks for.
+
+    Raises NotAuthorized, WrongScope, Limited for an address that brings one unknown key after another, Unavailable.
 
     No guard: Litestar copies the handler for each call of one, which costs more than all of this.
     """
     caller = await _known(connection)
     if caller.operator:
-        raise NotAuthorized
+        raise WrongScope("verify")
     return caller
 
 
-async def operator_of(connection: Connection) -> Caller:
-    """Return which operator's key this is, if it is good at this moment. Raises NotAuthorized."""
+async def operator_of(connection: Connection, *, search: bool = False) -> Caller:
+    """Return which operator's key this is, if it is good at this moment, and count its call.
+
+    Raises as `caller_of`, and Limited for a key that calls too often. `search`: a look-up by number, counted apart too.
+    """
     caller = await _known(connection)
     if not caller.operator:
-        raise NotAuthorized
-    await parts_of(connection).keys.check(caller)
+        raise WrongScope("operator")
+    await parts_of(connection).keys.enter(caller, search=search)
     return caller
 
 
 async def needs_operator(connection: Connection, _: BaseRouteHandler) -> None:
-    """Let operators in. Raises NotAuthorized."""
+    """Let operators in. Raises as `operator_of`."""
     await operator_of(connection)
 
 
@@ -49,4 +55,13 @@ async def _known(connection: Connection) -> Caller:
     # Of two, a proxy in front may have looked at the other one.
     if len(lines) != 1 or not lines[0].lower().startswith(SCHEME):
         raise NotAuthorized
-    return await parts_of(connection).keys.caller(lines[0][len(SCHEME) :].strip())
+    key, parts = lines[0][len(SCHEME) :].strip(), parts_of(connection)
+    if (caller := parts.keys.known(key)) is not None:
+        return caller
+    source = source_of(connection, parts.webhooks.trusted_proxies)
+    network = network_of(str(source)) if source is not None else ""
+    try:
+        return await parts.keys.find(key, lambda: parts.strangers.check(network))
+    except NotAuthorized:
+        parts.strangers.note(network)
+        raise

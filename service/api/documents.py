@@ -20,7 +20,7 @@ from litestar.routes import HTTPRoute
 from service.api.examples import EXAMPLES
 from service.api.problems import KINDS, MEDIA_TYPE, Invalid, Kind, Malformed, Problem, WrongMediaType
 from service.api.wording import COMPONENTS, HEAD, PARAMETERS
-from service.errors import NotAuthorized, OtherRequestSameKey, SameKeyInFlight, Unavailable
+from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight, Unavailable, WrongScope
 
 BEARER: list[dict[str, list[str]]] = [{"apiKey": []}]
 BODY_PROBLEMS = (Malformed, RequestEntityTooLarge, WrongMediaType, Invalid)
@@ -105,7 +105,7 @@ def _success(call: Call) -> Json:
 def _failures(call: Call, described: dict[str, Json], *, secured: bool) -> Json:
     """Refer to what the call can fail with, by status; describe there what no call before this one fails with."""
     raised = list(call.problems)
-    raised += [NotAuthorized] if secured else []
+    raised += [NotAuthorized, WrongScope, Limited] if secured else []
     raised += call.body_problems if call.takes else ()
     raised += IDEMPOTENCY_PROBLEMS if call.idempotent else ()
     kinds = {KINDS[error].name: KINDS[error] for error in raised}

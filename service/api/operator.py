@@ -50,7 +50,7 @@ async def inspect_verification(request: AnyRequest, verification_id: FromPath[UU
 )
 async def search_number(request: AnyRequest) -> wire.NumberFound:
     """Search by number."""
-    parts, operator = parts_of(request), await operator_of(request)
+    parts, operator = parts_of(request), await operator_of(request, search=True)
     data = await read_body(request, SEARCH)
     found = await parts.oversight.search(operator.key_id, read_number(data.phone_number), data.limit)
     return wire.NumberFound([msgspec.convert(match, wire.MatchSeen, from_attributes=True) for match in found])

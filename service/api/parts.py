@@ -11,6 +11,7 @@ import msgspec
 from litestar.connection import ASGIConnection
 from netaddr import IPSet
 
+from service.api.strangers import Strangers
 from service.db.engine import Database
 from service.fraud.blocks import Blocks
 from service.vault import Vault
@@ -37,6 +38,7 @@ class Parts(msgspec.Struct, frozen=True):
 
     vault: Vault
     keys: KeyRing
+    strangers: Strangers
     requests: Requests
     checks: Checks
     views: Views

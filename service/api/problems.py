@@ -100,6 +100,9 @@ KINDS: dict[type[Exception], Kind] = {
     Malformed: Kind("malformed", 400, "The request cannot be read", "Send a JSON object in UTF-8."),
     errors.NotAuthorized: Kind("unauthorized", 401, "Not authorized", "Send a valid API key as a bearer token."),
     Unsigned: Kind("unsigned", 401, "Not signed", "The signature is missing, too old, or does not fit the body."),
+    errors.WrongScope: Kind(
+        "wrong-scope", 403, "The key is not for this call", "This call needs a key with the scope verify."
+    ),
     Forbidden: Kind("forbidden", 403, "Not allowed", "This address takes calls from Telnyx only, over HTTPS."),
     errors.NotFound: Kind("not-found", 404, "Not found", "There is nothing of yours here."),
     NotFoundException: Kind("not-found", 404, "Not found", "There is nothing of yours here."),

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request
+from litestar.connection import ASGIConnection
 from netaddr import AddrFormatError, IPAddress, IPSet
 
 
-def source_of(request: Request[Any, Any, Any], trusted: IPSet) -> IPAddress | None:
+def source_of(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -> IPAddress | None:
     """Return the nearest address that is not a trusted proxy; None when it is not known.
 
     Read from the right, all header lines joined: what stands further left was written by whoever is not trusted.
@@ -23,7 +23,7 @@ def source_of(request: Request[Any, Any, Any], trusted: IPSet) -> IPAddress | No
     return address
 
 
-def came_by_https(request: Request[Any, Any, Any], trusted: IPSet) -> bool:
+def came_by_https(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -> bool:
     """Say whether the client's own connection was HTTPS: ours, or the one that a trusted proxy vouches for."""
     peer = _parse(request.scope["client"][0] if request.scope["client"] else "")
     if peer is not None and peer in trusted:

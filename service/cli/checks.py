@@ -10,27 +10,13 @@ import sys
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import click
 
+from service.cli.lengths import Length
 from service.fraud import policy_file, policy_text
-from service.fraud.policy_values import read_seconds
 
 OPENAPI = Path("openapi/openapi.json")
-
-
-class Length(click.ParamType[timedelta]):
-    """A length of time such as 30m."""
-
-    name = "length"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Read it."""
-        try:
-            return timedelta(seconds=read_seconds(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.group()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
 import click
 
+from service.cli.lengths import Length
 from service.cli.running import run
 from service.db.engine import Database
 from service.errors import GatewayError, InvalidPhoneNumber
@@ -56,7 +58,8 @@ def keys() -> None:
 @click.option(
     "--test", is_flag=True, help="A test client: its numbers behave as in the sandbox and never reach Telnyx."
 )
-def create(name: str, scope: str, *, test: bool) -> None:
+@click.option("--ends", "ends_after", type=Length(), metavar="LENGTH", help="How long it is good, such as 90d.")
+def create(name: str, scope: str, *, test: bool, ends_after: timedelta | None) -> None:
     """Make a key and print it, once.
 
     NAME is the client that it belongs to: limits and settings hold for all keys of a name. Nothing but the key
@@ -64,14 +67,15 @@ def create(name: str, scope: str, *, test: bool) -> None:
     """
     if not CLIENT.fullmatch(name):
         raise GatewayError("A client's name is 1 to 63 of a-z, 0-9, - and _.")
-    click.echo(_book(lambda book: book.create(name, scope, test=test)))
+    click.echo(_book(lambda book: book.create(name, scope, test=test, ends_after=ends_after)))
 
 
 @keys.command("list")
 def list_keys() -> None:
     """List the keys, without the keys.
 
-    Each line: id, client, scope, how the key begins, when it was made, and when revoked.
+    Each line: id, client, scope, how the key begins, when it was made, last used (a minute behind at most), and when it
+    ends, ended or was revoked.
     """
     for line in _book(lambda book: book.list()):
         click.echo(line)

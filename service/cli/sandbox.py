@@ -20,7 +20,7 @@ import click
 
 from service import telemetry
 from service.cli.ports import check_free
-from service.errors import GatewayError
+from service.errors import GatewayError, NotAuthorized
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -162,6 +162,7 @@ async def _key(settings: Settings, home: Path) -> str:
     from service.fraud import policy_file  # noqa: PLC0415
     from service.vault import Vault  # noqa: PLC0415
     from service.verification.keybook import KeyBook  # noqa: PLC0415
+    from service.verification.keys import KeyRing  # noqa: PLC0415
     from service.verification.store import Store  # noqa: PLC0415
 
     path = home / "demo-key"
@@ -169,8 +170,9 @@ async def _key(settings: Settings, home: Path) -> str:
     try:
         vault = Vault(settings.secret_key, settings.index_key)
         if path.exists():
-            key = path.read_text().strip()
-            if await Store(database, policy_file.load(None)).key(vault.digests(key)):
+            key, policies = path.read_text().strip(), policy_file.load(None)
+            with contextlib.suppress(NotAuthorized):
+                await KeyRing(Store(database, policies), vault, policies).find(key)
                 return key
         key = await KeyBook(database, vault).create("demo")
         path.touch(mode=0o600)

@@ -19,7 +19,9 @@ import click
 
 from service import telemetry
 from service.cli.ports import check_free
+from service.cli.startup import announce
 from service.errors import GatewayError
+from service.fraud.policy import Policies
 from service.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
     place = (host or settings.host, settings.port if port is None else port)
     _check_certificate(ssl_certfile, ssl_keyfile)
     check_free(*place, "Choose another with --host and --port.")
-    asyncio.run(_check(settings))
+    policies, schema = asyncio.run(_check(settings))
+    announce(settings, policies, schema=schema, workers=workers, address=f"{place[0]}:{place[1]}")
     with _gather_metrics(workers):
         _expose(settings)
         uvicorn.run(
@@ -93,7 +96,8 @@ def dispatch() -> None:
     """
     settings = load(Settings)
     telemetry.configure_logs()
-    asyncio.run(_check(settings))
+    policies, schema = asyncio.run(_check(settings))
+    announce(settings, policies, schema=schema, workers=1, address=None)
     _expose(settings)
     asyncio.run(_dispatch(settings))
 
@@ -137,16 +141,17 @@ def _gather_metrics(workers: int) -> Iterator[None]:
         yield
 
 
-async def _check(settings: Settings) -> None:
+async def _check(settings: Settings) -> tuple[Policies, str]:
     from service.db import migrate  # noqa: PLC0415 (alembic and asyncpg, for these commands alone)
     from service.db.engine import open_database  # noqa: PLC0415
     from service.fraud import policy_file  # noqa: PLC0415
     from service.fraud.captchas import check_provider  # noqa: PLC0415
 
-    check_provider(policy_file.load(settings.policy_file), configured=settings.captcha_provider is not None)
+    policies = policy_file.load(settings.policy_file)
+    check_provider(policies, configured=settings.captcha_provider is not None)
     database = await open_database(settings.database_url, pooler=settings.database_pooler)
     try:
-        await migrate.check(database)
+        return policies, await migrate.check(database)
     finally:
         await database.aclose()
 

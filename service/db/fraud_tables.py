@@ -127,12 +127,15 @@ class Alert(Base):
 class Audit(Base):
     """What an operator looked up by number, or changed: who (`key_id`; none for the command line), when, and why.
 
-    `subject`: the number's keyed hash; `row_id`: the block or exemption that was made or lifted.
+    `subject`: the number's keyed hash; `row_id`: the block, exemption or key that was made, lifted or revoked.
     """
 
     __tablename__ = "audits"
     __table_args__ = (
-        CheckConstraint("action in ('search', 'block', 'unblock', 'exempt', 'unexempt', 'erase')", name="action"),
+        CheckConstraint(
+            "action in ('search', 'block', 'unblock', 'exempt', 'unexempt', 'erase', 'create_key', 'revoke_key')",
+            name="action",
+        ),
         Index("ix_audits_subject", "subject", postgresql_where=text("subject is not null")),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -56,27 +56,36 @@ def upgrade(url: str) -> None:
         raise _describe_outage(error) from error
 
 
-async def check(database: Database) -> None:
-    """Raise SchemaOutdated unless the schema is as new as this version, or newer.
+async def check(database: Database) -> str:
+    """Return the revision of the schema. Raises SchemaOutdated unless it is as new as this version, or newer.
 
     A newer one is what the last processes of the version before see while a new version is rolled out.
     """
-    if await is_outdated(database):
+    applied = await _read_revisions(database)
+    if _is_old(applied):
         raise SchemaOutdated(
             "The database's schema is older than this version needs: run verify-gateway migrate, then start again."
         )
+    return ", ".join(sorted(applied))
 
 
 async def is_outdated(database: Database) -> bool:
     """Say whether a migration of this version has not been run. Raises Unavailable."""
-    known, heads = _list_revisions()
+    return _is_old(await _read_revisions(database))
+
+
+async def _read_revisions(database: Database) -> set[str]:
     try:
         rows = await database.pool.fetch("select version_num from alembic_version")
     except asyncpg.UndefinedTableError:
-        return True
+        return set()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _describe_outage(error) from error
-    applied = {row["version_num"] for row in rows}
+    return {row["version_num"] for row in rows}
+
+
+def _is_old(applied: set[str]) -> bool:
+    known, heads = _list_revisions()
     return applied <= known and not applied >= heads
 
 

@@ -38,7 +38,10 @@ class Client(Base):
 
 
 class ApiKey(Base):
-    """One key of a client. `digest` is keyed with SECRET_KEY; the key itself is kept nowhere."""
+    """One key of a client. `digest` is keyed with SECRET_KEY; the key itself is kept nowhere.
+
+    `last_used_at` is behind by a minute at most; `ends_at`: when it is good no more, None for never.
+    """
 
     __tablename__ = "api_keys"
     __table_args__ = (CheckConstraint("scope in ('verify', 'operator')", name="scope"),)
@@ -49,6 +52,8 @@ class ApiKey(Base):
     scope: Mapped[str]
     created_at: Mapped[Created]
     revoked_at: Mapped[Moment | None]
+    last_used_at: Mapped[Moment | None]
+    ends_at: Mapped[Moment | None]
 
 
 class Counter(Base):

@@ -47,6 +47,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: list[Window]
 
 
+class OperatorLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many calls one operator's key may make; searches are counted among them, and apart."""
+
+    calls: list[Window]
+    searches: list[Window]
+
+
 class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many wrong codes."""
 
@@ -310,6 +317,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prices: Prices
     budgets: Budgets
     alerts: AlertRules
+    operators: OperatorLimits
     client: ClientSettings
     version: str
     number: int

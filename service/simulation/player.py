@@ -32,6 +32,7 @@ from service.verification.callers import Ask, Caller, Evidence
 from service.verification.dispatch import Dispatch
 from service.verification.gate import Gate
 from service.verification.keybook import KeyBook
+from service.verification.keys import KeyRing
 from service.verification.request import Requests
 from service.verification.senders import Senders
 from service.verification.slots import Slots
@@ -94,10 +95,8 @@ class Player:
         return self._now
 
     async def _enter(self) -> Caller:
-        found = await self._store.key(self._vault.digests(await self._keys.create(CLIENT)))
-        if found is None:
-            raise GatewayError("The simulation's own key is not good.")
-        return Caller(found["id"], found["client_id"], CLIENT, test=False, operator=False, policy=self._policy)
+        ring = KeyRing(self._store, self._vault, Policies(self._policy, {}))
+        return await ring.find(await self._keys.create(CLIENT))
 
     async def _ask(self, line: Line, caller: Caller) -> tuple[UUID | None, Outcome]:
         self._judge.last, before = None, self._phones.sent

@@ -6,6 +6,7 @@ Made by api; read by request, check and fallback. Holds no statement and no rule
 from __future__ import annotations
 
 import ipaddress
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -16,7 +17,7 @@ from service.vault import Vault
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A client behind one of its keys, and the policy that holds for it."""
+    """A client behind one of its keys, and the policy that holds for it. `ends_at`: when the key is good no more."""
 
     key_id: int
     client_id: int
@@ -24,6 +25,7 @@ class Caller(msgspec.Struct, frozen=True):
     test: bool
     operator: bool
     policy: Policy
+    ends_at: datetime | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):

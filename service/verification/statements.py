@@ -149,10 +149,15 @@ values ($2, $3, $4, $5, coalesce($1::timestamptz, clock_timestamp())) on conflic
 
 APPLY_EVENTS = "select apply_webhooks($1, make_interval(secs => $2))"
 
-KEY = """
-select k.id, k.client_id, c.name, c.test, k.scope
+KEYS = """
+select k.id, k.client_id, c.name, c.test, k.scope, k.digest, k.ends_at
 from api_keys k join clients c on c.id = k.client_id
-where k.digest = any ($1) and k.revoked_at is null
+where k.revoked_at is null
 """
 
-KEY_IS_GOOD = "select true from api_keys where id = $1 and revoked_at is null"
+ENTER_OPERATOR = "select enter_operator($1, $2, $3, $4, $5, $6) as wait"
+
+NOTE_KEY_USES = """
+update api_keys set last_used_at = greatest(last_used_at, coalesce($1::timestamptz, clock_timestamp()))
+where id = any ($2::int[])
+"""

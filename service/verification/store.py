@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
+from service.db.asking import ask
 from service.db.batch import HOPELESS, Batcher
 from service.db.engine import LOST, Database
 from service.errors import Unavailable
-from service.fraud.policy import Policies, Policy
+from service.fraud.policy import Policies, Policy, Window
 from service.fraud.weighing import REFUND
 from service.verification import statements as sql
 from service.verification.rows import Admission, Admitted, Claimed, Recorded, Reserved, Settled, StatusRow, Unsettled
@@ -42,6 +44,7 @@ class Store:
         self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None
     ) -> None:
         """Use the pool; hits are kept as long as the widest limit of any policy needs them."""
+        self._database = database
         self._pool = database.pool
         self._keep = widest(policies)
         self._now = now
@@ -144,13 +147,20 @@ class Store:
         """Say which of the provider's verifications some send of ours holds already."""
         return {row[0] for row in await self._pool.fetch(sql.HELD, list(provider_ids))}
 
-    async def key(self, digests: Sequence[bytes]) -> asyncpg.Record | None:
-        """Return the key with one of these digests, and its client."""
-        return await self._ask(sql.KEY, list(digests))
+    async def keys(self) -> list[dict[str, Any]]:
+        """List the keys that have not been revoked, each with its client."""
+        return await ask(self._database, sql.KEYS)
 
-    async def key_is_good(self, key: int) -> bool:
-        """Say whether a key has not been revoked."""
-        return await self._ask(sql.KEY_IS_GOOD, key) is not None
+    async def enter_operator(self, key: int, windows: Sequence[tuple[UUID, Window]]) -> float | None:
+        """Count an operator's call; return how long to wait where it was not (s), None for a key that is not good."""
+        columns = ([subject for subject, _ in windows], [w.max for _, w in windows], [w.seconds for _, w in windows])
+        [row] = await ask(self._database, sql.ENTER_OPERATOR, self._now(), key, self._keep, *columns)
+        wait: float | None = row["wait"]
+        return wait
+
+    async def note_key_uses(self, keys: Sequence[int]) -> None:
+        """Write down that these keys were used, now."""
+        await ask(self._database, sql.NOTE_KEY_USES, self._now(), list(keys))
 
     async def expire(self) -> int:
         """End what is over: no number is kept longer than its verification, and no money for what was not sent."""

@@ -38,16 +38,20 @@ def joined(policies: Iterable[Policy]) -> tuple[str, *Columns]:
 
 def widest(policies: Policies) -> int:
     """Return how many hits a subject must keep: an address counts over all clients, so over all policies."""
-    return max(window.max for policy in policies for _, window in windows_of(policy))
+    return max(window.max for policy in policies for window in [*_asked(policy), *_called(policy)])
 
 
 def longest(policies: Policies) -> float:
     """Return how far back the longest window of any policy looks, in seconds."""
-    return max(window.seconds for policy in policies for window in [*_asked(policy), *_sent(policy)])
+    return max(window.seconds for policy in policies for window in [*_asked(policy), *_sent(policy), *_called(policy)])
 
 
 def _asked(policy: Policy) -> list[Window]:
     return [window for _, window in windows_of(policy)]
+
+
+def _called(policy: Policy) -> list[Window]:
+    return [*policy.operators.calls, *policy.operators.searches]
 
 
 def _sent(policy: Policy) -> list[Window]:

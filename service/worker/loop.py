@@ -14,6 +14,7 @@ from service import telemetry
 from service.fraud.policy import Policies
 from service.verification.check import Checks
 from service.verification.gate import Gate
+from service.verification.keys import KeyRing
 from service.verification.senders import Senders
 from service.verification.slots import Slots
 from service.verification.states import LEASE
@@ -25,6 +26,7 @@ from service.worker.retention import Retention
 
 CLAIM_EVERY = 0.25
 LOOK_EVERY = 1.0
+KEYS_EVERY = 30.0
 PURGE_EVERY = 300.0
 MOST_LOST = 20
 AFTER_FAILURE = 1.0
@@ -39,7 +41,7 @@ class Worker:
 
     def __init__(  # noqa: PLR0913 (app hands every part over by name)
         self, *, store: Store, senders: Senders, gate: Gate, slots: Slots, leases: Leases, checks: Checks,
-        policies: Policies, retention: Retention, alarms: Alarms,
+        policies: Policies, keys: KeyRing, retention: Retention, alarms: Alarms,
     ) -> None:  # fmt: skip
         """Wire the parts; nothing runs yet."""
         self._store = store
@@ -49,6 +51,7 @@ class Worker:
         self._leases = leases
         self._checks = checks
         self._policies = policies
+        self._keys = keys
         self._retention = retention
         self._alarms = alarms
         self.events = asyncio.Event()
@@ -62,6 +65,7 @@ class Worker:
             (self._store.apply_events, LOOK_EVERY, self.events),
             (self._settle, LOOK_EVERY, None),
             (self._look, LOOK_EVERY, None),
+            (self._keys.keep_up, KEYS_EVERY, None),
             (self._retention.purge, PURGE_EVERY, None),
             (self._alarms.look, ALARM_EVERY, None),
         ]

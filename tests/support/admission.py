@@ -47,7 +47,7 @@ class Desk:
         """Make a key for each client."""
         ring = KeyRing(self.store, VAULT, self.policies)
         for name in clients:
-            self.callers[name] = await ring.caller(await make_key(self.database, name))
+            self.callers[name] = await ring.find(await make_key(self.database, name))
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""

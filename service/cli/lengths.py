@@ -1,0 +1,23 @@
+"""A length of time on the command line, written as in the policy. Used by the commands that take one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from service.fraud.policy_values import read_seconds
+
+
+class Length(click.ParamType[timedelta]):
+    """A length of time such as 30m."""
+
+    name = "length"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Read it."""
+        try:
+            return timedelta(seconds=read_seconds(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
