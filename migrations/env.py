@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from uuid import uuid4
 
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from service.db import fraud_tables, tables
 from service.db.columns import metadata
-from service.db.engine import resolve
+from service.db.engine import make_engine, resolve
+from service.db.hosts import Hosts
 
 DECLARED = (tables, fraud_tables)  # their import puts the tables into the metadata
 TURN = 7_220_563_741  # any number, as long as nothing else in this database takes an advisory lock on it
@@ -44,9 +42,8 @@ def run(connection: Connection) -> None:
 
 
 async def connect_and_run(url: str) -> None:
-    """Run on a connection of our own, with statement names that a pooler cannot confuse with another's."""
-    names = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: f"migrate_{uuid4().hex}"}
-    engine = create_async_engine(url, poolclass=NullPool, connect_args=names)
+    """Run on a connection of our own, without a time limit, and fit for a pooler."""
+    engine = make_engine(url, Hosts(url), pooled=False, statement_cache_size=0)
     async with engine.connect() as connection:
         await connection.run_sync(run)
     await engine.dispose()

@@ -13,14 +13,15 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 
+from service.db.connecting import Unreachable
 from service.db.engine import LOST
 from service.errors import Unavailable
 
 Item = TypeVar("Item", contravariant=True)  # noqa: PLC0105 (what a batch is made of)
 Result = TypeVar("Result", covariant=True)  # noqa: PLC0105 (what becomes of it)
 
-# The server did not do it and says so: another try at once would only add to its load.
-HOPELESS = (asyncpg.QueryCanceledError, TimeoutError)
+# It was not done, and that is certain: another try at once would only add to its load.
+HOPELESS = (asyncpg.QueryCanceledError, TimeoutError, Unreachable)
 # Seconds that an item waits for its turn: a database that hangs must not gather callers without end.
 PATIENCE = 2.5
 # Seconds until a connection that was ended is known to be: before that the pool would hand it out again.

@@ -1,33 +1,38 @@
 """Connections to PostgreSQL: bare lines for the hot statements, SQLAlchemy for everything else.
 
-Opened once per process by app, cli and the tests. Knows no table, and keeps no state in a session: behind
-PgBouncer the next statement may run in another one.
+Opened once per process by app, cli and the tests; migrations take the engine alone. Knows no table, and keeps no state
+in a session: behind PgBouncer the next statement may run in another one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from service.db import embedded
+from service.db.connecting import ISOLATION
+from service.db.hosts import Hosts
 from service.db.lines import Lines
 
 Pooler = Literal["none", "transaction"]
 EMBEDDED = "embedded:"
-CONNECT_LIMIT = 3.0  # seconds
 HOT_LIMIT = 2.0  # seconds that the server gives a hot statement
 COLD_LIMIT = 30.0  # and any other
 MARGIN = 0.5  # seconds that we wait longer than the server: its own word is better than a guess
 CLOSE_LIMIT = 5.0  # seconds that statements under way get when we close
+
+TICK = 0.25  # seconds between two looks at the statements under way
+STILL = 0.5  # seconds after which a statement makes us look whether another host is the primary by now
+LOOKS_APART = 1.0  # seconds between two such looks
+LOOK_EVERY = 5.0  # and between those that nothing gave cause for: an old primary may answer after all
 
 # What a statement raises on the pool when its server or connection went away. Whether it took effect is unknown;
 # the next one finds a new connection. InternalClientError is asyncpg's word for a farewell that it has read but
@@ -51,15 +56,20 @@ class Database:
 
     pool: Lines
     engine: AsyncEngine
+    _hosts: Hosts
+    _watch: asyncio.Task[None] | None
     _release: Callable[[], None] | None
 
     async def aclose(self) -> None:
         """Close every connection, and give back our share in an embedded server."""
+        if self._watch:
+            self._watch.cancel()
         try:
             await asyncio.wait_for(self.pool.close(), CLOSE_LIMIT)
         except TimeoutError:
             self.pool.terminate()
         await self.engine.dispose()
+        await self._hosts.aclose()
         if self._release:
             self._release()
 
@@ -72,15 +82,25 @@ async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 1
     Raises EmbeddedServerError.
     """
     address, release = await asyncio.to_thread(resolve, url)
-    parsed = make_url(address)
-    _, places = parsed.get_dialect()().create_connect_args(parsed)
-    hot = {**places, **_choose_options(places, pooler, HOT_LIMIT)}
-    pool = Lines(lambda: asyncpg.connect(**hot), pool_size, HOT_LIMIT + MARGIN, LOST)
-    behind_pooler: dict[str, Any] = {"poolclass": NullPool} if pooler == "transaction" else {"pool_pre_ping": True}
-    options = _choose_options(places, pooler, COLD_LIMIT)
-    if pooler == "transaction":
+    hosts = Hosts(address)
+    options = _choose_options(pooler, HOT_LIMIT)
+    pool = Lines(lambda: hosts.connect(**options), pool_size, HOT_LIMIT + MARGIN, LOST, hosts.doubt)
+    engine = make_engine(address, hosts, pooled=pooler == "none", **_choose_options(pooler, COLD_LIMIT))
+    watch = asyncio.create_task(_watch(pool, hosts)) if hosts.several else None
+    return Database(pool, engine, hosts, watch, release)
+
+
+def make_engine(url: str, hosts: Hosts, *, pooled: bool, **options: Any) -> AsyncEngine:
+    """Make the engine for everything that is not hot. `options` are the driver's.
+
+    Without a pool of its own its statements have names that a pooler cannot confuse with another session's.
+    """
+    pool: dict[str, Any] = {"pool_pre_ping": True}
+    if not pooled:
+        pool = {"poolclass": NullPool}
         options |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"verify_{uuid4().hex}"}
-    return Database(pool, create_async_engine(parsed, connect_args=options, **behind_pooler), release)
+    options["async_creator_fn"] = hosts.connect
+    return create_async_engine(url, isolation_level=ISOLATION.upper(), connect_args=options, **pool)
 
 
 def resolve(url: str) -> tuple[str, Callable[[], None] | None]:
@@ -95,11 +115,24 @@ def resolve(url: str) -> tuple[str, Callable[[], None] | None]:
     return server.url(), server.release
 
 
-def _choose_options(places: MutableMapping[str, Any], pooler: Pooler, limit: float) -> dict[str, Any]:
-    options: dict[str, Any] = {"timeout": CONNECT_LIMIT, "command_timeout": limit + MARGIN}
-    if isinstance(places.get("host"), list):
-        options["target_session_attrs"] = places.get("target_session_attrs", "read-write")
+def _choose_options(pooler: Pooler, limit: float) -> dict[str, Any]:
+    options: dict[str, Any] = {"command_timeout": limit + MARGIN}
     if pooler == "transaction":
         return options | {"statement_cache_size": 0}
-    settings = {"application_name": "verify-gateway", "statement_timeout": f"{limit:.0f}s"}
+    settings = {
+        "application_name": "verify-gateway",
+        "default_transaction_isolation": ISOLATION,
+        "statement_timeout": f"{limit:.0f}s",
+    }
     return options | {"server_settings": settings}
+
+
+async def _watch(pool: Lines, hosts: Hosts) -> None:
+    """Look for another primary when a statement stands still, and now and then without cause."""
+    loop = asyncio.get_running_loop()
+    looked = loop.time()
+    while True:
+        await asyncio.sleep(TICK)
+        if loop.time() - looked > (LOOKS_APART if pool.longest_wait() > STILL else LOOK_EVERY):
+            looked = loop.time()
+            await hosts.look()

@@ -25,15 +25,24 @@ class Lines:
     """At most `most` connections, opened when they are wanted, dropped when anything about them is in doubt."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Line]], most: int, patience: float, lost: tuple[type[Exception], ...]
+        self,
+        connect: Callable[[], Awaitable[Line]],
+        most: int,
+        patience: float,
+        lost: tuple[type[Exception], ...],
+        doubt: Callable[[Line], None] = lambda _: None,
     ) -> None:
-        """Open nothing yet. `patience`: seconds to wait for a line; `lost`: errors that end the line they came on."""
+        """Open nothing yet. `patience`: seconds to wait for a line; `lost`: errors that end the line they came on.
+
+        `doubt` is told of a line that was lost or not answered in time.
+        """
         self._connect = connect
         self._most = most
         self._patience = patience
         self._lost = lost
+        self._doubt = doubt
         self._free: list[tuple[Line, float]] = []
-        self._lent: set[Line] = set()
+        self._lent: dict[Line, float] = {}
         self._places = 0
         self._waiting: deque[asyncio.Future[Line | None]] = deque()
         self._returned = asyncio.Event()
@@ -61,7 +70,7 @@ class Lines:
     async def acquire(self) -> AsyncIterator[Line]:
         """Lend a line for more than a statement, such as a lock that is to be held. It is dropped after that."""
         line = self._find_free() or await self._wait()
-        self._lent.add(line)
+        self._lent[line] = time.monotonic()
         try:
             yield line
         finally:
@@ -83,20 +92,36 @@ class Lines:
         for line in [*self._lent, *(line for line, _ in self._free)]:
             line.terminate()
 
+    def longest_wait(self) -> float:
+        """Return for how many seconds the oldest statement has been under way; 0 when there is none."""
+        now = time.monotonic()
+        return now - next(iter(self._lent.values()), now)
+
     async def _run(self, run: Run, statement: str, values: tuple[object, ...]) -> Any:
         line = self._find_free() or await self._wait()
-        self._lent.add(line)
+        self._lent[line] = time.monotonic()
         try:
             found = await run(line, statement, *values)
         except asyncpg.PostgresError as error:
-            self._put_back(line, good=not isinstance(error, self._lost))
+            good = not isinstance(error, self._lost)
+            if not good:
+                self._drop_idle(line)
+            self._put_back(line, good=good)
             raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, (TimeoutError, OSError)):
+                self._drop_idle(line)
             # Cut off in the middle, or lost: what comes on it next may be the answer to this.
             self._put_back(line, good=False)
             raise
         self._put_back(line, good=True)
         return found
+
+    def _drop_idle(self, lost: Line) -> None:
+        """Trust none of the idle lines after one was lost: where its host is gone, each would cost a time limit."""
+        self._doubt(lost)
+        for line, _ in self._free:
+            line.terminate()
 
     def _find_free(self) -> Line | None:
         while self._free:
@@ -133,7 +158,7 @@ class Lines:
             raise
 
     def _put_back(self, line: Line, *, good: bool) -> None:
-        self._lent.discard(line)
+        self._lent.pop(line, None)
         self._returned.set()
         if not good or self._closed:
             line.terminate()

@@ -1,0 +1,105 @@
+"""One connection to one host, within a limit of its own, and what that host says of itself.
+
+Called by hosts. Answers no connection that cannot write, or whose transactions are not read committed: what counts
+limits and guesses locks and then reads, and would read what stood there before the lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+Line: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+ISOLATION = "read committed"
+# Asked of the server on every new connection. What a connection is told when it starts may be a pooler's memory, and a
+# pooler does not let us set anything.
+STANDING = "select current_setting('transaction_read_only') = 'on', current_setting('transaction_isolation'), {}"
+# Every promotion begins a timeline with a higher number.
+TIMELINE = "case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end"
+UNKNOWN = "null::text"
+
+
+class Unreachable(ConnectionError):
+    """No connection could be had: whatever was to be asked was not asked. Says what each host answered."""
+
+    @property
+    def silent(self) -> bool:
+        """Say whether there was no answer at all."""
+        return isinstance(self.__cause__, TimeoutError)
+
+
+class Address(NamedTuple):
+    """Where a server listens. What is None is left to the driver."""
+
+    host: str | None
+    port: int | None
+
+    def __str__(self) -> str:
+        """Name it, for a log or an error."""
+        return f"{self.host or 'the default host'}:{self.port or 5432}"
+
+
+class Reached(NamedTuple):
+    """An open connection, and the timeline of its server: 0 where nobody asked or the server does not say."""
+
+    line: Line
+    timeline: int
+
+
+def read_url(url: str) -> tuple[list[Address], dict[str, Any]]:
+    """Take a SQLAlchemy URL apart: its hosts, and what else the driver has to know."""
+    parsed = make_url(url)
+    _, options = parsed.get_dialect()().create_connect_args(parsed)
+    options.pop("target_session_attrs", None)  # a host that does not take writes is of no use here
+    hosts, ports = options.pop("host", None), options.pop("port", None)
+    if isinstance(hosts, list):
+        return [Address(*place) for place in zip(hosts, ports, strict=True)], dict(options)
+    return [Address(hosts, ports)], dict(options)
+
+
+async def connect(address: Address, options: Mapping[str, Any], limit: float, *, dated: bool) -> Reached:
+    """Open a connection that can write; `dated`: ask for the timeline. Raises Unreachable after `limit` seconds."""
+    place = {name: value for name, value in address._asdict().items() if value is not None}
+    line: Line | None = None
+    try:
+        async with asyncio.timeout(limit):
+            line = await asyncpg.connect(**{**options, **place})
+            return Reached(line, await _examine(line, dated=dated))
+    except TimeoutError as error:
+        _end(line)
+        raise Unreachable(f"{address}: no answer within {limit:g} s") from error
+    except Exception as error:
+        _end(line)
+        raise Unreachable(f"{address}: {error or type(error).__name__}") from error
+    except BaseException:
+        _end(line)
+        raise
+
+
+def _end(line: Line | None) -> None:
+    if line is not None:
+        line.terminate()
+
+
+async def _examine(line: Line, *, dated: bool) -> int:
+    """Return the server's timeline, or 0. Raises ConnectionError where the server is of no use to us."""
+    try:
+        row = await line.fetchrow(STANDING.format(TIMELINE if dated else UNKNOWN))
+    except asyncpg.PostgresError:
+        if not dated:
+            raise
+        return await _examine(line, dated=False)  # some vendors' servers do not tell their timeline
+    read_only, isolation, timeline = row or (True, None, None)
+    if read_only:
+        raise ConnectionError("it takes no writes")
+    if isolation != ISOLATION:
+        raise ConnectionError(
+            f"its transactions are {isolation}: ALTER ROLE … SET default_transaction_isolation = '{ISOLATION}' for the "
+            "gateway's role, and reconnect the pooler"
+        )
+    return int(timeline or "0", 16)

@@ -1,0 +1,172 @@
+"""Which of the database's hosts is the primary: every connection of every engine and command is opened here.
+
+Made by engine, one for each URL. Each host has a limit of its own, so that one that stands still keeps no other from
+being tried. Never goes back to a host that was the primary before the newest one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from service import telemetry
+from service.db.connecting import Address, Line, Unreachable, connect, read_url
+
+# Seconds until a host counts as gone; more for an only host, and where the last search was answered by none: a machine
+# that is merely slow would otherwise be given up again and again.
+LIMIT = 1.0
+PATIENT_LIMIT = 3.0
+# Seconds that a search which has found a primary waits for the other hosts: one may have been promoted later.
+GRACE = 0.25
+# Seconds from one search that finds nothing to the next. The second follows at once, then they grow.
+FIRST_GAP, LONGEST_GAP = 0.1, 1.0
+
+
+class Hosts:
+    """The hosts of one URL, and which of them is taken for the primary."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to nothing yet."""
+        self._addresses, self._options = read_url(url)
+        self.several = len(self._addresses) > 1
+        self._primary = None if self.several else self._addresses[0]
+        self._limit = self._least_limit = LIMIT if self.several else PATIENT_LIMIT
+        self._last: Address | None = None
+        self._timeline = 0
+        self._lines: WeakKeyDictionary[Line, Address] = WeakKeyDictionary()
+        self._search: asyncio.Task[None] | None = None
+        self._objections = ""
+        self._failures = 0
+        self._next_search = 0.0
+
+    async def connect(self, **options: Any) -> Line:
+        """Open a connection to the primary; stands in for asyncpg.connect, also below SQLAlchemy. Raises Unreachable.
+
+        `options` are the driver's. The hosts among them, which SQLAlchemy names again, are those of the URL.
+        """
+        options.pop("target_session_attrs", None)
+        if self._primary is not None:
+            try:
+                return await self._connect(self._primary, options)
+            except Unreachable:
+                if not self.several:
+                    raise
+        return await self._connect(await self._find(), options)
+
+    def doubt(self, line: Line) -> None:
+        """Have every host asked before the next connection: this line was lost, or not answered in time."""
+        if self.several and self._lines.get(line) == self._primary:
+            self._primary = None
+
+    async def look(self) -> None:
+        """Ask every host now, and move to one that was promoted meanwhile."""
+        await self._search_once()
+
+    async def aclose(self) -> None:
+        """End a search that is under way."""
+        if self._search is not None:
+            self._search.cancel()
+            await asyncio.wait([self._search])
+
+    async def _connect(self, address: Address, options: dict[str, Any]) -> Line:
+        begun = asyncio.get_running_loop().time()
+        try:
+            line, _ = await self._open(address, options)
+        except Unreachable as error:
+            if self._primary == address:
+                self._primary = None
+                self._note_failure(str(error), begun)
+            raise
+        if asyncio.get_running_loop().time() - begun < self._least_limit:
+            self._limit = self._least_limit
+        self._failures = 0
+        self._lines[line] = address
+        return line
+
+    async def _open(self, address: Address, options: dict[str, Any]) -> tuple[Line, int]:
+        line, timeline = await connect(address, self._options | options, self._limit, dated=self.several)
+        if 0 < timeline < self._timeline:  # it stood still while another was promoted: what it took would be lost
+            line.terminate()
+            raise Unreachable(f"{address}: another host was promoted after it")
+        return line, timeline
+
+    async def _find(self) -> Address:
+        await self._search_once()
+        if self._primary is None:
+            raise Unreachable(self._objections)
+        return self._primary
+
+    async def _search_once(self) -> None:
+        """Search, or wait for the search that is under way, or for its turn: one after another, ever more seldom."""
+        if self._search is None or self._search.done():
+            self._search = asyncio.create_task(self._run_search())
+        await asyncio.shield(self._search)
+
+    async def _run_search(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._primary is None:
+            await asyncio.sleep(self._next_search - loop.time())
+        begun = loop.time()
+        found, objections = await self._ask_all()
+        if found:
+            self._timeline = max(self._timeline, *found.values())
+            newest = [address for address, timeline in found.items() if timeline in (0, self._timeline)]
+            self._move_to(self._last if self._last in newest else newest[0])
+            return
+        self._limit = PATIENT_LIMIT if all(objection.silent for objection in objections) else self._least_limit
+        if self._primary is None:
+            self._note_failure("; ".join(map(str, objections)), begun)
+
+    async def _ask_all(self) -> tuple[dict[Address, int], list[Unreachable]]:
+        """Ask all hosts at once. Return the timelines of those that take writes, and why the others are of no use."""
+        asked = {asyncio.create_task(self._ask(address)): address for address in self._addresses}
+        pending = set(asked)
+        found: dict[Address, int] = {}
+        objections: list[Unreachable] = []
+        try:
+            while pending:
+                done, pending = await asyncio.wait(
+                    pending, timeout=GRACE if found else None, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    try:
+                        found[asked[task]] = task.result()
+                    except Unreachable as error:
+                        objections.append(error)
+                if not done and self._can_leave([asked[task] for task in pending], found):
+                    break
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+        return found, objections
+
+    async def _ask(self, address: Address) -> int:
+        line, timeline = await self._open(address, {})
+        line.terminate()
+        return timeline
+
+    def _can_leave(self, silent: list[Address], found: dict[Address, int]) -> bool:
+        """Say whether these need not be waited for. The last primary has its whole limit, unless a newer one is found.
+
+        Two names of one server, such as two poolers, would otherwise be changed for each other whenever one is slow.
+        """
+        return self._last not in silent or max(found.values()) > self._timeline
+
+    def _move_to(self, address: Address) -> None:
+        """Take a host for the primary, and end every line to another: what waits there waits in vain."""
+        if self._last not in (None, address):
+            telemetry.log.warning("database_moved", host=str(address))
+        self._primary = self._last = address
+        for line, place in list(self._lines.items()):
+            if place != address:
+                line.terminate()
+
+    def _note_failure(self, objections: str, begun: float) -> None:
+        self._objections = objections
+        self._failures += 1
+        gap = min(LONGEST_GAP, FIRST_GAP * 2 ** (self._failures - 2)) if self._failures > 1 else 0.0
+        jitter = random.uniform(0.8, 1.2)  # noqa: S311 (many processes are not to come at the same moment)
+        self._next_search = begun + gap * jitter
