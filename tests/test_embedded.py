@@ -6,6 +6,7 @@ import asyncio
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -141,6 +142,27 @@ async def test_a_killed_server_comes_back_with_what_was_committed(home: Path) ->
     kill(POSTGRES, home)
     assert await query_when_up(url, "select value from kept") == 7
     assert await query(url, "select pg_postmaster_start_time()") != started
+    server.release()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part in it is Linux's")
+async def test_a_server_that_stood_still_is_kept_up_ever_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = embedded.start(home)
+    url = server.url()
+    monkeypatch.setattr("service.db.embedded.launcher.START_LIMIT", 0.5)
+    (standing,) = find_processes(POSTGRES, home)
+    os.kill(standing, signal.SIGSTOP)
+    kill(SUPERVISOR, home)  # its successor waits in vain, and whoever started that one has had to give up
+    wait_until(lambda: len(find_processes(SUPERVISOR, home)) == 2)
+    wait_until(lambda: len(find_processes(SUPERVISOR, home)) == 1)
+    os.kill(standing, signal.SIGCONT)
+    wait_until(lambda: standing not in find_processes(POSTGRES, home))
+    assert await query_when_up(url, "select 1") == 1
+    wait_until(lambda: len(find_processes(SUPERVISOR, home)) == 1)
+    (before,) = find_processes(SUPERVISOR, home)
+    kill(SUPERVISOR, home)
+    wait_until(lambda: bool(find_processes(SUPERVISOR, home)) and before not in find_processes(SUPERVISOR, home))
+    assert await query_when_up(url, "select 1") == 1
     server.release()
 
 

@@ -103,7 +103,7 @@ class Server:
             deadline = time.monotonic() + START_LIMIT
             while not (self._is_supervised() and self._is_up()):
                 if time.monotonic() > deadline:
-                    raise EmbeddedServerError(f"PostgreSQL does not answer; see {self.home / 'server.log'}.")
+                    raise self._say_silent()
                 if not self._is_supervised():
                     self._start_supervisor()
                 time.sleep(PAUSE)
@@ -129,23 +129,21 @@ class Server:
 
     def _start_supervisor(self) -> None:
         task = self._describe_task()
-        started = subprocess.run(  # noqa: S603
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                supervisor.__file__,
-                task.home,
-            ],  # the home is for who reads a list of processes
-            input=json.dumps(asdict(task)),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=START_LIMIT,
-        )
+        # The home is there for whoever reads a list of processes.
+        command = [sys.executable, "-I", "-S", supervisor.__file__, task.home]
+        try:
+            started = subprocess.run(  # noqa: S603
+                command, input=json.dumps(asdict(task)), capture_output=True, text=True, check=False,
+                timeout=START_LIMIT,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:  # a server of before stands still; its supervisor goes on waiting
+            raise self._say_silent() from error
         if started.returncode:
             log = Path(task.log).read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
             raise EmbeddedServerError("\n".join([started.stderr.strip(), *log]))
+
+    def _say_silent(self) -> EmbeddedServerError:
+        return EmbeddedServerError(f"PostgreSQL does not answer; see {self.home / 'server.log'}.")
 
     def _describe_task(self) -> supervisor.Task:
         programs, account = self._installation.programs, self._installation.account
