@@ -11,9 +11,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from service.db.connecting import Unreachable
 from service.db.engine import LOST, Database, open_database, resolve
+from tests.conftest import command
 from tests.support.clusters import make_home, query
 
+SERIALIZABLE = "alter database {} set default_transaction_isolation = serializable"
+ISOLATION = "show transaction_isolation"
 END_CONNECTIONS = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1"
 
 
@@ -76,6 +80,19 @@ async def test_behind_a_pooler_nothing_is_asked_of_the_session(database_url: str
     await database.pool.fetch("select * from clients where name = $1", "shop")
     assert await database.pool.fetch("select * from pg_prepared_statements") == []
     await database.aclose()
+
+
+async def test_transactions_are_read_committed_whatever_the_database_says(postgres: str, database_url: str) -> None:
+    await command(postgres, SERIALIZABLE.format(make_url(database_url).database))
+    database = await open_database(database_url)
+    assert await database.pool.fetchval(ISOLATION) == "read committed"
+    async with database.engine.begin() as connection:
+        assert await connection.scalar(text(ISOLATION)) == "read committed"
+    await database.aclose()
+    pooled = await open_database(database_url, pooler="transaction")
+    with pytest.raises(Unreachable, match="ALTER ROLE"):
+        await pooled.pool.fetchval("select 1")
+    await pooled.aclose()
 
 
 async def test_of_several_hosts_the_one_that_can_write_is_chosen(tmp_path: Path, database_url: str) -> None:

@@ -44,7 +44,9 @@ def test_there_is_one_newest_version() -> None:
     assert len(ScriptDirectory.from_config(migrate.configure()).get_heads()) == 1
 
 
-async def test_two_migrations_at_once_are_one(empty_database_url: str) -> None:
+async def test_two_migrations_at_once_are_one_also_where_transactions_are_serializable(empty_database_url: str) -> None:
+    name = make_url(empty_database_url).database
+    await query(empty_database_url, f"alter database {name} set default_transaction_isolation = serializable")
     code = f"from service.db.migrate import upgrade; upgrade({empty_database_url!r})"
     both = [await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=CHECKOUT) for _ in range(2)]
     assert [await one.wait() for one in both] == [0, 0]

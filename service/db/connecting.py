@@ -1,7 +1,7 @@
 """One connection to one host, within a limit of its own, and what that host says of itself.
 
-Called by hosts. Answers no connection that cannot write, or whose transactions are not read committed: what counts
-limits and guesses locks and then reads, and would read what stood there before the lock.
+Called by hosts. Never answers a connection that cannot write, or for hot statements one that is not read committed:
+they lock and then read, and would read what stood there before the lock.
 """
 
 from __future__ import annotations
@@ -62,14 +62,19 @@ def read_url(url: str) -> tuple[list[Address], dict[str, Any]]:
     return [Address(hosts, ports)], dict(options)
 
 
-async def connect(address: Address, options: Mapping[str, Any], limit: float, *, dated: bool) -> Reached:
-    """Open a connection that can write; `dated`: ask for the timeline. Raises Unreachable after `limit` seconds."""
+async def connect(
+    address: Address, options: Mapping[str, Any], limit: float, *, dated: bool, isolated: bool
+) -> Reached:
+    """Open a connection that can write. Raises Unreachable, after `limit` seconds at the latest.
+
+    `dated`: ask for the timeline. `isolated`: insist that a statement by itself is read committed.
+    """
     place = {name: value for name, value in address._asdict().items() if value is not None}
     line: Line | None = None
     try:
         async with asyncio.timeout(limit):
             line = await asyncpg.connect(**{**options, **place})
-            return Reached(line, await _examine(line, dated=dated))
+            return Reached(line, await _examine(line, dated=dated, isolated=isolated))
     except TimeoutError as error:
         _end(line)
         raise Unreachable(f"{address}: no answer within {limit:g} s") from error
@@ -86,20 +91,20 @@ def _end(line: Line | None) -> None:
         line.terminate()
 
 
-async def _examine(line: Line, *, dated: bool) -> int:
+async def _examine(line: Line, *, dated: bool, isolated: bool) -> int:
     """Return the server's timeline, or 0. Raises ConnectionError where the server is of no use to us."""
     try:
         row = await line.fetchrow(STANDING.format(TIMELINE if dated else UNKNOWN))
     except asyncpg.PostgresError:
         if not dated:
             raise
-        return await _examine(line, dated=False)  # some vendors' servers do not tell their timeline
+        return await _examine(line, dated=False, isolated=isolated)  # some vendors' servers do not tell it
     read_only, isolation, timeline = row or (True, None, None)
     if read_only:
         raise ConnectionError("it takes no writes")
-    if isolation != ISOLATION:
+    if isolated and isolation != ISOLATION:
         raise ConnectionError(
-            f"its transactions are {isolation}: ALTER ROLE … SET default_transaction_isolation = '{ISOLATION}' for the "
-            "gateway's role, and reconnect the pooler"
+            f"transactions begin as {isolation}: for the gateway's role, ALTER ROLE … SET "
+            f"default_transaction_isolation = '{ISOLATION}', then RECONNECT in the pooler"
         )
     return int(timeline or "0", 16)

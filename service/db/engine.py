@@ -84,7 +84,7 @@ async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 1
     address, release = await asyncio.to_thread(resolve, url)
     hosts = Hosts(address)
     options = _choose_options(pooler, HOT_LIMIT)
-    pool = Lines(lambda: hosts.connect(**options), pool_size, HOT_LIMIT + MARGIN, LOST, hosts.doubt)
+    pool = Lines(lambda: hosts.connect(isolated=True, **options), pool_size, HOT_LIMIT + MARGIN, LOST, hosts.doubt)
     engine = make_engine(address, hosts, pooled=pooler == "none", **_choose_options(pooler, COLD_LIMIT))
     watch = asyncio.create_task(_watch(pool, hosts)) if hosts.several else None
     return Database(pool, engine, hosts, watch, release)

@@ -41,19 +41,20 @@ class Hosts:
         self._failures = 0
         self._next_search = 0.0
 
-    async def connect(self, **options: Any) -> Line:
+    async def connect(self, *, isolated: bool = False, **options: Any) -> Line:
         """Open a connection to the primary; stands in for asyncpg.connect, also below SQLAlchemy. Raises Unreachable.
 
-        `options` are the driver's. The hosts among them, which SQLAlchemy names again, are those of the URL.
+        `isolated`: for statements that begin no transaction of their own. `options` are the driver's; the hosts among
+        them, which SQLAlchemy names again, are those of the URL.
         """
         options.pop("target_session_attrs", None)
         if self._primary is not None:
             try:
-                return await self._connect(self._primary, options)
+                return await self._connect(self._primary, options, isolated=isolated)
             except Unreachable:
                 if not self.several:
                     raise
-        return await self._connect(await self._find(), options)
+        return await self._connect(await self._find(), options, isolated=isolated)
 
     def doubt(self, line: Line) -> None:
         """Have every host asked before the next connection: this line was lost, or not answered in time."""
@@ -70,10 +71,10 @@ class Hosts:
             self._search.cancel()
             await asyncio.wait([self._search])
 
-    async def _connect(self, address: Address, options: dict[str, Any]) -> Line:
+    async def _connect(self, address: Address, options: dict[str, Any], *, isolated: bool) -> Line:
         begun = asyncio.get_running_loop().time()
         try:
-            line, _ = await self._open(address, options)
+            line, _ = await self._open(address, options, isolated=isolated)
         except Unreachable as error:
             if self._primary == address:
                 self._primary = None
@@ -85,8 +86,10 @@ class Hosts:
         self._lines[line] = address
         return line
 
-    async def _open(self, address: Address, options: dict[str, Any]) -> tuple[Line, int]:
-        line, timeline = await connect(address, self._options | options, self._limit, dated=self.several)
+    async def _open(self, address: Address, options: dict[str, Any], *, isolated: bool) -> tuple[Line, int]:
+        line, timeline = await connect(
+            address, self._options | options, self._limit, dated=self.several, isolated=isolated
+        )
         if 0 < timeline < self._timeline:  # it stood still while another was promoted: what it took would be lost
             line.terminate()
             raise Unreachable(f"{address}: another host was promoted after it")
@@ -144,7 +147,7 @@ class Hosts:
         return found, objections
 
     async def _ask(self, address: Address) -> int:
-        line, timeline = await self._open(address, {})
+        line, timeline = await self._open(address, {}, isolated=False)
         line.terminate()
         return timeline
 

@@ -20,7 +20,10 @@ CHUNK = 1 << 18
 
 
 class Cable:
-    """Stands between a pool and its server. `cuts`: what to wait for and the moment, each used once."""
+    """Stands between a pool and its server. `cuts`: what to wait for and the moment, each used once.
+
+    `accepted`: how many connections were opened.
+    """
 
     def __init__(self, url: str) -> None:
         self._far = make_url(url)
@@ -29,6 +32,7 @@ class Cable:
         self._flows.set()
         self._plugged = True
         self.cuts: list[tuple[bytes, Moment]] = []
+        self.accepted = 0
 
     def near(self, port: int) -> str:
         """Return the database's address by way of the cable."""
@@ -59,6 +63,7 @@ class Cable:
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take a connection of the pool's."""
+        self.accepted += 1
         line = asyncio.create_task(self._carry((reader, writer)))
         self._lines.add(line)
         line.add_done_callback(self._lines.discard)
