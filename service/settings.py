@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from netaddr import AddrFormatError, IPNetwork, IPSet
@@ -74,10 +75,22 @@ def _check_url(url: str) -> None:
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
     try:
-        query = make_url(url).query
+        parsed = make_url(url)
     except (ArgumentError, ValueError):
         message = "cannot be read as a URL (a password's special characters must be %-encoded)"
         raise ValueError(message) from None
+    try:
+        parsed.get_dialect()().create_connect_args(parsed)
+        named_twice = parsed.host and "host" in parsed.query  # the one before the ? would be ignored in silence
+    except (ArgumentError, ValueError):
+        named_twice = True
+    if named_twice:
+        message = "names hosts twice or without ports: write several as …@/name?host=a:5432&host=b:5432"
+        raise ValueError(message)
+    _check_options(parsed.query)
+
+
+def _check_options(query: Mapping[str, object]) -> None:
     if "sslmode" in query:
         message = "has sslmode, which the driver does not know: write ssl=require (or verify-full)"
         raise ValueError(message)

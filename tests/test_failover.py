@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -42,8 +43,12 @@ async def test_the_first_202_comes_soon_after_the_promotion_and_none_is_lost(end
         assert kept == len(rows)
 
 
-async def test_every_command_finds_the_primary_behind_a_host_that_stands_still() -> None:
+async def test_every_command_finds_the_primary_behind_a_host_that_stands_still(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.touch()
     async with run_pair() as pair:
+        backtest = await run_inside("policy", "backtest", str(policy), settings={"DATABASE_URL": pair.second.url()})
+        assert backtest.code == 0, backtest  # what only reads is content with a standby
         pair.first.freeze()
         await pair.second.promote()
         settings = {"DATABASE_URL": pair.url, "SECRET_KEY": SECRET_KEY, "INDEX_KEY": INDEX_KEY}

@@ -69,6 +69,8 @@ WRONG = {
         "postgres+asyncpg://user:hidden@host/name",
         "postgresql+asyncpg://user:hid:den@host:port/name",
         "postgresql+asyncpg://user:hidden@host/name?sslmode=require",
+        "postgresql+asyncpg://user@/name?host=one&host=other",
+        "postgresql+asyncpg://user@one:5432/name?host=other:5432",
         "postgresql+asyncpg://user@host/name?prepared_statement_cache_size=0",
         "sqlite+aiosqlite",
         "/var/lib/name",

@@ -58,7 +58,7 @@ class Bar:
 def backtest_file(path: str, since: timedelta | None, *, as_json: bool) -> None:
     """Print what a policy file would change. Raises GatewayError."""
     policies = policy_file.load(path)
-    changes = run(DatabaseSettings, lambda database, _: _decide(database, policies, since))
+    changes = run(DatabaseSettings, lambda database, _: _decide(database, policies, since), writes=False)
     if as_json:
         extra = {"not_decided_again": NOT_DECIDED_AGAIN}
         click.echo(msgspec.json.encode(msgspec.to_builtins(changes) | extra).decode())

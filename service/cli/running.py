@@ -13,14 +13,17 @@ S = TypeVar("S", bound=DatabaseSettings)
 T = TypeVar("T")
 
 
-def run(kind: type[S], work: Callable[[Database, S], Awaitable[T]]) -> T:
-    """Open the database, see that it is there and as it must be, and run work on it. Raises GatewayError."""
+def run(kind: type[S], work: Callable[[Database, S], Awaitable[T]], *, writes: bool = True) -> T:
+    """Open the database, see that it is there and as it must be, and run work on it. Raises GatewayError.
+
+    Work without `writes` may be done on a standby.
+    """
     from service.db import migrate  # noqa: PLC0415 (alembic, not for a command's own help)
 
     settings = load(kind)
 
     async def ask() -> T:
-        database = await open_database(settings.database_url, pooler=settings.database_pooler)
+        database = await open_database(settings.database_url, pooler=settings.database_pooler, writes=writes)
         try:
             await migrate.check(database)
             return await work(database, settings)

@@ -44,6 +44,16 @@ class Address(NamedTuple):
         return f"{self.host or 'the default host'}:{self.port or 5432}"
 
 
+class Needs(NamedTuple):
+    """What a connection must be good for."""
+
+    writes: bool
+    read_committed: bool
+    """Also a statement that begins no transaction of its own."""
+    timeline: bool
+    """It must be known which promotion the server goes back to, where it says."""
+
+
 class Reached(NamedTuple):
     """An open connection, and the timeline of its server: 0 where nobody asked or the server does not say."""
 
@@ -62,25 +72,20 @@ def read_url(url: str) -> tuple[list[Address], dict[str, Any]]:
     return [Address(hosts, ports)], dict(options)
 
 
-async def connect(
-    address: Address, options: Mapping[str, Any], limit: float, *, dated: bool, isolated: bool
-) -> Reached:
-    """Open a connection that can write. Raises Unreachable, after `limit` seconds at the latest.
-
-    `dated`: ask for the timeline. `isolated`: insist that a statement by itself is read committed.
-    """
+async def connect(address: Address, options: Mapping[str, Any], limit: float, needs: Needs) -> Reached:
+    """Open a connection. Raises Unreachable, after `limit` seconds at the latest, where it is not what is needed."""
     place = {name: value for name, value in address._asdict().items() if value is not None}
     line: Line | None = None
     try:
         async with asyncio.timeout(limit):
             line = await asyncpg.connect(**{**options, **place})
-            return Reached(line, await _examine(line, dated=dated, isolated=isolated))
+            return Reached(line, await _examine(line, needs))
     except TimeoutError as error:
         _end(line)
         raise Unreachable(f"{address}: no answer within {limit:g} s") from error
     except Exception as error:
         _end(line)
-        raise Unreachable(f"{address}: {error or type(error).__name__}") from error
+        raise Unreachable(f"{address}: {str(error) or type(error).__name__}") from error
     except BaseException:
         _end(line)
         raise
@@ -91,18 +96,18 @@ def _end(line: Line | None) -> None:
         line.terminate()
 
 
-async def _examine(line: Line, *, dated: bool, isolated: bool) -> int:
+async def _examine(line: Line, needs: Needs) -> int:
     """Return the server's timeline, or 0. Raises ConnectionError where the server is of no use to us."""
     try:
-        row = await line.fetchrow(STANDING.format(TIMELINE if dated else UNKNOWN))
+        row = await line.fetchrow(STANDING.format(TIMELINE if needs.timeline else UNKNOWN))
     except asyncpg.PostgresError:
-        if not dated:
+        if not needs.timeline:
             raise
-        return await _examine(line, dated=False, isolated=isolated)  # some vendors' servers do not tell it
+        return await _examine(line, needs._replace(timeline=False))  # some vendors' servers do not tell it
     read_only, isolation, timeline = row or (True, None, None)
-    if read_only:
+    if read_only and needs.writes:
         raise ConnectionError("it takes no writes")
-    if isolated and isolation != ISOLATION:
+    if isolation != ISOLATION and needs.read_committed:
         raise ConnectionError(
             f"transactions begin as {isolation}: for the gateway's role, ALTER ROLE … SET "
             f"default_transaction_isolation = '{ISOLATION}', then RECONNECT in the pooler"

@@ -56,9 +56,9 @@ class Database:
 
     pool: Lines
     engine: AsyncEngine
-    _hosts: Hosts
-    _watch: asyncio.Task[None] | None
     _release: Callable[[], None] | None
+    _hosts: Hosts | None = None
+    _watch: asyncio.Task[None] | None = None
 
     async def aclose(self) -> None:
         """Close every connection, and give back our share in an embedded server."""
@@ -69,25 +69,28 @@ class Database:
         except TimeoutError:
             self.pool.terminate()
         await self.engine.dispose()
-        await self._hosts.aclose()
+        if self._hosts:
+            await self._hosts.aclose()
         if self._release:
             self._release()
 
 
-async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 10) -> Database:
+async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 10, writes: bool = True) -> Database:
     """Open the database at `url`, a SQLAlchemy URL for asyncpg or embedded:PATH.
 
     Connects with the first statement and again after every loss, so that a server that is away does not keep
-    us from starting. `pooler` says what stands between us and the server.
+    us from starting. `pooler` says what stands between us and the server; without `writes` a standby will do.
     Raises EmbeddedServerError.
     """
     address, release = await asyncio.to_thread(resolve, url)
-    hosts = Hosts(address)
+    hosts = Hosts(address, writes=writes)
     options = _choose_options(pooler, HOT_LIMIT)
-    pool = Lines(lambda: hosts.connect(isolated=True, **options), pool_size, HOT_LIMIT + MARGIN, LOST, hosts.doubt)
+    pool = Lines(
+        lambda: hosts.connect(read_committed=True, **options), pool_size, HOT_LIMIT + MARGIN, LOST, hosts.doubt
+    )
     engine = make_engine(address, hosts, pooled=pooler == "none", **_choose_options(pooler, COLD_LIMIT))
     watch = asyncio.create_task(_watch(pool, hosts)) if hosts.several else None
-    return Database(pool, engine, hosts, watch, release)
+    return Database(pool, engine, release, hosts, watch)
 
 
 def make_engine(url: str, hosts: Hosts, *, pooled: bool, **options: Any) -> AsyncEngine:

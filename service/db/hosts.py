@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from service import telemetry
-from service.db.connecting import Address, Line, Unreachable, connect, read_url
+from service.db.connecting import Address, Line, Needs, Unreachable, connect, read_url
 
 # Seconds until a host counts as gone; more for an only host, and where the last search was answered by none: a machine
 # that is merely slow would otherwise be given up again and again.
@@ -27,10 +27,11 @@ FIRST_GAP, LONGEST_GAP = 0.1, 1.0
 class Hosts:
     """The hosts of one URL, and which of them is taken for the primary."""
 
-    def __init__(self, url: str) -> None:
-        """Connect to nothing yet."""
+    def __init__(self, url: str, *, writes: bool = True) -> None:
+        """Connect to nothing yet. Without `writes` a standby will do, where there is no primary."""
         self._addresses, self._options = read_url(url)
         self.several = len(self._addresses) > 1
+        self._needs = Needs(writes=writes, read_committed=False, timeline=self.several)
         self._primary = None if self.several else self._addresses[0]
         self._limit = self._least_limit = LIMIT if self.several else PATIENT_LIMIT
         self._last: Address | None = None
@@ -41,20 +42,21 @@ class Hosts:
         self._failures = 0
         self._next_search = 0.0
 
-    async def connect(self, *, isolated: bool = False, **options: Any) -> Line:
+    async def connect(self, *, read_committed: bool = False, **options: Any) -> Line:
         """Open a connection to the primary; stands in for asyncpg.connect, also below SQLAlchemy. Raises Unreachable.
 
-        `isolated`: for statements that begin no transaction of their own. `options` are the driver's; the hosts among
-        them, which SQLAlchemy names again, are those of the URL.
+        `read_committed`: insist on it for statements that begin no transaction of their own. `options` are the
+        driver's; the hosts among them, which SQLAlchemy names again, are those of the URL.
         """
+        needs = self._needs._replace(read_committed=read_committed)
         options.pop("target_session_attrs", None)
         if self._primary is not None:
             try:
-                return await self._connect(self._primary, options, isolated=isolated)
+                return await self._connect(self._primary, options, needs)
             except Unreachable:
                 if not self.several:
                     raise
-        return await self._connect(await self._find(), options, isolated=isolated)
+        return await self._connect(await self._find(), options, needs)
 
     def doubt(self, line: Line) -> None:
         """Have every host asked before the next connection: this line was lost, or not answered in time."""
@@ -71,10 +73,10 @@ class Hosts:
             self._search.cancel()
             await asyncio.wait([self._search])
 
-    async def _connect(self, address: Address, options: dict[str, Any], *, isolated: bool) -> Line:
+    async def _connect(self, address: Address, options: dict[str, Any], needs: Needs) -> Line:
         begun = asyncio.get_running_loop().time()
         try:
-            line, _ = await self._open(address, options, isolated=isolated)
+            line, _ = await self._open(address, options, needs)
         except Unreachable as error:
             if self._primary == address:
                 self._primary = None
@@ -86,10 +88,8 @@ class Hosts:
         self._lines[line] = address
         return line
 
-    async def _open(self, address: Address, options: dict[str, Any], *, isolated: bool) -> tuple[Line, int]:
-        line, timeline = await connect(
-            address, self._options | options, self._limit, dated=self.several, isolated=isolated
-        )
+    async def _open(self, address: Address, options: dict[str, Any], needs: Needs) -> tuple[Line, int]:
+        line, timeline = await connect(address, self._options | options, self._limit, needs)
         if 0 < timeline < self._timeline:  # it stood still while another was promoted: what it took would be lost
             line.terminate()
             raise Unreachable(f"{address}: another host was promoted after it")
@@ -115,7 +115,7 @@ class Hosts:
         found, objections = await self._ask_all()
         if found:
             self._timeline = max(self._timeline, *found.values())
-            newest = [address for address, timeline in found.items() if timeline in (0, self._timeline)]
+            newest = [address for address, timeline in found.items() if timeline == max(found.values())]
             self._move_to(self._last if self._last in newest else newest[0])
             return
         self._limit = PATIENT_LIMIT if all(objection.silent for objection in objections) else self._least_limit
@@ -147,7 +147,7 @@ class Hosts:
         return found, objections
 
     async def _ask(self, address: Address) -> int:
-        line, timeline = await self._open(address, {}, isolated=False)
+        line, timeline = await self._open(address, {}, self._needs)
         line.terminate()
         return timeline
 
