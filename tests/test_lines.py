@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 
 from service.db.engine import LOST
 from service.db.lines import Lines
+from tests.support.waiting import until
 
 WHO = "select pg_backend_pid()"
 SLEEP = "select pg_sleep($1), $2::int"
@@ -88,6 +89,19 @@ async def test_a_server_that_cannot_be_reached_costs_no_place(database_url: str)
     assert {type(one) for one in refused} == {ConnectionRefusedError}
     away = False
     assert len(set(await asyncio.gather(*(lines.fetchval(WHO) for _ in range(9))))) == 2
+    await lines.close()
+
+
+async def test_after_one_line_was_lost_no_idle_one_is_trusted(database_url: str) -> None:
+    lines = open_lines(database_url)
+    running = asyncio.create_task(lines.fetchrow(SLEEP, 60, 1))
+    idle = await lines.fetchval(WHO)
+    end_sleep = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep' and datname = $1"
+    name = make_url(database_url).database
+    await until(lambda: lines.fetchval(end_sleep, name), "the other line is ended")
+    with pytest.raises(LOST):
+        await running
+    assert await lines.fetchval(WHO) != idle
     await lines.close()
 
 

@@ -22,6 +22,8 @@ PATIENT_LIMIT = 3.0
 GRACE = 0.25
 # Seconds from one search that finds nothing to the next. The second follows at once, then they grow.
 FIRST_GAP, LONGEST_GAP = 0.1, 1.0
+# After how many failures in a row an outage is logged, once: a restart is over before.
+LOGGED = 3
 
 
 class Hosts:
@@ -40,6 +42,7 @@ class Hosts:
         self._search: asyncio.Task[None] | None = None
         self._objections = ""
         self._failures = 0
+        self._reached = False
         self._next_search = 0.0
 
     async def connect(self, *, read_committed: bool = False, **options: Any) -> Line:
@@ -85,6 +88,7 @@ class Hosts:
         if asyncio.get_running_loop().time() - begun < self._least_limit:
             self._limit = self._least_limit
         self._failures = 0
+        self._reached = True
         self._lines[line] = address
         return line
 
@@ -170,6 +174,8 @@ class Hosts:
     def _note_failure(self, objections: str, begun: float) -> None:
         self._objections = objections
         self._failures += 1
+        if self._failures == LOGGED and self._reached:
+            telemetry.log.warning("database_unreachable", hosts=objections)
         gap = min(LONGEST_GAP, FIRST_GAP * 2 ** (self._failures - 2)) if self._failures > 1 else 0.0
         jitter = random.uniform(0.8, 1.2)  # noqa: S311 (many processes are not to come at the same moment)
         self._next_search = begun + gap * jitter
