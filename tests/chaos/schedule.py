@@ -6,8 +6,7 @@ Read by strikes. Pure. Each class of fault strikes in its turn, so that a short 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import get_args
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -46,9 +45,18 @@ class Strike(msgspec.Struct, frozen=True, kw_only=True):
 
 
 GATEWAY_KINDS = ("kill", "stop", "stop_past_lease", "end", "cut", "freeze", "lag", "lose")
+# Each with how often it comes, as a share of its class.
+PROCESS = {"kill": 5, "stop": 4, "stop_past_lease": 1, "end": 1}
+NETWORK = {"cut": 1, "freeze": 1, "lag": 1, "lose": 3}
+DATABASE = {
+    "restart_fast": 1, "restart_immediate": 1, "restart_kill": 1, "standstill": 3, "standby_standstill": 2,
+    "failover_kill": 1, "failover_standstill": 1,
+}  # fmt: skip
+# What takes long to get over.
+LONG = ("kill", "stop_past_lease", "failover_kill", "failover_standstill", "restart_kill")
 
 
-def draw_schedule(seed: int, seconds: float, gateways: int, pause: float = 1.5) -> list[Strike]:
+def draw_schedule(seed: int, seconds: float, gateways: int, pause: float = 1.2) -> list[Strike]:
     """Draw every strike of a run, in order of time."""
     dice = random.Random(f"strikes {seed}")
     strikes: list[Strike] = []
@@ -57,18 +65,15 @@ def draw_schedule(seed: int, seconds: float, gateways: int, pause: float = 1.5) 
     while at < seconds:
         turn = turn or dice.sample(CLASSES, len(CLASSES))
         strike = turn.pop()(dice, at, gateways)
-        if at < seconds * (1 - QUIET_END) or strike.kind not in SLOW_TO_PASS:
+        if at < seconds * (1 - QUIET_END) or strike.kind not in LONG:
             strikes.append(strike)
         at += dice.expovariate(1 / pause)
     return strikes
 
 
-SLOW_TO_PASS = ("kill", "stop_past_lease", "failover_kill", "failover_standstill", "restart_kill")
-
-
 def _draw_gateway(dice: random.Random, at: float, gateways: int) -> Strike:
     target = dice.randrange(gateways)
-    match dice.choices(["kill", "stop", "stop_past_lease", "end"], [5, 4, 1, 1])[0]:
+    match _choose(dice, PROCESS):
         case "stop":
             return Strike(at=at, kind="stop", target=target, seconds=dice.uniform(0.3, 5.0))
         case "stop_past_lease":
@@ -78,7 +83,7 @@ def _draw_gateway(dice: random.Random, at: float, gateways: int) -> Strike:
 
 
 def _draw_network(dice: random.Random, at: float, gateways: int) -> Strike:
-    kind = dice.choice(["cut", "freeze", "lag", "lose", "lose", "lose"])
+    kind = _choose(dice, NETWORK)
     return Strike(
         at=at, kind=kind, target=dice.randrange(gateways), seconds=dice.uniform(0.2, 4.0),
         amount=dice.uniform(0.01, 0.3) if kind == "lag" else dice.randint(1, 4),
@@ -86,11 +91,7 @@ def _draw_network(dice: random.Random, at: float, gateways: int) -> Strike:
 
 
 def _draw_database(dice: random.Random, at: float, gateways: int) -> Strike:
-    kinds = {
-        "restart_fast": 1, "restart_immediate": 1, "restart_kill": 1, "standstill": 3, "standby_standstill": 2,
-        "failover_kill": 1, "failover_standstill": 1,
-    }  # fmt: skip
-    return Strike(at=at, kind=dice.choices(list(kinds), list(kinds.values()))[0], seconds=dice.uniform(0.5, 5.0))
+    return Strike(at=at, kind=_choose(dice, DATABASE), seconds=dice.uniform(0.5, 5.0))
 
 
 def _draw_telnyx(dice: random.Random, at: float, gateways: int) -> Strike:
@@ -108,6 +109,9 @@ def _draw_webhooks(dice: random.Random, at: float, gateways: int) -> Strike:
     return Strike(at=at, kind="webhooks", target=dice.randrange(gateways), amount=dice.randint(0, 3))
 
 
+def _choose(dice: random.Random, weights: Mapping[str, int]) -> str:
+    return dice.choices(list(weights), list(weights.values()))[0]
+
+
 Draw = Callable[[random.Random, float, int], Strike]
 CLASSES: list[Draw] = [_draw_gateway, _draw_network, _draw_database, _draw_telnyx, _draw_telnyx, _draw_webhooks]
-assert set(FAULTS) <= set(get_args(FaultKind))
