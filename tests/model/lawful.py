@@ -18,12 +18,12 @@ Window = tuple[int, float]  # how many, in how many seconds
 class Rules(msgspec.Struct, frozen=True):
     """The policy of the model, in its own words."""
 
-    phone: tuple[Window, ...] = ((2, 30.0), (4, 150.0))
-    ip: tuple[Window, ...] = ((6, 60.0),)
-    account: tuple[Window, ...] = ((3, 60.0),)
+    phone: tuple[Window, ...] = ((2, 20.0), (4, 150.0))
+    ip: tuple[Window, ...] = ((4, 60.0),)
+    account: tuple[Window, ...] = ((2, 60.0),)
     codes: int = 3
-    codes_of_source: Window = (5, 200.0)
-    codes_of_number: Window = (7, 200.0)
+    codes_of_source: Window = (4, 200.0)
+    codes_of_number: Window = (5, 200.0)
     expires: float = 60.0
     after: float = 10.0
     order: tuple[str, ...] = ("sms", "call", "flashcall")

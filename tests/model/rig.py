@@ -39,6 +39,7 @@ from tests.support.waiting import until
 CLIENTS = ("shop", "bank")
 HELD = "select provider_id from sends where verification_id = $1 and state = 'sent' and provider = 'telnyx' order by 1"
 SENDS = "select channel, state, provider, provider_id from sends where verification_id = $1"
+ADOPTED = "select count(*) from sends where verification_id = $1 and state = 'sent' and decision is null"
 LEDGER = """
 select coalesce((select sum(sends) from ledger), 0)::int,
        (select count(*) from sends where state = 'in_doubt' and booked_on is not null)::int
@@ -73,20 +74,22 @@ class Rig:
             if not claimed:
                 return
 
-    async def crash(self, reached: int) -> None:
-        """Have the process die in whatever it sends, once so many sends have reached Telnyx; nothing is recorded."""
+    @asynccontextmanager
+    async def crashing(self, *, reached: bool) -> AsyncIterator[None]:
+        """Have the process die in what is begun meanwhile: before it reaches Telnyx, or before the answer to it."""
+        self.stage.latency = {"send": 1.0}
+        before = self._count_sends()
+        yield
         running = list(self.house.worker._slots._running)
-        if reached:
-            counted = self.stage.journal.count().get("send", 0) + reached
-
-            def there() -> bool:
-                done = all(task.done() for task in running)
-                return done or self.stage.journal.count().get("send", 0) >= counted
-
-            await until(there, "a send reaches Telnyx")
+        if reached and running:
+            await until(lambda: self._count_sends() > before, "a send reaches Telnyx")
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        self.stage.latency = {}
+
+    def _count_sends(self) -> int:
+        return self.stage.journal.count().get("send", 0)
 
     async def report(self, provider_id: str, delivery: str) -> int:
         """Have Telnyx report a delivery; return how that was answered."""
@@ -127,6 +130,11 @@ class Rig:
                     if call.acted and call.verification_id == send["provider_id"]
                 ]  # fmt: skip
                 assert len(judged) <= self.rules.codes, judged
+
+    async def is_adopted(self, verification: str) -> bool:
+        """Say whether a send was found at Telnyx that another process had made: its decision is not known."""
+        found = await self._pool.fetchval(ADOPTED, UUID(verification))
+        return bool(found)
 
     async def check_ledger(self) -> None:
         """Hold the ledger against what Telnyx did: only a send in doubt may cost what did not go."""
