@@ -26,6 +26,10 @@ sandbox: $(READY) ## run everything on this machine, without an account anywhere
 test: $(READY) ## run the tests, four at a time; ARGS="-n0 -k name" for some of them
 	@$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(ARGS)
 
+.PHONY: chaos
+chaos: $(READY) ## ten minutes of seeded faults, then a ledger that has to balance; ARGS="--seed 7 --seconds 60"
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## check style, types and the direction of imports
 	@$(BIN)/ruff check

@@ -31,6 +31,7 @@ class Cable:
         self._flows = asyncio.Event()
         self._flows.set()
         self._plugged = True
+        self.lag = 0.0  # seconds that everything takes longer to pass
         self.cuts: list[tuple[bytes, Moment]] = []
         self.accepted = 0
 
@@ -99,7 +100,7 @@ class Cable:
 
     async def _ask(self, near: asyncio.StreamReader, far: asyncio.StreamWriter, lost: asyncio.Event) -> None:
         while data := await near.read(CHUNK):
-            await self._flows.wait()
+            await self._pass()
             moment = self._moment_of(data)
             if moment == "before":
                 return
@@ -112,9 +113,14 @@ class Cable:
 
     async def _answer(self, far: asyncio.StreamReader, near: asyncio.StreamWriter, lost: asyncio.Event) -> None:
         while (data := await far.read(CHUNK)) and not lost.is_set():
-            await self._flows.wait()
+            await self._pass()
             near.write(data)
             await near.drain()
+
+    async def _pass(self) -> None:
+        await self._flows.wait()
+        if self.lag:
+            await asyncio.sleep(self.lag)
 
     def _moment_of(self, data: bytes) -> Moment | None:
         for cut in self.cuts:

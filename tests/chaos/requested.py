@@ -1,0 +1,84 @@
+"""Requests against rows: a 202 is one row, a 503 and every other refusal is none, a key is one row at most.
+
+Checks of the balance. Pure. Only a request without any answer may be a row or not: nobody was told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from tests.chaos.evidence import Evidence
+from tests.chaos.findings import Imbalance
+from tests.chaos.records import Call
+
+LAWFUL = {
+    "request": {202, 409, 429, 503},
+    "fallback": {202, 409, 429, 503},
+    "verify": {200, 409, 429, 503},
+    "cancel": {200, 409, 503},
+}
+
+
+def count_accepted(evidence: Evidence) -> int:
+    return sum(call.status == 202 for call in evidence.requests)
+
+
+def count_refused(evidence: Evidence) -> int:
+    return sum(call.status == 503 for call in evidence.requests)
+
+
+def count_keys(evidence: Evidence) -> int:
+    return len({call.idem for call in evidence.requests if call.idem is not None})
+
+
+def find_lost(evidence: Evidence) -> Iterator[Imbalance]:
+    """202s whose row is missing, or is another's; rows told to two requests without a key in common."""
+    told: dict[str, Call] = {}
+    for call in evidence.requests:
+        if call.status != 202 or call.verification is None:
+            continue
+        row, source = evidence.rows.get(call.verification), call.source
+        if row is None:
+            yield Imbalance("answered 202 and lost: there is no row", call.verification, source.phone)
+        elif (row.client, row.phone, row.deliver) != (source.client, source.phone, source.deliver):
+            yield Imbalance("the row is not what was requested", call.verification, source.phone)
+        other = told.setdefault(call.verification, call)
+        if other is not call and (call.idem is None or other.idem != call.idem):
+            yield Imbalance("one row was told to two requests", call.verification, source.phone)
+
+
+def find_uninvited(evidence: Evidence) -> Iterator[Imbalance]:
+    """Rows that no 202 tells of, beyond those that requests without an answer may have made."""
+    told = {call.verification for call in evidence.requests if call.status == 202}
+    unclear = Counter((call.source.client, call.source.phone) for call in evidence.requests if call.unclear())
+    for whose, rows in evidence.rows_of.items():
+        more = [row for row in rows if row.id not in told]
+        if len(more) > unclear[whose]:
+            statuses = [call.status for call in evidence.requests if (call.source.client, call.source.phone) == whose]
+            text = f"{len(more)} rows that nobody was told of; the calls for it were answered {statuses}"
+            yield Imbalance(text, more[-1].id, whose[1])
+
+
+def find_repeated(evidence: Evidence) -> Iterator[Imbalance]:
+    """Keys under which more than one row was made. A key's story is for one number of its own, or a crowd's."""
+    keyed: dict[str, list[Call]] = defaultdict(list)
+    for call in evidence.requests:
+        if call.idem is not None:
+            keyed[call.idem].append(call)
+    of_number = Counter(
+        call.source.phone for call in {call.idem or call.story: call for call in evidence.requests}.values()
+    )
+    for calls in keyed.values():
+        source = calls[0].source
+        ids = {call.verification for call in calls if call.status == 202}
+        rows = evidence.rows_of.get((source.client, source.phone), [])
+        if len(ids) > 1 or (of_number[source.phone] == 1 and len(rows) > 1):
+            yield Imbalance("one Idempotency-Key made several rows", rows[-1].id if rows else None, source.phone)
+
+
+def find_odd_answers(evidence: Evidence) -> Iterator[Imbalance]:
+    """Answers that no caller of these should ever see, a 500 above all."""
+    for call in evidence.calls:
+        if call.status is not None and call.status not in LAWFUL[call.kind]:
+            yield Imbalance(f"{call.kind} was answered {call.status}", call.verification, call.source.phone)
