@@ -108,6 +108,7 @@ class House:
             keys=keys,
             retention=Retention(database, policies, now),
             alarms=Alarms(database, policies.default.alerts, self.alerts, troubles, self.senders.breaker, now),
+            tags=vault.tags,
         )
         self.parts = Parts(
             vault=vault,

@@ -11,7 +11,6 @@ import pytest
 from service.errors import PolicyError
 from service.fraud.money import price_of
 from service.fraud.policy_file import parse
-from service.fraud.weighing import Scales
 from service.sandbox.faults import Fault
 from service.vault import Vault
 from service.verification.erasure import erase
@@ -131,8 +130,9 @@ async def test_a_refund_goes_to_the_day_on_which_the_send_was_booked(database_ur
         pool = gateway.database.pool
         await pool.execute("update sends set weighed_at = weighed_at - interval '1 day'")
         await pool.execute("insert into ledger select day - 1, client_id, country, channel, 0, 0, 1, 0.25 from ledger")
+        await pool.execute("update sends set state = 'refused'")
         for _ in range(2):
-            await Scales(gateway.database).refund(UUID(begun), 1)
+            await pool.execute("select refund_sends(array[$1::uuid])", UUID(begun))
         rows = await pool.fetch("select sends, spent, stopped from ledger order by day")
         assert [tuple(row) for row in rows] == [(0, 0, 1), (0, 0, 0)]
 

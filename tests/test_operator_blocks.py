@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -14,7 +13,7 @@ from service.fraud.subjects import Subject
 from service.fraud.weighing import Block as Raised
 from service.fraud.weighing import Resolution, Scales, Weighing
 from service.vault import Vault
-from tests.support.fraud import enforced, mint, run_guarded, sends_to
+from tests.support.fraud import begin_send, decide, enforced, mint, run_guarded, sends_to
 from tests.support.gateway import ADDRESS, PHONE, Calls, Gateway, read_code, run_gateway
 from tests.test_fraud_pumping import pump
 
@@ -107,15 +106,15 @@ async def test_what_was_weighed_before_a_block_was_lifted_does_not_raise_it_agai
     scales, blocks = Scales(database), Blocks(database, Vault([b"s" * 32], b"i" * 32))
     subject = Subject("ip", uuid4(), 1)
 
-    async def resolve(at: datetime) -> list[int]:
+    async def resolve(row: UUID) -> list[int]:
         order = Raised(subject.hash, "ip", "address", "evidence 9.0")
-        await scales.resolve(
-            Resolution(uuid4(), 1, allow=False, at=at, subjects=[subject], limits=[], blocks=[order], booking=None)
-        )
+        await scales.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
         return [one.level for one in await blocks.list() if one.in_force]
 
-    async def weigh() -> datetime:
-        return (await scales.weigh(Weighing(1, uuid4(), None, [subject]))).at
+    async def weigh() -> UUID:
+        row = await begin_send(database)
+        await scales.weigh(Weighing(row, 1, 1, row, None, [subject]))
+        return row
 
     assert await resolve(await weigh()) == [0]
     on_its_way = await weigh()
@@ -129,11 +128,10 @@ async def test_a_block_doubles_until_it_is_as_long_as_it_has_to_be(database: Dat
     subject = Subject("block_10k", uuid4(), 1)
     lasted = []
     for least in (0, 0, 2_000, 0, 86_400):
-        at = (await scales.weigh(Weighing(1, uuid4(), None, [subject]))).at
+        row = await begin_send(database)
+        await scales.weigh(Weighing(row, 1, 1, row, None, [subject]))
         order = Raised(subject.hash, "range", "US block_10k", "evidence 9.0", least)
-        await scales.resolve(
-            Resolution(uuid4(), 1, allow=False, at=at, subjects=[subject], limits=[], blocks=[order], booking=None)
-        )
+        await scales.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
         made = max(await blocks.list(), key=lambda one: one.id)
         lasted.append((made.level, (made.until - made.began_at).total_seconds() / 60))
         await database.pool.execute("update blocks set until = clock_timestamp() where id = $1", made.id)

@@ -1,25 +1,29 @@
--- A code was read: every send of these verifications counts as good in the histories that it was counted in.
+-- Codes were read: every send of these verifications counts as good in the histories that it was counted in, once,
+-- however many right codes came and however often this is told.
 create or replace function credit(p_now timestamptz, p_ids uuid[]) returns void
 language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
 as $$
-declare
-    v_now timestamptz := coalesce(p_now, clock_timestamp());
 begin
     perform hold_subjects(array(
         select distinct w.subject from sends s, unnest(s.weighed) as w(subject) where s.verification_id = any (p_ids)
     ));
+    with fresh as (
+        update sends s set credited = true
+        where s.verification_id = any (p_ids) and s.weighed is not null and not s.credited
+        returning s.weighed, s.weighed_at
+    ), read as (
+        select w.subject, count(*) as sends, array_agg(f.weighed_at) as ats
+        from fresh f cross join unnest(f.weighed) as w(subject)
+        group by w.subject
+    )
     update histories h set
-        goods = case when g.place is null then h.goods
-                     else h.goods[:g.place - 1] || true || h.goods[g.place + 1:] end,
-        day_good = h.day_good + 1,
-        long_good = h.long_good + 1
-    from (
-        select w.subject, array_position(x.ats, s.weighed_at) as place
-        from sends s cross join lateral unnest(s.weighed) as w(subject)
-        join histories x on x.subject = w.subject
-        where s.verification_id = any (p_ids)
-    ) as g
-    where h.subject = g.subject;
+        goods = array(
+            select e.good or e.at = any (r.ats)
+            from unnest(h.goods, h.ats) with ordinality as e(good, at, n) order by e.n
+        ),
+        day_good = h.day_good + r.sends,
+        long_good = h.long_good + r.sends
+    from read r where h.subject = r.subject;
 end
 $$;

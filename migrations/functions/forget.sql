@@ -49,8 +49,7 @@ begin
     from verifications v
     where s.verification_id = any (v_ids) and v.id = s.verification_id
       and not (s.state = 'begun' and coalesce(v.lease_until > v_now, false));
-    perform refund(s.verification_id, s.ordinal) from sends s
-    where s.verification_id = any (v_ids) and s.state = 'abandoned' and s.booked_on is not null;
+    perform refund_sends(v_ids);
     return query
     update verifications v set
         phone_hash = gen_random_uuid(), phone_limit = gen_random_uuid(), ip_limit = null,

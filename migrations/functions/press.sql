@@ -58,7 +58,9 @@ begin
             insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at)
             select v.id, s.n + 1, v.phone_hash, v_channel, 'press', 'due', v_now, v_now
             from (select count(*) as n, array_agg(x.channel) as tried from sends x where x.verification_id = v.id) as s
-            where s.n < p_most_sends and v_channel <> all (s.tried);
+            where s.n < p_most_sends and v_channel <> all (s.tried)
+            -- an automatic channel of a process of the release before, which begins without holding the row
+            on conflict (verification_id, ordinal) do nothing;
         end if;
     end if;
     created_at := v.created_at;

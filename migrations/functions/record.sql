@@ -1,6 +1,9 @@
 -- Record how sends ended, for a batch, each under its lease token: a process that lost its lease changes
 -- nothing and is told so (its token does not come back). Gives the leases back and sets when the row is
 -- looked at next: p_nexts seconds from now, or at once when something happened meanwhile.
+-- What went to nobody is taken out of the ledger in the same transaction. A decision that stands stays.
+-- A row that somebody holds fails its batch soon, which is then recorded one by one: it must not keep the others from
+-- being recorded while their leases last.
 create or replace function record(
     p_now timestamptz, p_ids uuid[], p_tokens uuid[], p_ordinals int[], p_states text[], p_waits float8[],
     p_providers text[], p_provider_ids text[], p_errors text[], p_deliveries text[], p_decisions jsonb[],
@@ -8,6 +11,7 @@ create or replace function record(
 ) returns setof uuid
 language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
@@ -24,12 +28,15 @@ begin
         error = r.error,
         delivery = r.delivery,
         delivery_at = case when r.delivery is not null then v_now end,
-        decision = coalesce(r.decision, s.decision)
+        decision = coalesce(s.decision, r.decision)
     from unnest(p_ids, p_tokens, p_ordinals, p_states, p_waits, p_providers, p_provider_ids, p_errors,
                 p_deliveries, p_decisions)
          as r(id, token, ordinal, state, wait, provider, provider_id, error, delivery, decision)
     join verifications v on v.id = r.id and v.lease_token = r.token
     where s.verification_id = r.id and s.ordinal = r.ordinal and s.state in ('begun', 'due');
+    if p_states && array['refused', 'abandoned'] then
+        perform refund_sends(p_ids);
+    end if;
     return query
     update verifications v set
         lease_token = null,

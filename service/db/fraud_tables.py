@@ -112,7 +112,10 @@ class Traffic(Base):
 
 
 class Alert(Base):
-    """An incident that operators were told of: one of a kind at a time. `seen_at`: when it was still so."""
+    """An incident that operators were told of: one of a kind at a time. `seen_at`: when it was still so.
+
+    `began_by`, `ended_by`: the asking that was told so (see ring_alerts_v2).
+    """
 
     __tablename__ = "alerts"
     __table_args__ = (Index("one_incident", "kind", unique=True, postgresql_where=text("ended_at is null")),)
@@ -122,6 +125,8 @@ class Alert(Base):
     began_at: Mapped[Moment]
     seen_at: Mapped[Moment]
     ended_at: Mapped[Moment | None]
+    began_by: Mapped[UUID | None]
+    ended_by: Mapped[UUID | None]
 
 
 class Audit(Base):

@@ -160,6 +160,7 @@ class Send(Base):
     decision: Mapped[dict[str, Any] | None]
     weighed: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
     weighed_at: Mapped[Moment | None]
+    credited: Mapped[bool] = mapped_column(server_default=text("false"))
     country: Mapped[str | None]
     booked: Mapped[str | None]
     price: Mapped[Count | None]

@@ -6,11 +6,9 @@ that count before a look-up, so that the decision of anybody else costs nothing 
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
 from uuid import UUID
 
-from service.errors import Unavailable
 from service.fraud.policy import Window
 from service.fraud.weighing import Limit, Scales
 from service.vault import Vault
@@ -33,15 +31,14 @@ class Forgers:
         subject = self._subject(network)
         return subject in self._suspects and await self._scales.is_spent(Limit("event_forged", subject, windows))
 
-    async def strike(self, network: str) -> None:
-        """Count an unknown id against its address, if the database is there: the look-up is not made again for that."""
+    def note(self, network: str) -> UUID:
+        """Suspect an address that brought an unknown id; return what that counts against, once it is resolved."""
         subject = self._subject(network)
-        with contextlib.suppress(Unavailable):
-            await self._scales.strike(subject)
         self._suspects[subject] = None
         self._suspects.move_to_end(subject)
         if len(self._suspects) > KEPT:
             self._suspects.popitem(last=False)
+        return subject
 
     def _subject(self, network: str) -> UUID:
         return self._vault.hash(b"limit.forged", network)

@@ -30,8 +30,6 @@ from service.providers.telnyx_lines import LookUp
 from service.providers.troubles import Troubles
 from service.vault import Vault
 
-# What a limit says in a finding: how many there were is nobody's.
-SPENT = "limit spent"
 OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budget of the day"}
 
 
@@ -55,11 +53,15 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Gathered(msgspec.Struct, frozen=True):
-    """What the outside told of a send. `read`: the device event; None where it is decided without."""
+    """What the outside told of a send. `read`: the device event; None where it is decided without.
+
+    `strike`: whom an invented event counts against.
+    """
 
     facts: Facts
     findings: list[Finding]
     read: Read | None = None
+    strike: UUID | None = None
 
 
 class Judge:
@@ -83,37 +85,43 @@ class Judge:
         return await self.settle(question, policy, await self.gather(question, policy))
 
     async def gather(self, question: Question, policy: Policy) -> Gathered:
-        """Ask the outside, as far as the answers are needed: once a send, for tokens and look-ups are used up by it."""
+        """Ask the outside, as far as the answers are needed: once a send, for tokens and look-ups are used up by it.
+
+        So the database is asked first: when it raises Unavailable, nothing is used up.
+        """
         facts = Facts(phone.describe(question.phone_number), question.channel, Device("none"), {})
         findings = list(find(FIRST, facts, policy, question.lifts))
         if not conclude(findings, facts, policy).allow:
             return Gathered(facts, findings)
+        barred = await self._is_barred(question, policy)
         if policy.rules.captcha.mode != "off":
             facts = msgspec.structs.replace(facts, captcha=await self._captchas.read(question.asked))
             findings += find(CAPTCHA, facts, policy, question.lifts)
             if not conclude(findings, facts, policy).allow:
                 return Gathered(facts, findings)
-        return Gathered(facts, findings, await self._read(question, policy))
+        if barred:
+            return Gathered(facts, findings, Read(Device("unasked")))
+        read = await self._events.read(question.asked, policy.rules.event_stale.after)
+        invented = question.network if read.device.state == "unknown" and self._spends(question) else None
+        return Gathered(facts, findings, read, self._forgers.note(invented) if invented else None)
 
     async def settle(self, question: Question, policy: Policy, gathered: Gathered) -> Decision:
         """Decide by what was gathered and what the database holds. Raises Unavailable, and may be tried again then."""
-        facts, read = gathered.facts, gathered.read
+        facts, read, findings = gathered.facts, gathered.read, gathered.findings
         if read is None:
-            decision = conclude(gathered.findings, facts, policy)
-            if question.counts:
-                await self._scales.resolve(_unsent(question, policy, decision))
-            return decision
+            return await self._resolve(question, policy, conclude(findings, facts, policy))
         weighed = await self._weigh(question, facts.number, read)
+        if isinstance(weighed, Decision):
+            return weighed
         device = msgspec.structs.replace(read.device, bound=weighed.bound)
         facts = msgspec.structs.replace(facts, device=device, histories=weighed.histories, line=weighed.line)
-        findings = [*gathered.findings, *find(DEVICE | HISTORY, facts, policy, question.lifts)]
+        findings = [*findings, *find(DEVICE | HISTORY, facts, policy, question.lifts)]
         if question.counts and policy.lookup.mode == "on" and conclude(findings, facts, policy).allow:
             line = facts.line or await self._lines.read(question.phone_number, question.phone_hash, policy.lookup.keep)
             facts = msgspec.structs.replace(facts, line=line)
         findings = [one for one in findings if one.rule not in LINE]
         findings += find(LINE, facts, policy, question.lifts)
-        findings += await self._resolve(question, policy, read, weighed, conclude(findings, facts, policy))
-        return conclude(findings, facts, policy)
+        return await self._resolve(question, policy, conclude(findings, facts, policy), gathered, weighed)
 
     def rehearse(self, question: Question, policy: Policy) -> Decision:
         """Decide a test client's send: by its number alone, without a trace."""
@@ -124,46 +132,45 @@ class Judge:
         """Tell the histories that a verification's code was read."""
         await self._scales.credit(row)
 
-    async def refund(self, row: UUID, ordinal: int) -> None:
-        """Tell the ledger that a send went to nobody. Raises Unavailable."""
-        await self._scales.refund(row, ordinal)
+    def _spends(self, question: Question) -> bool:
+        return question.network is not None and self._events.needs_call(question.asked)
 
-    async def _read(self, question: Question, policy: Policy) -> Read:
-        """Read the event, unless its address has brought too many that were invented."""
-        rule, fresh_for = policy.rules.event_forged, policy.rules.event_stale.after
-        network = question.network if self._events.needs_call(question.asked) else None
-        if network is None:
-            return await self._events.read(question.asked, fresh_for)
-        if rule.mode == "enforce" and await self._forgers.are_spent(network, rule.ip):
-            return Read(Device("unasked"))
-        read = await self._events.read(question.asked, fresh_for)
-        if read.device.state == "unknown":
-            await self._forgers.strike(network)
-        return read
+    async def _is_barred(self, question: Question, policy: Policy) -> bool:
+        """Say whether the request's address has brought so many invented events that none is looked up for it."""
+        rule = policy.rules.event_forged
+        if question.network is None or rule.mode != "enforce" or not self._spends(question):
+            return False
+        return await self._forgers.are_spent(question.network, rule.ip)
 
-    async def _weigh(self, question: Question, plan: phone.Plan, read: Read) -> Weighed:
+    async def _weigh(self, question: Question, plan: phone.Plan, read: Read) -> Weighed | Decision:
         event = self._vault.hash(b"event", read.event_id) if read.event_id else None
         subjects = subjects_of(self._vault, question.phone_number, plan, question.network, read.visitor_id)
-        return await self._scales.weigh(Weighing(question.client_id, question.phone_hash, event, subjects))
+        return await self._scales.weigh(
+            Weighing(question.id, question.ordinal, question.client_id, question.phone_hash, event, subjects)
+        )
 
     async def _resolve(
-        self, question: Question, policy: Policy, read: Read, weighed: Weighed, so_far: Decision
-    ) -> list[Finding]:
-        refused_by = await self._scales.resolve(
+        self, question: Question, policy: Policy, so_far: Decision,
+        gathered: Gathered | None = None, weighed: Weighed | None = None,
+    ) -> Decision:  # fmt: skip
+        """Have the database decide: a limit or a budget may refuse, and what was decided before stands."""
+        read = gathered.read if gathered else None
+        limits = self._limits(question, policy, read) if read else ()
+        decision = await self._scales.resolve(
             Resolution(
                 id=question.id,
                 ordinal=question.ordinal,
-                allow=so_far.allow and question.counts,
-                at=weighed.at,
-                subjects=weighed.subjects,
-                limits=[limit for limit in self._limits(question, policy, read) if not _lifted(question, limit)],
-                blocks=list(_blocks(so_far, policy, weighed)) if question.counts else [],
+                goes=so_far.allow and question.counts,
+                decision=so_far,
+                limits=[limit for limit in limits if not _lifted(question, limit)],
+                blocks=list(_blocks(so_far, policy, weighed)) if question.counts and weighed else [],
                 booking=_booking(question, policy, so_far),
+                strike=gathered.strike if gathered else None,
             )
         )
-        if refused_by in OVER_BUDGET:
-            self._troubles.note("budget", f"{OVER_BUDGET[refused_by]} is spent. More is sent tomorrow (UTC).")
-        return [Finding(refused_by, "enforce", SPENT)] if refused_by else []
+        for over in (OVER_BUDGET[one.rule] for one in decision.findings if one.rule in OVER_BUDGET):
+            self._troubles.note("budget", f"{over} is spent. More is sent tomorrow (UTC).")
+        return decision
 
     def _limits(self, question: Question, policy: Policy, read: Read) -> Iterator[Limit]:
         if policy.rules.phone_everywhere.mode == "enforce":
@@ -176,20 +183,6 @@ class Judge:
         if read.device.state == "unread" and question.network is not None and unread.mode == "enforce":
             subject = self._vault.hash(b"limit.unread", question.network)
             yield Limit("device_unread", subject, unread.ip)
-
-
-def _unsent(question: Question, policy: Policy, decision: Decision) -> Resolution:
-    """Resolve what was decided without a history: it is booked as stopped, and leaves no other trace."""
-    return Resolution(
-        id=question.id,
-        ordinal=question.ordinal,
-        allow=False,
-        at=question.asked.asked_at,
-        subjects=[],
-        limits=[],
-        blocks=[],
-        booking=_booking(question, policy, decision),
-    )
 
 
 def _booking(question: Question, policy: Policy, decision: Decision) -> Booking | None:

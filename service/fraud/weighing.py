@@ -16,6 +16,7 @@ import msgspec
 
 from service.db.batch import Batcher
 from service.db.engine import Database
+from service.fraud.decision import Decision
 from service.fraud.histories import History
 from service.fraud.money import Booking
 from service.fraud.policy import Window
@@ -24,24 +25,26 @@ from service.phone import Kind
 
 KEEP = 48
 KEEP_LIMITS = 1000
+# What a limit says in a finding: how many there were is nobody's.
+SPENT = "limit spent"
+JSON = msgspec.json.Encoder()
 HISTORIES = msgspec.json.Decoder(list[History])
+DECISIONS = msgspec.json.Decoder(Decision)
 
-WEIGH = "select item, at, bound, histories, line from weigh($1, $2, $3, $4, $5, $6, $7, $8)"
+WEIGH = "select item, bound, histories, line, decided from weigh_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 RESOLVE = """
-select item, refused_by
-from resolve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+select item, decided
+from resolve_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
     $19, $20, $21, $22, $23, $24, $25, $26)
 """
 CREDIT = "select credit($1, $2)"
-REFUND = "select refund($1, $2)"
 KEEP_LINE = """
 insert into lookups (phone_hash, kind, until)
 select phone_hash, kind, coalesce($1::timestamptz, clock_timestamp()) + make_interval(secs => seconds)
 from unnest($2::uuid[], $3::text[], $4::float8[]) as k(phone_hash, kind, seconds) order by phone_hash
 on conflict (phone_hash) do update set kind = excluded.kind, until = excluded.until
 """
-STRIKE = "select strike($1, $2, $3)"
-SPENT = """
+IS_SPENT = """
 select w.item from unnest($2::int[], $3::uuid[], $4::int[], $5::float8[]) as w(item, subject, max, seconds)
 join counters c on c.subject = w.subject
 where c.hits[w.max] > coalesce($1::timestamptz, clock_timestamp()) - make_interval(secs => w.seconds)
@@ -51,6 +54,8 @@ where c.hits[w.max] > coalesce($1::timestamptz, clock_timestamp()) - make_interv
 class Weighing(msgspec.Struct, frozen=True):
     """One send to weigh. `event`: the device event's hash, where there is one."""
 
+    id: UUID
+    ordinal: int
     client_id: int
     phone_hash: UUID
     event: UUID | None
@@ -63,7 +68,6 @@ class Weighed(msgspec.Struct, frozen=True):
     `line`: the kind of line that a look-up told, while that is good.
     """
 
-    at: datetime
     bound: bool | None
     subjects: list[Subject]
     histories: dict[str, History]
@@ -97,16 +101,19 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    """How one send was decided. `booking`: None for a decoy, which costs and saves nothing."""
+    """How one send was decided, and whether it goes. `booking`: None for a decoy, which costs and saves nothing.
+
+    `strike`: a subject against which this send counts in any case.
+    """
 
     id: UUID
     ordinal: int
-    allow: bool
-    at: datetime
-    subjects: list[Subject]
-    limits: list[Limit]
-    blocks: list[Block]
-    booking: Booking | None
+    goes: bool
+    decision: Decision
+    limits: Sequence[Limit] = ()
+    blocks: Sequence[Block] = ()
+    booking: Booking | None = None
+    strike: UUID | None = None
 
 
 class Scales:
@@ -120,19 +127,18 @@ class Scales:
         self.resolve = Batcher(self._resolve).submit
         self.credit = Batcher(self._credit).submit
         self.keep_line = Batcher(self._keep_line).submit
-        self.strike = Batcher(self._strike).submit
         self.is_spent = Batcher(self._is_spent).submit
 
-    async def _weigh(self, items: Sequence[Weighing], again: bool) -> list[Weighed]:  # noqa: ARG002, FBT001 (Batcher's; a second count is one send more in a history)
+    async def _weigh(self, items: Sequence[Weighing], again: bool) -> list[Weighed | Decision]:  # noqa: ARG002, FBT001 (Batcher's; what was weighed is not counted again)
         lines = [(n, s.hash, s.mark) for n, item in enumerate(items, 1) for s in item.subjects]
         rows = await self._pool.fetch(
-            WEIGH, self._now(), KEEP, [item.event for item in items], [item.client_id for item in items],
-            [item.phone_hash for item in items], *_columns(lines, 3),
+            WEIGH, self._now(), KEEP, [item.id for item in items], [item.ordinal for item in items],
+            [item.event for item in items], [item.client_id for item in items], [item.phone_hash for item in items],
+            *_columns(lines, 3),
         )  # fmt: skip
         return [_weighed(items[row[0] - 1], row) for row in rows]
 
-    async def _resolve(self, items: Sequence[Resolution], again: bool) -> list[str | None]:  # noqa: ARG002, FBT001 (as above)
-        lines = [(n, s.hash) for n, item in enumerate(items, 1) for s in item.subjects]
+    async def _resolve(self, items: Sequence[Resolution], again: bool) -> list[Decision]:  # noqa: ARG002, FBT001 (Batcher's; what was resolved is told again)
         limits = [
             (n, limit.name, limit.subject, window.max, window.seconds)
             for n, item in enumerate(items, 1)
@@ -142,41 +148,35 @@ class Scales:
         blocks = [(n, *msgspec.structs.astuple(b)) for n, item in enumerate(items, 1) for b in item.blocks]
         bookings = [(n, *msgspec.structs.astuple(i.booking)) for n, i in enumerate(items, 1) if i.booking is not None]
         rows = await self._pool.fetch(
-            RESOLVE, self._now(), KEEP_LIMITS, [item.id for item in items], [item.ordinal for item in items],
-            [item.allow for item in items], [item.at for item in items],
-            *chain(_columns(lines, 2), _columns(limits, 5), _columns(blocks, 6), _columns(bookings, 7)),
+            RESOLVE, self._now(), KEEP_LIMITS, SPENT, [item.id for item in items], [item.ordinal for item in items],
+            [item.goes for item in items], [JSON.encode(item.decision).decode() for item in items],
+            [item.strike for item in items], *chain(_columns(limits, 5), _columns(blocks, 6), _columns(bookings, 7)),
         )  # fmt: skip
-        return [row[1] for row in rows]
+        return [DECISIONS.decode(told) if told else items[item - 1].decision for item, told in rows]
 
     async def _credit(self, rows: Sequence[UUID], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
         await self._pool.execute(CREDIT, self._now(), list(rows))
         return [None] * len(rows)
-
-    async def refund(self, row: UUID, ordinal: int) -> None:
-        """Take a send that went to nobody out of the ledger. Raises Unavailable."""
-        await self._pool.execute(REFUND, row, ordinal)
 
     async def _keep_line(self, lines: Sequence[Line], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
         newest = {line.phone_hash: (line.phone_hash, line.kind, line.seconds) for line in lines}
         await self._pool.execute(KEEP_LINE, self._now(), *_columns(list(newest.values()), 3))
         return [None] * len(lines)
 
-    async def _strike(self, subjects: Sequence[UUID], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
-        await self._pool.execute(STRIKE, self._now(), KEEP_LIMITS, list(subjects))
-        return [None] * len(subjects)
-
     async def _is_spent(self, limits: Sequence[Limit], again: bool) -> list[bool]:  # noqa: ARG002, FBT001 (as above)
         lines = [(n, limit.subject, w.max, w.seconds) for n, limit in enumerate(limits, 1) for w in limit.windows]
-        rows = await self._pool.fetch(SPENT, self._now(), *_columns(lines, 4))
+        rows = await self._pool.fetch(IS_SPENT, self._now(), *_columns(lines, 4))
         spent = {row[0] for row in rows}
         return [n in spent for n in range(1, len(limits) + 1)]
 
 
-def _weighed(item: Weighing, row: asyncpg.Record) -> Weighed:
-    _, at, bound, histories, line = row
+def _weighed(item: Weighing, row: asyncpg.Record) -> Weighed | Decision:
+    _, bound, histories, line, decided = row
+    if decided:
+        return DECISIONS.decode(str(decided))
     found = HISTORIES.decode(str(histories))
     by_kind: dict[str, History] = {s.kind: history for s, history in zip(item.subjects, found, strict=True)}
-    return Weighed(at, bound, item.subjects, by_kind, line)
+    return Weighed(bound, item.subjects, by_kind, line)
 
 
 def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object] | None]:

@@ -26,3 +26,7 @@ class Troubles:
         """Return what was noted, and begin again."""
         noted, self._noted = self._noted, {}
         return noted
+
+    def give_back(self, noted: dict[str, str]) -> None:
+        """Note again what was taken and could not be told; what was noted meanwhile is newer."""
+        self._noted = noted | self._noted

@@ -19,10 +19,10 @@ from service.errors import GatewayError, Limited
 from service.fraud.captchas import Captchas
 from service.fraud.decision import Decision
 from service.fraud.events import Events
-from service.fraud.judge import SPENT, Gathered, Judge, Question
+from service.fraud.judge import Gathered, Judge, Question
 from service.fraud.money import price_of
 from service.fraud.policy import Policies, Policy
-from service.fraud.weighing import Scales
+from service.fraud.weighing import SPENT, Scales
 from service.providers.breaker import Breaker
 from service.simulation.report import Outcome, Played, Result
 from service.simulation.stand_ins import EventBook, Phones

@@ -36,8 +36,6 @@ JSON = msgspec.json.Encoder()
 # Telnyx's clock and ours may differ by this much (seconds) when we look for a send of ours.
 CLOCKS_DIFFER = timedelta(seconds=5)
 CODE_OUTLIVES = 5
-# Sends that cost nothing.
-UNSPENT = ("refused", "abandoned")
 # Telnyx may still be at work when our time limit strikes: what is not found at once is looked for once more (seconds).
 LOOK_AGAIN = 2.0
 # Seconds over which the work of sending is spread: right after the answer, where the caller's next call can feel
@@ -93,26 +91,27 @@ class Dispatch:
     async def make(self, job: Job, send: Send) -> None:
         """Make a send that is begun under our lease, and record how it ended.
 
-        It is decided once: a send that is tried again would else find the limits spent by itself.
+        It is decided once: what was decided before stands, whoever died after it.
         """
         await asyncio.sleep(_dice.uniform(0.0, self._spread))
         decision = await self._decide(job, send) if send.allowed is None else None
         allowed = bool(send.allowed) if decision is None else decision.allow
         if decision is not None:
             send = msgspec.structs.replace(send, by=decision.by)
+        kept = decision if job.test else None  # any other stands in the database since it was resolved
         provider = self._senders.choose(test=job.test, allow=job.deliver and allowed)
         pause = self._pause(job)
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
-            await self._record(job, send, provider, Outcome("due", wait=pause, error="waited"), decision)
+            await self._record(job, send, provider, Outcome("due", wait=pause, error="waited"), kept)
             return
         answer = await self._senders.send(provider, self._order(job, send))
         if isinstance(answer, InDoubt):
             answer = await self._adopt(job, send, provider) or answer
-        await self._end(job, send, provider, answer, decision)
+        await self._end(job, send, provider, answer, kept)
 
     async def take_over(self, job: Job, send: Send) -> None:
         """Finish a send that another process began: adopt what it made; what it did not make is due again."""
-        provider = self._senders.choose(test=job.test, allow=job.deliver)
+        provider = self._senders.choose(test=job.test, allow=job.deliver and send.allowed is not False)
         found = await self._find(job, send, provider)
         if found is None:
             await self._record(job, send, provider, Outcome("due", error="interrupted"), None)
@@ -201,8 +200,6 @@ class Dispatch:
             next_in=_next_in(job, send, outcome),
         )
         kept = await self._keep_trying(job, lambda: self._store.record(recorded))
-        if kept and outcome.state in UNSPENT and provider in (None, self._senders.real):
-            await self._refund(job, send)
         if not recorded.next_in:
             self._hurry()
         name = recorded.provider or "none"
@@ -214,19 +211,12 @@ class Dispatch:
             outcome=outcome.state, error=outcome.error, kept=kept,
         )  # fmt: skip
 
-    async def _refund(self, job: Job, send: Send) -> None:
-        """Tell the ledger; what it is not told stays spent there."""
-        try:
-            await self._judge.refund(job.id, send.ordinal)
-        except Unavailable:
-            telemetry.log.warning("not_refunded", verification=str(job.id))
-
     async def _keep_trying(self, job: Job, work: Callable[[], Awaitable[T]]) -> T:
         """Decide and record even when the database is away for a moment: as long as the lease lasts."""
         while True:
             try:
                 return await work()
-            except Unavailable:
+            except (Unavailable, asyncpg.LockNotAvailableError):
                 if job.age() > LEASE:
                     raise
                 await asyncio.sleep(0.5)

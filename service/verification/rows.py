@@ -54,7 +54,10 @@ class Admitted(msgspec.Struct):
 
 
 class Recorded(msgspec.Struct):
-    """How one send ended, as `record` takes it. `wait` and `next_in`: seconds from now."""
+    """How one send ended, as `record` takes it. `wait` and `next_in`: seconds from now.
+
+    `decision`: of a test client's send; every other was kept when it was resolved.
+    """
 
     id: UUID
     token: UUID
@@ -124,6 +127,13 @@ class Claimed(msgspec.Struct):
     lifts: list[str] | None
     sends: list[Send]
     now: datetime
+
+
+class Backlog(msgspec.Struct):
+    """How long (s) the oldest verification that could be claimed has been due; `unreadable`: some have other keys."""
+
+    waited: float
+    unreadable: bool
 
 
 class Unsettled(msgspec.Struct):

@@ -66,17 +66,20 @@ SENDS = "select sends_of($1)"
 CLAIM = """
 select id, client_id, client, phone_hash, status, deliver, test, created_at, expires_at, sealed, token, lifts, sends,
        now
-from claim($1, $2, make_interval(secs => $3), make_interval(secs => $4))
+from claim_v2($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5)
 """
 
+# The row is held, so that a press of the same moment comes before or after. A send that it put in this place is begun
+# only where it is of the same channel: else one would be recorded, and another made.
 BEGIN = """
 insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
 select v.id, $4, v.phone_hash, $5, $6, 'begun', $7, clock.now, clock.now
 from verifications v, (select coalesce($1::timestamptz, clock_timestamp()) as now) as clock
 where v.id = $2 and v.lease_token = $3 and v.status = 'pending' and v.expires_at > clock.now
+for no key update of v
 on conflict (verification_id, ordinal) do update
     set state = 'begun', begun_at = excluded.begun_at
-    where s.state = 'due'
+    where s.state = 'due' and s.channel = excluded.channel
 returning s.begun_at
 """
 
@@ -92,36 +95,9 @@ where id = $2 and lease_token = $3
 """
 
 
-EXPIRE = """
-with over as (
-    select id from verifications
-    where next_action_at <= coalesce($1::timestamptz, clock_timestamp())
-      and (expires_at <= coalesce($1, clock_timestamp()) or status <> 'pending')
-    order by next_action_at limit 500 for update skip locked
-), closed as (
-    update verifications v set
-        status = case v.status when 'pending' then 'expired' else v.status end,
-        closed_at = coalesce(v.closed_at, v.expires_at), sealed = null,
-        next_action_at = null, lease_token = null, lease_until = null
-    from over where v.id = over.id
-    returning v.id
-), ended as (
-    update sends s set state = case s.state when 'begun' then 'in_doubt' else 'abandoned' end,
-        ended_at = coalesce($1, clock_timestamp())
-    from closed where s.verification_id = closed.id and s.state in ('begun', 'due')
-    returning s.verification_id, s.ordinal, s.state, s.booked_on
-), unsent as (
-    select verification_id, ordinal from ended where state = 'abandoned' and booked_on is not null
-)
-select (select count(*) from closed) as closed,
-       array(select verification_id from unsent order by 1, ordinal) as unsent,
-       array(select ordinal from unsent order by verification_id, 1) as ordinals
-"""
+EXPIRE = "select expire($1, $2)"
 
-BACKLOG = """
-select coalesce(extract(epoch from coalesce($1::timestamptz, clock_timestamp()) - min(next_action_at)), 0)::float8
-from verifications where next_action_at is not null
-"""
+BACKLOG = "select waited, unreadable from backlog($1, $2)"
 
 HELD = "select provider_id from sends where provider_id = any ($1)"
 

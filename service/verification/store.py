@@ -21,14 +21,25 @@ from service.db.batch import HOPELESS, Batcher
 from service.db.engine import LOST, Database
 from service.errors import Unavailable
 from service.fraud.policy import Policies, Policy, Window
-from service.fraud.weighing import REFUND
 from service.verification import statements as sql
-from service.verification.rows import Admission, Admitted, Claimed, Recorded, Reserved, Settled, StatusRow, Unsettled
+from service.verification.rows import (
+    Admission,
+    Admitted,
+    Backlog,
+    Claimed,
+    Recorded,
+    Reserved,
+    Settled,
+    StatusRow,
+    Unsettled,
+)
 from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, Send
 from service.verification.windows import columns_of, joined, widest
 
 SENDS = msgspec.json.Decoder(list[Send])
 EVENTS_KEPT = 900.0
+# Verifications that one statement ends.
+ENDED_AT_ONCE = 500
 # A guess whose process died is asked about this long after it was reserved: longer than any check takes.
 SETTLE_AFTER = 20.0
 
@@ -125,9 +136,9 @@ class Store:
         rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most)
         return [Unsettled(row[0], row[1], row[2], row[3], SENDS.decode(row[4])) for row in rows]
 
-    async def claim(self, most: int) -> list[Claimed]:
-        """Claim due verifications under fresh leases."""
-        rows = await self._pool.fetch(sql.CLAIM, self._now(), most, LEASE, GRACE)
+    async def claim(self, most: int, tags: Sequence[bytes] | None = None) -> list[Claimed]:
+        """Claim due verifications under fresh leases: those sealed under the keys of these tags, or any."""
+        rows = await self._pool.fetch(sql.CLAIM, self._now(), most, LEASE, GRACE, tags)
         return [Claimed(**{**row, "sends": SENDS.decode(row["sends"])}) for row in rows]
 
     async def begin(self, row: UUID, token: UUID, step: Begin) -> bool:
@@ -164,14 +175,11 @@ class Store:
 
     async def expire(self) -> int:
         """End what is over: no number is kept longer than its verification, and no money for what was not sent."""
-        over = _one(await self._pool.fetchrow(sql.EXPIRE, self._now()))
-        for row, ordinal in zip(over["unsent"], over["ordinals"], strict=True):
-            await self._pool.execute(REFUND, row, ordinal)
-        return int(over["closed"])
+        return int(await self._pool.fetchval(sql.EXPIRE, self._now(), ENDED_AT_ONCE))
 
-    async def backlog(self) -> float:
-        """Return how long the oldest due verification has been waiting, in seconds."""
-        return float(await self._pool.fetchval(sql.BACKLOG, self._now()))
+    async def backlog(self, tags: Sequence[bytes] | None = None) -> Backlog:
+        """Return for how long what could be claimed has waited: that sealed under the keys of these tags, or any."""
+        return Backlog(*_one(await self._pool.fetchrow(sql.BACKLOG, self._now(), tags)))
 
     async def keep_event(self, event_id: str, event_type: str, delivery: str, provider_id: str) -> None:
         """Keep what a webhook told, once."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
 
 from service import telemetry
 from service.db.engine import Database
@@ -29,7 +32,7 @@ select label, min(reason) as reason from blocks
 where until > coalesce($1::timestamptz, clock_timestamp()) and lifted_at is null and set_by = 'rule'
 group by label
 """
-RING = "select event, kind, text, seconds from ring_alerts($1, $2, $3, $4)"
+RING = "select event, kind, text, seconds from ring_alerts_v2($1, $2, $3, $4, $5)"
 
 
 class Alarms:
@@ -47,22 +50,32 @@ class Alarms:
         self._breaker = breaker
         self._now = now
         self._posts: set[asyncio.Task[None]] = set()
+        # Names one asking, until its answer was heard: by it the database tells again what it told in vain.
+        self._ring = uuid4()
 
     async def look(self) -> None:
         """Look once at everything, and tell what began and what is over."""
-        wrong = self._troubles.take()
-        if self._breaker.reason is not None:
-            wrong["telnyx"] = f"Telnyx takes nothing ({self._breaker.reason}). Requests are answered 503."
-        wrong |= await self._watch()
-        kinds = sorted(wrong)
-        quiet = timedelta(seconds=self._rules.ends_after)
-        rows = await self._pool.fetch(RING, self._now(), kinds, [wrong[kind] for kind in kinds], quiet)
+        noted = self._troubles.take()
+        try:
+            rows = await self._take_in(noted)
+        except BaseException:
+            self._troubles.give_back(noted)
+            raise
+        self._ring = uuid4()
         still = {kind.partition(" ")[0] for event, kind, _, _ in rows if event == "open"}
         for kind in KINDS:
             telemetry.ALERT_OPEN.labels(kind).set(float(kind in still))
         for event, kind, text, seconds in rows:
             if event != "open":
                 self._tell(event, kind.partition(" ")[0], text if event == "began" else _word_end(text, seconds))
+
+    async def _take_in(self, noted: dict[str, str]) -> list[asyncpg.Record]:
+        wrong = dict(noted)
+        if self._breaker.reason is not None:
+            wrong["telnyx"] = f"Telnyx takes nothing ({self._breaker.reason}). Requests are answered 503."
+        wrong |= await self._watch()
+        kinds, quiet = sorted(wrong), timedelta(seconds=self._rules.ends_after)
+        return await self._pool.fetch(RING, self._now(), self._ring, kinds, [wrong[kind] for kind in kinds], quiet)
 
     async def stop(self) -> None:
         """Let the posts that are out end; each does within seconds."""

@@ -41,7 +41,7 @@ class Leases:
         begun = time.monotonic()
         claimed: list[Claimed] = []
         try:
-            claimed = await self._store.claim(taken) if taken else []
+            claimed = await self._store.claim(taken, self._vault.tags) if taken else []
         except BaseException:
             self._slots.give_back(taken)
             raise
@@ -54,7 +54,9 @@ class Leases:
     async def _act(self, row: Claimed, begun: float) -> None:
         plain = self._vault.unseal(row.id, row.sealed) if row.sealed else None
         if plain is None:
+            # Its key is here, so it was altered: no process can read it, and none should try again until it is over.
             telemetry.log.error("unreadable_row", verification=str(row.id))
+            await self._store.rest(row.id, row.token, row.expires_at)
             return
         job = Job(
             id=row.id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from service import telemetry
 from service.fraud.policy import Policies
@@ -41,9 +41,9 @@ class Worker:
 
     def __init__(  # noqa: PLR0913 (app hands every part over by name)
         self, *, store: Store, senders: Senders, gate: Gate, slots: Slots, leases: Leases, checks: Checks,
-        policies: Policies, keys: KeyRing, retention: Retention, alarms: Alarms,
+        policies: Policies, keys: KeyRing, retention: Retention, alarms: Alarms, tags: Sequence[bytes],
     ) -> None:  # fmt: skip
-        """Wire the parts; nothing runs yet."""
+        """Wire the parts; nothing runs yet. `tags`: how the rows begin that this process can read."""
         self._store = store
         self._senders = senders
         self._gate = gate
@@ -54,6 +54,8 @@ class Worker:
         self._keys = keys
         self._retention = retention
         self._alarms = alarms
+        self._tags = tags
+        self._unreadable = False
         self.events = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -93,7 +95,10 @@ class Worker:
         await asyncio.gather(*(self._checks.settle_lost(guess, self._policies.of(guess.client)) for guess in lost))
 
     async def _look(self) -> None:
-        self._gate.backlog = await self._store.backlog()
+        backlog = await self._store.backlog(self._tags)
+        if backlog.unreadable and not self._unreadable:
+            telemetry.log.error("unreadable_rows")
+        self._gate.backlog, self._unreadable = backlog.waited, backlog.unreadable
         await self._gate.breaker.tick(self._senders.real)
         telemetry.BACKLOG.set(self._gate.backlog)
         telemetry.BREAKER.set(float(self._gate.breaker.open))

@@ -8,20 +8,30 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import aiohttp
 import msgspec
 
+from service import phone
+from service.db.engine import Database
+from service.fraud.decision import Decision
+from service.fraud.facts import Device, Facts
 from service.fraud.policy_file import parse
 from service.fraud.rules import HISTORY
-from tests.support.gateway import POLICY, Gateway, run_gateway
+from tests.support.gateway import PHONE, POLICY, Gateway, run_gateway
 from tests.support.waiting import until
 
 SHIPPED = parse("").default.rules
 ENFORCED = "".join(f'[rules.{rule}]\nmode = "{getattr(SHIPPED, rule).mode}"\n' for rule in HISTORY if rule != "block")
 FINGERPRINT_KEY = "SANDBOX_FINGERPRINT_SECRET"
-DECISION = "select decision from sends where verification_id = $1 and ordinal = $2"
+# A decision is kept before its send is made; a send was tried and recorded when it counts as an attempt.
+DECISION = "select decision from sends where verification_id = $1 and ordinal = $2 and attempts > 0"
+
+BEGUN = """
+insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
+values ($1, 1, $1, 'sms', 'request', 'begun', now(), now(), now())
+"""
 
 
 @asynccontextmanager
@@ -67,3 +77,15 @@ async def enforced(gateway: Gateway, verification: str) -> set[str]:
 def sends_to(gateway: Gateway, phone_number: str) -> int:
     """Count the sends to a number that reached Telnyx."""
     return sum(1 for call in gateway.stage.journal.list_calls("send") if call.phone_number == phone_number)
+
+
+async def begin_send(database: Database) -> UUID:
+    """Leave a send as it stands while it is decided, and return its verification."""
+    row = uuid4()
+    await database.pool.execute(BEGUN, row)
+    return row
+
+
+def decide(*, allow: bool) -> Decision:
+    """Make a decision that nothing objected to, or something did that left no finding."""
+    return Decision(allow, [], Facts(phone.describe(PHONE), "sms", Device("none"), {}), "")

@@ -1,12 +1,14 @@
--- Count one send in the history of each of its subjects, and read those histories: one item after the
--- other, so that of many at once each sees those before it. What is not sent after all is taken out again
--- by resolve. A number that asks again takes its own place: a resend is no second unverified number.
+-- Count sends in the history of each of their subjects, and read those histories: one item after the other, so that of
+-- many at once each sees those before it. What is not sent after all is taken out again by resolve. A number that asks
+-- again takes its own place: a resend is no second unverified number.
+-- A send is counted once (its row says so): weighed again, after a crash or an answer that was lost, it reads what it
+-- would have read, and one that was resolved answers its decision (`decided`) and nothing else.
 -- Also binds the device event to the first client and number that bring it, and finds blocks in force and what a look-up
 -- told of the number.
-create or replace function weigh(
-    p_now timestamptz, p_keep int, p_events uuid[], p_clients int[], p_phones uuid[],
+create or replace function weigh_v2(
+    p_now timestamptz, p_keep int, p_ids uuid[], p_ordinals int[], p_events uuid[], p_clients int[], p_phones uuid[],
     s_item int[], s_subject uuid[], s_mark int[]
-) returns table (item int, at timestamptz, bound boolean, histories json, line text)
+) returns table (item int, bound boolean, histories json, line text, decided jsonb)
 language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
 as $$
@@ -15,26 +17,41 @@ declare
     v_subjects uuid[];
     v_marks int[];
     v_now timestamptz;
+    v_first boolean;
 begin
     perform hold_subjects(s_subject);
-    for i in 1 .. cardinality(p_phones) loop
+    for i in 1 .. cardinality(p_ids) loop
         select array_agg(s.subject order by s.n), array_agg(s.mark order by s.n) into v_subjects, v_marks
         from unnest(s_item, s_subject, s_mark) with ordinality as s(item, subject, mark, n) where s.item = i;
         select greatest(coalesce(p_now, clock_timestamp()), max(h.ats[1]) + interval '1 microsecond') into v_now
         from histories h where h.subject = any (v_subjects);
         v_now := coalesce(v_now, p_now, clock_timestamp());
+        item := i;
+        decided := null;
+        update sends s set weighed = v_subjects, weighed_at = v_now
+        where s.verification_id = p_ids[i] and s.ordinal = p_ordinals[i] and s.weighed_at is null and s.decision is null;
+        v_first := found;
+        if not v_first then
+            decided := (select s.decision from sends s
+                        where s.verification_id = p_ids[i] and s.ordinal = p_ordinals[i]);
+            if decided is not null then
+                bound := null;
+                histories := null;
+                line := null;
+                return next;
+                continue;
+            end if;
+        end if;
         insert into device_events (event, client_id, phone_hash, first_used_at)
         select p_events[i], p_clients[i], p_phones[i], v_now where p_events[i] is not null
         on conflict do nothing;
-        item := i;
-        at := v_now;
         select e.client_id = p_clients[i] and e.phone_hash = p_phones[i] into bound
         from device_events e where e.event = p_events[i];
         line := (select l.kind from lookups l where l.phone_hash = p_phones[i] and l.until > v_now);
         with counted as (
             insert into histories as h (subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak)
             select s.subject, array[v_now], array[s.mark], array[false], 1, 0, 1, 0, 0
-            from unnest(v_subjects, v_marks) as s(subject, mark)
+            from unnest(v_subjects, v_marks) as s(subject, mark) where v_first
             on conflict (subject) do update set
                 ats = (v_now || without(h.ats, place(h.marks, h.goods, excluded.marks[1])))[1:p_keep],
                 marks = (excluded.marks[1] || without(h.marks, place(h.marks, h.goods, excluded.marks[1])))[1:p_keep],
@@ -44,7 +61,18 @@ begin
                 long_sends = faded(h.long_sends, h.ats[1], v_now, 1209600) + 1,
                 long_good = faded(h.long_good, h.ats[1], v_now, 1209600),
                 peak = greatest(faded(h.peak, h.ats[1], v_now, 1209600), h.day_sends - h.day_good)
-            returning *
+            returning subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak
+        ), seen as (
+            select * from counted
+            union all
+            select s.subject, (v_now || without(h.ats, p.place))[1:p_keep],
+                   (s.mark || without(h.marks, p.place))[1:p_keep], (false || without(h.goods, p.place))[1:p_keep],
+                   coalesce(h.day_sends, 1), coalesce(h.day_good, 0), coalesce(h.long_sends, 1),
+                   coalesce(h.long_good, 0), coalesce(h.peak, 0)
+            from unnest(v_subjects, v_marks) as s(subject, mark)
+            left join histories h on h.subject = s.subject
+            cross join lateral (select place(h.marks, h.goods, s.mark)) as p(place)
+            where not v_first
         )
         select json_agg(json_build_array(
             extract_ages(c.ats, v_now), c.marks, c.goods, c.day_sends, c.day_good, c.long_sends, c.long_good,
@@ -54,7 +82,7 @@ begin
             coalesce(b.until > v_now and b.set_by <> 'rule', false)
         ) order by s.n) into histories
         from unnest(v_subjects) with ordinality as s(subject, n)
-        join counted c on c.subject = s.subject
+        join seen c on c.subject = s.subject
         left join lateral (
             select x.id, least(x.until, x.lifted_at) as until, x.set_by from blocks x
             where x.subject = s.subject and x.until > v_now - interval '1 day'

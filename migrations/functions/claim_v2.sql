@@ -1,7 +1,11 @@
 -- Claim due verifications for one process. A lease that ran out counts as due once its grace is over:
 -- next_action_at of a leased row is the end of its lease and the grace. The rows are read after they
 -- are locked, so that a press or a webhook that came before is seen and one that comes after nudges.
-create or replace function claim(p_now timestamptz, p_most int, p_lease interval, p_grace interval) returns table (
+-- p_tags: the keys that this process has. A row sealed under another (while SECRET_KEY rotates) is left to who can read
+-- it; null: any row.
+create or replace function claim_v2(
+    p_now timestamptz, p_most int, p_lease interval, p_grace interval, p_tags bytea[]
+) returns table (
     id uuid, client_id int, client text, phone_hash uuid, status text, deliver boolean, test boolean,
     created_at timestamptz, expires_at timestamptz, sealed bytea, token uuid, lifts text[], sends jsonb, now timestamptz
 )
@@ -16,6 +20,7 @@ begin
     with due as (
         select r.id from verifications r
         where r.next_action_at <= v_now and r.status = 'pending' and r.expires_at > v_now
+          and (p_tags is null or substring(r.sealed for 4) = any (p_tags))
         order by r.next_action_at
         limit p_most
         for update skip locked
