@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from service.db.engine import Database
 from service.errors import PolicyError
 from service.fraud.money import price_of
 from service.fraud.policy_file import parse
@@ -15,6 +16,7 @@ from service.sandbox.faults import Fault
 from service.vault import Vault
 from service.verification.erasure import erase
 from tests.support.alarms import open_channel
+from tests.support.cable import lay_cable
 from tests.support.dispatching import ended
 from tests.support.fraud import enforced
 from tests.support.gateway import POLICY, Gateway, run_gateway
@@ -97,6 +99,37 @@ async def test_a_send_that_is_given_up_with_its_verification_costs_nothing(datab
         begun = await gateway.begin(us(1))
         await booked(gateway, ONE)
         assert (await gateway.cancel(begun)).status == 200
+        await booked(gateway, NOTHING)
+
+
+async def test_a_refused_send_costs_nothing_though_the_answer_to_its_record_was_lost(
+    database_url: str, database: Database
+) -> None:
+    policy = f'{POLICY}{PRICES}[fallback]\nmode = "off"\n'
+    async with lay_cable(database_url) as (cable, near), run_gateway(near, policy=policy) as gateway:
+        gateway.database = database  # the test looks on without the cable
+        gateway.stage.latency["send"] = 1.5
+        gateway.stage.faults.add(Fault(kind="refuse", operations=("send",)))
+        begun = await gateway.begin(us(1))
+        await until(lambda: bool(gateway.stage.journal.list_calls("send")), "Telnyx is about to refuse it")
+        token = await database.pool.fetchval("select lease_token from verifications")
+        cable.cuts.append((token.bytes, "after"))
+        await ended(gateway, begun)
+        await booked(gateway, NOTHING)
+        assert cable.cuts == []
+
+
+async def test_what_was_not_sent_is_taken_out_of_the_ledger_whatever_held_that_up(database_url: str) -> None:
+    """Nobody may end a verification and be kept from the rest of it: the money would be gone for the day."""
+    async with run_gateway(database_url, policy=POLICY + PRICES) as gateway:
+        gateway.stage.faults.add(Fault(kind="error500", operations=("send",)))
+        begun = await gateway.begin(us(1))
+        await booked(gateway, ONE)
+        async with gateway.database.pool.acquire() as line, line.transaction():
+            await line.execute("select from ledger for update")
+            assert (await gateway.cancel(begun)).status == 200
+            await asyncio.sleep(3.5)  # longer than any statement may wait for it
+        await ended(gateway, begun)
         await booked(gateway, NOTHING)
 
 
