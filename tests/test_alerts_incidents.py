@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,11 +13,14 @@ from service.sandbox.captcha_app import SECRET
 from service.sandbox.faults import Fault
 from service.worker import alarms
 from tests.support.alarms import open_channel
+from tests.support.cable import Moment, lay_cable
 from tests.support.fraud import findings_of, mint, run_guarded
 from tests.support.gateway import PHONE, Gateway, read_code, run_process
 from tests.support.waiting import until
 
 QUICK = '[alerts]\nends_after = "3s"\na_minute = 3\n'
+# Three seconds, as the driver writes an interval: of all statements, the ringing one takes it.
+QUIET = (3_000_000).to_bytes(8) + bytes(8)
 AREAS = (212, 213, 312, 305, 415, 617)
 
 
@@ -152,3 +156,37 @@ async def test_a_wrong_secret_at_the_captchas_provider_rings(database_url: str) 
     ):
         await gateway.begin(captcha_token="pass-1")
         assert (await channel.wait_for(1))[0].endswith("(turnstile) does not judge: invalid-input-secret.")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_what_a_process_noticed_rings_once_though_the_database_did_not_answer(
+    database_url: str, moment: Moment
+) -> None:
+    captcha = {"CAPTCHA_PROVIDER": "turnstile", "CAPTCHA_SECRET": f"not-{SECRET}"}
+    async with (
+        open_channel() as channel,
+        lay_cable(database_url) as (cable, near),
+        run_guarded(near, ALERT_WEBHOOK_URL=channel.url, **captcha) as gateway,
+    ):
+        cable.cuts.append((b"invalid-input-secret", moment))
+        await gateway.begin(captcha_token="pass-1")
+        [text] = await channel.wait_for(1)
+        assert (text.endswith("invalid-input-secret."), cable.cuts) == (True, [])
+        await asyncio.sleep(1.6 * alarms.LOOK_EVERY)
+        assert len(channel.texts) == 1
+
+
+async def test_an_end_is_told_once_though_the_database_did_not_answer(database_url: str) -> None:
+    async with (
+        open_channel() as channel,
+        lay_cable(database_url) as (cable, near),
+        run_guarded(near, QUICK, ALERT_WEBHOOK_URL=channel.url) as gateway,
+    ):
+        cable.cuts += [(QUIET, "after")] * 2  # the first may be lost before there is anything to tell
+        await gateway.database.pool.execute(
+            "insert into alerts (kind, text, began_at, seen_at) values ('budget', 'Spent.', $1, $1)",
+            datetime.now(UTC) - timedelta(minutes=1),
+        )
+        assert await channel.wait_for(1) == ["Over after 1 min: Spent."]
+        await asyncio.sleep(1.6 * alarms.LOOK_EVERY)
+        assert (len(channel.texts), cable.cuts) == (1, [])
