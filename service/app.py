@@ -106,7 +106,7 @@ class House:
             checks=checks,
             policies=policies,
             keys=keys,
-            retention=Retention(database, policies, now),
+            retention=Retention(database, now),
             alarms=Alarms(database, policies.default.alerts, self.alerts, troubles, self.senders.breaker, now),
         )
         self.parts = Parts(
