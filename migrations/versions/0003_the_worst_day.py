@@ -35,11 +35,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop every function, take the tables back, and make the functions of the version before."""
-    for path in FUNCTIONS.glob("*.sql"):
+    before = [path for folder in BEFORE for path in sorted(folder.glob("*.sql")) if path.stem != "tables"]
+    for path in (*FUNCTIONS.glob("*.sql"), *before):
         op.execute(f"drop function if exists {path.stem} cascade")
     for path in sorted(TABLES.glob("*.down.sql"), reverse=True):
         _run(path)
-    _make(path for folder in BEFORE for path in sorted(folder.glob("*.sql")) if path.stem != "tables")
+    _make(before)
 
 
 def _run(path: Path) -> None:

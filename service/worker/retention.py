@@ -23,6 +23,12 @@ with old as (select ctid from {{table}} where {OLD} order by {{since}} limit $2 
      gone as (delete from {{table}} where ctid = any (array(select ctid from old)) returning 1)
 select count(*) from gone
 """  # noqa: S608 (ours)
+# Numbered as they come: the first are the oldest, and no index of their age is kept up for this.
+FIRST = f"""
+with first as (select ctid, {OLD} as old from {{table}} order by id limit $2 for update skip locked),
+     gone as (delete from {{table}} where ctid = any (array(select ctid from first where first.old)) returning 1)
+select count(*) from gone
+"""  # noqa: S608 (ours)
 # Walked by key, a page at a time: what every send updates has no index but its key. A row is looked at again once it is
 # held, because it may have been counted in meanwhile. One without times is what was taken back left: old as well.
 WALK = f"""
@@ -95,7 +101,7 @@ KEPT = (
     Kept("verifications", "created_at", "30 days", VERIFICATIONS),
     Kept("idempotency_keys", "created_at", "24 hours"),
     Kept("keys of guesses", "counted_at", "24 hours", GUESS_KEYS),
-    Kept("webhook_events", "received_at", "24 hours"),
+    Kept("webhook_events", "received_at", "24 hours", FIRST),
     # The longest window that a policy may have, whatever this process's says: another's lockout has to hold.
     Kept("counters", "hits[1]", "30 days", WALK),
     # A day more than a policy may call an event fresh.
@@ -106,7 +112,7 @@ KEPT = (
     Kept("histories", "ats[1]", "60 days", WALK),
     Kept("alerts", "ended_at", "30 days"),
     Kept("traffic", "minute", "30 days"),
-    Kept("audits", "at", "365 days"),
+    Kept("audits", "at", "365 days", FIRST),
     # 400 whole ones: the same day of the year before can be looked up.
     Kept("ledger", "day", "401 days"),
 )
