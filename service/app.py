@@ -16,6 +16,7 @@ from service.api import health, manual, operator, verifications, webhooks
 from service.api.answers import answer
 from service.api.observation import Observation
 from service.api.parts import Parts, WebhookRules
+from service.api.refusals import Refusals
 from service.api.strangers import Strangers
 from service.db import migrate
 from service.db.engine import Database, open_database
@@ -122,6 +123,7 @@ class House:
             exemptions=Exemptions(database, vault, now),
             database=database,
             webhooks=_webhook_rules(settings),
+            refusals=Refusals(troubles),
             metrics_here=settings.metrics_port is None,
         )
 
