@@ -22,7 +22,7 @@ TELNYX = "192.76.120.193"
 STRANGER = "203.0.113.9"
 HTTPS = "X-Forwarded-Proto: https"
 TAKEN = (f"X-Forwarded-For: {TELNYX}", HTTPS)
-EARNEST = {"WEBHOOK_ALLOWED_CIDRS": "192.76.120.192/27", "WEBHOOK_REQUIRE_HTTPS": "true"}
+EARNEST: dict[str, Any] = {"WEBHOOK_ALLOWED_CIDRS": "192.76.120.192/27", "WEBHOOK_REQUIRE_HTTPS": "true"}
 BEHIND_PROXY = EARNEST | {"TRUSTED_PROXIES": "127.0.0.0/8"}
 OTHER_KEY = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
 
@@ -80,7 +80,7 @@ async def test_each_reason_is_logged_once_a_row_and_one_that_is_taken_ends_the_r
     [(EARNEST, "untrusted_proxy"), (BEHIND_PROXY | {"TELNYX_PUBLIC_KEY": OTHER_KEY}, "other_key")],
     ids=["untrusted_proxy", "other_key"],
 )
-async def test_what_was_set_wrongly_is_named(database_url: str, settings: dict[str, str], why: str) -> None:
+async def test_what_was_set_wrongly_is_named(database_url: str, settings: dict[str, Any], why: str) -> None:
     async with run_gateway(database_url, **settings) as gateway:
         with capture_logs() as logs:
             await refuse(gateway, *TAKEN)

@@ -78,8 +78,9 @@ async def _admit(request: Request[Any, Any, Any], rules: WebhookRules, refusals:
 def _find_why(request: Request[Any, Any, Any], source: IPAddress | None, rules: WebhookRules) -> Why:
     if source is None:
         return "unreadable"
-    forwarded = "x-forwarded-for" in request.headers and peer_of(request) not in rules.trusted_proxies
-    return "untrusted_proxy" if forwarded else "unlisted"
+    # Where no proxy is trusted the source is the peer itself.
+    by_proxy = "x-forwarded-for" in request.headers and source == peer_of(request)
+    return "untrusted_proxy" if by_proxy and source not in rules.trusted_proxies else "unlisted"
 
 
 def _decode(body: bytes) -> tuple[Event, Payload | None]:

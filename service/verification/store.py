@@ -189,7 +189,7 @@ class Store:
             row = _one(await self._row(sql.APPLY_EVENTS, EVENTS_KEPT, EVENTS_AT_ONCE, MOST_UNKNOWN))
             telemetry.WEBHOOKS.labels("unknown").inc(row["unknown"])
             telemetry.WEBHOOKS.labels("dropped").inc(row["dropped"])
-            total += row["applied"]
+            total += int(row["applied"])
             if row["looked"] < EVENTS_AT_ONCE:
                 return total
 
