@@ -48,31 +48,37 @@ select count(*) from gone
 """  # noqa: S608 (ours)
 # With sends and guesses; where one of those is held, all of it stays. Ids find what may be old, or was made by a clock
 # far ahead; created_at decides: ids are made by the clocks of processes, and one that is behind makes them look old.
+# Rows are named by arrays, so that they are found by their keys however many rows the planner takes a table to have.
 VERIFICATIONS = f"""
-with old as (
+with behind as (
     select id from verifications
-    where (id < first_id($1::timestamptz - interval '{{age}}') or id > first_id($1::timestamptz + interval '1 day'))
-      and {OLD} and next_action_at is null
-    limit $2 for update skip locked
+    where id < first_id($1::timestamptz - interval '{{age}}') and {OLD} and next_action_at is null
+    order by id limit $2 for update skip locked
+), ahead as (
+    select id from verifications
+    where id > first_id($1::timestamptz + interval '1 day') and {OLD} and next_action_at is null
+    order by id limit $2 for update skip locked
+), old as (
+    select array(select id from behind union all select id from ahead) as ids
 ), sent as (
-    select verification_id, ordinal from sends where verification_id = any (array(select id from old))
+    select verification_id, ordinal from sends where verification_id = any ((select ids from old)::uuid[])
     for update skip locked
 ), guessed as (
-    select id from guesses where verification_id = any (array(select id from old)) for update skip locked
+    select id from guesses where verification_id = any ((select ids from old)::uuid[]) for update skip locked
 ), held as (
-    select verification_id from sends where verification_id = any (array(select id from old))
+    select verification_id from sends where verification_id = any ((select ids from old)::uuid[])
       and (verification_id, ordinal) not in (select verification_id, ordinal from sent)
     union all
-    select verification_id from guesses where verification_id = any (array(select id from old))
+    select verification_id from guesses where verification_id = any ((select ids from old)::uuid[])
       and id not in (select id from guessed)
 ), free as (
-    select id from old where id not in (select verification_id from held)
+    select array(select unnest(ids) from old except select verification_id from held) as ids
 ), sends_gone as (
-    delete from sends where verification_id in (select id from free)
+    delete from sends where verification_id = any ((select ids from free)::uuid[])
 ), guesses_gone as (
-    delete from guesses where verification_id in (select id from free)
+    delete from guesses where verification_id = any ((select ids from free)::uuid[])
 ), gone as (
-    delete from verifications where id in (select id from free) returning 1
+    delete from verifications where id = any ((select ids from free)::uuid[]) returning 1
 )
 select count(*) from gone
 """  # noqa: S608 (ours)
