@@ -16,6 +16,7 @@ from service.api import health, manual, operator, verifications, webhooks
 from service.api.answers import answer
 from service.api.observation import Observation
 from service.api.parts import Parts, WebhookRules
+from service.api.refusals import Refusals
 from service.api.strangers import Strangers
 from service.db import migrate
 from service.db.engine import Database, open_database
@@ -106,7 +107,7 @@ class House:
             checks=checks,
             policies=policies,
             keys=keys,
-            retention=Retention(database, policies, now),
+            retention=Retention(database, now),
             alarms=Alarms(database, policies.default.alerts, self.alerts, troubles, self.senders.breaker, now),
             tags=vault.tags,
         )
@@ -123,6 +124,7 @@ class House:
             exemptions=Exemptions(database, vault, now),
             database=database,
             webhooks=_webhook_rules(settings),
+            refusals=Refusals(troubles),
             metrics_here=settings.metrics_port is None,
         )
 

@@ -91,12 +91,6 @@ async def test_without_a_past_nothing_is_usual(database: Database) -> None:
     assert found.usual is None
 
 
-async def test_minutes_are_forgotten_after_a_month(database: Database) -> None:
-    await database.pool.execute("insert into traffic (minute, sends) values ($1, 1)", NOW - timedelta(days=31))
-    await watch(database)
-    assert await database.pool.fetchval("select min(minute) from traffic") > NOW - timedelta(days=1)
-
-
 @pytest.mark.parametrize(
     ("traffic", "kinds"),
     [

@@ -96,7 +96,9 @@ async def test_nothing_but_limits_and_budgets_leads_to_the_number_any_more(datab
         assert (await gateway.read(neighbour)).body["status"] == "pending"
         decided = await gateway.database.pool.fetch("select verification_id from sends where decision is not null")
         assert [str(row[0]) for row in decided] == [neighbour]
-        notes = await gateway.database.pool.fetch("select action, subject from audits order by id")
+        notes = await gateway.database.pool.fetch(
+            "select action, subject from audits where action <> 'create_key' order by id"
+        )
         assert [tuple(note) for note in notes] == [("search", None), ("exempt", None), ("erase", None)]
 
 

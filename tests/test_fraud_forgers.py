@@ -6,9 +6,7 @@ import time
 
 import pytest
 
-from service.fraud import policy_file
 from service.sandbox.faults import Fault
-from service.verification.windows import longest
 from tests.support.fraud import enforced, findings_of, mint, run_guarded, sends_to
 from tests.support.gateway import OTHER_PHONE, PHONE, Gateway, read_code, run_process
 
@@ -90,15 +88,3 @@ async def test_a_spent_quota_is_waited_for_until_the_deadline_and_then_the_polic
         verification = await gateway.begin(PHONE, device_event_id=await mint(gateway))
         assert await enforced(gateway, verification) == found
         assert sends_to(gateway, PHONE) == (0 if found else 1)
-
-
-def test_counters_are_kept_as_long_as_any_window_of_the_policy_looks_back() -> None:
-    assert longest(policy_file.parse("")) == 86_400
-    for text in (
-        '[limits]\ndevice = ["5/7d"]',
-        '[limits]\nphone_everywhere = ["5/7d"]',
-        '[rules.device_unread]\nip = ["5/7d"]',
-        '[rules.event_forged]\nip = ["5/7d"]',
-        '[clients.shop.limits]\ndevice = ["5/7d"]',
-    ):
-        assert longest(policy_file.parse(text)) == 7 * 86_400

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 
-from service.fraud import policy_file
 from service.sandbox.faults import Fault
 from service.worker.retention import Retention
 from tests.support.dispatching import ended
@@ -161,7 +160,7 @@ async def test_what_was_learnt_stands_under_the_numbers_hash_and_goes_with_its_t
         await stored_line(gateway, await gateway.begin(PHONE))
         [row] = await gateway.database.pool.fetch("select * from lookups")
         assert PHONE[1:] not in str(dict(row).values())
-        retention = Retention(gateway.database, policy_file.parse(""))
+        retention = Retention(gateway.database)
         assert (await retention.purge())["lookups"] == 0
         await gateway.database.pool.execute("update lookups set until = now() - interval '1 second'")
         assert (await retention.purge())["lookups"] == 1

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 from service.db.engine import Database
-from service.fraud import policy_file
 from service.worker.retention import Retention
 from tests.support.admission import Desk
 from tests.support.cable import lay_cable
@@ -97,7 +96,7 @@ async def test_only_a_202_is_kept(database_url: str) -> None:
 
 async def test_a_day_and_a_purge_later_the_key_is_forgotten_and_not_before(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY) as gateway:
-        retention = Retention(gateway.database, policy_file.parse(POLICY))
+        retention = Retention(gateway.database)
         first = await ask(gateway, "k")
         await retention.purge()
         assert await ask(gateway, "k") == (202, first[1], "true")

@@ -171,6 +171,7 @@ async def test_a_dump_holds_no_digits_and_no_crowd_of_fewer_than_ten_thousand(da
         kept = [marks[subject] for subject in send["weighed"] or [] if subject in marks]
         weighed += len(kept)
         assert not digits & {*numbers_in(stored), *numbers_in(kept)}, number
+        assert all(marks[0] == 0 for marks in stored), "a decision keeps no mark"
         told = decision["facts"]["number"]
         country, kind = told["country"], told["kind"]
         whole = crowds[country]

@@ -50,6 +50,15 @@ def find_source(peer: str | None, *forwarded: str) -> str | None:
         ("::ffff:192.76.120.193", [], TELNYX),
         ("10.0.0.1", ["::ffff:192.76.120.193"], TELNYX),
         ("10.0.0.1", ["::ffff:c04c:78c1"], TELNYX),
+        ("10.0.0.1", [f"{TELNYX}:443"], TELNYX),  # as Azure's gateways write it
+        ("10.0.0.1", [f"{STRANGER}, {TELNYX}:65535, 10.0.0.3:1, 10.0.0.2"], TELNYX),
+        ("10.0.0.1", [f"{TELNYX}:443, {STRANGER}:443"], STRANGER),
+        ("10.0.0.1", [f"{TELNYX}:443, [2001:db8:2::1]:443"], "2001:db8:2::1"),
+        ("10.0.0.1", [f"{TELNYX}, [2001:db8:2::1]"], "2001:db8:2::1"),
+        ("10.0.0.1", ["2001:db8:2::1:443"], "2001:db8:2::1:443"),  # an address, and not one with a port
+        ("10.0.0.1", [f"{TELNYX}, [2001:db8:1::2]:443, [::ffff:10.0.0.2]:1"], TELNYX),
+        ("10.0.0.1", [f"[::ffff:{TELNYX}]:443"], TELNYX),
+        ("fe80::1%eth0", [], "fe80::1"),
         ("2001:db8:1::1", [TELNYX], TELNYX),
         ("2001:db8:2::1", [TELNYX], "2001:db8:2::1"),
         ("2001:DB8:1:0:0:0:0:1", ["2001:DB8:2::0:1"], "2001:db8:2::1"),
@@ -62,9 +71,14 @@ def test_the_source_is_the_nearest_address_that_is_no_trusted_proxy(
 
 
 NO_ADDRESS = [
-    "unknown", "", "_hidden", f"{TELNYX}:443", f"[{TELNYX}]", '"192.76.120.193"', "192.76.120.193/32", "192.76.120",
+    "unknown", "", "_hidden", f"[{TELNYX}]", '"192.76.120.193"', "192.76.120.193/32", "192.76.120",
     "3226237121", "0xc04c78c1", "0300.76.120.193", "192.076.120.193", "fe80::1%eth0", "192.76.120.193\x00",
     "192.76.120.193.", "for=192.76.120.193",
+    "_hidden:443", "unknown:443", f"[{TELNYX}]:443", f'"{TELNYX}:443"', f"{TELNYX}:", f"{TELNYX}:_port",
+    f"{TELNYX}:443:443", f"{TELNYX}:443443", f"{TELNYX} :443", f"{TELNYX}: 443", f"{TELNYX}:-1", f"{TELNYX}:4\xb2",
+    f":{TELNYX}", ":443", "[]", "[]:443", "[2001:db8:2::1", "2001:db8:2::1]", "[2001:db8:2::1]443", "[2001:db8:2::1]:",
+    "[[2001:db8:2::1]]", "[fe80::1%eth0]:443", "192.76.120:443", "3226237121:443", "0xc04c78c1:443",
+    "192.76.120.193/32:443", f"http://{TELNYX}:443", "[v1.a]:443",
 ]  # fmt: skip
 
 
@@ -78,15 +92,17 @@ def test_a_connection_without_a_peer_has_no_source() -> None:
     assert find_source(None, TELNYX) is None
 
 
-hops = st.one_of(
-    st.sampled_from([TELNYX, STRANGER, "10.0.0.2", "garbage", ""]), st.text(st.characters(max_codepoint=255))
-)
+WRITTEN = [
+    TELNYX, f"{TELNYX}:443", f"[::ffff:{TELNYX}]:443", STRANGER, "10.0.0.2", "10.0.0.2:1", "garbage", "",
+]  # fmt: skip
+hops = st.one_of(st.sampled_from(WRITTEN), st.text(st.characters(max_codepoint=255)))
 
 
-@given(left=st.lists(hops, max_size=4))
-def test_nothing_that_a_stranger_writes_makes_him_somebody_else(left: list[str]) -> None:
-    forwarded = ", ".join([*left, STRANGER])
+@given(left=st.lists(hops, max_size=4), own=st.sampled_from([STRANGER, f"{STRANGER}:52000", f"[::ffff:{STRANGER}]:1"]))
+def test_nothing_that_a_stranger_writes_makes_him_somebody_else(left: list[str], own: str) -> None:
+    forwarded = ", ".join([*left, own])
     assert find_source("10.0.0.1", forwarded) == STRANGER
+    assert find_source("10.0.0.1", *left, own) == STRANGER
     assert find_source(STRANGER, forwarded) == STRANGER
 
 

@@ -47,7 +47,10 @@ async def count(gateway: Gateway) -> int:
 
 
 async def test_telnyx_through_our_proxy_over_https_is_taken(guarded: Gateway) -> None:
-    for source in (TELNYX, f"203.0.113.9, {TELNYX}", f"::ffff:{TELNYX}", f"{TELNYX}, 127.0.0.2"):
+    for source in (
+        TELNYX, f"203.0.113.9, {TELNYX}", f"::ffff:{TELNYX}", f"{TELNYX}, 127.0.0.2",
+        f"{TELNYX}:62000", f"203.0.113.9:443, {TELNYX}:443", f"{TELNYX}:443, 127.0.0.2:80", f"[::ffff:{TELNYX}]:443",
+    ):  # fmt: skip
         lines = (f"X-Forwarded-For: {source}", "X-Forwarded-Proto: https")
         answer = await deliver(guarded, write_event(), *lines)
         assert (answer.status, answer.json()) == (200, {"received": True}), source
@@ -62,6 +65,10 @@ async def test_telnyx_through_our_proxy_over_https_is_taken(guarded: Gateway) ->
         (f"X-Forwarded-For: {TELNYX}", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"),
         (f"X-Forwarded-For: {TELNYX}, garbage", "X-Forwarded-Proto: https"),
         (f"X-Forwarded-For: {TELNYX}, ", "X-Forwarded-Proto: https"),
+        (f"X-Forwarded-For: {TELNYX}:443, 203.0.113.9:443", "X-Forwarded-Proto: https"),
+        (f"X-Forwarded-For: {TELNYX}:443", "X-Forwarded-For: [2001:db8::9]:443", "X-Forwarded-Proto: https"),
+        (f"X-Forwarded-For: {TELNYX}, {TELNYX}:https", "X-Forwarded-Proto: https"),
+        (f"X-Forwarded-For: [{TELNYX}]:443", "X-Forwarded-Proto: https"),
         ("X-Forwarded-For: 192.76.120.191", "X-Forwarded-Proto: https"),
         ("X-Forwarded-For: 192.76.120.224", "X-Forwarded-Proto: https"),
         (f"Forwarded: for={TELNYX};proto=https",),

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.db.engine import Database
-from service.fraud import policy_file
 from service.verification.events import DELIVERIES, TYPES, Events
 from service.worker.retention import Retention
 from tests.support.leasing import Queue, open_queue
@@ -135,7 +134,7 @@ async def test_a_flood_of_unknown_ids_holds_up_no_known_one_and_is_purged(databa
     await tell(queue, "provider", "delivered")
     assert await queue.store.apply_events() == 1
     assert await read_delivery(queue, row) == "delivered"
-    deleted = await Retention(database, policy_file.parse("")).purge()
+    deleted = await Retention(database).purge()
     assert deleted["webhook_events"] == 20_001, "the queue's clock is long past"
     assert await queue.pool.fetchval("select count(*) from webhook_events") == 0
 

@@ -17,6 +17,7 @@ as $$
 declare
     v_now timestamptz := coalesce(p_now, clock_timestamp());
 begin
+    perform wake_events(v_now, p_provider_ids);
     perform 1 from verifications v where v.id = any (p_ids) order by v.id for update;
     update sends s set
         state = r.state,

@@ -26,10 +26,6 @@ begin
     from generate_series(v_minute - 20 * v_step, v_minute - v_step, v_step) as m
     where not exists (select from traffic t where t.minute = m)
     on conflict do nothing;
-    if found then
-        delete from traffic t where t.minute < v_now - interval '30 days';
-        delete from alerts a where a.ended_at < v_now - interval '30 days';
-    end if;
     update traffic t set settled = true, sends = c.sends, sent = c.sent, read = c.read
     from (
         select m.minute, x.sends, x.sent, x.read

@@ -11,6 +11,7 @@ import msgspec
 from litestar.connection import ASGIConnection
 from netaddr import IPSet
 
+from service.api.refusals import Refusals
 from service.api.strangers import Strangers
 from service.db.engine import Database
 from service.fraud.blocks import Blocks
@@ -48,6 +49,7 @@ class Parts(msgspec.Struct, frozen=True):
     exemptions: Exemptions
     database: Database
     webhooks: WebhookRules
+    refusals: Refusals
     metrics_here: bool
 
 

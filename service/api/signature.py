@@ -17,7 +17,7 @@ TOLERANCE = 300
 
 def is_signed(public_key: bytes, signature: str, timestamp: str, body: bytes) -> bool:
     """Say whether the body was signed with the key's other half at about this time (seconds, this host's clock)."""
-    if not timestamp.isascii() or not timestamp.isdigit() or abs(time.time() - int(timestamp[:12])) > TOLERANCE:
+    if not is_current(timestamp):
         return False
     try:
         raw = base64.b64decode(signature, validate=True)
@@ -25,3 +25,8 @@ def is_signed(public_key: bytes, signature: str, timestamp: str, body: bytes) ->
     except (binascii.Error, ValueError, InvalidSignature):
         return False
     return True
+
+
+def is_current(timestamp: str) -> bool:
+    """Say whether a signature's time is about now, by this host's clock."""
+    return timestamp.isascii() and timestamp.isdigit() and abs(time.time() - int(timestamp[:12])) <= TOLERANCE

@@ -5,10 +5,15 @@ Called by webhooks. Believes no header that a stranger could have written.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from netaddr import AddrFormatError, IPAddress, IPSet
+
+# Some proxies write the port as well (Azure's do). Only brackets keep it apart from an IPv6 address: in 2001:db8::1:443
+# the last group is a part of the address.
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
 
 
 def source_of(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -> IPAddress | None:
@@ -16,21 +21,36 @@ def source_of(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -> IP
 
     Read from the right, all header lines joined: what stands further left was written by whoever is not trusted.
     """
-    address = _parse(request.scope["client"][0] if request.scope["client"] else "")
+    address = peer_of(request)
     forwarded = [hop for line in request.headers.getall("x-forwarded-for", []) for hop in line.split(",")]
     while address is not None and address in trusted and forwarded:
-        address = _parse(forwarded.pop().strip())
+        address = _parse_hop(forwarded.pop().strip())
     return address
+
+
+def peer_of(request: ASGIConnection[Any, Any, Any, Any]) -> IPAddress | None:
+    """Return the other end of the connection. The zone of a link-local address is this machine's own word for it."""
+    peer = request.scope["client"]
+    return _parse(peer[0].partition("%")[0]) if peer else None
 
 
 def came_by_https(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -> bool:
     """Say whether the client's own connection was HTTPS: ours, or the one that a trusted proxy vouches for."""
-    peer = _parse(request.scope["client"][0] if request.scope["client"] else "")
+    peer = peer_of(request)
     if peer is not None and peer in trusted:
         told = [part for line in request.headers.getall("x-forwarded-proto", []) for part in line.split(",")]
         if told:
             return told[-1].strip().lower() == "https"
     return request.scope["scheme"] == "https"
+
+
+def _parse_hop(text: str) -> IPAddress | None:
+    ported = _WITH_PORT.fullmatch(text)
+    if ported is None:
+        return _parse(text)
+    ipv4, ipv6 = ported.groups()
+    address = _parse(ipv4 or ipv6)
+    return address if ipv4 or ":" in ipv6 else None
 
 
 def _parse(text: str) -> IPAddress | None:

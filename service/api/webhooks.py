@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from litestar import Request, post
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from netaddr import IPAddress
 
 from service import telemetry
 from service.api.bodies import read_bytes
@@ -18,8 +19,9 @@ from service.api.documents import Call
 from service.api.events import Envelope, Event, Payload, Received
 from service.api.parts import WebhookRules, parts_of
 from service.api.problems import Forbidden, Malformed, Unsigned
-from service.api.signature import is_signed
-from service.api.source import came_by_https, source_of
+from service.api.refusals import Refusals, Why
+from service.api.signature import is_current, is_signed
+from service.api.source import came_by_https, peer_of, source_of
 from service.errors import Unavailable
 from service.verification.events import TYPES
 
@@ -46,7 +48,7 @@ PAYLOAD = msgspec.json.Decoder(Payload)
 async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
     """Take one event."""
     parts = parts_of(request)
-    await _admit(request, parts.webhooks)
+    await _admit(request, parts.webhooks, parts.refusals)
     event, payload = _decode(await read_bytes(request))
     kept = payload is not None and await parts.events.keep(
         event.id, event.event_type, payload.id, payload.delivery_status
@@ -55,21 +57,30 @@ async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
     return Received()
 
 
-async def _admit(request: Request[Any, Any, Any], rules: WebhookRules) -> None:
+async def _admit(request: Request[Any, Any, Any], rules: WebhookRules, refusals: Refusals) -> None:
     source = source_of(request, rules.trusted_proxies)
     if source is None or source not in rules.allowed:
-        telemetry.WEBHOOKS.labels("wrong_source").inc()
+        refusals.count(_find_why(request, source, rules), source)
         raise Forbidden
     if rules.require_https and not came_by_https(request, rules.trusted_proxies):
-        telemetry.WEBHOOKS.labels("no_https").inc()
+        refusals.count("no_https", source)
         raise Forbidden
-    if rules.public_key is None:
-        return
-    signature = request.headers.get("telnyx-signature-ed25519", "")
-    timestamp = request.headers.get("telnyx-timestamp", "")
-    if not is_signed(rules.public_key, signature, timestamp, await read_bytes(request)):
-        telemetry.WEBHOOKS.labels("unsigned").inc()
-        raise Unsigned
+    if rules.public_key is not None:
+        signature = request.headers.get("telnyx-signature-ed25519", "")
+        timestamp = request.headers.get("telnyx-timestamp", "")
+        if not is_signed(rules.public_key, signature, timestamp, await read_bytes(request)):
+            why: Why = "no_signature" if not signature else "other_key" if is_current(timestamp) else "stale"
+            refusals.count(why, source)
+            raise Unsigned
+    refusals.end()
+
+
+def _find_why(request: Request[Any, Any, Any], source: IPAddress | None, rules: WebhookRules) -> Why:
+    if source is None:
+        return "unreadable"
+    # Where no proxy is trusted the source is the peer itself.
+    by_proxy = "x-forwarded-for" in request.headers and source == peer_of(request)
+    return "untrusted_proxy" if by_proxy and source not in rules.trusted_proxies else "unlisted"
 
 
 def _decode(body: bytes) -> tuple[Event, Payload | None]:

@@ -206,12 +206,18 @@ class IdempotencyKey(Base):
 
 
 class WebhookEvent(Base):
-    """What Telnyx told of one verification: once, without its code and without its number."""
+    """What Telnyx told of one verification: once, without its code and without its number.
+
+    `look_at`: when somebody has to look whether a send of ours holds the id. `unknown_no`: its number among those whose
+    id none did when it was looked for.
+    """
 
     __tablename__ = "webhook_events"
     __table_args__ = (
         Index("one_event", "event_id", "event_type", "delivery", unique=True),
-        Index("ix_webhook_events_unapplied", "received_at", postgresql_where=text("applied_at is null")),
+        Index("ix_webhook_events_due", "look_at", postgresql_where=text("look_at is not null")),
+        Index("ix_webhook_events_unapplied", "provider_id", postgresql_where=text("applied_at is null")),
+        Index("ix_webhook_events_unknown", "unknown_no", postgresql_where=text("unknown_no is not null")),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     event_id: Mapped[str]
@@ -220,3 +226,5 @@ class WebhookEvent(Base):
     provider_id: Mapped[str]
     received_at: Mapped[Created]
     applied_at: Mapped[Moment | None]
+    look_at: Mapped[Moment | None]
+    unknown_no: Mapped[int | None] = mapped_column(BigInteger)

@@ -18,6 +18,7 @@ from service.phone import is_country
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MOST_HITS = 1000
 MOST_MONEY = 1e9
+# Counters are kept as long (worker.retention): a longer window would forget.
 LONGEST_WINDOW = 30 * 86400.0
 # A time that far ahead of any row is still a date.
 LONGEST_TIME = 365 * 86400.0
@@ -104,6 +105,8 @@ CHECKS: dict[str, Check] = {
     "countries.call": _check_countries,
     "countries.flashcall": _check_countries,
     "client.verify_profile_id": _check_profile,
+    # That an event was used is known for a day longer than this (worker.retention).
+    "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
     "prices.sms": _check_amount,
     "prices.call": _check_amount,
     "prices.flashcall": _check_amount,

@@ -16,7 +16,7 @@ import msgspec
 
 from service.db.batch import Batcher
 from service.db.engine import Database
-from service.fraud.decision import Decision
+from service.fraud.decision import Decision, writable
 from service.fraud.histories import History
 from service.fraud.money import Booking
 from service.fraud.policy import Window
@@ -149,7 +149,7 @@ class Scales:
         bookings = [(n, *msgspec.structs.astuple(i.booking)) for n, i in enumerate(items, 1) if i.booking is not None]
         rows = await self._pool.fetch(
             RESOLVE, self._now(), KEEP_LIMITS, SPENT, [item.id for item in items], [item.ordinal for item in items],
-            [item.goes for item in items], [JSON.encode(item.decision).decode() for item in items],
+            [item.goes for item in items], [JSON.encode(writable(item.decision)).decode() for item in items],
             [item.strike for item in items], *chain(_columns(limits, 5), _columns(blocks, 6), _columns(bookings, 7)),
         )  # fmt: skip
         return [DECISIONS.decode(told) if told else items[item - 1].decision for item, told in rows]

@@ -1,14 +1,17 @@
 """What is wrong with the outside and with the money, as those notice who ask; emptied by whoever rings the alarm.
 
-Written by fraud.events, fraud.captchas and fraud.judge, read by worker.alarms, each in its own process. Holds a few
-fixed sentences and short codes, never a text of the other side.
+Written by fraud.events, fraud.captchas, fraud.judge and api.refusals, read by worker.alarms, each in its own process.
+Holds a few fixed sentences and short codes, never a text of the other side.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["fingerprint", "fingerprint_quota", "captcha", "budget"]
+Kind = Literal[
+    "fingerprint", "fingerprint_quota", "captcha", "budget",
+    "webhooks address", "webhooks https", "webhooks signature",
+]  # fmt: skip
 
 
 class Troubles:

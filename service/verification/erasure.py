@@ -18,7 +18,7 @@ from service.fraud.subjects import subjects_of
 from service.vault import Vault
 from service.verification.states import GRACE, LEASE
 
-FORGET = text("select id, busy from forget(null, :phone, :ids, :subjects, :marks)").bindparams(
+FORGET = text("select id, busy from forget_v2(null, :phone, :ids, :subjects, :marks, :most)").bindparams(
     bindparam("phone", type_=Uuid()),
     bindparam("ids", type_=ARRAY(Uuid())),
     bindparam("subjects", type_=ARRAY(Uuid())),
@@ -28,6 +28,8 @@ NOTE = text("insert into audits (at, action) values (clock_timestamp(), 'erase')
 # A send that is on its way is recorded under its lease, and forgotten when that is over.
 LONGEST = LEASE + GRACE
 DEADLOCK = "40P01"
+# Verifications that one statement forgets: each brings the locks of its histories.
+AT_ONCE = 64
 
 
 async def erase(database: Database, vault: Vault, phone_number: str) -> int:
@@ -55,10 +57,19 @@ async def _forget(
     places = subjects_of(vault, phone_number, phone.describe(phone_number), None)
     values = {
         "phone": vault.hash(b"phone", phone_number),
-        "ids": list(ids),
         "subjects": [place.hash for place in places],
         "marks": [place.mark for place in places],
+        "most": AT_ONCE,
     }
+    found: list[Row[tuple[UUID, bool]]] = []
+    while True:
+        rows = await _forget_some(database, values | {"ids": list(ids[:AT_ONCE])})
+        found, ids = [*found, *rows], ids[AT_ONCE:]
+        if len(rows) < AT_ONCE and not ids:
+            return found
+
+
+async def _forget_some(database: Database, values: dict[str, object]) -> Sequence[Row[tuple[UUID, bool]]]:
     while True:
         try:
             async with database.engine.begin() as connection:

@@ -119,11 +119,15 @@ where id = $2 and state = 'open'
 """
 
 KEEP_EVENT = """
-insert into webhook_events (event_id, event_type, delivery, provider_id, received_at)
-values ($2, $3, $4, $5, coalesce($1::timestamptz, clock_timestamp())) on conflict do nothing
+insert into webhook_events (event_id, event_type, delivery, provider_id, received_at, look_at)
+select $2, $3, $4, $5, clock.now, clock.now
+from (select coalesce($1::timestamptz, clock_timestamp()) as now) as clock
+on conflict do nothing
 """
 
-APPLY_EVENTS = "select apply_webhooks($1, make_interval(secs => $2))"
+APPLY_EVENTS = """
+select looked, applied, unknown, dropped from apply_webhooks_v2($1, make_interval(secs => $2), $3, $4)
+"""
 
 KEYS = """
 select k.id, k.client_id, c.name, c.test, k.scope, k.digest, k.ends_at

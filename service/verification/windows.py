@@ -41,23 +41,12 @@ def widest(policies: Policies) -> int:
     return max(window.max for policy in policies for window in [*_asked(policy), *_called(policy)])
 
 
-def longest(policies: Policies) -> float:
-    """Return how far back the longest window of any policy looks, in seconds."""
-    return max(window.seconds for policy in policies for window in [*_asked(policy), *_sent(policy), *_called(policy)])
-
-
 def _asked(policy: Policy) -> list[Window]:
     return [window for _, window in windows_of(policy)]
 
 
 def _called(policy: Policy) -> list[Window]:
     return [*policy.operators.calls, *policy.operators.searches]
-
-
-def _sent(policy: Policy) -> list[Window]:
-    """List the windows of what is counted with a decision."""
-    rules, limits = policy.rules, policy.limits
-    return [*limits.phone_everywhere, *limits.device, *rules.device_unread.ip, *rules.event_forged.ip]
 
 
 def _write(values: Iterable[float]) -> str:

@@ -19,11 +19,15 @@ from service.fraud.policy import AlertRules
 from service.providers.alerts import Alerts
 from service.providers.breaker import Breaker
 from service.providers.troubles import Troubles
+from service.verification.store import EVENTS_KEPT, MOST_UNKNOWN
 from service.worker.traffic import Traffic, find_unusual
 
 # Seconds between two looks, of one process and of all together.
 LOOK_EVERY = 2.0
-KINDS = ("volume", "spike", "conversion", "block", "telnyx", "fingerprint", "fingerprint_quota", "captcha", "budget")
+KINDS = (
+    "volume", "spike", "conversion", "block", "telnyx", "fingerprint", "fingerprint_quota", "captcha", "budget",
+    "webhooks",
+)  # fmt: skip
 MINUTE = 60
 
 WATCH = "select sent, recent, usual, hour_sent, hour_read from watch_traffic($1, $2)"
@@ -32,6 +36,15 @@ select label, min(reason) as reason from blocks
 where until > coalesce($1::timestamptz, clock_timestamp()) and lifted_at is null and set_by = 'rule'
 group by label
 """
+# The oldest event that waits for a send of ours, and how many are known to have come after it.
+UNKNOWN = """
+select 1 + (select max(unknown_no) from webhook_events) - unknown_no
+from webhook_events
+where unknown_no = (select min(unknown_no) from webhook_events)
+  and received_at > coalesce($1::timestamptz, clock_timestamp()) - make_interval(secs => $2)
+"""
+# Of the most that are kept, before the first is dropped.
+MANY_UNKNOWN = 0.9
 RING = "select event, kind, text, seconds from ring_alerts_v2($1, $2, $3, $4, $5)"
 
 
@@ -88,6 +101,12 @@ class Alarms:
             return {}
         blocks = await self._pool.fetch(BLOCKS, self._now())
         found = {f"block {label}": f"A rule has blocked {label}: {reason}." for label, reason in blocks}
+        unknown = await self._pool.fetchval(UNKNOWN, self._now(), EVENTS_KEPT) or 0
+        if unknown > MANY_UNKNOWN * MOST_UNKNOWN:
+            found["webhooks unknown"] = (
+                f"{unknown:,} webhooks within 15 minutes told of verifications that are not ours. Beyond "
+                f"{MOST_UNKNOWN:,} the oldest are dropped. Does another service share the Verify profile?"
+            )
         return found | find_unusual(Traffic(*row), self._rules)
 
     def _tell(self, event: str, kind: str, text: str) -> None:

@@ -68,7 +68,7 @@ class Worker:
             (self._settle, LOOK_EVERY, None),
             (self._look, LOOK_EVERY, None),
             (self._keys.keep_up, KEYS_EVERY, None),
-            (self._retention.purge, PURGE_EVERY, None),
+            (self._purge, PURGE_EVERY, None),
             (self._alarms.look, ALARM_EVERY, None),
         ]
         self._tasks = [asyncio.create_task(_repeat(*entry)) for entry in rounds]
@@ -88,6 +88,11 @@ class Worker:
     async def _claim(self) -> None:
         while await self._leases.claim():
             pass
+
+    async def _purge(self) -> None:
+        for name, gone in (await self._retention.purge()).items():
+            if isinstance(gone, Exception):
+                telemetry.log.warning("purge_failed", table=name, exc_info=gone)
 
     async def _settle(self) -> None:
         """All at once: one that the provider does not answer must not keep the others waiting."""

@@ -1,150 +1,166 @@
-"""Throw away what is no longer needed: old verifications, keys, events, spent counters, histories, blocks, audits.
+"""Throw away what is no longer needed: KEPT has a line for every table that is not kept for good.
 
-Called by worker.loop and by `verify-gateway purge`. In small batches, so that no row is locked for long.
+Called by worker.loop and by `verify-gateway purge`. In small batches, and never behind a row that somebody holds.
+Ages are the database's time; no policy and no process's clock has a say in what is old.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-import asyncpg
-
 from service.db.engine import Database
-from service.fraud.policy import Policies
-from service.vault import first_id
-from service.verification.windows import longest
 
 BATCH = 1000
-DAY = timedelta(days=1)
-VERIFICATIONS_KEPT = 30 * DAY
-BLOCKS_KEPT = 30 * DAY
-HISTORIES_KEPT = 60 * DAY
-AUDITS_KEPT = 365 * DAY
-# Histories are many and go slowly: a process looks through them this often.
-HISTORIES_EVERY = DAY / 4
 
-OLD_VERIFICATIONS = """
-with old as (
-    delete from verifications where id in (
-        select id from verifications where id < $1 and next_action_at is null order by id limit $2
-    ) returning id
-), sends_gone as (delete from sends where verification_id in (select id from old)),
-   guesses_gone as (delete from guesses where verification_id in (select id from old))
-select count(*) from old
-"""
-OLD_KEYS = """
-with gone as (delete from idempotency_keys where idem in (
-    select idem from idempotency_keys where created_at < $1 limit $2) returning 1)
+# In each statement: $1 the database's time, $2 how many rows at most, $3 the key after which a page of a walk begins.
+OLD = "{since} < $1::timestamptz - interval '{age}'"
+# What somebody holds is passed over, and found again by the next round.
+DELETE = f"""
+with old as (select ctid from {{table}} where {OLD} order by {{since}} limit $2 for update skip locked),
+     gone as (delete from {{table}} where ctid = any (array(select ctid from old)) returning 1)
 select count(*) from gone
-"""
-OLD_GUESS_KEYS = """
-with gone as (update guesses set idem = null where id in (
-    select id from guesses where idem is not null and counted_at < $1 limit $2) returning 1)
+"""  # noqa: S608 (ours)
+# Numbered as they come: the first are the oldest, and no index of their age is kept up for this.
+FIRST = f"""
+with first as (select ctid, {OLD} as old from {{table}} order by id limit $2 for update skip locked),
+     gone as (delete from {{table}} where ctid = any (array(select ctid from first where first.old)) returning 1)
 select count(*) from gone
-"""
-# Events are numbered as they come: the first ones are the oldest.
-OLD_EVENTS = """
-with first as (select id, received_at from webhook_events order by id limit $2),
-     gone as (delete from webhook_events where id in (select id from first where received_at < $1) returning 1)
-select count(*) from gone
-"""
-OLD_DEVICE_EVENTS = """
-with gone as (delete from device_events where event in (
-    select event from device_events where first_used_at < $1 limit $2) returning 1)
-select count(*) from gone
-"""
-ENDED_BLOCKS = """
-with gone as (delete from blocks where id in (
-    select id from blocks where least(until, lifted_at) < $1 order by id limit $2) returning 1)
-select count(*) from gone
-"""
-OLD_LOOKUPS = """
-with gone as (delete from lookups where phone_hash in (
-    select phone_hash from lookups where until < $1 order by until limit $2) returning 1)
-select count(*) from gone
-"""
-ENDED_EXEMPTIONS = """
-with gone as (delete from exemptions where id in (
-    select id from exemptions where until < $1 order by id limit $2) returning 1)
-select count(*) from gone
-"""
-OLD_AUDITS = """
-with first as (select id, at from audits order by id limit $2),
-     gone as (delete from audits where id in (select id from first where at < $1) returning 1)
-select count(*) from gone
-"""
-# Walked by key, a page at a time: `hits` has no index, so that counting a hit touches none.
-# A counter that somebody is counting in is left alone: waiting for it while we hold others could deadlock.
-# One without hits is what a guess left that was given back.
-SPENT_COUNTERS = """
-with page as (select subject, hits[1] < $1 is not false as spent from counters where subject > $3
-              order by subject limit $2),
-     spent as (select c.subject from counters c join page p on p.subject = c.subject
-               where p.spent and c.hits[1] < $1 is not false for update of c skip locked),
-     gone as (delete from counters where subject in (select subject from spent) returning 1)
+"""  # noqa: S608 (ours)
+# Walked by key, a page at a time: what every send updates has no index but its key. A row is looked at again once it is
+# held, because it may have been counted in meanwhile. One without times is what was taken back left: old as well.
+WALK = f"""
+with page as (select subject, ({OLD}) is not false as old from {{table}} where subject > $3 order by subject limit $2),
+     old as (select ctid from {{table}}
+             where subject = any (array(select subject from page where page.old)) and ({OLD}) is not false
+             for update skip locked),
+     gone as (delete from {{table}} where ctid = any (array(select ctid from old)) returning 1)
 select (select count(*) from gone) as gone, (select max(subject::text)::uuid from page) as last
+"""  # noqa: S608 (ours)
+# A guess outlives its key, as long as its verification.
+GUESS_KEYS = f"""
+with old as (select ctid from guesses where idem is not null and {OLD} order by {{since}} limit $2
+             for update skip locked),
+     gone as (update guesses set idem = null where ctid = any (array(select ctid from old)) returning 1)
+select count(*) from gone
+"""  # noqa: S608 (ours)
+# With sends and guesses; where one of those is held, all of it stays. Ids find what may be old, or was made by a clock
+# far ahead; created_at decides: ids are made by the clocks of processes, and one that is behind makes them look old.
+# Rows are named by arrays, so that they are found by their keys however many rows the planner takes a table to have.
+VERIFICATIONS = f"""
+with behind as (
+    select id from verifications
+    where id < first_id($1::timestamptz - interval '{{age}}') and {OLD} and next_action_at is null
+    order by id limit $2 for update skip locked
+), ahead as (
+    select id from verifications
+    where id > first_id($1::timestamptz + interval '1 day') and {OLD} and next_action_at is null
+    order by id limit $2 for update skip locked
+), old as (
+    select array(select id from behind union all select id from ahead) as ids
+), sent as (
+    select verification_id, ordinal from sends where verification_id = any ((select ids from old)::uuid[])
+    for update skip locked
+), guessed as (
+    select id from guesses where verification_id = any ((select ids from old)::uuid[]) for update skip locked
+), held as (
+    select verification_id from sends where verification_id = any ((select ids from old)::uuid[])
+      and (verification_id, ordinal) not in (select verification_id, ordinal from sent)
+    union all
+    select verification_id from guesses where verification_id = any ((select ids from old)::uuid[])
+      and id not in (select id from guessed)
+), free as (
+    select array(select unnest(ids) from old except select verification_id from held) as ids
+), sends_gone as (
+    delete from sends where verification_id = any ((select ids from free)::uuid[])
+), guesses_gone as (
+    delete from guesses where verification_id = any ((select ids from free)::uuid[])
+), gone as (
+    delete from verifications where id = any ((select ids from free)::uuid[]) returning 1
+)
+select count(*) from gone
+"""  # noqa: S608 (ours)
+# Of all processes one walks, every six hours.
+TURN = """
+insert into rounds as r (name, at) values ($2, $1::timestamptz)
+on conflict (name) do update set at = excluded.at where r.at <= $1::timestamptz - interval '6 hours'
+returning true
 """
-# As the counters: no index but the key, and nobody's history is waited for. One without times is what a send that was
-# taken out again left.
-OLD_HISTORIES = """
-with page as (select subject, ats[1] < $1 is not false as old from histories where subject > $3
-              order by subject limit $2),
-     old as (select h.subject from histories h join page p on p.subject = h.subject
-             where p.old and h.ats[1] < $1 is not false for update of h skip locked),
-     gone as (delete from histories where subject in (select subject from old) returning 1)
-select (select count(*) from gone) as gone, (select max(subject::text)::uuid from page) as last
-"""
+
+
+class Kept(NamedTuple):
+    """For how long the rows of a table are kept, from when on, and the statement that deletes them."""
+
+    table: str
+    since: str
+    age: str
+    found: str = DELETE
+
+    def statement(self) -> str:
+        """Write it out."""
+        return self.found.format(table=self.table, since=self.since, age=self.age)
+
+
+KEPT = (
+    Kept("verifications", "created_at", "30 days", VERIFICATIONS),
+    Kept("idempotency_keys", "created_at", "24 hours"),
+    Kept("keys of guesses", "counted_at", "24 hours", GUESS_KEYS),
+    Kept("webhook_events", "received_at", "24 hours", FIRST),
+    # The longest window that a policy may have, whatever this process's says: another's lockout has to hold.
+    Kept("counters", "hits[1]", "30 days", WALK),
+    # A day more than a policy may call an event fresh.
+    Kept("device_events", "first_used_at", "31 days"),
+    Kept("blocks", "least(until, lifted_at)", "30 days"),
+    Kept("exemptions", "until", "30 days"),
+    Kept("lookups", "until", "0 days"),
+    Kept("histories", "ats[1]", "60 days", WALK),
+    Kept("alerts", "ended_at", "30 days"),
+    Kept("traffic", "minute", "30 days"),
+    Kept("audits", "at", "365 days", FIRST),
+    # 400 whole ones: the same day of the year before can be looked up.
+    Kept("ledger", "day", "401 days"),
+)
 
 
 class Retention:
-    """One database's retention, by the windows of the policies in force."""
+    """One database's retention."""
 
-    def __init__(
-        self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None
-    ) -> None:
-        """Counters are kept as long as the longest window looks back. `now`: as in Store."""
+    def __init__(self, database: Database, now: Callable[[], datetime | None] = lambda: None) -> None:
+        """`now`: as in Store."""
         self._pool = database.pool
         self._now = now
-        self._window = timedelta(seconds=longest(policies))
-        self._fresh = timedelta(seconds=max(policy.rules.event_stale.after for policy in policies))
-        self._walked_at: datetime | None = None
 
-    async def purge(self) -> dict[str, int]:
-        """Delete what is over. Returns how many rows of each kind."""
-        now = self._now() or await self._pool.fetchval("select clock_timestamp()")
-        return {
-            "verifications": await self._all(OLD_VERIFICATIONS, first_id(now - VERIFICATIONS_KEPT)),
-            "idempotency_keys": await self._all(OLD_KEYS, now - DAY) + await self._all(OLD_GUESS_KEYS, now - DAY),
-            "webhook_events": await self._all(OLD_EVENTS, now - DAY),
-            "counters": await self._walk(SPENT_COUNTERS, now - self._window),
-            "device_events": await self._all(OLD_DEVICE_EVENTS, now - self._fresh - DAY),
-            "blocks": await self._all(ENDED_BLOCKS, now - BLOCKS_KEPT),
-            "exemptions": await self._all(ENDED_EXEMPTIONS, now - BLOCKS_KEPT),
-            "audits": await self._all(OLD_AUDITS, now - AUDITS_KEPT),
-            "histories": await self._histories(now),
-            "lookups": await self._all(OLD_LOOKUPS, now),
-        }
+    async def purge(self, *, whole: bool = False) -> dict[str, int | Exception]:
+        """Delete what is old: how many rows by table, or what kept us from it, which keeps nobody from the others.
 
-    async def _histories(self, now: datetime) -> int:
-        if self._walked_at is not None and now - self._walked_at < HISTORIES_EVERY:
-            return 0
-        self._walked_at = now
-        return await self._walk(OLD_HISTORIES, now - HISTORIES_KEPT)
+        Tables are walked when it is our turn, or when it has to be the `whole`. Raises where the database's time
+        cannot be asked.
+        """
+        now: datetime = self._now() or await self._pool.fetchval("select clock_timestamp()")
+        done: dict[str, int | Exception] = {}
+        for kept in KEPT:
+            try:
+                done[kept.table] = await self._clear(kept, now, whole=whole)
+            except Exception as error:  # noqa: BLE001 (whatever it was, it is the caller's to say, and the next is tried)
+                done[kept.table] = error
+        return done
 
-    async def _all(self, statement: str, before: object) -> int:
+    async def _clear(self, kept: Kept, now: datetime, *, whole: bool) -> int:
+        if kept.found is not WALK:
+            return await self._delete(kept.statement(), now)
+        ours = whole or await self._pool.fetchval(TURN, now, f"purge {kept.table}")
+        return await self._walk(kept.statement(), now) if ours else 0
+
+    async def _delete(self, statement: str, now: datetime) -> int:
         total = 0
-        while gone := await self._pool.fetchval(statement, before, BATCH):
+        while gone := await self._pool.fetchval(statement, now, BATCH):
             total += gone
         return total
 
-    async def _walk(self, statement: str, before: datetime) -> int:
+    async def _walk(self, statement: str, now: datetime) -> int:
         total, last = 0, UUID(int=0)
-        while (row := await self._page(statement, before, last))["last"] is not None:
-            total, last = total + row["gone"], row["last"]
+        while (page := (await self._pool.fetch(statement, now, BATCH, last))[0])["last"] is not None:
+            total, last = total + page["gone"], page["last"]
         return total
-
-    async def _page(self, statement: str, before: datetime, last: UUID) -> asyncpg.Record:
-        [row] = await self._pool.fetch(statement, before, BATCH, last)
-        return row

@@ -45,7 +45,7 @@ class Storm:
         self.dice = random.Random(seed)
         self.known = known
         self.held = held
-        self.retention = Retention(desk.database, desk.policies)
+        self.retention = Retention(desk.database)
         self.done = 0
 
     async def rage(self, end: float) -> None:

@@ -2,8 +2,10 @@
 -- in histories go. What counts stays: limits and budgets (or a lockout could be erased), and the histories' sums.
 -- p_ids: verifications that a first call found begun; p_subjects and p_marks: where the number stands in histories.
 -- Answers each verification, and whether a process is still at work on it: then it has to be forgotten once more.
-create or replace function forget(p_now timestamptz, p_phone uuid, p_ids uuid[], p_subjects uuid[], p_marks int[])
-returns table (id uuid, busy boolean) language plpgsql as $$
+-- p_most verifications at a time, so that the locks of one call are bounded: where as many come back there may be more.
+create or replace function forget_v2(
+    p_now timestamptz, p_phone uuid, p_ids uuid[], p_subjects uuid[], p_marks int[], p_most int
+) returns table (id uuid, busy boolean) language plpgsql as $$
 #variable_conflict use_column
 declare
     v_ids uuid[];
@@ -12,7 +14,12 @@ declare
 begin
     v_ids := array(
         select held.id from (
-            select v.id from verifications v where v.phone_hash = p_phone or v.id = any (p_ids) order by v.id for update
+            select v.id from verifications v
+            where v.id = any (p_ids || array(
+                select x.id from verifications x
+                where x.phone_hash = p_phone and x.id <> all (p_ids) order by x.id limit p_most - cardinality(p_ids)
+            ))
+            order by v.id for update
         ) as held
     );
     v_subjects := p_subjects || array(

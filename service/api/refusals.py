@@ -1,0 +1,65 @@
+"""Webhooks that are refused one after the other: an alert says which check refuses them, and why.
+
+Called by webhooks, once for each. What it says are fixed sentences: nothing that a stranger wrote, and no address,
+which stands in the log alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+from netaddr import IPAddress
+
+from service import telemetry
+from service.providers.troubles import Kind, Troubles
+
+# Telnyx repeats what is refused, so that one send brings as many. Anybody who finds the path can ring this alarm, too.
+IN_A_ROW = 3
+
+Why = Literal["unreadable", "untrusted_proxy", "unlisted", "no_https", "no_signature", "stale", "other_key"]
+WORDS: dict[Why, str] = {
+    "unreadable": "the last hop of X-Forwarded-For, written by a proxy in TRUSTED_PROXIES, is no address",
+    "untrusted_proxy": "the proxy that they come through is in neither TRUSTED_PROXIES nor WEBHOOK_ALLOWED_CIDRS",
+    "unlisted": "their source address, which the log has, is not in WEBHOOK_ALLOWED_CIDRS",
+    "no_https": "they did not come over HTTPS, or no proxy in TRUSTED_PROXIES wrote X-Forwarded-Proto: https",
+    "no_signature": "they bear no signature",
+    "stale": "their signature's time is more than 5 minutes from this host's clock",
+    "other_key": "their signature does not fit TELNYX_PUBLIC_KEY, or their body was changed on the way",
+}
+# What each counts as, in the metrics and among the alerts.
+SOURCE: tuple[str, Kind] = ("wrong_source", "webhooks address")
+HTTPS: tuple[str, Kind] = ("no_https", "webhooks https")
+SIGNATURE: tuple[str, Kind] = ("unsigned", "webhooks signature")
+COUNTED: dict[Why, tuple[str, Kind]] = {
+    "unreadable": SOURCE,
+    "untrusted_proxy": SOURCE,
+    "unlisted": SOURCE,
+    "no_https": HTTPS,
+    "no_signature": SIGNATURE,
+    "stale": SIGNATURE,
+    "other_key": SIGNATURE,
+}
+
+
+class Refusals:
+    """One process's refusals since it took a webhook last, by what refused them."""
+
+    def __init__(self, troubles: Troubles) -> None:
+        """Begin with none."""
+        self._troubles = troubles
+        self._row: Counter[Kind] = Counter()
+
+    def count(self, why: Why, source: IPAddress | None) -> None:
+        """Count one, and note it as a trouble when it is not the first."""
+        outcome, kind = COUNTED[why]
+        telemetry.WEBHOOKS.labels(outcome).inc()
+        self._row[kind] += 1
+        if self._row[kind] == IN_A_ROW:
+            telemetry.log.warning("webhooks_refused", why=why, source=str(source))
+        if self._row[kind] >= IN_A_ROW:
+            self._troubles.note(kind, f"Telnyx's webhooks are refused, {IN_A_ROW} or more in a row: {WORDS[why]}.")
+
+    def end(self) -> None:
+        """Begin again: one was taken."""
+        self._row.clear()

@@ -1,0 +1,164 @@
+"""Purging beside others: what somebody holds is passed over, and what fails is said and stops nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import make_url
+
+from service.db.engine import Database
+from service.vault import first_id
+from service.worker.retention import KEPT
+from tests.support.commands import run_inside
+from tests.support.gateway import POLICY, read_code, run_gateway, run_process, wrong
+from tests.support.waiting import until
+
+DAY = timedelta(days=1)
+LONG_AGO = datetime.now(UTC) - 800 * DAY
+# One row of each table that is far too old, by the table's name.
+OLD_ROWS = {
+    "verifications": """
+        insert into verifications (id, client_id, phone_hash, used, deliver, test, created_at, expires_at, pressed_at,
+                                   phone_limit, source_budget, total_budget)
+        values ($1, 1, $1, '{sms}', true, false, $2, $2, $2, $1, $1, $1)""",
+    "sends": """
+        insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at)
+        values ($1, 1, $1, 'sms', 'request', 'sent', $2, $2)""",
+    "guesses": """
+        insert into guesses (id, verification_id, state, counted_at, settle_at, idem)
+        values ($1, $1, 'wrong', $2, $2, $1)""",
+    "idempotency_keys": """
+        insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining)
+        values ($1, $1, $1, $2, $2, 5)""",
+    "webhook_events": """
+        insert into webhook_events (event_id, event_type, delivery, provider_id, received_at)
+        values ($1::uuid::text, 't', 'sent', 'p', $2)""",
+    "counters": "insert into counters (subject, hits) values ($1, array[$2::timestamptz])",
+    "device_events": "insert into device_events (event, client_id, phone_hash, first_used_at) values ($1, 1, $1, $2)",
+    "blocks": """
+        insert into blocks (subject, kind, label, reason, level, began_at, until, set_by)
+        values ($1, 'ip', 'address', 'x', 0, $2, $2, 'rule')""",
+    "exemptions": """
+        insert into exemptions (phone_hash, label, lifts, reason, began_at, until, set_by)
+        values ($1, '+1…42', '{limits}', 'x', $2, $2, 'key 1')""",
+    "lookups": "insert into lookups (phone_hash, kind, until) values ($1, 'mobile', $2)",
+    "histories": """
+        insert into histories (subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak)
+        values ($1, array[$2::timestamptz], '{1}', '{f}', 0, 0, 0, 0, 0)""",
+    "alerts": """
+        insert into alerts (kind, text, began_at, seen_at, ended_at) values ($1::uuid::text, 'x', $2, $2, $2)""",
+    "traffic": "insert into traffic (minute, sends) values ($2, length($1::uuid::text))",
+    "audits": "insert into audits (at, action, subject) values ($2, 'search', $1)",
+    "ledger": """
+        insert into ledger (day, client_id, country, channel, sends, spent, stopped, saved)
+        values ($2::timestamptz::date, 1, $1::uuid::text, 'sms', 1, 1, 0, 0)""",
+}
+
+
+async def _fill(database: Database, moment: datetime = LONG_AGO) -> None:
+    """Put a row into each table that nobody needs any more."""
+    row = UUID(int=first_id(moment).int + uuid4().int % 2**64)
+    for statement in OLD_ROWS.values():
+        await database.pool.execute(statement, row, moment)
+
+
+async def _left(database: Database) -> dict[str, int]:
+    """Count the rows of each table that has some."""
+    counts = {
+        table: int(await database.pool.fetchval(f"select count(*) from {table}"))  # noqa: S608 (ours)
+        for table in OLD_ROWS
+    }
+    return {table: count for table, count in counts.items() if count}
+
+
+@asynccontextmanager
+async def _hold(database_url: str, *statements: str) -> AsyncIterator[None]:
+    """Keep a transaction open that has run these, as somebody at psql might."""
+    _, places = make_url(database_url).get_dialect()().create_connect_args(make_url(database_url))
+    connection = await asyncpg.connect(**places)
+    try:
+        async with connection.transaction():
+            await connection.execute(";".join(statements))
+            yield
+    finally:
+        await connection.close()
+
+
+def test_there_is_an_old_row_for_every_table_that_is_cleared() -> None:
+    assert set(OLD_ROWS) == {kept.table for kept in KEPT} - {"keys of guesses"} | {"sends", "guesses"}
+
+
+@pytest.mark.parametrize(
+    ("held", "left"),
+    [
+        (set(OLD_ROWS), set(OLD_ROWS)),
+        ({"sends"}, {"verifications", "sends", "guesses"}),
+        ({"guesses"}, {"verifications", "sends", "guesses"}),
+    ],
+    ids=["all", "sends", "guesses"],
+)
+async def test_what_somebody_holds_is_passed_over_by_the_command_and_all_else_goes(
+    database: Database, database_url: str, held: set[str], left: set[str]
+) -> None:
+    await _fill(database)
+    async with _hold(database_url, *(f"select from {table} for update" for table in held)):
+        await _fill(database, LONG_AGO + 2 * DAY)
+        done = await run_inside("purge", settings={"DATABASE_URL": database_url})
+        assert await _left(database) == dict.fromkeys(left, 1)
+    assert (done.code, done.err) == (0, "")
+    again = await run_inside("purge", settings={"DATABASE_URL": database_url})
+    assert (again.code, again.err) == (0, "")
+    assert await _left(database) == {}
+
+
+async def test_a_table_that_cannot_be_had_is_named_and_the_others_are_cleared_all_the_same(
+    database: Database, database_url: str
+) -> None:
+    await _fill(database)
+    async with _hold(database_url, "lock table counters, verifications in access exclusive mode"):
+        done = await run_inside("purge", settings={"DATABASE_URL": database_url})
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert "verifications (" in done.err
+    assert "counters (" in done.err
+    assert "ledger (" not in done.err
+    assert "ledger: 1" in done.out.splitlines()
+    assert set(await _left(database)) == {"verifications", "sends", "guesses", "counters"}
+
+
+async def test_without_a_policy_the_command_leaves_the_lockout_of_one_with_a_longer_window(
+    database_url: str,
+) -> None:
+    policy = POLICY + '[lockout]\ncodes_per_phone = "5/14d"\n'
+    async with run_gateway(database_url, policy=policy) as gateway:
+        verification = await gateway.begin()
+        code = await read_code(gateway)
+        for _ in range(5):
+            await gateway.verify(verification, wrong(code))
+        age = "update counters set hits = array(select hit - interval '13 days' from unnest(hits) as h(hit))"
+        await gateway.database.pool.execute(age)
+        assert (await gateway.request()).status == 429
+        assert (await run_inside("purge", settings={"DATABASE_URL": database_url})).code == 0
+        assert (await gateway.request()).status == 429, "the lockout was erased"
+
+
+async def test_what_fails_in_a_round_of_serve_is_logged_by_table_and_the_other_tables_are_cleared(
+    database_url: str,
+) -> None:
+    async with run_gateway(database_url, serve=False) as gateway:
+        await _fill(gateway.database)
+        async with (
+            _hold(database_url, "lock table ledger in access exclusive mode"),
+            run_process(gateway, command="dispatch") as dispatcher,
+        ):
+            await until(lambda: '"event":"purge_failed"' in dispatcher.log.read_text(), "it is logged")
+            [line] = [line for line in dispatcher.log.read_text().splitlines() if "purge_failed" in line]
+            assert json.loads(line)["table"] == "ledger"
+        # (there is traffic of these minutes, and the audit of a key that was made)
+        assert set(await _left(gateway.database)) - {"traffic", "audits"} == {"ledger"}
