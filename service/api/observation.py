@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from netaddr import IPSet
@@ -23,6 +23,7 @@ from service.api.paths import refuse_other_spellings
 from service.api.source import source_of
 
 HEADER = b"x-request-id"
+# Of keys and webhooks; 429 without a caller is for whoever brings one unknown key after another.
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 # Finding a metric by its labels costs more than counting in it, and there are few.
 count_of = cache(telemetry.REQUESTS.labels)
@@ -54,7 +55,6 @@ class Observation:
             await send(message)
 
         refuse_other_spellings(scope)
-        structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request=request_id)
         try:
             await self._app(scope, receive, answer)
@@ -66,8 +66,8 @@ class Observation:
         count_of(route, status).inc()
         seconds_of(route).observe(seconds)
         who: dict[str, Any] = {}
-        if caller := noted_caller(scope):
+        if (caller := noted_caller(scope)) is not None:
             who = {"client": caller.client, "key_id": caller.key_id}
-        if status in REFUSED:
-            who["source"] = str(source_of(Request(scope), self._trusted) or "unknown")
+        if status in REFUSED or (status == HTTPStatus.TOO_MANY_REQUESTS and caller is None):
+            who["source"] = str(source_of(ASGIConnection(scope), self._trusted) or "unknown")
         telemetry.log.info("http", route=route, status=status, ms=round(seconds * 1000, 1), **who)

@@ -10,8 +10,8 @@ import re
 
 from litestar.types import Scope
 
-# Segments of unreserved characters, none of them empty, "." or "..": no path of ours has to encode anything.
-CANONICAL = re.compile(rb"/|(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
+# Segments of unreserved characters, none of them empty or beginning with a dot: no path of ours encodes anything.
+CANONICAL = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*+)++")
 # What no route can be: a decoded path that is asked for begins with a slash.
 NOWHERE = "/%"
 

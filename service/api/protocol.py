@@ -24,7 +24,7 @@ from service import telemetry
 from service.api.connections import Connections
 from service.api.patience import LINGER, UNREAD, Patience
 from service.api.problems import KINDS, MEDIA_TYPE, HeadTooLarge, Kind, Malformed
-from service.api.received import LARGEST_HEAD, Received
+from service.api.received import Received
 from service.errors import Unavailable
 
 # What Java's client offers with each first request over plain HTTP, and anybody may decline by saying nothing.
@@ -67,7 +67,6 @@ class Protocol(HttpToolsProtocol):
         self._others: Connections = shared["limited"]
         self.limit_concurrency = None  # which is counted there: uvicorn's own answer is none of our problems
         self._received = Received()
-        self._too_large = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Expect a request soon, if there is room for one more."""
@@ -93,12 +92,13 @@ class Protocol(HttpToolsProtocol):
     def _read_on(self) -> None:
         """Parse to the end of a request that can be answered; what stands behind it waits for that answer."""
         received = self._received
-        while self._may_parse() and (piece := received.take()):
-            super().data_received(H2C.sub(b"declined", piece) if received.in_head and b"h2c" in piece else piece)
-            if received.is_too_large() and not self.transport.is_closing():
+        while received and not self._is_answering() and (piece := received.take()):
+            if received.is_too_large():
                 self._refuse(KINDS[HeadTooLarge if received.in_head else RequestEntityTooLarge])
-        if self.transport.is_closing():
-            return
+            else:
+                super().data_received(H2C.sub(b"declined", piece) if received.in_head and b"h2c" in piece else piece)
+            if self.transport.is_closing():
+                return
         if not self._is_answering():
             if not received.ended:
                 self._patience.expect_more(in_head=received.in_head)
@@ -106,31 +106,22 @@ class Protocol(HttpToolsProtocol):
             self.flow.full = True
             self.flow.pause_reading()
 
-    def _may_parse(self) -> bool:
-        return not self._is_answering() and not self.transport.is_closing()
-
     def _is_answering(self) -> bool:
-        cycle = self.cycle
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
         return cycle is not None and not cycle.more_body and not cycle.response_complete
 
     def on_headers_complete(self) -> None:
-        """Give up on a head that is over the limit, though it came at once, and on what is not a plain request."""
-        size, length, chunked = len(self.url), 0, False
+        """Give up on what is not a plain request."""
+        length = 0
         for name, value in self.headers:
-            size += len(name) + len(value)
             if name == b"content-length":
                 length = int(value)
-            chunked = chunked or name == b"transfer-encoding"
-        self._too_large = size > LARGEST_HEAD
         # The parser takes what follows an upgrade for another protocol, and uvicorn that for the next request: a
-        # stranger's body would be answered to whoever shares his proxy's connection. A host in the target is one that
-        # nobody in front of us has looked at; what follows a "#" is never sent.
-        if (
-            self._too_large
-            or (self.parser.should_upgrade() and (length or chunked))
-            or not self.url.startswith(b"/")
-            or b"#" in self.url
-        ):
+        # stranger's body would be answered to whoever shares his proxy's connection.
+        if self.parser.should_upgrade() and (length or any(name == b"transfer-encoding" for name, _ in self.headers)):
+            raise ValueError
+        # A host in the target is one that nobody in front of us has looked at; what follows a "#" is never sent.
+        if self.url[:1] != b"/" or b"#" in self.url:
             raise ValueError
         super().on_headers_complete()
         self._received.begin_body(length)
@@ -154,7 +145,8 @@ class Protocol(HttpToolsProtocol):
             self._close()
         else:
             self._others.wait(self.transport)
-            self._read_on()
+            if self._received:
+                self._read_on()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that nobody has used for long."""
@@ -175,7 +167,7 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words, for which we have our own)
         """Answer what cannot be parsed."""
-        self._refuse(KINDS[HeadTooLarge if self._too_large else Malformed])
+        self._refuse(KINDS[Malformed])
 
     def _refuse(self, kind: Kind) -> None:
         """Answer in the app's stead, and close."""

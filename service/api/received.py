@@ -39,27 +39,22 @@ class Received:
 
     def take(self) -> bytes:
         """Give out the next piece, which holds no more than one end of a request: its last bytes, if that."""
-        begin, self._at = self._at, self._at + self._measure()
-        piece = self._bytes[begin : self._at]
-        if self._at == len(self._bytes):
-            self._bytes, self._at = b"", 0
-        if piece:
-            self.ended = False
+        data, begin = self._bytes, self._at
         if self._length:
-            self._length -= len(piece)
+            end = min(len(data), begin + self._length)
+            self._length -= end - begin
         else:
-            self._size += len(piece)
-        return piece
-
-    def _measure(self) -> int:
-        left = len(self._bytes) - self._at
-        if self._length:
-            return min(left, self._length)
-        found = self._bytes.find(BLANK, self._at)
-        if found >= 0:
-            return found + len(BLANK) - self._at
-        # The empty line may come in two parts. Given out by half, it would be missed.
-        return left - next((kept for kept in (2, 1) if self._bytes.endswith(BLANK[:kept], self._at)), 0)
+            end = data.find(BLANK, begin) + len(BLANK)
+            if end < len(BLANK):
+                # The empty line may come in two parts. Given out by half, it would be missed.
+                end = len(data) - next((kept for kept in (2, 1) if data.endswith(BLANK[:kept], begin)), 0)
+            self._size += end - begin
+        if end == len(data):
+            self._bytes, self._at = b"", 0
+        else:
+            self._at = end
+        self.ended = self.ended and begin == end
+        return data[begin:end]
 
     def begin_body(self, length: int) -> None:
         """Note that the head is complete. `length`: the body's, as it was said; 0 for none, and for one in chunks."""
@@ -71,4 +66,4 @@ class Received:
 
     def is_too_large(self) -> bool:
         """Say whether what is begun has grown beyond its limit."""
-        return not self.ended and self._size > (LARGEST_HEAD if self.in_head else LARGEST_CHUNKED)
+        return self._size > (LARGEST_HEAD if self.in_head else LARGEST_CHUNKED)

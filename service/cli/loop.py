@@ -19,4 +19,6 @@ class Loop(uvloop.Loop):
     async def create_server(self, *args: Any, ssl: Any = None, **options: Any) -> asyncio.Server:
         """Listen; with `ssl`, give a connection as long for its handshake as for a head."""
         limits = {"ssl_handshake_timeout": HEAD} if ssl else {}
-        return await super().create_server(*args, ssl=ssl, **limits, **options)
+        listen: Any = super().create_server  # whose two signatures share no way to be called with what is passed on
+        server: asyncio.Server = await listen(*args, ssl=ssl, **limits, **options)
+        return server
