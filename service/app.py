@@ -174,7 +174,7 @@ def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) ->
             opened()
             yield
 
-    return Observation(create_routes([lifespan]))
+    return Observation(create_routes([lifespan]), settings.trusted_proxies)
 
 
 def create_routes(lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]]) -> Litestar:

@@ -18,6 +18,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from service.errors import SettingsError
 
 KEY_BYTES = 32
+# Seconds. A balancer must be the one that ends a connection, or it sends a request into one that we are closing:
+# Google's reuse connections for 600.
+KEEP_ALIVE = 620
 # What a DATABASE_URL may say after its question mark; all else would reach the driver as a word that it does not know.
 PLACES = frozenset({
     "host", "port", "user", "password", "database", "ssl", "direct_tls", "target_session_attrs", "passfile",
@@ -189,6 +192,8 @@ class Settings(KeySettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    keep_alive: Annotated[int, Field(ge=1, le=86_400)] = KEEP_ALIVE
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
 

@@ -29,6 +29,12 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+CONNECTIONS = Gauge("verify_http_connections", "Open connections.", multiprocess_mode="livesum")
+CONNECTIONS_CLOSED = Counter(
+    "verify_http_connections_closed",
+    "Connections that were closed on whoever held them: crowded, refused, slow or unread.",
+    ["why"],
+)
 SENDS = Counter("verify_sends", "Sends by channel and how they ended.", ["channel", "provider", "outcome"])
 SEND_SECONDS = Histogram(
     "verify_send_seconds",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from litestar.routes import HTTPRoute
+from structlog.testing import capture_logs
 
+from service.app import create_routes
 from service.vault import new_api_key
 from tests.support.gateway import Gateway, run_gateway
 from tests.support.wire import Answer, assert_named, assert_problem, clone_database, speak, write_request
@@ -17,7 +21,7 @@ BODY = b'{"phone_number":"+13125550142","ip_address":"203.0.113.9"}'
 @pytest.fixture(scope="module")
 async def gateway(postgres: str, template: str) -> AsyncIterator[Gateway]:
     """One gateway for all."""
-    async with clone_database(postgres, template) as url, run_gateway(url) as served:
+    async with clone_database(postgres, template) as url, run_gateway(url, TRUSTED_PROXIES="127.0.0.0/8") as served:
         yield served
 
 
@@ -151,3 +155,82 @@ async def test_every_answer_has_an_id_of_its_own(gateway: Gateway) -> None:
     for answer in answers:
         assert_named(answer)
     assert len({answer.header("x-request-id") for answer in answers}) == len(answers)
+
+
+async def test_no_answer_is_stored_or_taken_for_another_type(gateway: Gateway) -> None:
+    operator = await gateway.client("desk", scope="operator")
+    keys = [f"Authorization: Bearer {calls.key}" for calls in (gateway, operator)]
+    asked = [
+        *(write_request("GET", route.path) for route in create_routes([]).routes if isinstance(route, HTTPRoute)),
+        write_request("POST", PATH, keys[0], body=BODY),
+        write_request("POST", PATH, keys[0], body=b"{}"),
+        write_request("POST", PATH, keys[0], body=b" " * 70_000),
+        write_request("GET", f"{PATH}/nothing", keys[0]),
+        write_request("GET", "/metrics", keys[1]),
+        write_request("OPTIONS", PATH),
+        write_request("HEAD", "/healthz"),
+        write_request("GET", "//healthz"),
+        # What no handler sees.
+        b"nonsense\r\n\r\n",
+        b"GET http://elsewhere.example/ HTTP/1.1\r\n\r\n",
+        write_request("GET", "/healthz", "X: " + "a" * 70_000),
+    ]
+    statuses = set()
+    for request in asked:
+        answer = await speak(gateway.url, request)
+        statuses.add(answer.status)
+        assert (answer.header("cache-control"), answer.header("x-content-type-options")) == ("no-store", "nosniff")
+    assert statuses >= {200, 202, 204, 400, 401, 404, 405, 413, 422, 431}
+
+
+async def read_lines(gateway: Gateway, *requests: bytes) -> list[dict[str, Any]]:
+    """Send requests, and return what the log says of them."""
+    with capture_logs() as lines:
+        for request in requests:
+            await speak(gateway.url, request)
+    return [dict(line) for line in lines if line["event"] == "http"]
+
+
+async def test_the_log_says_whose_key_a_request_had_and_never_the_key(gateway: Gateway) -> None:
+    test_client = await gateway.client("bakery")
+    key_ids = await gateway.database.pool.fetch(
+        "select client.name, key.id from api_keys key join clients client on client.id = key.client_id"
+    )
+    ids = {row["name"]: row["id"] for row in key_ids}
+    lines = await read_lines(
+        gateway,
+        write_request("POST", PATH, f"Authorization: Bearer {gateway.key}", body=BODY),
+        write_request(
+            "GET", f"{PATH}/01a2001c-325a-71f0-9c85-1a4935d9dd81", f"Authorization: Bearer {test_client.key}"
+        ),
+        write_request("GET", "/healthz"),
+    )
+    assert [(line["status"], line.get("client"), line.get("key_id")) for line in lines] == [
+        (202, "shop", ids["shop"]),
+        (404, "bakery", ids["bakery"]),
+        (200, None, None),
+    ]
+    assert all("source" not in line for line in lines)
+    assert not [secret for secret in (gateway.key, test_client.key, "3125550142") if secret in str(lines)]
+
+
+async def test_the_log_says_where_a_refused_key_came_from(gateway: Gateway) -> None:
+    """With the client, where it is a key that was revoked; by what trusted proxies say, and nobody else."""
+    revoked = await gateway.client("former")
+    await gateway.database.pool.execute(
+        "update api_keys set revoked_at = now() where client_id = (select id from clients where name = 'former')"
+    )
+    unknown = f"Authorization: Bearer {new_api_key()}"
+    lines = await read_lines(
+        gateway,
+        write_request("POST", PATH, unknown, "X-Forwarded-For: 198.51.100.7", body=BODY),
+        write_request("POST", PATH, "X-Forwarded-For: 198.51.100.7, 203.0.113.66", body=BODY),
+        write_request("POST", PATH, f"Authorization: Bearer {revoked.key}", body=BODY),
+        write_request("GET", "/metrics", f"Authorization: Bearer {gateway.key}"),
+    )
+    assert [(line["status"], line["source"], line.get("client")) for line in lines] == [
+        (401, "198.51.100.7", None),
+        (401, "203.0.113.66", None),
+        (401, "127.0.0.1", None),
+        (401, "127.0.0.1", "shop"),
+    ]

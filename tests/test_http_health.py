@@ -61,3 +61,17 @@ async def test_health_says_nothing_of_what_is_served(database_url: str) -> None:
         await gateway.begin()
         after = [await gateway.call("GET", path) for path in ("/healthz", "/readyz")]
     assert [reply.body for reply in before] == [reply.body for reply in after] == [{"status": "ok"}] * 2
+
+
+async def test_a_probe_may_ask_for_the_head_alone(database_url: str) -> None:
+    async with lay_cable(database_url) as (cable, url), run_gateway(url) as gateway:
+        for path in ("/healthz", "/readyz"):
+            whole, head = [await speak(gateway.url, write_request(method, path)) for method in ("GET", "HEAD")]
+            assert (head.status, head.body) == (200, b"")
+            named = [name for name in whole.headers if name not in ("date", "x-request-id")]
+            assert {name: head.headers[name] for name in named} == {name: whole.headers[name] for name in named}
+        await cable.pull()
+        async with asyncio.timeout(PATIENCE):
+            while (away := await speak(gateway.url, write_request("HEAD", "/readyz"))).status != 503:
+                await asyncio.sleep(0.1)
+        assert away.body == b""

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from litestar.routes import HTTPRoute
 
+from service.app import create_routes
 from tests.support.gateway import Gateway, run_gateway
 from tests.support.wire import Answer, assert_named, assert_problem, clone_database, speak, write_request
 
 PATH = "/v1/verifications"
+VERIFICATION = "01a2001c-325a-71f0-9c85-1a4935d9dd81"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,15 @@ NOWHERE: list[str] = [
     "/schema/openapi.yaml",
     "/docs",
     "/openapi.json",
+    "/schema/",
+    f"{PATH}/{{id}}/",
+    f"{PATH}//{{id}}",
+    "//v1/verifications/{id}",
+    "/v1%2fverifications/{id}",
+    "/%761/verifications/{id}",
+    "/v1/./verifications/{id}",
+    "/v1/a/../verifications/{id}",
+    "/v1\\verifications/{id}",
     "/static/../../etc/passwd",
     "/%2e%2e/%2e%2e/etc/passwd",
     "/favicon.ico",
@@ -62,7 +76,7 @@ NOWHERE: list[str] = [
 
 @pytest.mark.parametrize("path", NOWHERE, ids=lambda path: path[:50])
 async def test_what_is_not_there_is_not_found(gateway: Gateway, path: str) -> None:
-    path = path.replace("{id}", "01a2001c-325a-71f0-9c85-1a4935d9dd81")
+    path = path.replace("{id}", VERIFICATION)
     assert_problem(await call(gateway, "GET", path), 404, "not-found")
 
 
@@ -71,24 +85,73 @@ async def test_an_id_is_read_in_any_spelling_of_a_uuid_and_answered_in_one(gatew
     for path in (
         f"{PATH}/{verification}",
         f"{PATH}/{verification.upper()}",
-        f"{PATH}/{verification}/",
-        f"{PATH}//{verification}",
-        f"//v1/verifications/{verification}",
-        f"{PATH}/{verification}?a=b&a=%ff",
-        f"http://elsewhere.example{PATH}/{verification}",
+        f"{PATH}/{verification}?a=b&a=%ff&b=//../",
     ):
         answer = await call(gateway, "GET", path)
         assert (answer.status, answer.json()["id"]) == (200, verification), path
+
+
+ROUTES = sorted({route.path for route in create_routes([]).routes if isinstance(route, HTTPRoute)})
+# What else a path may be taken for, piece by piece: by a proxy, by a server, or by a reader of RFC 3986.
+UNLIKE = [
+    "/",
+    "//",
+    "/.",
+    "/./",
+    "/../",
+    "/x/..",
+    "\\",
+    "%2f",
+    "%2F",
+    "%5c",
+    "%2e%2e/",
+    ";",
+    ";a=b",
+    "%00",
+    "%20",
+    "+",
+    ",",
+]
+
+
+@st.composite
+def other_spellings(draw: st.DrawFn) -> str:
+    """Take a route's path and spell it in another way."""
+    path = draw(st.sampled_from(ROUTES)).replace("{verification_id:uuid}", VERIFICATION)
+    place = draw(st.integers(0, len(path)))
+    if draw(st.booleans()):
+        return path[:place] + draw(st.sampled_from(UNLIKE)) + path[place:]
+    place = max(1, place)
+    return path[: place - 1] + f"%{ord(path[place - 1]):{draw(st.sampled_from(['02x', '02X']))}}" + path[place:]
+
+
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+@given(path=other_spellings(), method=st.sampled_from(["GET", "POST"]))
+async def test_no_other_spelling_of_a_path_reaches_what_is_there(gateway: Gateway, path: str, method: str) -> None:
+    """Without a key: what is there answers 200, 401 or 405."""
+    target = path if path.startswith("/") else f"/{path}"
+    if target in ROUTES:
+        return
+    assert_problem(await speak(gateway.url, write_request(method, target)), 404, "not-found")
+
+
+TARGETS = ["http://gateway{}", "https://elsewhere.example{}", "gateway{}", "*", "{}#", "{}#a", "{}?a#b", "\\{}", ".{}"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+async def test_a_target_that_is_not_a_path_is_refused(gateway: Gateway, target: str) -> None:
+    assert_problem(await call(gateway, "GET", target.format("/healthz")), 400, "malformed")
 
 
 METHODS: list[tuple[str, str, set[str]]] = [
     (method, path, allowed)
     for path, allowed in [
         (PATH, {"POST", "OPTIONS"}),
-        (f"{PATH}/01a2001c-325a-71f0-9c85-1a4935d9dd81", {"GET", "OPTIONS"}),
-        (f"{PATH}/01a2001c-325a-71f0-9c85-1a4935d9dd81/verify", {"POST", "OPTIONS"}),
+        (f"{PATH}/{VERIFICATION}", {"GET", "OPTIONS"}),
+        (f"{PATH}/{VERIFICATION}/verify", {"POST", "OPTIONS"}),
         ("/webhooks/verify", {"POST", "OPTIONS"}),
-        ("/healthz", {"GET", "OPTIONS"}),
+        ("/healthz", {"GET", "HEAD", "OPTIONS"}),
+        ("/readyz", {"GET", "HEAD", "OPTIONS"}),
         ("/schema/openapi.json", {"GET", "OPTIONS"}),
     ]
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "HEAD", "PROPFIND")

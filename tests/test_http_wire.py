@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.api import protocol
-from service.api.protocol import LARGEST_HEAD
+from service.api import patience
+from service.api.received import LARGEST_HEAD
 from tests.support.gateway import Gateway, run_gateway
 from tests.support.wire import assert_problem, clone_database, speak, write_request
 
@@ -155,7 +155,8 @@ HALVES = {
 async def test_who_does_not_finish_a_request_is_not_waited_for(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, half: bytes
 ) -> None:
-    monkeypatch.setattr(protocol, "SLOWEST", 0.2)
+    monkeypatch.setattr(patience, "HEAD", 0.2)
+    monkeypatch.setattr(patience, "SLOWEST", 0.3)
     host, port = gateway.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(half)
@@ -166,7 +167,8 @@ async def test_who_does_not_finish_a_request_is_not_waited_for(
 async def test_who_has_sent_a_whole_request_is_answered_however_long_that_takes(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "SLOWEST", 0.2)
+    monkeypatch.setattr(patience, "HEAD", 0.2)
+    monkeypatch.setattr(patience, "SLOWEST", 0.3)
     path = f"{PATH}/{await gateway.begin()}/verify"
     asked = write_request("POST", path, f"Authorization: Bearer {gateway.key}", body=b'{"code": "12345"}')
     assert (await speak(gateway.url, asked)).json()["verified"] is False

@@ -89,6 +89,8 @@ WRONG = {
     "WEBHOOK_ALLOWED_CIDRS": ["everywhere", "192.76.120.192-223"],
     "WEBHOOK_REQUIRE_HTTPS": ["perhaps"],
     "PORT": ["http", "65536", "-1", "80.5"],
+    "KEEP_ALIVE": ["0", "75s", "100000"],
+    "MAX_CONNECTIONS": ["0", "many"],
     "METRICS_PORT": ["0", "70000"],
 }  # fmt: skip
 

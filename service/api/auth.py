@@ -9,6 +9,7 @@ from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
 
 from service.api.parts import parts_of
 from service.api.source import source_of
@@ -16,6 +17,7 @@ from service.errors import NotAuthorized, WrongScope
 from service.verification.callers import Caller, network_of
 
 SCHEME = "bearer "
+NOTED = "caller"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -50,7 +52,18 @@ async def needs_operator(connection: Connection, _: BaseRouteHandler) -> None:
     await operator_of(connection)
 
 
+def noted_caller(scope: Scope) -> Caller | None:
+    """Return whose key a request had, once that is known: for its line in the log."""
+    caller: Caller | None = scope["state"].get(NOTED)
+    return caller
+
+
 async def _known(connection: Connection) -> Caller:
+    caller = connection.scope["state"][NOTED] = await _find(connection)
+    return caller
+
+
+async def _find(connection: Connection) -> Caller:
     lines = connection.headers.getall("authorization", [])
     # Of two, a proxy in front may have looked at the other one.
     if len(lines) != 1 or not lines[0].lower().startswith(SCHEME):

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from litestar import Litestar
+from litestar import HttpMethod, Litestar
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
@@ -48,7 +48,8 @@ def write_document(app: Litestar, version: str) -> str:
     failures: dict[str, Json] = {}
     structs: set[type[msgspec.Struct]] = {Problem}
     for route, handler, call in _calls(app):
-        method = next(iter(handler.http_methods)).lower()
+        # A HEAD is what HTTP makes of a GET, and no call of its own.
+        method = next(iter(handler.http_methods - {HttpMethod.HEAD})).lower()
         paths.setdefault(route.path_format, {})[method] = _operation(route, handler, call, failures)
         structs |= {struct for struct in (call.takes, call.gives) if struct}
     ordered = sorted(structs, key=lambda struct: struct.__name__)

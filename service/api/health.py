@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import HttpMethod, Request, Response, get, route
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
@@ -21,9 +21,12 @@ from service.api.schemas import Health
 from service.db import migrate
 from service.errors import Unavailable
 
+PROBED = [HttpMethod.GET, HttpMethod.HEAD]
 
-@get(
+
+@route(
     "/healthz",
+    http_method=PROBED,
     operation_id="readHealth",
     summary="Whether the process answers",
     tags=["Health"],
@@ -34,8 +37,9 @@ async def read_health() -> Health:
     return Health()
 
 
-@get(
+@route(
     "/readyz",
+    http_method=PROBED,
     operation_id="readReadiness",
     summary="Whether requests can be served",
     tags=["Health"],

@@ -8,25 +8,35 @@ from __future__ import annotations
 import secrets
 import time
 from functools import cache
+from http import HTTPStatus
+from typing import Any
 
 import structlog
+from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from netaddr import IPSet
 
 from service import telemetry
+from service.api.auth import noted_caller
+from service.api.paths import refuse_other_spellings
+from service.api.source import source_of
 
 HEADER = b"x-request-id"
+# Of keys and webhooks; 429 without a caller is for whoever brings one unknown key after another.
+REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 # Finding a metric by its labels costs more than counting in it, and there are few.
 count_of = cache(telemetry.REQUESTS.labels)
 seconds_of = cache(telemetry.SECONDS.labels)
 
 
 class Observation:
-    """An ASGI app around another."""
+    """An ASGI app around another. `trusted`: the proxies whose word on where a request came from is taken."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, trusted: IPSet) -> None:
         """Wrap the app."""
         self._app = app
+        self._trusted = trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Name the request, let it through, and note how it ended."""
@@ -44,16 +54,20 @@ class Observation:
                 message["headers"] = [*message["headers"], (HEADER, request_id.encode())]
             await send(message)
 
-        structlog.contextvars.clear_contextvars()
+        refuse_other_spellings(scope)
         structlog.contextvars.bind_contextvars(request=request_id)
         try:
             await self._app(scope, receive, answer)
         finally:
-            _note(scope, status, time.perf_counter() - begun)
+            self._note(scope, status, time.perf_counter() - begun)
 
-
-def _note(scope: Scope, status: int, seconds: float) -> None:
-    route = scope.get("path_template") or "unmatched"
-    count_of(route, status).inc()
-    seconds_of(route).observe(seconds)
-    telemetry.log.info("http", route=route, status=status, ms=round(seconds * 1000, 1))
+    def _note(self, scope: HTTPScope, status: int, seconds: float) -> None:
+        route = scope.get("path_template") or "unmatched"
+        count_of(route, status).inc()
+        seconds_of(route).observe(seconds)
+        who: dict[str, Any] = {}
+        if (caller := noted_caller(scope)) is not None:
+            who = {"client": caller.client, "key_id": caller.key_id}
+        if status in REFUSED or (status == HTTPStatus.TOO_MANY_REQUESTS and caller is None):
+            who["source"] = str(source_of(ASGIConnection(scope), self._trusted) or "unknown")
+        telemetry.log.info("http", route=route, status=status, ms=round(seconds * 1000, 1), **who)

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service import telemetry
+from service.cli.descriptors import most_connections, raise_limit
 from service.cli.ports import check_free
 from service.cli.startup import announce
 from service.errors import GatewayError
 from service.fraud.policy import Policies
-from service.settings import Settings, load
+from service.settings import KEEP_ALIVE, Settings, load
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -51,6 +52,7 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
     signal.signal(signal.SIGTERM, _end)
     settings = load(Settings)
     telemetry.configure_logs()
+    limit = raise_limit()
     place = (host or settings.host, settings.port if port is None else port)
     _check_certificate(ssl_certfile, ssl_keyfile)
     check_free(*place, "Choose another with --host and --port.")
@@ -66,12 +68,16 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
             workers=workers,
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
-            **UVICORN,
+            **UVICORN
+            | {
+                "limit_concurrency": most_connections(settings.max_connections, limit),
+                "timeout_keep_alive": settings.keep_alive,
+            },
         )
 
 
 UVICORN: dict[str, Any] = {
-    "loop": "uvloop",
+    "loop": "service.cli.loop:Loop",
     "http": "service.api.protocol:Protocol",
     "ws": "none",
     "access_log": False,
@@ -80,7 +86,9 @@ UVICORN: dict[str, Any] = {
     "server_header": False,
     "lifespan": "on",
     "timeout_graceful_shutdown": SHUTDOWN,
-    "timeout_keep_alive": 75,
+    "timeout_keep_alive": KEEP_ALIVE,
+    # On every answer, also on those that protocol gives in the app's stead.
+    "headers": [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")],
 }
 
 
@@ -96,6 +104,7 @@ def dispatch() -> None:
     """
     settings = load(Settings)
     telemetry.configure_logs()
+    raise_limit()
     policies, schema = asyncio.run(_check(settings))
     announce(settings, policies, schema=schema, workers=1, address=None)
     _expose(settings)

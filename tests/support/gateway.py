@@ -198,16 +198,18 @@ def wrong(code: str) -> str:
 
 
 @asynccontextmanager
-async def run_process(gateway: Gateway, *, command: str = "serve") -> AsyncIterator[Process]:
+async def run_process(gateway: Gateway, *, command: str = "serve", before: str = "true") -> AsyncIterator[Process]:
     """Run `verify-gateway serve` (or dispatch) on the same settings in a process of its own, until it is ready.
 
-    What it logs is in `log`, a file. It is ended with SIGKILL if the test has not ended it.
+    What it logs is in `log`, a file. It is ended with SIGKILL if the test has not ended it. `before`: what a shell does
+    before it becomes that process.
     """
     port = free_port()
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with log.open("wb") as sink:
             process = await asyncio.create_subprocess_exec(
+                "sh", "-c", f'{before} && exec "$@"', "sh",
                 sys.executable, "-m", "service", command, *(["--port", str(port)] if command == "serve" else []),
                 stderr=sink, stdout=sink, env=os.environ | gateway.environment,
             )  # fmt: skip

@@ -62,13 +62,15 @@ class _QuietServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve_app(app: Any) -> AsyncIterator[str]:
+async def serve_app(app: Any, **more: Any) -> AsyncIterator[str]:
     """Serve `app` with the settings of `serve`, its lifespan included, and yield `http://127.0.0.1:PORT`.
+
+    `more`: uvicorn's settings, by its names.
 
     Raises RuntimeError when it does not start. Requests that still hang at the end are cut off, so that a test
     of a hanging server ends.
     """
-    config = uvicorn.Config(app, **{**UVICORN, "log_level": "critical"})
+    config = uvicorn.Config(app, **{**UVICORN, "log_level": "critical", **more})
     server = _QuietServer(config)
     # With the protocol named: asyncio sets TCP_NODELAY on no other, and each answer would take 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:

@@ -1,0 +1,32 @@
+"""How many files and connections this process may have open, and how many of those may be callers'.
+
+Called by serve and dispatch before they open anything.
+"""
+
+from __future__ import annotations
+
+import resource
+
+# What callers must leave for the database (25), Telnyx (300), Fingerprint and captchas (100 each), logs and metrics.
+RESERVED = 600
+MOST_CONNECTIONS = 10_000
+# What is asked for where the hard limit is none: macOS says so, and takes no more than this.
+UNLIMITED = 10_240
+
+
+def raise_limit() -> int:
+    """Raise the soft limit on open files to the hard one, and return what it is now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(soft, UNLIMITED) if hard == resource.RLIM_INFINITY else hard
+    if soft in (resource.RLIM_INFINITY, wanted):
+        return wanted
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        return soft
+    return wanted
+
+
+def most_connections(wanted: int | None, limit: int) -> int:
+    """Return how many connections callers may have open at once, under a limit on open files."""
+    return min(wanted or MOST_CONNECTIONS, limit - min(RESERVED, limit // 2))
