@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from litestar.connection import ASGIConnection
-from netaddr import AddrFormatError, IPAddress, IPSet
+from netaddr import IPAddress, IPSet
+
+from service import addresses
 
 
 def source_of(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -> IPAddress | None:
@@ -34,8 +36,5 @@ def came_by_https(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -
 
 
 def _parse(text: str) -> IPAddress | None:
-    try:
-        address = IPAddress(text)
-    except (AddrFormatError, ValueError):
-        return None
-    return address.ipv4() if address.version == 6 and address.is_ipv4_mapped() else address  # noqa: PLR2004 (IPv6)
+    address = addresses.parse(text)
+    return None if address is None else IPAddress(str(address))

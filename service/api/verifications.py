@@ -17,7 +17,7 @@ from service import phone
 from service.api.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
 from service.api.documents import BEARER, Call
-from service.api.fields import read_address, read_number
+from service.api.fields import read_account, read_address, read_number
 from service.api.parts import parts_of
 from service.api.problems import Invalid
 from service.api.schemas import (
@@ -173,7 +173,7 @@ def _evidence(caller: Caller, data: VerificationRequest) -> Evidence:
     return Evidence(
         phone_number=read_number(data.phone_number),
         ip_address=read_address(data.ip_address) if data.ip_address is not None else None,
-        account_id=data.account_id,
+        account_id=read_account(data.account_id) if data.account_id is not None else None,
         device_event_id=data.device_event_id,
         device_sealed_result=data.device_sealed_result,
         captcha_token=data.captcha_token,
