@@ -104,10 +104,11 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     parts, caller = parts_of(request), await caller_of(request)
     data = await read_body(request, CHECK)
     code = _code(data.code)
-    idem = None
+    idem = body = None
     if (key := read_idempotency_key(request)) is not None:
-        idem, _ = _idempotency(request, caller, "verify", key, b"")
-    checked = await parts.checks.check(caller, verification_id, code, idem)
+        # The key stands in what is hashed: without it a code of six digits would be found by trying them all.
+        idem, body = _idempotency(request, caller, "verify", key, PACK.encode((key, verification_id, code)))
+    checked = await parts.checks.check(caller, verification_id, code, idem, body)
     reply = CodeChecked(
         id=verification_id, status=checked.status, verified=checked.verified, attempts_remaining=checked.remaining
     )

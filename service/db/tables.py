@@ -172,7 +172,8 @@ class Guess(Base):
 
     A guess that was certainly not compared is deleted, and its place in the budgets given back.
     `settle_at`: when a worker asks the provider what became of it. `status` and `remaining`: what stood when it was
-    settled, which is what the same Idempotency-Key is told again.
+    settled, which is what the same Idempotency-Key is told again. `body`: a keyed hash of the code and of what it was
+    for, under INDEX_KEY, kept as long as the key: another code under it is refused.
     """
 
     __tablename__ = "guesses"
@@ -191,6 +192,7 @@ class Guess(Base):
     status: Mapped[str | None]
     remaining: Mapped[Small | None]
     idem: Mapped[UUID | None] = mapped_column(unique=True)
+    body: Mapped[UUID | None]
 
 
 class IdempotencyKey(Base):

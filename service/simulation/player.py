@@ -138,7 +138,7 @@ class Player:
         """Type a line's codes, as long as the verification takes any."""
         for result in chain(repeat("wrong", line.wrong_codes), repeat("right", line.verifies)):
             guess = new_id()
-            reserved = await self._store.reserve(caller.key_id, caller.client_id, row, guess, None, self._policy)
+            reserved = await self._store.reserve(caller, row, guess)
             if reserved.outcome != "reserved":
                 return
             settled = await self._store.settle(guess, result, self._policy)

@@ -52,8 +52,8 @@ returning id
 
 RESERVE = """
 select outcome, status, remaining, verified, test, age, channels, asked as sends
-from reserve_guess($1, $2, $3, $4, $5, $6, make_interval(secs => $7), $8, $9,
-                   $10::text::int[], $11::text::int[], $12::text::float8[])
+from reserve_guess_v2($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, $10,
+                      $11::text::int[], $12::text::int[], $13::text::float8[])
 """
 
 SETTLE = """

@@ -40,7 +40,7 @@ with gone as (delete from idempotency_keys where idem in (
 select count(*) from gone
 """
 OLD_GUESS_KEYS = """
-with gone as (update guesses set idem = null where id in (
+with gone as (update guesses set idem = null, body = null where id in (
     select id from guesses where idem is not null and counted_at < $1 limit $2) returning 1)
 select count(*) from gone
 """
