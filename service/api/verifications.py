@@ -90,7 +90,8 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
     operation_id="verifyCode",
     summary="Judge a code",
     description="A right code is answered at once, a wrong one on the next half second. The fifth wrong one locks. "
-    "A code that is not 4 to 15 digits (422) is not counted.",
+    "A code that is not 4 to 15 digits (422) is not counted. The same Idempotency-Key with another code is refused "
+    "(422): what the first one got is told to nobody else.",
     call=Call(
         means="Judged: see `verified`.",
         takes=CodeCheck,

@@ -65,6 +65,11 @@ with gone as (delete from lookups where phone_hash in (
     select phone_hash from lookups where until < $1 order by until limit $2) returning 1)
 select count(*) from gone
 """
+ENDED_SOURCES = """
+with gone as (delete from known_sources where source in (
+    select source from known_sources where until < $1 order by until limit $2) returning 1)
+select count(*) from gone
+"""
 ENDED_EXEMPTIONS = """
 with gone as (delete from exemptions where id in (
     select id from exemptions where until < $1 order by id limit $2) returning 1)
@@ -125,6 +130,7 @@ class Retention:
             "audits": await self._all(OLD_AUDITS, now - AUDITS_KEPT),
             "histories": await self._histories(now),
             "lookups": await self._all(OLD_LOOKUPS, now),
+            "known_sources": await self._all(ENDED_SOURCES, now),
         }
 
     async def _histories(self, now: datetime) -> int:
