@@ -80,6 +80,7 @@ TWO_FORMS = (
     (re.compile(r"\+54(\d{10})"), r"+549\1"),
     (re.compile(r"\+39(0549\d{6})"), r"+378\1"),
 )
+TWO_FORMED = ("+54", "+39", "+972")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -117,6 +118,8 @@ def subscriber_of(e164: str) -> str:
 
     What is counted, remembered and forgotten goes by it; what is dialled, and its country, by what the caller gave.
     """
+    if not e164.startswith(TWO_FORMED):
+        return e164
     for form, known in TWO_FORMS:
         if found := form.fullmatch(e164):
             return found.expand(known)
