@@ -64,9 +64,10 @@ async def _admit(store: Store, postmaster: int, count: int, at_once: int) -> Spe
 
 def make_item() -> Admission:
     """Make a request of the first client, with subjects of its own."""
-    phone_hash, phone, ip, source, total = (new_token() for _ in range(5))
+    phone_hash, phone, ip, source, total, known = (new_token() for _ in range(6))
     return Admission(
         id=new_id(), key_id=1, client_id=1, policy=0, phone_hash=phone_hash, channel="sms", deliver=True, test=False,
         lifetime=300.0, codes=5, phone_limit=phone, ip_limit=ip, account_limit=None, source_budget=source,
         total_budget=total, sealed=os.urandom(SEALED), idem=None, body=None, token=None,
+        sources=[None, None, known],
     )  # fmt: skip

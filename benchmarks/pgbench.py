@@ -44,6 +44,7 @@ FIELDS = {
     "idem": "null::uuid",
     "body": "null::uuid",
     "token": "null::uuid",
+    "sources": "array[gen_random_uuid(), null, gen_random_uuid()]",
 }
 
 

@@ -92,7 +92,8 @@ class House:
         self.captcha = _captcha(settings)
         self.alerts = Alerts(str(settings.alert_webhook_url) if settings.alert_webhook_url else None)
         troubles = Troubles()
-        events = DeviceEvents(self.devices, _sealed(settings), troubles)
+        sealed = _sealed(settings)
+        events = DeviceEvents(self.devices, sealed, troubles)
         self.lines = TelnyxLines(settings.telnyx_api_key, str(settings.telnyx_base_url))
         self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha, troubles), self.lines, troubles)
         dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
@@ -115,7 +116,7 @@ class House:
             vault=vault,
             keys=keys,
             strangers=Strangers(),
-            requests=Requests(store, vault, gate, dispatch, slots),
+            requests=Requests(store, vault, gate, dispatch, slots, sealed),
             checks=checks,
             views=Views(store, gate, slots),
             events=Events(store, self.worker.events.set),

@@ -1,10 +1,11 @@
 """Phone numbers: any spelling in, E.164 out, and what the numbering plan says of one.
 
-Called by api (normalise) and fraud (describe). Never says anything of whether a number exists.
+Called by api (normalise), fraud and verification. Never says anything of whether a number exists.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -69,6 +70,18 @@ PLAIN: frozenset[Kind] = frozenset({"fixed", "voip"})
 # with one would be the same telephone under another name.
 MOST_PREFIXES = 5
 
+# Numbering plans that reach one phone by two numbers, and the one under which it is known here.
+# Argentina: ten digits name a line; calls from abroad put a 9 before a mobile's, texts mostly do not.
+# San Marino: its fixed lines answer under their own country code and, as before 1996, under Italy's.
+# (Palestine: under its own and under Israel's, whose plan it shares; `subscriber_of` asks the metadata which are its.)
+# Not here, as their plans have one form left, and phonenumbers takes no other: Mexico (no 1 since 2019), Brazil (nine
+# digits since 2016), Ivory Coast (ten since 2021), Benin (ten since 2024).
+TWO_FORMS = (
+    (re.compile(r"\+54(\d{10})"), r"+549\1"),
+    (re.compile(r"\+39(0549\d{6})"), r"+378\1"),
+)
+TWO_FORMED = ("+54", "+39", "+972")
+
 
 class Plan(msgspec.Struct, frozen=True):
     """What the numbering plan says. `country`: ISO 3166 alpha-2, None for a number of no single country."""
@@ -98,6 +111,21 @@ def _strip(text: str) -> str:
     if number.extension or not phonenumbers.is_possible_number(number):
         raise InvalidPhoneNumber
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def subscriber_of(e164: str) -> str:
+    """Return the number under which its subscriber is known: one for all the numbers by which one phone is reached.
+
+    What is counted, remembered and forgotten goes by it; what is dialled, and its country, by what the caller gave.
+    """
+    if not e164.startswith(TWO_FORMED):
+        return e164
+    for form, known in TWO_FORMS:
+        if found := form.fullmatch(e164):
+            return found.expand(known)
+    if e164.startswith("+972") and phonenumbers.is_valid_number(phonenumbers.parse(f"+970{e164[4:]}")):
+        return f"+970{e164[4:]}"
+    return e164
 
 
 def describe(e164: str) -> Plan:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.gateway import Calls, run_gateway
+from service.phone import normalise
+from tests.support.gateway import Calls, read_code, run_gateway
 
 POLICY = """
 [limits]
@@ -75,3 +76,16 @@ async def test_each_client_obeys_the_limits_of_his_own_policy_and_all_share_the_
         assert await statuses(shop, 1, phone_number=number(9), ip_address="192.0.2.1") == [429]
         assert await statuses(big, 1, phone_number=number(0), ip_address="192.0.2.1") == [202]
         assert await statuses(big, 3, phone_number=number(2), ip_address="192.0.2.1") == [202, 429, 429]
+
+
+async def test_a_phone_with_two_numbers_is_counted_once_and_dialled_as_it_was_given(database_url: str) -> None:
+    """An Argentine mobile with and without its 9; San Marino's fixed lines under its own code and Italy's."""
+    forms = [["+54 9 11 2345-6789", "+54 11 2345-6789"], ["+378 0549 886377", "+39 0549 886377"]]
+    policy = POLICY + '[countries]\nallow = ["AR", "SM", "IT"]\n'
+    async with run_gateway(database_url, policy=policy) as shop:
+        for place, numbers in enumerate(forms):
+            for text in numbers:
+                await shop.begin(text, ip_address=f"192.0.2.{place}", channel="call")
+                assert await read_code(shop, normalise(text), "call")
+            for text in numbers:
+                assert (await shop.request(text, ip_address="192.0.2.9")).status == 429

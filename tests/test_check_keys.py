@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from service.sandbox.faults import Fault
 from service.vault import Vault
-from tests.support.gateway import OTHER_PHONE, Reply, run_gateway, wrong
+from tests.support.gateway import OTHER_PHONE, PHONE, Reply, run_gateway, wrong
 from tests.support.guessing import (
     begin_and_read,
     count_guesses_at_telnyx,
@@ -41,13 +41,34 @@ async def test_the_same_key_is_answered_as_before_and_counted_once_whatever_came
         assert count_guesses_at_telnyx(gateway) == 2
 
 
-async def test_for_verify_the_key_alone_decides(database_url: str) -> None:
-    """No code is kept, so none can be compared: whoever gives another code gives another key."""
+async def test_another_code_under_the_same_key_is_refused_and_never_told_what_the_first_one_got(
+    database_url: str,
+) -> None:
+    """The worst of it would be "verified" for a wrong code. What is the same code in other letters is the same."""
     async with run_gateway(database_url) as gateway:
         verification, code = await begin_and_read(gateway)
-        missed = await gateway.verify(verification, wrong(code), idem="key")
-        assert same(missed, await gateway.verify(verification, code, idem="key"))
-        assert (await gateway.verify(verification, code)).body["verified"] is True
+        missed = await gateway.verify(verification, wrong(code), idem="wrong")
+        other = await gateway.verify(verification, code, idem="wrong")
+        assert (other.status, other.body["type"].rpartition(":")[2]) == (422, "idempotency-mismatch")
+        hit = await gateway.verify(verification, code, idem="right")
+        assert hit.body["verified"] is True
+        assert (await gateway.verify(verification, wrong(code), idem="right")).status == 422
+        assert same(hit, await gateway.verify(verification, f" +{code[:3]} {code[3:]}", idem="right"))
+        assert same(missed, await gateway.verify(verification, wrong(code), idem="wrong"))
+        assert count_guesses_at_telnyx(gateway) == 2
+
+
+async def test_what_is_kept_of_a_code_is_known_by_no_trying(database_url: str) -> None:
+    """All of a million codes could be hashed: under the gateway's key they would have to be, and with the caller's."""
+    async with run_gateway(database_url) as gateway:
+        for phone in (PHONE, OTHER_PHONE):
+            verification, _ = await begin_and_read(gateway, phone)
+            for key in ("one", "other"):
+                await gateway.verify(verification, "000000", idem=f"{phone}{key}")
+        rows = await gateway.database.pool.fetch("select body, guesses::text as whole from guesses")
+        hashes = {row["body"] for row in rows}
+        assert (len(hashes), None in hashes) == (4, False)
+        assert not any("000000" in row["whole"] for row in rows)
 
 
 async def test_a_key_in_flight_is_409_and_of_fifty_at_once_one_is_counted(database_url: str) -> None:
@@ -57,6 +78,7 @@ async def test_a_key_in_flight_is_409_and_of_fifty_at_once_one_is_counted(databa
         calls = [asyncio.ensure_future(gateway.verify(verification, wrong(code), idem="key")) for _ in range(50)]
         await wait_for_guesses_at_telnyx(gateway, 1)
         flying = await gateway.verify(verification, wrong(code), idem="key")
+        assert (await gateway.verify(verification, code, idem="key")).status == 422
         assert (flying.status, flying.headers["retry-after"]) == (409, "1")
         replies = await asyncio.gather(*calls)
         assert count_statuses(replies) == {200: 1, 409: 49}

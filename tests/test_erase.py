@@ -50,7 +50,8 @@ def names_of(client_id: int, phone: str) -> set[str]:
     """Return all that stands in the database for a number: itself, and every hash of it."""
     evidence = Evidence(phone, ADDRESS, ACCOUNT)
     subjects = subjects_of(VAULT, client_id, evidence)
-    hashes = [subjects.phone_hash, subjects.phone_limit, subjects.source_budget, subjects.total_budget]
+    sources = [source for source in subjects.sources if source is not None]
+    hashes = [subjects.phone_hash, subjects.phone_limit, subjects.source_budget, subjects.total_budget, *sources]
     return {phone, phone[1:], *map(str, hashes), str(VAULT.hash(b"limit.every", phone))}
 
 
@@ -86,7 +87,10 @@ async def test_nothing_but_limits_and_budgets_leads_to_the_number_any_more(datab
         for name in [*names, *provider_ids, "+1…42"]:
             assert not [table for table, text in after.items() if name in text], name
         assert counters == before["counters"]
-        assert after["idempotency_keys"] == after["webhook_events"] == after["exemptions"] == ""
+        assert before["known_sources"]
+        assert (
+            after["known_sources"] == after["idempotency_keys"] == after["webhook_events"] == after["exemptions"] == ""
+        )
         marks = await gateway.database.pool.fetch("select marks from histories")
         kept = {mark for row in marks for mark in row[0]}
         assert kept.isdisjoint(marks_of(PHONE))
@@ -157,3 +161,18 @@ async def test_what_is_no_number_is_said_without_repeating_it_and_nobody_is_forg
             assert "312555" not in done.err
         done = await erase(gateway, PHONE)
         assert done.out == "Forgotten. Verifications of this number: 0.\n"
+
+
+async def test_a_number_is_forgotten_in_every_form_of_it(database_url: str) -> None:
+    """An Argentine mobile with and without its 9 is one person, also where an older row stands under the other form."""
+    with_nine, without = "+5491123456789", "+541123456789"
+    async with run_gateway(database_url, policy='[countries]\nallow = ["AR"]\n') as gateway:
+        verification = await gateway.begin(with_nine)
+        await gateway.verify(verification, await read_code(gateway, with_nine))
+        older = await gateway.begin(OTHER_PHONE)
+        await gateway.database.pool.execute(
+            "update verifications set phone_hash = $2 where id = $1", UUID(older), VAULT.hash(b"phone", without)
+        )
+        done = await erase(gateway, without)
+        assert done.out == "Forgotten. Verifications of this number: 2.\n"
+        assert await gateway.database.pool.fetchval("select count(*) from known_sources") == 0

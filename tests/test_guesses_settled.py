@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from service.fraud import policy_file
+from service.verification.callers import Caller
 from service.verification.store import Store
 from tests.support.gateway import Gateway, run_gateway, wrong
 from tests.support.guessing import begin_and_read, read_budgets, wait_for_guesses_at_telnyx
@@ -21,9 +22,9 @@ def open_store(gateway: Gateway) -> Store:
 
 async def reserve(gateway: Gateway, verification: str, guess: UUID) -> None:
     [[key, client]] = await gateway.database.pool.fetch("select id, client_id from api_keys")
-    taken = await open_store(gateway).reserve(
-        key, client, UUID(verification), guess, None, policy_file.load(None).default
-    )
+    policy = policy_file.load(None).default
+    caller = Caller(key_id=key, client_id=client, client="shop", test=False, operator=False, policy=policy)
+    taken = await open_store(gateway).reserve(caller, UUID(verification), guess)
     assert taken.outcome == "reserved"
 
 

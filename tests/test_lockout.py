@@ -1,5 +1,6 @@
-"""The budgets of wrong codes: by client, number and source, and by client and number; nothing resets them but time
-and a right code.
+"""The budgets of wrong codes: by client, number and source (account and network), and by client and number.
+
+Nothing resets them but time and a right code.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ async def test_a_stranger_spends_his_own_budget_until_the_numbers_is_spent(datab
         mine = await gateway.request(ip_address=ADDRESS)
         assert (mine.status, mine.body["attempts_remaining"]) == (202, 3)
         await spend(gateway, 3, account_id="account-of-mine", ip_address=STRANGER)
-        assert (await gateway.request(account_id="account-of-mine", ip_address=ADDRESS)).status == 429
+        assert (await gateway.request(account_id="account-of-mine", ip_address=STRANGER)).status == 429
+        # On a form where accounts are named, naming one spends nothing of it elsewhere.
+        named = await gateway.request(account_id="account-of-mine", ip_address=ADDRESS)
+        assert (named.status, named.body["attempts_remaining"]) == (202, 1)
         assert (await gateway.read(mine.body["id"])).body["attempts_remaining"] == 1
         await spend(gateway, 1, ip_address="198.51.100.4")
         for fields in ({"ip_address": ADDRESS}, {"account_id": "another"}, {"ip_address": "192.0.2.1"}):

@@ -29,7 +29,7 @@ SETTINGS = settings(
 # What the examples must have met for this test to say anything.
 MET = {
     "pending", "verified", "locked", "expired", "canceled", "request limited", "fallback 202", "fallback 409",
-    "fallback 429", "cancel 200", "cancel 409", "adopted",
+    "fallback 429", "cancel 200", "cancel 409", "adopted", "from a known source",
 }  # fmt: skip
 
 

@@ -52,6 +52,38 @@ def test_real_numbers_of_every_country_come_through_however_they_are_written() -
     assert len(examples) > 400
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("+54 9 11 2345-6789", "+54 11 2345-6789"),
+        ("+54 9 11 2345-6789", "+54 11 15 2345-6789"),
+        ("+54 9 341 512 3456", "+54 341 512 3456"),
+        ("+378 886377", "+39 0549 886377"),
+        ("+378 0549 886377", "+39 0549 886377"),
+        ("+970 599 123 456", "+972 599 123 456"),
+        ("+970 2 295 1234", "+972 2 295 1234"),
+    ],
+)
+def test_one_phone_that_is_reached_by_two_numbers_is_one_subscriber(one: str, other: str) -> None:
+    one, other = phone.normalise(one), phone.normalise(other)
+    assert phone.subscriber_of(one) == phone.subscriber_of(other)
+
+
+def test_no_other_two_numbers_are_one_subscriber() -> None:
+    plain = [phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) for number in examples]
+    moved = {number[:4] for number in plain if phone.subscriber_of(number) != number}
+    assert {code[:3] for code in moved} <= {"+54", "+39", "+97"}
+    assert phone.subscriber_of("+972501234567") == "+972501234567"
+    assert phone.subscriber_of("+390669812345") == "+390669812345"
+
+
+@given(dialled)
+def test_a_subscribers_number_is_its_own(text: str) -> None:
+    with suppress(InvalidPhoneNumber):
+        known = phone.subscriber_of(phone.normalise(text))
+        assert phone.subscriber_of(known) == known
+
+
 @given(st.text(max_size=40) | st.text("+0123456789 ()-.;x#*\uff0b\u0661", max_size=40))
 def test_whatever_comes_is_a_number_in_e164_or_refused(text: str) -> None:
     try:

@@ -1,5 +1,5 @@
--- Forget a number: its verifications become nobody's and, where they were pending, end; decisions, look-ups and places
--- in histories go. What counts stays: limits and budgets (or a lockout could be erased), and the histories' sums.
+-- Forget a number: its verifications become nobody's and, where they were pending, end; decisions, look-ups, known
+-- sources and places in histories go. What counts stays: limits and budgets (or a lockout could be erased), and the histories' sums.
 -- p_ids: verifications that a first call found begun; p_subjects and p_marks: where the number stands in histories.
 -- Answers each verification, and whether a process is still at work on it: then it has to be forgotten once more.
 -- p_most verifications at a time, so that the locks of one call are bounded: where as many come back there may be more.
@@ -46,6 +46,7 @@ begin
     delete from idempotency_keys k where k.verification_id = any (v_ids);
     delete from lookups l where l.phone_hash = p_phone;
     delete from exemptions e where e.phone_hash = p_phone;
+    delete from known_sources k where k.phone_hash = p_phone;
     -- Whoever shows one of its device events again is still told that it was used.
     update device_events e set phone_hash = gen_random_uuid() where e.phone_hash = p_phone;
     update audits a set subject = null where a.subject = p_phone;
@@ -60,7 +61,7 @@ begin
     return query
     update verifications v set
         phone_hash = gen_random_uuid(), phone_limit = gen_random_uuid(), ip_limit = null,
-        source_budget = gen_random_uuid(), total_budget = gen_random_uuid(), sealed = null, lifts = null,
+        source_budget = gen_random_uuid(), total_budget = gen_random_uuid(), sealed = null, lifts = null, sources = null,
         status = case when v.status <> 'pending' then v.status when v.expires_at <= v_now then 'expired' else 'canceled' end,
         closed_at = coalesce(v.closed_at, least(v.expires_at, v_now)),
         next_action_at = case when v.lease_until > v_now then v.next_action_at end,

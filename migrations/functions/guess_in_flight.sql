@@ -1,8 +1,8 @@
--- Whether a guess at this verification, or at another one of the same client and number, is being judged: what
--- it took of the budgets may yet be given back.
+-- Whether a guess at this verification, or at another one with the same budget, is being judged: what it took may yet be
+-- given back. A known source's guesses are not strangers': they must not see when it is at work.
 create or replace function guess_in_flight(v verifications) returns boolean language sql stable as $$
     select v.guesses_open > 0 or exists (
         select from verifications w
-        where w.phone_hash = v.phone_hash and w.client_id = v.client_id and w.guesses_open > 0
+        where w.phone_hash = v.phone_hash and w.total_budget = v.total_budget and w.guesses_open > 0
     )
 $$;

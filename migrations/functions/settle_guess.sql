@@ -2,7 +2,8 @@
 -- guess of this verification as right: this one, unless that is another) or 'returned' (certainly not
 -- compared: its place in the budgets is given back). Whoever comes second changes nothing and is told
 -- what stands.
--- A right code clears the number's budgets of this client, and verifies unless the caller has canceled.
+-- A right code clears the number's budgets of this client (a known source's leaves those of strangers as they are, or
+-- they would see that there is one), and verifies unless the caller has canceled. Where it came from is known then.
 -- What the caller is told is kept with the guess, for his Idempotency-Key.
 create or replace function settle_guess(
     p_now timestamptz, p_guess uuid, p_result text, p_codes int, w_kind int[], w_max int[], w_seconds float8[]
@@ -43,6 +44,9 @@ begin
         returning * into v;
         if p_result <> 'returned' then
             v := close_if_ended(v, p_result, v_now, p_codes, w_kind, w_max, w_seconds);
+        end if;
+        if p_result = 'right' and v.status = 'verified' then
+            perform remember(v, v_now);
         end if;
     end if;
     status := effective_status(v, v_now, p_codes, w_kind, w_max, w_seconds);

@@ -5,11 +5,10 @@ Called by verifications and operator.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import timedelta
 
-from service import phone
+from service import accounts, addresses, phone
 from service.api.bodies import AnyRequest
 from service.api.problems import Invalid
 from service.errors import InvalidPhoneNumber
@@ -33,16 +32,18 @@ def read_number(text: str) -> str:
 
 
 def read_address(text: str) -> str:
-    """Read an IP address; an IPv4-mapped one is IPv4."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise Invalid("ip_address", detail="Not an IP address.") from None
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            raise Invalid("ip_address", detail="Not an IP address.")
-        address = address.ipv4_mapped or address
+    """Read the IP address of whom to count: the IPv4 one, where an IPv6 address only carries it."""
+    address = addresses.read(text)
+    if address is None:
+        raise Invalid("ip_address", detail="Not an IP address.")
     return str(address)
+
+
+def read_account(text: str) -> str:
+    """Read an account id as it came; one in which nothing can be seen names nobody."""
+    if not accounts.normalise(text):
+        raise Invalid("account_id", detail="It must hold more than spaces and invisible characters.")
+    return text
 
 
 def read_length(text: str, field: str, most: int) -> timedelta:

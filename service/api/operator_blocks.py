@@ -9,6 +9,7 @@ import msgspec
 from litestar import delete, get, post
 from litestar.params import FromPath
 
+from service.addresses import network_of
 from service.api import operator_schemas as wire
 from service.api.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
@@ -20,7 +21,6 @@ from service.api.problems import Invalid
 from service.errors import NotFound, Unavailable
 from service.fraud.blocks import Target
 from service.phone import describe, is_country
-from service.verification.callers import network_of
 
 BLOCK = msgspec.json.Decoder(wire.BlockOrder)
 LONGEST_BLOCK = 30 * 86_400

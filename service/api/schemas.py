@@ -39,14 +39,16 @@ IpAddress = Annotated[
     Meta(
         min_length=2, max_length=45, pattern=NO_NUL, examples=["203.0.113.9"],
         description="The end user's address (not your server's). Required, unless the operator made it optional for "
-        "you; then account_id is. IPv6 counts by /64.",
+        "you; then account_id is. IPv6 counts by /64, and as IPv4 where it only carries that.",
     ),
 ]  # fmt: skip
 AccountId = Annotated[
     str,
     Meta(
         min_length=1, max_length=128, pattern=NO_NUL, examples=["account-4711"],
-        description="Your account or session id: limits and budgets then also count by it.",
+        description="Who is signed in with you, or your own anonymous session; never an account that is merely named, "
+        "as on a login form. Limits also count by it, and it is known once a number was verified from it. Compared in "
+        "Unicode's form NFKC, without case, trimmed.",
     ),
 ]  # fmt: skip
 EventId = Annotated[

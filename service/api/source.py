@@ -9,7 +9,9 @@ import re
 from typing import Any
 
 from litestar.connection import ASGIConnection
-from netaddr import AddrFormatError, IPAddress, IPSet
+from netaddr import IPAddress, IPSet
+
+from service import addresses
 
 # Some proxies write the port as well (Azure's do). Only brackets keep it apart from an IPv6 address: in 2001:db8::1:443
 # the last group is a part of the address.
@@ -54,8 +56,5 @@ def _parse_hop(text: str) -> IPAddress | None:
 
 
 def _parse(text: str) -> IPAddress | None:
-    try:
-        address = IPAddress(text)
-    except (AddrFormatError, ValueError):
-        return None
-    return address.ipv4() if address.version == 6 and address.is_ipv4_mapped() else address  # noqa: PLR2004 (IPv6)
+    address = addresses.parse(text)
+    return None if address is None else IPAddress(str(address))

@@ -17,7 +17,7 @@ from service import phone
 from service.api.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
 from service.api.documents import BEARER, Call
-from service.api.fields import read_address, read_number
+from service.api.fields import read_account, read_address, read_number
 from service.api.parts import parts_of
 from service.api.problems import Invalid
 from service.api.schemas import (
@@ -90,7 +90,8 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
     operation_id="verifyCode",
     summary="Judge a code",
     description="A right code is answered at once, a wrong one on the next half second. The fifth wrong one locks. "
-    "A code that is not 4 to 15 digits (422) is not counted.",
+    "A code that is not 4 to 15 digits (422) is not counted. The same Idempotency-Key with another code is refused "
+    "(422): what the first one got is told to nobody else.",
     call=Call(
         means="Judged: see `verified`.",
         takes=CodeCheck,
@@ -104,10 +105,11 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     parts, caller = parts_of(request), await caller_of(request)
     data = await read_body(request, CHECK)
     code = _code(data.code)
-    idem = None
+    idem = body = None
     if (key := read_idempotency_key(request)) is not None:
-        idem, _ = _idempotency(request, caller, "verify", key, b"")
-    checked = await parts.checks.check(caller, verification_id, code, idem)
+        # The key stands in what is hashed: without it a code of six digits would be found by trying them all.
+        idem, body = _idempotency(request, caller, "verify", key, PACK.encode((key, verification_id, code)))
+    checked = await parts.checks.check(caller, verification_id, code, idem, body)
     reply = CodeChecked(
         id=verification_id, status=checked.status, verified=checked.verified, attempts_remaining=checked.remaining
     )
@@ -173,7 +175,7 @@ def _evidence(caller: Caller, data: VerificationRequest) -> Evidence:
     return Evidence(
         phone_number=read_number(data.phone_number),
         ip_address=read_address(data.ip_address) if data.ip_address is not None else None,
-        account_id=data.account_id,
+        account_id=read_account(data.account_id) if data.account_id is not None else None,
         device_event_id=data.device_event_id,
         device_sealed_result=data.device_sealed_result,
         captcha_token=data.captcha_token,

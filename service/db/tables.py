@@ -90,7 +90,7 @@ class Verification(Base):
     `phone_limit` and `ip_limit` are the subjects that a press counts in; `source_budget` and
     `total_budget` those of wrong codes. `sealed` is the number and the request's evidence, encrypted,
     dropped when the verification ends. `nudged`: something happened while a lease was held. `lifts`: what operators had
-    lifted for the number when it was requested.
+    lifted for the number when it was requested. `sources`: what is known once its code is given.
     """
 
     __tablename__ = "verifications"
@@ -123,6 +123,19 @@ class Verification(Base):
     lease_until: Mapped[Moment | None]
     lease_token: Mapped[UUID | None]
     lifts: Mapped[list[str] | None]
+    sources: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+
+
+class KnownSource(Base):
+    """A source from which a number was verified, for one client: account, device or address, hashed with both.
+
+    Its requests and wrong codes are counted apart from strangers'. `phone_hash`: whom to forget it with.
+    """
+
+    __tablename__ = "known_sources"
+    source: Mapped[UUID] = mapped_column(primary_key=True)
+    phone_hash: Mapped[UUID] = mapped_column(index=True)
+    until: Mapped[Moment] = mapped_column(index=True)
 
 
 class Send(Base):
@@ -172,7 +185,8 @@ class Guess(Base):
 
     A guess that was certainly not compared is deleted, and its place in the budgets given back.
     `settle_at`: when a worker asks the provider what became of it. `status` and `remaining`: what stood when it was
-    settled, which is what the same Idempotency-Key is told again.
+    settled, which is what the same Idempotency-Key is told again. `body`: a keyed hash of the code and of what it was
+    for, under INDEX_KEY, kept as long as the key: another code under it is refused.
     """
 
     __tablename__ = "guesses"
@@ -191,6 +205,7 @@ class Guess(Base):
     status: Mapped[str | None]
     remaining: Mapped[Small | None]
     idem: Mapped[UUID | None] = mapped_column(unique=True)
+    body: Mapped[UUID | None]
 
 
 class IdempotencyKey(Base):

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from service import phone
 from service.db.asking import ask
 from service.db.engine import Database
 from service.errors import NotFound
@@ -114,6 +115,7 @@ class Blocks:
 
     def range(self, e164: str, country: str | None, digits: int) -> Target | None:
         """Name the range of a number that leaves so many last digits open; None where it has none."""
+        e164 = phone.subscriber_of(e164)
         kind = next((kind for kind, open_digits in RANGES.items() if open_digits == digits), None)
         if kind is None or not subjects.has_range(e164, digits):
             return None

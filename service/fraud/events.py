@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from service.accounts import normalise
 from service.fraud.facts import CaptchaState, Device, DeviceState, same_place
 from service.providers.device import Answer, Devices, Down, Found, Malformed, Ours, Quota, Stale, Unknown
 from service.providers.fingerprint_sealed import Sealed
@@ -90,9 +91,13 @@ def _read(answer: Answer | None, asked: Asked) -> Read:
         event=msgspec.structs.replace(event, event_id="", visitor_id=None, ip_address=None, linked_id=None),
         age=(asked.asked_at - event.observed_at).total_seconds(),
         same_place=same_place(event.ip_address, asked.ip_address),
-        same_account=None in (event.linked_id, asked.account_id) or event.linked_id == asked.account_id,
+        same_account=_same_account(event.linked_id, asked.account_id),
     )
     return Read(device, event.event_id, event.visitor_id)
+
+
+def _same_account(linked: str | None, given: str | None) -> bool:
+    return linked is None or given is None or normalise(linked) == normalise(given)
 
 
 def _state(answer: Answer | None) -> DeviceState:

@@ -5,12 +5,11 @@ Filled by fraud.judge, stored whole with the decision, read by fraud.rules. Valu
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Literal
 
 import msgspec
 
-from service import phone
+from service import addresses, phone
 from service.fraud.histories import History
 from service.providers.base import Channel
 from service.providers.device import DeviceEvent
@@ -58,12 +57,7 @@ def same_place(event: str | None, request: str | None) -> bool:
     """Say whether two addresses may be one user's: equal (IPv6 by /64), or not to be compared."""
     if event is None or request is None:
         return True
-    try:
-        one, other = ipaddress.ip_address(event), ipaddress.ip_address(request)
-    except ValueError:
+    one, other = addresses.read(event), addresses.read(request)
+    if one is None or other is None:
         return False
-    one, other = getattr(one, "ipv4_mapped", None) or one, getattr(other, "ipv4_mapped", None) or other
-    if one.version != other.version:
-        return True
-    bits = 32 if one.version == 4 else 64  # noqa: PLR2004 (IPv4)
-    return other in ipaddress.ip_network((one, bits), strict=False)
+    return one.version != other.version or addresses.network_of(str(one)) == addresses.network_of(str(other))

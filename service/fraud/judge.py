@@ -174,7 +174,7 @@ class Judge:
 
     def _limits(self, question: Question, policy: Policy, read: Read) -> Iterator[Limit]:
         if policy.rules.phone_everywhere.mode == "enforce":
-            subject = self._vault.hash(b"limit.every", question.phone_number)
+            subject = self._vault.hash(b"limit.every", phone.subscriber_of(question.phone_number))
             yield Limit("phone_everywhere", subject, policy.limits.phone_everywhere)
         if read.visitor_id is not None and policy.rules.device.mode == "enforce":
             subject = self._vault.hash(b"limit.device", str(question.client_id), read.visitor_id)

@@ -7,20 +7,17 @@ tell a digit of a number: a number's place in its range is turned by an offset t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
 from uuid import UUID
 
 import msgspec
 
-from service import phone
+from service import addresses, phone
 from service.fraud.histories import RANGES, Kind
 from service.vault import Vault
 
 # A range leaves so many of a national number's digits to tell it from others: else it is half a country.
 LEAST_PREFIX = 2
 MILLION = 6  # digits
-# Bits of the network around an address.
-NEIGHBOURS = {4: 24, 6: 48}
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -39,6 +36,7 @@ def subjects_of(
     A mark's upper part says of which part of its subject a number is: of a country, which million; of who asked,
     which calling code; of a range, which tenth.
     """
+    e164 = phone.subscriber_of(e164)
     own = vault.hash(b"mark", e164).int & 0x1FFFFF
     million = vault.hash(b"million", e164[:-MILLION]).int % 1000
     marked = own | min(phone.calling_code(e164), 999) << 21
@@ -68,6 +66,11 @@ def _marks(vault: Vault, e164: str) -> Iterator[tuple[Kind, int]]:
         yield kind, mark
 
 
+def number_of(vault: Vault, e164: str) -> UUID:
+    """Hash a number: what it is looked up, counted and forgotten by, in whichever of its forms it was given."""
+    return vault.hash(b"phone", phone.subscriber_of(e164))
+
+
 def has_range(e164: str, digits: int) -> bool:
     """Say whether a number is long enough to have a range of so many last digits."""
     return phone.count_national(e164) >= digits + LEAST_PREFIX
@@ -90,8 +93,7 @@ def address_of(vault: Vault, network: str) -> UUID:
 
 def neighbours_of(vault: Vault, network: str) -> UUID:
     """Hash the network around an address, as one may rent it whole."""
-    address = ip_address(network.partition("/")[0])
-    return vault.hash(b"history.network", str(ip_network((address, NEIGHBOURS[address.version]), strict=False)))
+    return vault.hash(b"history.network", addresses.neighbours_of(network))
 
 
 def device_of(vault: Vault, visitor_id: str) -> UUID:

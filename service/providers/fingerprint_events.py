@@ -7,11 +7,11 @@ never the event; a text that a page's visitor had a hand in must reach neither a
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 import msgspec
 
+from service import addresses
 from service.providers.device import Bot, DeviceEvent, read_time
 
 _BOTS: dict[str, Bot] = {"not_detected": "not_detected", "notDetected": "not_detected", "good": "good", "bad": "bad"}
@@ -104,13 +104,8 @@ def _read_visitor(value: object) -> str | None:
 
 def _read_address(value: object) -> str | None:
     """In its canonical spelling; an IPv4 address in IPv6's clothes is IPv4."""
-    try:
-        address = ip_address(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return str(address) if address else None
+    address = addresses.read(value) if isinstance(value, str) else None
+    return None if address is None else str(address)
 
 
 def _read_moment(value: object) -> datetime | None:

@@ -7,13 +7,12 @@ stood in for. The gateway is never shown a line's label.
 from __future__ import annotations
 
 import heapq
-import ipaddress
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from uuid import UUID
 
-from service import phone
+from service import accounts, addresses, phone
 from service.db.engine import Database
 from service.errors import GatewayError, Limited
 from service.fraud.captchas import Captchas
@@ -117,11 +116,14 @@ class Player:
         """Read a line as api reads a body. Raises GatewayError and ValueError for what api answers 422."""
         if line.ip_address is None and (self._policy.client.ip_required or line.account_id is None):
             raise ValueError
+        address = addresses.read(line.ip_address) if line.ip_address is not None else None
+        if (line.ip_address is not None and address is None) or not accounts.normalise(line.account_id or "-"):
+            raise ValueError
         if line.device is not None:
             self._book.show(line.device, self._now)
         return Evidence(
             phone_number=phone.normalise(line.phone_number),
-            ip_address=_address(line.ip_address) if line.ip_address is not None else None,
+            ip_address=str(address) if address is not None else None,
             account_id=line.account_id,
             device_event_id=line.device.event_id if line.device is not None else None,
         )
@@ -136,7 +138,7 @@ class Player:
         """Type a line's codes, as long as the verification takes any."""
         for result in chain(repeat("wrong", line.wrong_codes), repeat("right", line.verifies)):
             guess = new_id()
-            reserved = await self._store.reserve(caller.key_id, caller.client_id, row, guess, None, self._policy)
+            reserved = await self._store.reserve(caller, row, guess)
             if reserved.outcome != "reserved":
                 return
             settled = await self._store.settle(guess, result, self._policy)
@@ -157,8 +159,3 @@ def _outcome(decision: Decision | None, *, sent: bool, cost: float) -> Outcome:
     stopped: Result = "refused" if all(finding.detail == SPENT for finding in enforced) else "suppressed"
     rules = tuple(finding.rule for finding in enforced)
     return Outcome(result="sent" if sent else stopped, rules=rules, cost=cost)
-
-
-def _address(text: str) -> str:
-    address = ipaddress.ip_address(text)
-    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -5,15 +5,19 @@ Made by api; read by request, check and fallback. Holds no statement and no rule
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
+from service.accounts import normalise
+from service.addresses import network_of
 from service.fraud.policy import Policy
+from service.fraud.subjects import number_of
+from service.phone import subscriber_of
 from service.providers.base import Channel
 from service.vault import Vault
+from service.verification.rows import Sources
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -58,27 +62,45 @@ class Subjects(msgspec.Struct, frozen=True):
     account_limit: UUID | None
     source_budget: UUID
     total_budget: UUID
+    sources: Sources
 
 
-def subjects_of(vault: Vault, client_id: int, evidence: Evidence, *, test: bool = False) -> Subjects:
+def subjects_of(
+    vault: Vault, client_id: int, evidence: Evidence, *, visitor_id: str | None = None, test: bool = False
+) -> Subjects:
     """Hash what is counted: number and account by client, addresses over all clients (IPv6 by /64).
 
     Those of test clients apart: nobody's tests, and no lost key of theirs, may shut an address out.
+    The source of a wrong code is account and network: whoever names another's account is still not where they are.
     """
-    client, phone = str(client_id), evidence.phone_number
-    network = network_of(evidence.ip_address) if evidence.ip_address else None
-    source = evidence.account_id if evidence.account_id is not None else network or ""
-    kind = "account" if evidence.account_id is not None else "ip"
+    client, phone = str(client_id), subscriber_of(evidence.phone_number)
+    network = network_of(evidence.ip_address) if evidence.ip_address else ""
+    account = None if evidence.account_id is None else normalise(evidence.account_id)
+    source = ("ip", network) if account is None else ("account", account, network)
     return Subjects(
-        phone_hash=vault.hash(b"phone", phone),
+        phone_hash=number_of(vault, evidence.phone_number),
         phone_limit=vault.hash(b"limit.phone", client, phone),
         ip_limit=vault.hash(b"limit.ip.test" if test else b"limit.ip", network) if network else None,
-        account_limit=vault.hash(b"limit.account", client, source) if kind == "account" else None,
-        source_budget=vault.hash(b"codes.source", client, phone, kind, source),
+        account_limit=None if account is None else vault.hash(b"limit.account", client, account),
+        source_budget=vault.hash(b"codes.source", client, phone, *source),
         total_budget=vault.hash(b"codes.total", client, phone),
+        sources=_sources(vault, client, phone, account, network, visitor_id),
     )
 
 
-def network_of(address: str) -> str:
-    """Return what one household shares: an IPv4 address, or the /64 of an IPv6 one. As api writes them."""
-    return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
+def _sources(
+    vault: Vault, client: str, phone: str, account: str | None, network: str, visitor_id: str | None
+) -> Sources:
+    """Name what a request comes from; the first that is known is the one that it counts under.
+
+    An account where it was before comes before the same account elsewhere: whoever only names it, elsewhere, must not
+    use up what its owner has at home. An address tells people apart only where nothing better does.
+    """
+
+    def name(kind: str, *parts: str) -> UUID:
+        return vault.hash(b"known", client, phone, kind, *parts)
+
+    device = None if visitor_id is None else name("device", visitor_id)
+    if account is not None:
+        return [name("home", account, network) if network else None, device, name("account", account)]
+    return [None, device, name("ip", network) if network and device is None else None]

@@ -63,12 +63,14 @@ class Checks:
         self._senders = senders
         self._gate = gate
 
-    async def check(self, caller: Caller, row: UUID, code: str, idem: UUID | None) -> Checked:
+    async def check(
+        self, caller: Caller, row: UUID, code: str, idem: UUID | None = None, body: UUID | None = None
+    ) -> Checked:
         """Judge one code. Raises what the reservation or an unreachable provider calls for."""
         came = time.monotonic()
         self._gate.check_provider()
         guess = new_id()
-        reserved = await self._store.reserve(caller.key_id, caller.client_id, row, guess, idem, caller.policy)
+        reserved = await self._store.reserve(caller, row, guess, idem, body)
         _refuse(reserved)
         if reserved.outcome == "replayed":
             status = reserved.status or "pending"

@@ -18,13 +18,14 @@ import asyncpg
 import msgspec
 
 from service import phone, telemetry
+from service.addresses import network_of
 from service.errors import Unavailable
 from service.fraud.decision import Decision, Finding, writable
 from service.fraud.events import Asked
 from service.fraud.judge import Judge, Question
 from service.fraud.policy import Policy
 from service.providers.base import Found, InDoubt, NotJudged, Order, Provider, SendAnswer, Sent
-from service.verification.callers import Evidence, network_of
+from service.verification.callers import Evidence
 from service.verification.outcomes import Outcome, outcome_of
 from service.verification.rows import Recorded
 from service.verification.senders import Senders

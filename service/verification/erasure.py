@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service import phone
 from service.db.engine import Database
-from service.fraud.subjects import subjects_of
+from service.fraud.subjects import number_of, subjects_of
 from service.vault import Vault
 from service.verification.states import GRACE, LEASE
 
@@ -38,25 +38,33 @@ async def erase(database: Database, vault: Vault, phone_number: str) -> int:
     It is looked for again until no process is at work on any of them.
     """
     found: set[UUID] = set()
-    busy: list[UUID] = []
-    for _ in range(int(LONGEST) + 2):
-        rows = await _forget(database, vault, phone_number, busy)
-        found |= {row.id for row in rows}
-        busy = [row.id for row in rows if row.busy]
-        if not busy:
-            break
-        await asyncio.sleep(1)
+    # Rows that are older than the one name for both forms of a number stand under the form that was given.
+    for name in {number_of(vault, phone_number), vault.hash(b"phone", phone_number)}:
+        found |= await _forget_all(database, vault, phone_number, name)
     async with database.engine.begin() as connection:
         await connection.execute(NOTE)
     return len(found)
 
 
+async def _forget_all(database: Database, vault: Vault, phone_number: str, name: UUID) -> set[UUID]:
+    found: set[UUID] = set()
+    busy: list[UUID] = []
+    for _ in range(int(LONGEST) + 2):
+        rows = await _forget(database, vault, phone_number, name, busy)
+        found |= {row.id for row in rows}
+        busy = [row.id for row in rows if row.busy]
+        if not busy:
+            break
+        await asyncio.sleep(1)
+    return found
+
+
 async def _forget(
-    database: Database, vault: Vault, phone_number: str, ids: Sequence[UUID]
+    database: Database, vault: Vault, phone_number: str, name: UUID, ids: Sequence[UUID]
 ) -> Sequence[Row[tuple[UUID, bool]]]:
     places = subjects_of(vault, phone_number, phone.describe(phone_number), None)
     values = {
-        "phone": vault.hash(b"phone", phone_number),
+        "phone": name,
         "subjects": [place.hash for place in places],
         "marks": [place.mark for place in places],
         "most": AT_ONCE,

@@ -1,7 +1,7 @@
 """Exemptions by an operator's hand: for an hour at most, a number is free of chosen rules, limits or lockouts.
 
-Called by api. They act in admit.sql, with no round trip of their own: what is lifted when a verification is requested
-stays with it. Each change is audited in its statement.
+Called by api. They act in admit_v2.sql, with no round trip of their own: what is lifted when a verification is
+requested stays with it. Each change is audited in its statement.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from service import phone
 from service.db.asking import ask
 from service.db.engine import Database
 from service.errors import NotFound
+from service.fraud.subjects import number_of
 from service.vault import Vault
 from service.verification.oversight_statements import CLOCK
 
@@ -83,7 +84,7 @@ class Exemptions:
 
     async def set(self, key: int, phone_number: str, lifts: Sequence[str], reason: str, length: timedelta) -> Exemption:
         """Exempt a number from now on."""
-        phone_hash, label = self._vault.hash(b"phone", phone_number), phone.mask(phone_number)
+        phone_hash, label = number_of(self._vault, phone_number), phone.mask(phone_number)
         [row] = await ask(self._database, SET, self._now(), key, phone_hash, label, list(lifts), reason, length)
         return Exemption(**row)
 

@@ -16,6 +16,7 @@ from service import phone
 from service.db.asking import ask
 from service.db.engine import Database
 from service.errors import NotFound
+from service.fraud.subjects import number_of
 from service.vault import Vault, first_id
 from service.verification import oversight_statements as sql
 from service.verification.callers import Evidence
@@ -58,7 +59,7 @@ class Oversight:
 
     async def search(self, key: int, phone_number: str, most: int) -> list[Match]:
         """List a number's verifications of every client, the newest first; noted under the operator's key."""
-        phone_hash = self._vault.hash(b"phone", phone_number)
+        phone_hash = number_of(self._vault, phone_number)
         return [Match(**row) for row in await ask(self._database, sql.SEARCH, self._now(), key, phone_hash, most)]
 
     async def summarise(self, window: timedelta) -> Summary:

@@ -6,12 +6,14 @@ Called by api. What it answers depends on the caller's own calls and the clock; 
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight
+from service.providers.device import Found
+from service.providers.fingerprint_sealed import Sealed
 from service.vault import Vault, new_id, new_token
 from service.verification.callers import Ask, Caller, subjects_of
 from service.verification.dispatch import Dispatch, Job
@@ -38,8 +40,11 @@ class Accepted(msgspec.Struct, frozen=True):
 class Requests:
     """Takes requests, and starts the dispatch of those that were admitted with a slot."""
 
-    def __init__(self, store: Store, vault: Vault, gate: Gate, dispatch: Dispatch, slots: Slots) -> None:
-        """Wire the parts."""
+    def __init__(
+        self, store: Store, vault: Vault, gate: Gate, dispatch: Dispatch, slots: Slots, sealed: Sealed | None = None
+    ) -> None:
+        """Wire the parts. `sealed`: what opens sealed results, where a client sends them."""
+        self._sealed = sealed
         self._store = store
         self._vault = vault
         self._gate = gate
@@ -79,7 +84,9 @@ class Requests:
         return _accepted(caller, ask, admitted)
 
     def _admission(self, caller: Caller, ask: Ask, token: UUID | None) -> Admission:
-        subjects = subjects_of(self._vault, caller.client_id, ask.evidence, test=caller.test)
+        subjects = subjects_of(
+            self._vault, caller.client_id, ask.evidence, visitor_id=self._visitor(caller, ask), test=caller.test
+        )
         row = new_id()
         return Admission(
             id=row,
@@ -101,7 +108,17 @@ class Requests:
             idem=ask.idem,
             body=ask.body,
             token=token,
+            sources=subjects.sources,
         )
+
+    def _visitor(self, caller: Caller, ask: Ask) -> str | None:
+        """Read which device it is off what the request itself holds: to look an event up would be to ask first."""
+        sealed = ask.evidence.device_sealed_result
+        if sealed is None or self._sealed is None:
+            return None
+        fresh_for = caller.policy.rules.event_stale.after
+        answer = self._sealed.read(sealed, now=datetime.now(UTC), fresh_for=fresh_for)
+        return answer.event.visitor_id if isinstance(answer, Found) else None
 
 
 def _job(caller: Caller, ask: Ask, item: Admission, admitted: Admitted, begun: float) -> Job:

@@ -16,8 +16,15 @@ from service.verification.states import Send, SendState, Status
 Outcome = Literal["admitted", "replayed", "mismatch", "in_flight", "limited", "unauthorized"]
 
 
+# Three for each request (the driver takes lists alone for the rows of an array, and they must be of one length).
+Sources = list[UUID | None]
+
+
 class Admission(msgspec.Struct):
-    """One request, as `admit` takes it. `policy` is the number of the policy whose limits it obeys."""
+    """One request, as `admit_v2` takes it. `policy` is the number of the policy whose limits it obeys.
+
+    `sources`: what it comes from, by the names under which that may be known.
+    """
 
     id: UUID
     key_id: int
@@ -38,6 +45,7 @@ class Admission(msgspec.Struct):
     idem: UUID | None
     body: UUID | None
     token: UUID | None
+    sources: Sources
 
 
 class Admitted(msgspec.Struct):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 ADMIT = """
 select item, outcome, id, created_at, expires_at, remaining, wait, leased, lifts
-from admit($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5, $6::text::int[], $7::text::int[],
+from admit_v2($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5, $6::text::int[], $7::text::int[],
            $8::text::int[], $9::text::float8[], $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-           $24, $25, $26, $27, $28)
+           $24, $25, $26, $27, $28, $29)
 """
 
 RECORD = "select record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
@@ -52,8 +52,8 @@ returning id
 
 RESERVE = """
 select outcome, status, remaining, verified, test, age, channels, asked as sends
-from reserve_guess($1, $2, $3, $4, $5, $6, make_interval(secs => $7), $8, $9,
-                   $10::text::int[], $11::text::int[], $12::text::float8[])
+from reserve_guess_v2($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, $10,
+                      $11::text::int[], $12::text::int[], $13::text::float8[])
 """
 
 SETTLE = """

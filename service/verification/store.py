@@ -23,6 +23,7 @@ from service.db.engine import LOST, Database
 from service.errors import Unavailable
 from service.fraud.policy import Policies, Policy, Window
 from service.verification import statements as sql
+from service.verification.callers import Caller
 from service.verification.rows import (
     Admission,
     Admitted,
@@ -114,12 +115,13 @@ class Store:
         return await self._row(sql.CANCEL, key, client, row, codes, *self._columns[policy.number]) is not None
 
     async def reserve(
-        self, key: int, client: int, row: UUID, guess: UUID, idem: UUID | None, policy: Policy
+        self, caller: Caller, row: UUID, guess: UUID, idem: UUID | None = None, body: UUID | None = None
     ) -> Reserved:
-        """Reserve one guess, committed before anybody is asked about it."""
-        codes = policy.lockout.codes_per_verification
+        """Reserve one guess, committed before anybody is asked about it. `body`: what `idem` was given for, hashed."""
+        policy = caller.policy
         found = _one(await self._row(
-            sql.RESERVE, key, client, row, guess, idem, SETTLE_AFTER, codes, self._keep, *self._columns[policy.number]
+            sql.RESERVE, caller.key_id, caller.client_id, row, guess, idem, body, SETTLE_AFTER,
+            policy.lockout.codes_per_verification, self._keep, *self._columns[policy.number],
         ))  # fmt: skip
         return Reserved(**{**found, "sends": SENDS.decode(found["sends"] or "[]")})
 

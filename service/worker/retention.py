@@ -43,7 +43,7 @@ select (select count(*) from gone) as gone, (select max(subject::text)::uuid fro
 GUESS_KEYS = f"""
 with old as (select ctid from guesses where idem is not null and {OLD} order by {{since}} limit $2
              for update skip locked),
-     gone as (update guesses set idem = null where ctid = any (array(select ctid from old)) returning 1)
+     gone as (update guesses set idem = null, body = null where ctid = any (array(select ctid from old)) returning 1)
 select count(*) from gone
 """  # noqa: S608 (ours)
 # With sends and guesses; where one of those is held, all of it stays. Ids find what may be old, or was made by a clock
@@ -115,6 +115,7 @@ KEPT = (
     Kept("blocks", "least(until, lifted_at)", "30 days"),
     Kept("exemptions", "until", "30 days"),
     Kept("lookups", "until", "0 days"),
+    Kept("known_sources", "until", "0 days"),
     Kept("histories", "ats[1]", "60 days", WALK),
     Kept("alerts", "ended_at", "30 days"),
     Kept("traffic", "minute", "30 days"),

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tests.chaos.evidence import Evidence
 from tests.chaos.findings import Imbalance
 from tests.chaos.policy import LIMITS
+from tests.chaos.records import Source
 
 # Times of one subject differ at least; those of the row and of its place in the count may by this (seconds).
 SLACK = 0.001
 Place = tuple[datetime, str, str]  # when, by which client, for which verification
+# A source that verified a number counts apart. It is known when that is committed, which may be so long after it was
+# stamped: what was asked meanwhile is in neither count here.
+BECOMES_KNOWN = timedelta(seconds=10)
 
 
 def list_places(evidence: Evidence) -> dict[tuple[str, str], list[Place]]:
     """List the places taken in each subject, in order of time."""
     found: dict[tuple[str, str], set[Place]] = defaultdict(set)
+    known = _find_known(evidence)
     for call in evidence.requests:
         row, source = evidence.rows.get(call.verification or ""), call.source
         if call.status != 202 or row is None:
@@ -30,11 +35,31 @@ def list_places(evidence: Evidence) -> dict[tuple[str, str], list[Place]]:
         fallbacks = [
             (send.wanted_at, source.client, row.id) for send in evidence.sends_of[row.id] if send.cause == "press"
         ]
-        found["phone", f"{source.client} {source.phone}"].update([place, *fallbacks])
         found["ip", source.address].update([place, *fallbacks])
+        since = known.get(_name(source))
+        if since is not None and since <= row.created_at < since + BECOMES_KNOWN:
+            continue
+        own = " ".join(_name(source)) if since is not None and since <= row.created_at else None
+        found["phone", own or f"{source.client} {source.phone}"].update([place, *fallbacks])
         if source.account is not None:
-            found["account", f"{source.client} {source.account}"].add(place)
+            found["account", own or f"{source.client} {source.account}"].add(place)
     return {subject: sorted(places) for subject, places in found.items()}
+
+
+def _name(source: Source) -> tuple[str, str, str]:
+    """Name what may be known. In a run an account always comes from one address."""
+    return source.client, source.phone, source.account or source.address
+
+
+def _find_known(evidence: Evidence) -> dict[tuple[str, str, str], datetime]:
+    """Find since when each source is known that ever verified its number."""
+    found: dict[tuple[str, str, str], datetime] = {}
+    for call in evidence.requests:
+        row = evidence.rows.get(call.verification or "")
+        if row is not None and row.status == "verified" and row.closed_at is not None:
+            name = _name(call.source)
+            found[name] = min(row.closed_at, found.get(name, row.closed_at))
+    return found
 
 
 def count_places(evidence: Evidence) -> int:

@@ -13,6 +13,8 @@ import msgspec
 
 MICROSECOND = timedelta(microseconds=1)
 Window = tuple[int, float]  # how many, in how many seconds
+Name = tuple[str, ...]
+Limits = list[tuple[Name, tuple[Window, ...]]]
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -37,9 +39,16 @@ class Who(msgspec.Struct, frozen=True):
     address: str
     account: str | None = None
 
+    def names(self) -> list[Name]:
+        """List the names under which this source may be known, the strongest first."""
+        if self.account is None:
+            return [(self.client, self.phone, "at", self.address)]
+        account = (self.client, self.phone, "as", self.account)
+        return [(*account, self.address), account]
+
 
 class Expected(msgspec.Struct):
-    """One verification as its caller must see it."""
+    """One verification as its caller must see it. `known`: the known source that it came from, if it came from one."""
 
     id: str
     who: Who
@@ -48,6 +57,7 @@ class Expected(msgspec.Struct):
     expires_at: datetime
     pressed_at: datetime
     used: list[str]
+    known: Name | None = None
     ended: str | None = None
     wrong: int = 0
 
@@ -58,35 +68,46 @@ class Lawful:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.verifications: dict[str, Expected] = {}
-        self._places: dict[tuple[str, ...], list[datetime]] = defaultdict(list)
-        self._guesses: dict[tuple[str, ...], list[datetime]] = defaultdict(list)
+        self._places: dict[Name, list[datetime]] = defaultdict(list)
+        self._guesses: dict[Name, list[datetime]] = defaultdict(list)
+        self._known: set[Name] = set()
 
     # --- what limits say ---
 
     def wait_for_request(self, who: Who, now: datetime) -> int:
         """Return the Retry-After of a request, 0 when it has to be taken."""
-        wait = max(self._wait_for_places(who, now, account=True), self._wait_for_guesses(who, now))
+        known = self.find_known(who)
+        limits, budgets = self._limits(who, known, account=True), self._budgets(who, known)
+        wait = max(self._wait_for_places(limits, now), *(_wait(self._guesses[s], window, now) for s, window in budgets))
         return max(1, math.ceil(wait)) if wait > 0 else 0
 
-    def _wait_for_places(self, who: Who, now: datetime, *, account: bool) -> float:
-        rules = self.rules
-        limits = [(("phone", who.client, who.phone), rules.phone), (("ip", who.address), rules.ip)]
+    def find_known(self, who: Who) -> Name | None:
+        """Find the known source that somebody asks from now."""
+        return next((name for name in who.names() if name in self._known), None)
+
+    def _limits(self, who: Who, known: Name | None, *, account: bool) -> Limits:
+        """List what a request (or, without the account, a fallback) counts in: a known source's, or strangers'."""
+        limits: Limits = [
+            (("phone", *(known or (who.client, who.phone))), self.rules.phone),
+            (("ip", who.address), self.rules.ip),
+        ]
         if account and who.account is not None:
-            limits.append((("account", who.client, who.account), rules.account))
+            limits.append((("account", *(known or (who.client, who.account))), self.rules.account))
+        return limits
+
+    def _wait_for_places(self, limits: Limits, now: datetime) -> float:
         return max(_wait(self._places[subject], window, now) for subject, windows in limits for window in windows)
 
-    def _wait_for_guesses(self, who: Who, now: datetime) -> float:
-        return max(_wait(self._guesses[subject], window, now) for subject, window in self._budgets(who))
-
-    def _budgets(self, who: Who) -> list[tuple[tuple[str, ...], Window]]:
-        source = who.account if who.account is not None else who.address
-        number = (who.client, who.phone)
-        return [((*number, source), self.rules.codes_of_source), (number, self.rules.codes_of_number)]
+    def _budgets(self, who: Who, known: Name | None) -> list[tuple[Name, Window]]:
+        number: Name = known or (who.client, who.phone)
+        source: Name = ("known",) if known else ("from", who.account or "", who.address)
+        return [((*number, *source), self.rules.codes_of_source), (number, self.rules.codes_of_number)]
 
     def remaining(self, one: Expected, now: datetime) -> int:
         """Return how many guesses are left for a verification."""
         budgets = [
-            window[0] - _count(self._guesses[subject], window, now) for subject, window in self._budgets(one.who)
+            window[0] - _count(self._guesses[subject], window, now)
+            for subject, window in self._budgets(one.who, one.known)
         ]
         return max(0, min(self.rules.codes - one.wrong, *budgets))
 
@@ -111,9 +132,10 @@ class Lawful:
 
     def take_request(self, verification: str, who: Who, now: datetime, *, deliver: bool) -> Expected:
         """Count a request that was answered 202."""
-        self._count(who, now, account=True)
+        known = self.find_known(who)
+        self._count(self._limits(who, known, account=True), now)
         one = Expected(
-            id=verification, who=who, deliver=deliver, created_at=now, pressed_at=now, used=["sms"],
+            id=verification, who=who, deliver=deliver, created_at=now, pressed_at=now, used=["sms"], known=known,
             expires_at=now + timedelta(seconds=self.rules.expires),
         )  # fmt: skip
         self.verifications[verification] = one
@@ -127,9 +149,10 @@ class Lawful:
         channel, available_at = offered
         if available_at > now:
             return 409, max(1, math.ceil((available_at - now).total_seconds()))
-        if (wait := self._wait_for_places(one.who, now, account=False)) > 0:
+        limits = self._limits(one.who, one.known, account=False)
+        if (wait := self._wait_for_places(limits, now)) > 0:
             return 429, max(1, math.ceil(wait))
-        self._count(one.who, now, account=False)
+        self._count(limits, now)
         one.used.append(channel)
         one.pressed_at = now
         longest = one.created_at + timedelta(minutes=10)
@@ -138,9 +161,10 @@ class Lawful:
 
     def judge(self, one: Expected, now: datetime, *, right: bool) -> None:
         """Count a guess that was judged."""
-        subjects = [subject for subject, _ in self._budgets(one.who)]
+        subjects = [subject for subject, _ in self._budgets(one.who, one.known)]
         if right:
             one.ended = "verified"
+            self._known.update(one.who.names())
             for subject in subjects:
                 self._guesses[subject].clear()
             return
@@ -158,11 +182,9 @@ class Lawful:
         one.ended = "canceled"
         return 200
 
-    def _count(self, who: Who, now: datetime, *, account: bool) -> None:
-        self._places["phone", who.client, who.phone].append(now)
-        self._places["ip", who.address].append(now)
-        if account and who.account is not None:
-            self._places["account", who.client, who.account].append(now)
+    def _count(self, limits: Limits, now: datetime) -> None:
+        for subject, _ in limits:
+            self._places[subject].append(now)
 
 
 def _count(times: list[datetime], window: Window, now: datetime) -> int:

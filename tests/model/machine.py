@@ -203,6 +203,8 @@ class Machine(RuleBasedStateMachine):
         expected = self.lawful.take_request(reply.body["id"], who, self.rig.now, deliver=deliver)
         assert reply.body["attempts_remaining"] == self.lawful.remaining(expected, self.rig.now)
         self.begun.append(expected)
+        if expected.known is not None:
+            self.seen["from a known source"] += 1
         if key is not None:
             self.keyed.append((key, expected))
 

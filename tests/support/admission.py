@@ -82,6 +82,7 @@ class Desk:
             "idem": VAULT.hash(b"idem.key", client, idem) if idem else None,
             "body": VAULT.hash(b"idem.body", body) if idem else None,
             "token": new_token() if token else None,
+            "sources": subjects.sources,
         }
         return Admission(**fields | more)
 

@@ -40,6 +40,7 @@ class Queue:
             id=uuid4(), key_id=self.key, client_id=self.client, policy=0, phone_hash=phone or uuid4(), channel="sms",
             deliver=True, test=False, lifetime=300.0, codes=5, phone_limit=uuid4(), ip_limit=None, account_limit=None,
             source_budget=uuid4(), total_budget=uuid4(), sealed=b"sealed", idem=None, body=None, token=token,
+            sources=[None, None, None],
         )  # fmt: skip
         admitted = await self.store.admit(item)
         assert (admitted.outcome, admitted.leased) == ("admitted", token is not None)

@@ -111,7 +111,7 @@ class Storm:
         client, row = self.dice.choice(self.known)
         caller, guess = self.desk.callers[client], new_id()
         idem = uuid4() if self.dice.random() < 0.3 else None
-        reserved = await self.store.reserve(caller.key_id, caller.client_id, row, guess, idem, caller.policy)
+        reserved = await self.store.reserve(caller, row, guess, idem)
         if reserved.outcome != "reserved":
             return
         await asyncio.sleep(self.dice.random() * 0.01)

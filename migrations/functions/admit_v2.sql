@@ -11,19 +11,21 @@
 -- Limits: item i obeys the windows whose w_set is p_sets[i]; kinds: 1 phone, 2 ip, 3 account,
 -- 4 wrong codes of the source, 5 wrong codes of the number. p_keep: how many hits a subject keeps.
 -- What an operator has lifted for a number is looked up here and stays with its verification.
+-- p_sources: as many names for each item, the strongest first, null for none. Where its number was verified under one of
+-- them, its limits of number and account and its budgets of wrong codes are that known source's own.
 -- An item with a lease token is inserted begun, unless a send to its number is in flight.
 -- Held is the number itself, not its limit by client: two clients' first sends to it must not meet in the
 -- unique index of begun sends, each waiting there for the other.
 -- The settings below hold for every function of the hot paths: planned while its tables are small, and kept
 -- until they are analysed again, a join would soon read the whole of them (7 ms a call instead of 0.4).
-create or replace function admit(
+create or replace function admit_v2(
     p_now timestamptz, p_again boolean, p_lease interval, p_grace interval, p_keep int,
     w_set int[], w_kind int[], w_max int[], w_seconds float8[],
     p_ids uuid[], p_keys int[], p_clients int[], p_sets int[], p_phones uuid[],
     p_channels text[], p_delivers boolean[], p_tests boolean[], p_lifetimes float8[], p_codes int[],
     p_phone_limits uuid[], p_ip_limits uuid[], p_account_limits uuid[],
     p_source_budgets uuid[], p_total_budgets uuid[],
-    p_sealed bytea[], p_idems uuid[], p_bodies uuid[], p_tokens uuid[]
+    p_sealed bytea[], p_idems uuid[], p_bodies uuid[], p_tokens uuid[], p_sources uuid[]
 ) returns table (
     item int, outcome text, id uuid, created_at timestamptz, expires_at timestamptz,
     remaining int, wait float8, leased boolean, lifts text[]
@@ -55,6 +57,18 @@ declare
     v_now timestamptz;
     v record;
 begin
+    for v in
+        select distinct on (1) ((s.n - 1) / array_length(p_sources, 2) + 1)::int as item, k.source
+        from unnest(p_sources) with ordinality as s(source, n)
+        join known_sources k on k.source = s.source
+        where k.until > coalesce(p_now, clock_timestamp())
+        order by 1, s.n
+    loop
+        p_phone_limits[v.item] := apart(v.source, 'phone');
+        p_account_limits[v.item] := case when p_account_limits[v.item] is not null then apart(v.source, 'account') end;
+        p_source_budgets[v.item] := apart(v.source, 'codes');
+        p_total_budgets[v.item] := apart(v.source, 'total');
+    end loop;
     while v_open <> '{}' loop
         if v_round = 1 then
             perform hold_subjects(array(
@@ -171,7 +185,7 @@ begin
             insert into verifications as v (
                 id, client_id, phone_hash, used, deliver, test, created_at, expires_at, pressed_at,
                 phone_limit, ip_limit, source_budget, total_budget, sealed,
-                next_action_at, lease_until, lease_token, lifts
+                next_action_at, lease_until, lease_token, lifts, sources
             )
             select i.id, p_clients[i.item], i.phone_hash, array[i.channel],
                    p_delivers[i.item], p_tests[i.item], v_now, i.expires_at, v_now,
@@ -180,7 +194,8 @@ begin
                    case when b.verification_id is null then v_now else v_now + p_lease + p_grace end,
                    case when b.verification_id is not null then v_now + p_lease end,
                    case when b.verification_id is not null then i.token end,
-                   case when v_exempt then lifts_of(i.phone_hash, v_now) end
+                   case when v_exempt then lifts_of(i.phone_hash, v_now) end,
+                   array_remove(array(select unnest(p_sources[i.item:i.item])), null)
             from items i left join begun b on b.verification_id = i.id
             returning v.id, v.lease_token, v.lifts
         ), said as (

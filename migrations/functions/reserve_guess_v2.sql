@@ -1,9 +1,10 @@
 -- Reserve one guess, before the provider is asked: exact under any number of callers, because the
 -- verification's row and both budgets are held. Answers what to ask (the sends), or why not.
--- An Idempotency-Key that was seen answers what was answered then; one still open is 'in_flight'.
+-- An Idempotency-Key that was seen answers what was answered then, to the same code (p_body: a keyed hash of it and of
+-- what it was for); one still open is 'in_flight', and another code is a 'mismatch'.
 -- age: seconds since the caller's last request or press; channels: how many of them he has asked for.
-create or replace function reserve_guess(
-    p_now timestamptz, p_key int, p_client int, p_id uuid, p_guess uuid, p_idem uuid, p_settle interval,
+create or replace function reserve_guess_v2(
+    p_now timestamptz, p_key int, p_client int, p_id uuid, p_guess uuid, p_idem uuid, p_body uuid, p_settle interval,
     p_codes int, p_keep int, w_kind int[], w_max int[], w_seconds float8[]
 ) returns table (
     outcome text, status text, remaining int, verified boolean, test boolean, age float8, channels int, asked jsonb
@@ -37,8 +38,8 @@ begin
     age := extract(epoch from v_now - v.pressed_at);
     channels := cardinality(v.used);
     outcome := case
+        when g.verification_id <> p_id or g.body <> p_body then 'mismatch'
         when g.state = 'open' then 'in_flight'
-        when g.verification_id <> p_id then 'mismatch'
         when g.id is not null then 'replayed'
         when status <> 'pending' then 'closed'
         when remaining = 0 then 'busy'
@@ -51,8 +52,8 @@ begin
     elsif outcome = 'reserved' then
         select greatest(v_now, max(c.hits[1]) + interval '1 microsecond') into v_now
         from counters c where c.subject in (v.source_budget, v.total_budget);
-        insert into guesses (id, verification_id, counted_at, settle_at, idem)
-        values (p_guess, p_id, v_now, v_now + p_settle, p_idem)
+        insert into guesses (id, verification_id, counted_at, settle_at, idem, body)
+        values (p_guess, p_id, v_now, v_now + p_settle, p_idem, p_body)
         on conflict (idem) do nothing;
         if found then
             perform count_hits(array[v.source_budget, v.total_budget], p_keep, v_now);

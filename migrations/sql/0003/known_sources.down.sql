@@ -1,0 +1,2 @@
+ALTER TABLE verifications DROP COLUMN sources;
+DROP TABLE known_sources;

@@ -1,0 +1,1 @@
+ALTER TABLE guesses DROP COLUMN body;
