@@ -39,6 +39,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None = None
     verification_id: str | None = None
     code: str | None = None
+    profile_id: str | None = None
+    known: bool | None = None
 
 
 class StandIn(Protocol):
@@ -82,7 +84,7 @@ class Stage:
         await send_reply(send, reply)
 
     async def _play(self, stand_in: StandIn, planned: Planned, receive: Receive) -> Reply | None:
-        fault = self.faults.take(planned.operation, planned.phone_number, planned.channel)
+        fault = self.faults.take(planned)
         call = self.journal.add(
             planned.operation,
             planned.channel,
