@@ -12,7 +12,7 @@ import pytest
 from service.sandbox.faults import Fault
 from tests.support.decoys import KINDS, ask_each, assert_alike, begin_each, thrice
 from tests.support.dispatching import ended, run_beside
-from tests.support.gateway import Calls, Gateway, run_gateway
+from tests.support.gateway import POLICY, Calls, Gateway, run_gateway
 from tests.support.guessing import begin_and_read
 
 WRONG = "12345"
@@ -80,6 +80,19 @@ async def test_where_half_of_all_checks_fail_codes_given_at_once_end_differently
         mixed = [statuses for statuses in seen if len(statuses) > 1]
         assert len(mixed) >= 3, seen  # 7 of 8 are, as of real ones; fewer than 3 once in a hundred thousand
         assert 6 <= sum(seen, Counter())[503] <= 26, seen
+
+
+async def test_as_many_are_asked_as_the_caller_used_channels_whatever_became_of_each(database_url: str) -> None:
+    async with run_gateway(database_url, policy=POLICY + '[fallback]\nafter = "1s"\n') as gateway:
+        gateway.stage.faults.add(Fault(kind="refuse", operations=("send",), channel="call"))
+        begun = await begin_settled(gateway)
+        for reply, _ in (await ask_each(begun, gateway.press)).values():
+            assert reply.status == 202
+        await asyncio.sleep(SETTLED)
+        for kind, named in begun.items():
+            gateway.stage.journal.clear()
+            assert (await gateway.verify(named, WRONG)).status == 200
+            assert gateway.stage.journal.count()["check"] == 2, kind
 
 
 async def test_a_persons_pending_verification_is_asked_about_nothing_for_a_decoys_sake(database_url: str) -> None:

@@ -17,6 +17,8 @@ from service.providers.heard import Reply, decode
 _CODE = re.compile(r"[0-9]{5}|[a-z_]{1,32}")
 _UNREADABLE = "unreadable"
 
+NOT_FOUND = "10005"
+
 Scope = Literal["number", "request", "everything", "key", "account", "funds", "profile", "unknown"]
 
 # Every code that Telnyx's guides name, and what meets the same fault with the next send: this number or request alone,
@@ -38,7 +40,7 @@ SCOPES: dict[str, Scope] = {
     "20012": "funds",
     "20100": "funds",
     "40333": "profile",  # its spend limit
-    "10005": "unknown",
+    NOT_FOUND: "unknown",
 }
 _OURS = frozenset({"key", "account", "funds", "profile"})
 # Whatever the code: no key, no money.

@@ -15,7 +15,7 @@ import msgspec
 from service.providers.base import Judged, Order, Ours, Refused, Sent
 from service.providers.heard import Reply, decode
 from service.providers.telnyx import Telnyx
-from service.providers.telnyx_faults import concerns_funds, concerns_profile, sort_fault
+from service.providers.telnyx_faults import NOT_FOUND, concerns_funds, concerns_profile, sort_fault
 
 # No plan has this number (area codes do not begin with 0), and no account this profile: a send to it can only be
 # refused. By what it is refused tells whether another would be taken.
@@ -47,7 +47,7 @@ class TelnyxProbe:
         code = reason.removeprefix("ours_")
         if concerns_funds(code) and await self._is_broke():
             return False
-        if profile_id is not None and await self._is_gone(profile_id):
+        if profile_id is not None and code == NOT_FOUND and await self._is_gone(profile_id):
             return False
         answer = await self._telnyx.send(Order(NO_NUMBER, "sms", profile_id or NO_PROFILE, 60))
         if isinstance(answer, Ours):

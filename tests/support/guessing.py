@@ -37,7 +37,7 @@ def count_turned_away(statuses: Counter[int]) -> int:
 
 
 def count_guesses_at_telnyx(gateway: Gateway) -> int:
-    """Count the checks of somebody's verification; a check of nobody's is how decoys learn Telnyx's pace."""
+    """Count the checks of somebody's verification. Of nobody's, or of one that has ended, are those of decoys."""
     return sum(call.phone_number is not None for call in gateway.stage.journal.list_calls("check"))
 
 
