@@ -56,6 +56,9 @@ class Player:
         """Request, guess, press, guess again, and request once more: every call timed."""
         body = {"phone_number": kind.next_number(), "ip_address": "203.0.113.9", **kind.fields}
         asked = await self._time(kind, "request", "POST", "", body)
+        if "id" not in asked:  # refused, as everybody is now
+            await asyncio.sleep(1.0)
+            return
         path = f"/{asked['id']}"
         await self._time(kind, "read at once", "GET", path)
         await self._time(kind, "verify at once", "POST", f"{path}/verify", {"code": "12345"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from service.providers.telnyx_probe import NO_NUMBER
 from service.sandbox.faults import Fault
@@ -93,7 +94,7 @@ async def test_what_telnyx_does_not_say_of_its_balance_keeps_nobody_waiting(data
 
 
 @asynccontextmanager
-async def run_with_team(database_url: str, **more: str) -> AsyncIterator[tuple[Gateway, Calls]]:
+async def run_with_team(database_url: str, **more: Any) -> AsyncIterator[tuple[Gateway, Calls]]:
     """Run a gateway with a client that has a profile of its own."""
     async with run_gateway(database_url, policy=TEAM, **more) as gateway:
         yield gateway, Calls(gateway.url, await make_key(gateway.database, "team"), gateway.session)

@@ -25,6 +25,8 @@ REMEMBERED = 4 * 3600.0
 # An outage begins and ends within seconds: so many calls begun within so many seconds stand for how it is now.
 NOW = 2.0
 ENOUGH = 8
+# The newest so many of them, where there are more: the end of an outage is then seen the sooner.
+MANY = 16
 # How many of the newest calls stand for the provider where there were not enough of them just now.
 NEWEST = 32
 WRONG = Judged(accepted=False)
@@ -98,7 +100,7 @@ class Timings:
         """
         since = self.clock() - NOW
         present = [call for call in self._real[kind] if call.started >= since and _tells(call)]
-        return _dice.choice(present) if len(present) >= ENOUGH else None
+        return _dice.choice(present[-MANY:]) if len(present) >= ENOUGH else None
 
     def draw_newest(self, kind: Kind) -> Call | None:
         """One of the newest calls, real or asked, each as likely; None when there was none for hours."""
