@@ -41,6 +41,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     profile_id: str | None = None
     known: bool | None = None
+    over: bool = False
 
 
 class StandIn(Protocol):
@@ -92,6 +93,7 @@ class Stage:
             planned.verification_id,
             planned.code,
             fault.kind if fault else None,
+            over=planned.over,
         )
         if fault is None:
             reply = _act(planned, call)

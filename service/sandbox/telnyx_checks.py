@@ -97,6 +97,7 @@ def _plan(verification: Verification | None, verification_id: str | None, asked:
         code=asked.code,
         profile_id=verification.profile_id,
         known=True,
+        over=verification.status() in ("accepted", "expired"),
     )
 
 

@@ -21,7 +21,8 @@ REFRESH_EVERY = 60.0
 LOOK_EVERY = 2.0
 
 # By the key, which goes by time, and from several moments on: what a flood of decoys hides at one is found at another.
-# A locked one has had all its guesses, and another would look like a sixth. Telnyx takes a code for 5 s longer than we.
+# A locked one has had all its guesses, and another would look like a sixth. Telnyx takes a code for 5 s longer than we;
+# of one that was verified, it might still take that of another channel.
 FIND = """
 with clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now), places as (
     select v.id, v.status, v.expires_at
@@ -29,8 +30,9 @@ with clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) 
         select id, status, expires_at from verifications where id < first_id(now - back) order by id desc limit 300
     ) as v
 ), over as (
-    select distinct id from places, clock
-    where status = 'verified' or (status <> 'locked' and expires_at < now - interval '30 seconds')
+    select distinct p.id from places p, clock
+    where p.status <> 'locked' and p.expires_at < now - interval '30 seconds'
+       or p.status = 'verified' and 1 = (select count(*) from sends s where s.verification_id = p.id)
 )
 select s.provider_id from over join sends s on s.verification_id = over.id
 where s.state = 'sent' and s.provider = 'telnyx' order by over.id desc limit $2
