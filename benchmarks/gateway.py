@@ -20,7 +20,7 @@ from service.fraud.rules import HISTORY
 SLOTS = 100
 # Laid over the shipped policy where nobody reads his code: histories are weighed all the same, and stop nothing.
 OBSERVED = "".join(f'[rules.{name}]\nmode = "observe"\n' for name in HISTORY)
-PATIENCE = 30.0
+PATIENCE = 60.0
 LOOK = 0.05
 
 

@@ -42,7 +42,7 @@ class House:
         self.database = database
         self.key = key
         self._port = _free_port()
-        self._telnyx = ""
+        self.telnyx_url = ""
 
     async def clock_server(self) -> Clock:
         """Return a clock of the whole database server."""
@@ -59,7 +59,7 @@ class House:
         told = [f"http://127.0.0.1:{self._port}/webhooks/verify"] if webhooks else []
         async with _run(["benchmarks.stage", str(LATENCY), str(drift), *told], {}, self._folder / "stage.log") as stage:
             port = int(await stage.stdout.readline()) if stage.stdout else 0
-            self._telnyx = f"http://127.0.0.1:{port}"
+            self.telnyx_url = f"http://127.0.0.1:{port}"
             yield
 
     @asynccontextmanager
@@ -68,7 +68,7 @@ class House:
         file, samples, log = (self._folder / name for name in ("policy.toml", "samples", "gateway.log"))
         file.write_text(observe_histories(policy))
         telnyx = Telnyx(TelnyxSettings(signing_seed=SEED))
-        environment = environment_of(self.server.url(), self._telnyx, file, telnyx)
+        environment = environment_of(self.server.url(), self.telnyx_url, file, telnyx)
         words = ["service", "serve", "--port", str(self._port)]
         if slots != SLOTS or sampled:
             words = ["benchmarks.served", str(slots), str(samples) if sampled else "-", str(self._port)]
@@ -96,9 +96,9 @@ class House:
     async def journal(self, operation: str) -> list[dict[str, Any]]:
         """Return and forget the calls of one kind that reached Telnyx."""
         async with aiohttp.ClientSession() as session:
-            async with session.get(f"{self._telnyx}/control/journal", params={"operation": operation}) as answer:
+            async with session.get(f"{self.telnyx_url}/control/journal", params={"operation": operation}) as answer:
                 calls: list[dict[str, Any]] = msgspec.json.decode(await answer.read())["calls"]
-            await session.delete(f"{self._telnyx}/control/journal")
+            await session.delete(f"{self.telnyx_url}/control/journal")
         return calls
 
 

@@ -25,27 +25,30 @@ from service.fraud.blocks import Blocks
 from service.fraud.captchas import Captchas, check_provider
 from service.fraud.events import Events as DeviceEvents
 from service.fraud.judge import Judge
+from service.fraud.policy import Policies
 from service.fraud.weighing import Scales
 from service.providers.alerts import Alerts
-from service.providers.breaker import Breaker
 from service.providers.captcha import Captcha
 from service.providers.fingerprint import HOSTS, Fingerprint
 from service.providers.fingerprint_sealed import Sealed
 from service.providers.fingerprint_v3 import V3
 from service.providers.fingerprint_v4 import V4
+from service.providers.health import ProviderHealth
 from service.providers.rehearsal import Rehearsal
 from service.providers.silent import Silent
 from service.providers.telnyx import Telnyx
 from service.providers.telnyx_lines import TelnyxLines
+from service.providers.telnyx_probe import TelnyxProbe
 from service.providers.timings import Timed, Timings
 from service.providers.troubles import Troubles
 from service.settings import Settings
 from service.vault import Vault
 from service.verification.check import Checks
 from service.verification.dispatch import Dispatch
+from service.verification.ended import Ended
 from service.verification.events import Events
 from service.verification.exemptions import Exemptions
-from service.verification.gate import Gate
+from service.verification.gate import Gate, profiles_of
 from service.verification.keys import KeyRing
 from service.verification.oversight import Oversight
 from service.verification.request import Requests
@@ -86,8 +89,9 @@ class House:
         vault = Vault(settings.secret_key, settings.index_key)
         store = Store(database, policies, now)
         self.telnyx = Telnyx(settings.telnyx_api_key, str(settings.telnyx_base_url))
-        self.senders = _senders(settings, self.telnyx, vault)
-        gate, slots = Gate(self.senders.breaker), Slots(SLOTS)
+        self.ended = Ended(database, now)
+        self.senders = _senders(settings, policies, self.telnyx, self.ended, vault)
+        gate, slots = Gate(self.senders.health, self.senders.profile_id), Slots(SLOTS)
         self.devices = _devices(settings)
         self.captcha = _captcha(settings)
         self.alerts = Alerts(str(settings.alert_webhook_url) if settings.alert_webhook_url else None)
@@ -101,15 +105,16 @@ class House:
         keys = KeyRing(store, vault, policies)
         self.worker = Worker(
             store=store,
-            senders=self.senders,
             gate=gate,
+            prober=TelnyxProbe(self.telnyx, self.ended.pick),
+            ended=self.ended,
             slots=slots,
             leases=Leases(store, vault, policies, dispatch, slots),
             checks=checks,
             policies=policies,
             keys=keys,
             retention=Retention(database, now),
-            alarms=Alarms(database, policies.default.alerts, self.alerts, troubles, self.senders.breaker, now),
+            alarms=Alarms(database, policies.default.alerts, self.alerts, troubles, self.senders.health, now),
             tags=vault.tags,
         )
         self.parts = Parts(
@@ -131,6 +136,7 @@ class House:
 
     async def start(self) -> None:
         """Pay for what is slow to import, then begin to work."""
+        await self.ended.refresh()
         await self.telnyx.start()
         if self.devices is not None:
             await self.devices.start()
@@ -190,15 +196,15 @@ def create_routes(lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextMa
     )
 
 
-def _senders(settings: Settings, telnyx: Telnyx, vault: Vault) -> Senders:
+def _senders(settings: Settings, policies: Policies, telnyx: Telnyx, ended: Ended, vault: Vault) -> Senders:
     timings = Timings()
     real = Timed(telnyx, timings)
     return Senders(
         real=real,
-        silent=Silent(timings, telnyx),
+        silent=Silent(timings, telnyx, ended.pick),
         rehearsal=Rehearsal(vault.hash(b"rehearsal", "").bytes),
         idle=Silent(Timings()),
-        breaker=Breaker(),
+        health=ProviderHealth(profiles_of(policies, settings.telnyx_verify_profile_id)),
         profile_id=settings.telnyx_verify_profile_id,
     )
 

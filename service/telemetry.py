@@ -54,6 +54,12 @@ BACKLOG = Gauge(
 BREAKER = Gauge(
     "verify_provider_open", "1 while requests are refused because Telnyx is down.", multiprocess_mode="livemax"
 )
+PROFILE_OPEN = Gauge(
+    "verify_profile_open",
+    "1 while a client's requests are refused because Telnyx takes nothing for its Verify profile.",
+    ["client"],
+    multiprocess_mode="livemax",
+)
 SLOTS = Gauge("verify_dispatch_slots_free", "Dispatch slots that are free.", multiprocess_mode="livesum")
 
 

@@ -6,15 +6,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
+from uuid import uuid4
 
 import aiohttp
 import pytest
 
 from service.sandbox.faults import Fault, FaultKind, Operation
+from service.sandbox.telnyx_profiles import ProfileChange
 from tests.support.fake_telnyx import PHONE, Caller, call_telnyx
 
 OTHER = "+13125550143"
+OTHER_PROFILE = "5a9dbeef-0000-4000-8000-000000000002"
 
 
 @pytest.fixture
@@ -162,3 +165,41 @@ async def test_faults_journal_and_latency_can_be_set_from_another_process(telnyx
     assert (await telnyx.call("GET", "/control/journal"))[1]["counts"] == {"send": 1}
     assert await telnyx.call("PUT", "/control/latency", {"send": 0.01}) == (200, {"send": 0.01})
     assert (await telnyx.call("POST", "/control/faults", {"kind": "explode"}))[0] == 400
+
+
+@pytest.mark.parametrize(("ids", "struck"), [("known", [True, False]), ("unknown", [False, True])])
+async def test_a_fault_can_strike_only_ids_that_telnyx_knows_or_only_those_it_does_not(
+    telnyx: Caller, ids: Literal["known", "unknown"], struck: list[bool]
+) -> None:
+    known = await telnyx.begin()
+    telnyx.stage.faults.add(Fault(kind="throttle", operations=("check", "state"), ids=ids))
+    seen = []
+    for named in (known, str(uuid4())):
+        checked, _ = await telnyx.call("POST", f"/v2/verifications/{named}/actions/verify", {"code": "12345"})
+        read, _ = await telnyx.call("GET", f"/v2/verifications/{named}")
+        assert (checked == 429) == (read == 429)
+        seen.append(checked == 429)
+    assert seen == struck
+
+
+async def test_a_fault_can_strike_one_profile_alone(telnyx: Caller) -> None:
+    telnyx.telnyx.profiles.create(ProfileChange(name="Other"), OTHER_PROFILE)
+    telnyx.stage.faults.add(Fault(kind="spend_limit", profile_id=OTHER_PROFILE))
+    assert (await telnyx.send(verify_profile_id=OTHER_PROFILE))[0] == 429
+    assert (await telnyx.send())[0] == 200
+
+
+async def test_a_fault_can_strike_a_share_of_the_calls(telnyx: Caller) -> None:
+    telnyx.stage.faults.add(Fault(kind="refuse", operations=("send",), share=0.5))
+    statuses = [(await telnyx.send())[0] for _ in range(60)]
+    assert 10 < statuses.count(400) < 50
+    assert set(statuses) == {200, 400}
+
+
+async def test_without_funds_a_number_that_could_be_sent_to_is_refused_for_them_and_the_balance_says_so(
+    telnyx: Caller,
+) -> None:
+    telnyx.telnyx.available_credit = 0.0
+    assert (await telnyx.call("GET", "/v2/balance"))[1]["data"]["available_credit"] == "0.00"
+    refused = {number: (await telnyx.send(number))[1]["errors"][0]["code"] for number in (PHONE, "+10000000000")}
+    assert refused == {PHONE: "20100", "+10000000000": "10002"}

@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from collections.abc import Callable
 
-from service.providers.base import CheckAnswer, Found, Judged, NotJudged, Order, Provider, SendAnswer, Sent, State
-from service.providers.timings import WRONG, Kind, Timing, Timings
+import msgspec
+
+from service.providers.asks import Allowance, choose
+from service.providers.base import CheckAnswer, Found, NotJudged, Order, Provider, SendAnswer, Sent, State
+from service.providers.timings import WRONG, Call, Kind, Timings
 
 # Seconds, for a process that has no real provider to ask.
 _DEFAULT_SPREAD = (0.08, 0.35)
@@ -20,23 +24,27 @@ _dice = random.SystemRandom()
 
 
 class Silent:
-    """Implements `Provider`. `real` is asked something harmless where too few calls are fresh enough to imitate.
+    """Implements `Provider`. Each call copies a real one for itself: two at once may end as differently as real ones.
 
-    So an outage, its end and its odds are the same for a decoy from the first moment on, and a caller who tries
-    again and again meets no copy of one answer.
+    A real one begun within the last seconds, where there are enough of them. Else `real` is asked about the id that
+    `ended` names: a verification of ours that is over, which no check harms and which Telnyx treats as it treats ids
+    that it knows. Where there is none, about an id that nobody has.
     """
 
     name = "silent"
 
-    def __init__(self, timings: Timings, real: Provider | None = None) -> None:
+    def __init__(
+        self, timings: Timings, real: Provider | None = None, ended: Callable[[], str | None] = lambda: None
+    ) -> None:
         """Share the timings of the real provider, which stays the caller's to close."""
         self._timings = timings
         self._real = real
-        self._samples: dict[Kind, asyncio.Task[Timing]] = {}
+        self._ended = ended
+        self._allowance = Allowance(timings.clock)
 
     async def send(self, order: Order) -> SendAnswer:  # noqa: ARG002  nobody is told whom it is for
         """Take as long as a real send, and be taken."""
-        await self._imitate("send")
+        await self._end_as(self._timings.draw_newest("send"), self._timings.clock())
         return Sent(str(uuid.uuid4()))
 
     async def check(self, provider_id: str, code: str) -> CheckAnswer:  # noqa: ARG002
@@ -54,32 +62,40 @@ class Silent:
         return []
 
     async def aclose(self) -> None:
-        """End the harmless calls that are still out."""
-        for task in self._samples.values():
-            task.cancel()
-        await asyncio.gather(*self._samples.values(), return_exceptions=True)
+        """Nothing to give back: each ask belongs to the call that waits for it."""
 
     async def _imitate(self, kind: Kind) -> CheckAnswer:
-        started = self._timings.clock()
-        drawn = self._timings.draw(kind) if kind == "send" else self._timings.draw_present(kind)
-        timing = drawn or await self._take_sample(kind)
-        await asyncio.sleep(max(0.0, timing.seconds - (self._timings.clock() - started)))
-        return timing.outcome
+        began = self._timings.clock()
+        call = self._timings.draw_present(kind)
+        if call is None and self._real is not None:
+            call = await self._ask(self._real, kind) if self._allowance.take() else self._timings.draw_newest(kind)
+        return await self._end_as(call, began)
 
-    async def _take_sample(self, kind: Kind) -> Timing:
-        """One harmless call for all who wait for it: a flood of decoys must not become a flood of calls."""
-        if self._real is None:
-            return Timing(self._timings.clock(), _dice.uniform(*_DEFAULT_SPREAD), WRONG)
-        task = self._samples.get(kind)
-        if task is None:
-            task = self._samples[kind] = asyncio.create_task(self._ask(self._real, kind))
-            task.add_done_callback(lambda _: self._samples.pop(kind, None))
-        return await asyncio.shield(task)
+    async def _end_as(self, call: Call | None, began: float) -> CheckAnswer:
+        """End as a call did, as long after our own beginning; wait for its end if it is still out."""
+        if call is not None:
+            await call.ended.wait()
+        seconds = call.seconds if call and call.seconds is not None else _dice.uniform(*_DEFAULT_SPREAD)
+        await asyncio.sleep(max(0.0, seconds - (self._timings.clock() - began)))
+        return _age(call.outcome, call.started + seconds, self._timings.clock()) if call and call.outcome else WRONG
 
-    async def _ask(self, real: Provider, kind: Kind) -> Timing:
-        """Ask about a verification that nobody has: a check for a check, so that it fails as checks do."""
-        started = self._timings.clock()
-        nobody, code = str(uuid.uuid4()), f"{_dice.randrange(10**6):06}"
-        answer = await (real.check(nobody, code) if kind == "check" else real.state(nobody))
-        ended = self._timings.clock()
-        return Timing(ended, ended - started, WRONG if isinstance(answer, Judged | State) else answer)
+    async def _ask(self, real: Provider, kind: Kind) -> Call:
+        """Ask what costs nobody a guess: a check for a check, so that it fails as checks do."""
+        ended = self._ended()
+        target = ended or str(uuid.uuid4())
+        call = self._timings.begin(kind, asked=True)
+        try:
+            if kind == "check":
+                await self._timings.follow(call, real.check(target, f"{_dice.randrange(10**6):06}"))
+            else:
+                await self._timings.follow(call, real.state(target))
+        finally:
+            self._allowance.give_back()
+        return choose(call, *self._timings.remember(kind), known=ended is not None)
+
+
+def _age(outcome: CheckAnswer, ended: float, now: float) -> CheckAnswer:
+    """What was left of a wait that the provider named is less by the time since."""
+    if not isinstance(outcome, NotJudged) or outcome.after is None:
+        return outcome
+    return msgspec.structs.replace(outcome, after=max(0.0, outcome.after - max(0.0, now - ended)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from service.providers.base import CheckAnswer, Found, NotJudged, Order, Refused, SendAnswer, State
-from service.providers.heard import Broken, Reply
+from service.providers.heard import Broken, Heard, Reply
 from service.providers.telnyx_answers import UUID, judge_check, judge_list, judge_no_list, judge_send, judge_state
 from service.providers.wire import Wire
 
@@ -106,6 +106,10 @@ class Telnyx:
         except Exception as error:  # noqa: BLE001  as above
             return _unreadable(error)
         return judge_no_list(listed, time.time()) if isinstance(listed, Reply | Broken) else judge_list(*listed)
+
+    async def read(self, path: str) -> Heard:
+        """Read what belongs to the account: `path` must hold nothing that a caller sent."""
+        return await self._wire.call("GET", f"{self._base_url}/{path}", None, self._limits.read)
 
     async def aclose(self) -> None:
         """Give the connections back."""

@@ -1,76 +1,121 @@
-"""How real calls went in the last half minute, and a provider that notes it down.
+"""How our own calls to a provider went, each from its first moment on, and a provider that notes it down.
 
-Filled by `Timed` around the real provider, drawn from by providers.silent. It holds no ids, numbers or codes, and
-only the newest calls.
+Filled by `Timed` around the real provider and by the asks of providers.silent, which draws from both. It holds no ids,
+numbers or codes, and only the newest calls.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, TypeVar
 
 import msgspec
 
-from service.providers.base import (
-    CheckAnswer,
-    Found,
-    Judged,
-    NotJudged,
-    Order,
-    Provider,
-    SendAnswer,
-    State,
-)
+from service.providers.base import CheckAnswer, Found, InDoubt, Judged, NotJudged, Order, Provider, SendAnswer, State
 
 Kind = Literal["send", "check", "state"]
+KINDS: tuple[Kind, ...] = ("send", "check", "state")
 KEPT = 256
-FRESH = 30.0
-# An outage begins and ends within a second, and one call copied again and again is not how a provider answers.
+# Seconds. A quiet process remembers the calls of an evening; what is older was another Telnyx.
+REMEMBERED = 4 * 3600.0
+# An outage begins and ends within seconds: so many calls begun within so many seconds stand for how it is now.
 NOW = 2.0
 ENOUGH = 8
+# The newest so many of them, where there are more: the end of an outage is then seen the sooner.
+MANY = 16
+# How many of the newest calls stand for the provider where there were not enough of them just now.
+NEWEST = 32
 WRONG = Judged(accepted=False)
+
+T = TypeVar("T", SendAnswer, CheckAnswer, State | NotJudged)
 
 _dice = random.SystemRandom()
 
 
-class Timing(msgspec.Struct, frozen=True):
-    """One real call. `at` and `seconds` are of a monotonic clock; `outcome` is never an accepted code."""
+class Call(msgspec.Struct):
+    """One call. `started` is of a monotonic clock; `seconds` is None while it is out; `outcome` is never accepted.
 
-    at: float
-    seconds: float
-    outcome: CheckAnswer
+    One that was broken off on our side has ended without an outcome, and nothing is learnt from it.
+    """
+
+    started: float
+    seconds: float | None = None
+    outcome: CheckAnswer | None = None
+    ended: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a caller whose code met this would be told to try again."""
+        return isinstance(self.outcome, NotJudged | InDoubt)
 
 
 class Timings:
-    """The newest 256 calls of each kind, of which those of the last 30 s are drawn from."""
+    """The newest calls of each kind: those made for somebody, and those asked only to see how it is."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin empty."""
         self.clock = clock
-        self._kept: dict[Kind, deque[Timing]] = {kind: deque(maxlen=KEPT) for kind in ("send", "check", "state")}
+        self._real: dict[Kind, deque[Call]] = {kind: deque(maxlen=KEPT) for kind in KINDS}
+        self._asked: dict[Kind, deque[Call]] = {kind: deque(maxlen=KEPT) for kind in KINDS}
 
-    def record(self, kind: Kind, seconds: float, outcome: CheckAnswer = WRONG) -> Timing:
-        """Keep how long a call took and, for a check or a state, how it ended; what was accepted is kept as wrong."""
-        timing = Timing(self.clock(), seconds, WRONG if isinstance(outcome, Judged) else outcome)
-        self._kept[kind].append(timing)
-        return timing
+    def begin(self, kind: Kind, *, asked: bool = False) -> Call:
+        """Note that a call begins: others may be made to end as it does."""
+        call = Call(self.clock())
+        (self._asked if asked else self._real)[kind].append(call)
+        return call
 
-    def draw(self, kind: Kind) -> Timing | None:
-        """One of the fresh calls of a kind, each as likely; None when there was none.
+    async def follow(self, call: Call, answer: Awaitable[T]) -> T:
+        """Wait for the answer to a call that has begun, and note it."""
+        given: T | None = None
+        try:
+            given = await answer
+        finally:
+            self.end(call, given)
+        return given
 
-        What was left of a wait that the provider named is less by the age of the call.
+    def end(self, call: Call, answer: SendAnswer | CheckAnswer | State | None) -> None:
+        """Note how it ended: not judged, in doubt, or (whatever else it was) as a wrong code ends.
+
+        None where it was broken off.
         """
-        now = self.clock()
-        return _choose([timing for timing in self._kept[kind] if now - timing.at <= FRESH], now)
+        call.seconds = self.clock() - call.started
+        call.outcome = answer if answer is None or isinstance(answer, NotJudged | InDoubt) else WRONG
+        call.ended.set()
 
-    def draw_present(self, kind: Kind) -> Timing | None:
-        """One of the calls that began within the last 2 s; None when they are too few to stand for how it is now."""
-        now = self.clock()
-        present = [timing for timing in self._kept[kind] if now - timing.at + timing.seconds <= NOW]
-        return _choose(present, now) if len(present) >= ENOUGH else None
+    def record(self, kind: Kind, seconds: float, outcome: CheckAnswer = WRONG, *, asked: bool = False) -> Call:
+        """Note a call that took so long and has just ended."""
+        call = self.begin(kind, asked=asked)
+        call.started -= seconds
+        self.end(call, outcome)
+        return call
+
+    def draw_present(self, kind: Kind) -> Call | None:
+        """One of the real calls begun within the last 2 s; None when they are too few to stand for how it is now.
+
+        Those that are still out are among them: without, the slow ones would be missed more often than the quick.
+        """
+        since = self.clock() - NOW
+        present = [call for call in self._real[kind] if call.started >= since and _tells(call)]
+        return _dice.choice(present[-MANY:]) if len(present) >= ENOUGH else None
+
+    def draw_newest(self, kind: Kind) -> Call | None:
+        """One of the newest calls, real or asked, each as likely; None when there was none for hours."""
+        since = self.clock() - REMEMBERED
+        calls = [call for call in (*self._real[kind], *self._asked[kind]) if call.started >= since and _tells(call)]
+        calls.sort(key=lambda call: call.started)
+        return _dice.choice(calls[-NEWEST:]) if calls else None
+
+    def remember(self, kind: Kind) -> tuple[Sequence[Call], Sequence[Call]]:
+        """The newest eight real calls of the last hours that have ended, and what was asked since they began."""
+        since = self.clock() - REMEMBERED
+        real = [call for call in self._real[kind] if call.started >= since and call.outcome is not None][-ENOUGH:]
+        if not real:
+            return [], []
+        return real, [call for call in self._asked[kind] if call.started >= real[0].started and call.outcome]
 
 
 class Timed:
@@ -84,25 +129,15 @@ class Timed:
 
     async def send(self, order: Order) -> SendAnswer:
         """As the provider."""
-        started = self._timings.clock()
-        answer = await self._provider.send(order)
-        self._timings.record("send", self._timings.clock() - started)
-        return answer
+        return await self._timings.follow(self._timings.begin("send"), self._provider.send(order))
 
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """As the provider."""
-        started = self._timings.clock()
-        answer = await self._provider.check(provider_id, code)
-        self._timings.record("check", self._timings.clock() - started, answer)
-        return answer
+        return await self._timings.follow(self._timings.begin("check"), self._provider.check(provider_id, code))
 
     async def state(self, provider_id: str) -> State | NotJudged:
         """As the provider."""
-        started = self._timings.clock()
-        answer = await self._provider.state(provider_id)
-        outcome = WRONG if isinstance(answer, State) else answer
-        self._timings.record("state", self._timings.clock() - started, outcome)
-        return answer
+        return await self._timings.follow(self._timings.begin("state"), self._provider.state(provider_id))
 
     async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
         """As the provider."""
@@ -113,13 +148,5 @@ class Timed:
         await self._provider.aclose()
 
 
-def _choose(timings: Sequence[Timing], now: float) -> Timing | None:
-    return _age(_dice.choice(timings), now) if timings else None
-
-
-def _age(timing: Timing, now: float) -> Timing:
-    outcome = timing.outcome
-    if not isinstance(outcome, NotJudged) or outcome.after is None:
-        return timing
-    left = max(0.0, outcome.after - (now - timing.at))
-    return Timing(timing.at, timing.seconds, NotJudged(outcome.code, left))
+def _tells(call: Call) -> bool:
+    return call.seconds is None or call.outcome is not None

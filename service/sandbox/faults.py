@@ -6,11 +6,12 @@ what the answer looks like: that belongs to the stand-in.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import random
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
-Operation = Literal["send", "check", "state", "lookup", "profile", "carrier", "event", "captcha"]
+Operation = Literal["send", "check", "state", "lookup", "profile", "balance", "carrier", "event", "captcha"]
 
 FaultKind = Literal[
     "refuse",
@@ -33,26 +34,50 @@ FaultKind = Literal[
 answers rightly, late; all others fail without acting."""
 
 
+_dice = random.SystemRandom()
+
+
+class Struck(Protocol):
+    """What a fault looks at in a call. `known`: whether its id is that of a verification; None where it has no id."""
+
+    @property
+    def operation(self) -> Operation: ...
+    @property
+    def phone_number(self) -> str | None: ...
+    @property
+    def channel(self) -> str | None: ...
+    @property
+    def profile_id(self) -> str | None: ...
+    @property
+    def known(self) -> bool | None: ...
+
+
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One way to fail; what is left out matches everything. `times`: how often, or until cleared.
 
-    `seconds`: the wait of `slow` (1 unless told), and what `throttle` names as its reset (1 unless told;
-    a unix time is passed on as it is).
+    `ids`: strikes checks and states of verifications that Telnyx knows, or of those it does not, alone. `share`: of the
+    calls that match so many are struck, by chance. `seconds`: the wait of `slow` (1 unless told), and what `throttle`
+    names as its reset (1 unless told; a unix time is passed on as it is).
     """
 
     kind: FaultKind
     operations: tuple[Operation, ...] = ()
     phone_number: str | None = None
     channel: str | None = None
+    profile_id: str | None = None
+    ids: Literal["known", "unknown"] | None = None
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     times: Annotated[int, msgspec.Meta(ge=1)] | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0)] = 1.0
 
-    def matches(self, operation: Operation, phone_number: str | None, channel: str | None) -> bool:
+    def matches(self, call: Struck) -> bool:
         """Whether a call of this kind is meant."""
         return (
-            (not self.operations or operation in self.operations)
-            and self.phone_number in (None, phone_number)
-            and self.channel in (None, channel)
+            (not self.operations or call.operation in self.operations)
+            and self.phone_number in (None, call.phone_number)
+            and self.channel in (None, call.channel)
+            and self.profile_id in (None, call.profile_id)
+            and (self.ids is None or call.known == (self.ids == "known"))
         )
 
 
@@ -80,10 +105,10 @@ class Faults:
         """Those in force by id, with the `times` that remain."""
         return dict(self._faults)
 
-    def take(self, operation: Operation, phone_number: str | None, channel: str | None) -> Fault | None:
+    def take(self, call: Struck) -> Fault | None:
         """The fault that strikes this call, counted down; None for nearly all calls."""
         for fault_id, fault in self._faults.items():
-            if fault.matches(operation, phone_number, channel):
+            if fault.matches(call) and _dice.random() < fault.share:
                 self._count_down(fault_id, fault)
                 return fault
         return None

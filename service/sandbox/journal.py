@@ -20,6 +20,7 @@ KEPT = 100_000
 class Call(msgspec.Struct, kw_only=True):
     """One call received. `at`: unix seconds; `acted`: it had its effect, answered or not.
 
+    `over`: it was about a verification that had expired or been accepted before, which no code changes any more.
     `status` is None while it is unanswered, and stays so for one that hangs or is reset.
     """
 
@@ -31,6 +32,7 @@ class Call(msgspec.Struct, kw_only=True):
     verification_id: str | None
     code: str | None
     fault: FaultKind | None = None
+    over: bool = False
     acted: bool = False
     status: int | None = None
 
@@ -51,6 +53,8 @@ class Journal:
         verification_id: str | None,
         code: str | None,
         fault: FaultKind | None,
+        *,
+        over: bool = False,
     ) -> Call:
         """Note a call before it is acted upon; the caller fills in how it ended."""
         self._sequence += 1
@@ -64,6 +68,7 @@ class Journal:
             verification_id=verification_id,
             code=code,
             fault=fault,
+            over=over,
         )
         self._calls.append(call)
         return call

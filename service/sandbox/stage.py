@@ -39,6 +39,9 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None = None
     verification_id: str | None = None
     code: str | None = None
+    profile_id: str | None = None
+    known: bool | None = None
+    over: bool = False
 
 
 class StandIn(Protocol):
@@ -82,7 +85,7 @@ class Stage:
         await send_reply(send, reply)
 
     async def _play(self, stand_in: StandIn, planned: Planned, receive: Receive) -> Reply | None:
-        fault = self.faults.take(planned.operation, planned.phone_number, planned.channel)
+        fault = self.faults.take(planned)
         call = self.journal.add(
             planned.operation,
             planned.channel,
@@ -90,6 +93,7 @@ class Stage:
             planned.verification_id,
             planned.code,
             fault.kind if fault else None,
+            over=planned.over,
         )
         if fault is None:
             reply = _act(planned, call)

@@ -20,7 +20,7 @@ from service.sandbox.inbox import list_inbox_routes
 from service.sandbox.stage import Planned, Stage
 from service.sandbox.telnyx_carrier import plan_carrier
 from service.sandbox.telnyx_checks import plan_check, plan_check_by_phone, plan_lookup, plan_state
-from service.sandbox.telnyx_profile_calls import plan_profile
+from service.sandbox.telnyx_profile_calls import plan_balance, plan_profile
 from service.sandbox.telnyx_replies import decline, word_fault
 from service.sandbox.telnyx_sends import plan_send
 from service.sandbox.telnyx_service import Telnyx
@@ -56,6 +56,8 @@ class TelnyxStandIn:
                 return plan_check_by_phone(self.telnyx, phone_number, request.body)
             case _, ["verify_profiles", *_]:
                 return plan_profile(self.telnyx, request)
+            case "GET", ["balance"]:
+                return plan_balance(self.telnyx)
             case "GET", ["number_lookup", phone_number]:
                 return plan_carrier(phone_number)
         raise decline(404, "10005", "The requested resource or URL could not be found.")

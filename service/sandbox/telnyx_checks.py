@@ -56,8 +56,14 @@ def plan_state(telnyx: Telnyx, verification_id: str) -> Planned:
         reply = _not_found() if verification is None else record(verification.describe())
         return reply, known_as
 
-    phone_number = None if verification is None else verification.phone_number
-    return Planned(operation="state", act=act, phone_number=phone_number, verification_id=known_as)
+    return Planned(
+        operation="state",
+        act=act,
+        phone_number=verification.phone_number if verification else None,
+        verification_id=known_as,
+        profile_id=verification.profile_id if verification else None,
+        known=verification is not None,
+    )
 
 
 def plan_lookup(telnyx: Telnyx, phone_number: str) -> Planned:
@@ -80,6 +86,7 @@ def _plan(verification: Verification | None, verification_id: str | None, asked:
             act=lambda: (_not_found(), verification_id),
             verification_id=verification_id,
             code=asked.code,
+            known=False,
         )
     return Planned(
         operation="check",
@@ -88,6 +95,9 @@ def _plan(verification: Verification | None, verification_id: str | None, asked:
         channel=verification.type,
         verification_id=verification.id,
         code=asked.code,
+        profile_id=verification.profile_id,
+        known=True,
+        over=verification.status() in ("accepted", "expired"),
     )
 
 

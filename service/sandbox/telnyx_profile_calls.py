@@ -1,4 +1,4 @@
-"""Telnyx's /verify_profiles: list, make, read, change, delete.
+"""Telnyx's /verify_profiles (list, make, read, change, delete) and /balance.
 
 Called by telnyx_app. Templates are not played: no gateway call needs them.
 """
@@ -37,6 +37,13 @@ def plan_profile(telnyx: Telnyx, request: Request) -> Planned:
         case _:
             raise decline(404, "10005", "The requested resource or URL could not be found.")
     return Planned(operation="profile", act=lambda: (act(), None))
+
+
+def plan_balance(telnyx: Telnyx) -> Planned:
+    """Say what the account still has; amounts are texts, as in all of Telnyx's records of money."""
+    credit = f"{telnyx.available_credit:.2f}"
+    told = {"record_type": "balance", "currency": "USD", "balance": credit, "available_credit": credit}
+    return Planned(operation="balance", act=lambda: (record(told), None))
 
 
 def _decode_creation(body: bytes) -> ProfileChange:

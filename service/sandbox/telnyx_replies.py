@@ -17,6 +17,7 @@ from service.sandbox.wire import HTML, JSON, Declined, Reply
 _encode = msgspec.json.Encoder().encode
 
 _TITLES = {
+    "10002": "Invalid phone number",
     "10005": "Resource not found",
     "10009": "Authentication failed",
     "10010": "Authorization failed",

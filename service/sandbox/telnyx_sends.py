@@ -21,6 +21,8 @@ from service.sandbox.telnyx_service import Send, Telnyx
 from service.sandbox.telnyx_state import VerificationType
 from service.sandbox.wire import Reply
 
+# Area codes of North America begin with 2 to 9.
+_NOBODYS = re.compile(r"\+1[01]")
 _CUSTOM_CODE = re.compile(r"[0-9]{4,10}")
 
 
@@ -52,7 +54,11 @@ def plan_send(telnyx: Telnyx, channel: VerificationType, body: bytes) -> Planned
         custom_code=asked.custom_code,
     )
     return Planned(
-        operation="send", act=partial(_send, telnyx, order), phone_number=order.phone_number, channel=channel
+        operation="send",
+        act=partial(_send, telnyx, order),
+        phone_number=order.phone_number,
+        channel=channel,
+        profile_id=order.profile_id,
     )
 
 
@@ -60,9 +66,13 @@ def _send(telnyx: Telnyx, order: Send) -> Acted:
     profile = telnyx.profiles.find(order.profile_id)
     if profile is None:
         return error(404, "10005", "The verify profile does not exist.", "/verify_profile_id"), None
+    if _NOBODYS.match(order.phone_number):
+        return error(400, "10002", f"{order.phone_number} is not a valid phone number.", "/phone_number"), None
     outcome = find_outcome(order.phone_number, order.channel)
     if outcome == "refused" or not _allows(profile, order):
         return refuse_destination(order.phone_number), None
+    if telnyx.available_credit <= 0:
+        return error(403, "20100", "The account has no funds."), None
     verification = telnyx.send(order, profile)
     reply = record(verification.describe())
     if outcome == "slow":

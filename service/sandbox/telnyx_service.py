@@ -57,6 +57,7 @@ class Telnyx:
         self.settings = settings or TelnyxSettings()
         self.signer = Signer(self.settings.signing_seed)
         self.courier = Courier(self.signer, self.settings.manners)
+        self.available_credit = 100.0
         self.verifications = Verifications()
         self.profiles = Profiles()
         channel = ChannelSettings(app_name="Sandbox", code_length=6, default_verification_timeout_secs=300)

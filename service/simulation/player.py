@@ -22,7 +22,7 @@ from service.fraud.judge import Gathered, Judge, Question
 from service.fraud.money import price_of
 from service.fraud.policy import Policies, Policy
 from service.fraud.weighing import SPENT, Scales
-from service.providers.breaker import Breaker
+from service.providers.health import ProviderHealth
 from service.simulation.report import Outcome, Played, Result
 from service.simulation.stand_ins import EventBook, Phones
 from service.simulation.trace import Line
@@ -69,13 +69,13 @@ class Player:
         self._store = Store(database, Policies(policy, {}), self._clock)
         self._book, self._phones, self._slots = EventBook(), Phones("telnyx"), Slots(1)
         self._judge = Witness(self._vault, Scales(database, self._clock), Events(self._book, None), Captchas(None))
-        breaker = Breaker()
+        health = ProviderHealth()
         silent = Phones("silent")
         senders = Senders(
-            real=self._phones, silent=silent, rehearsal=silent, idle=silent, breaker=breaker, profile_id=CLIENT
+            real=self._phones, silent=silent, rehearsal=silent, idle=silent, health=health, profile_id=CLIENT
         )
         dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask, spread=0.0)
-        self._requests = Requests(self._store, self._vault, Gate(breaker), dispatch, self._slots)
+        self._requests = Requests(self._store, self._vault, Gate(health), dispatch, self._slots)
         self._guesses: list[tuple[float, int, UUID, Line]] = []
 
     async def play(self, lines: Iterable[Line]) -> AsyncIterator[Played]:

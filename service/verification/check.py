@@ -68,7 +68,7 @@ class Checks:
     ) -> Checked:
         """Judge one code. Raises what the reservation or an unreachable provider calls for."""
         came = time.monotonic()
-        self._gate.check_provider()
+        self._gate.check_provider(caller.policy)
         guess = new_id()
         reserved = await self._store.reserve(caller, row, guess, idem, body)
         _refuse(reserved)
@@ -111,7 +111,8 @@ class Checks:
 
     async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
         """Settle a guess whose answer was lost, by what the provider holds of its sends; later if it cannot say."""
-        result = await self._ask_states(self._asked(guess.sends, test=guess.test, channels=1))
+        wanted = sum(send.cause in ("request", "press") for send in guess.sends)
+        result = await self._ask_states(self._asked(guess.sends, test=guess.test, channels=max(1, wanted)))
         await self._settle(guess.verification_id, guess.id, result, policy)
 
     async def _await_sends(self, row: UUID, sends: list[Send], ripe: float) -> list[Send]:
@@ -126,10 +127,14 @@ class Checks:
         return sends
 
     def _asked(self, sends: Sequence[Send], *, test: bool, channels: int) -> list[tuple[Provider, str]]:
-        """List whom to ask: every send that the provider took, else the silent one for each channel asked for."""
+        """List whom to ask: every send that the provider took, and the silent one for each channel that it did not.
+
+        So many are asked as the caller used channels: how often none of them can judge must not tell what became of
+        each.
+        """
         taken = [(self._senders.named(send.provider), send.provider_id or "") for send in sends if send.state == "sent"]
         real = [(provider, held) for provider, held in taken if provider is not None]
-        return real or [(self._senders.choose(test=test, allow=False), "")] * channels
+        return real + [(self._senders.choose(test=test, allow=False), "")] * (channels - len(real))
 
     async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> str:
         """Ask every send at once.

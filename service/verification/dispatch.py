@@ -136,10 +136,7 @@ class Dispatch:
         return decision
 
     def _pause(self, job: Job) -> float:
-        breaker = self._senders.breaker
-        if job.test:
-            return 0.0
-        return max(breaker.paused_for(), float(breaker.retry_after) if breaker.open else 0.0)
+        return 0.0 if job.test else self._senders.health.wait_of(self._profile(job))
 
     def _order(self, job: Job, send: Send) -> Order:
         remaining = (job.expires_at - job.clock()).total_seconds()

@@ -1,4 +1,4 @@
-"""Whether requests are taken at all: closed for everybody alike, or open for everybody alike.
+"""Whether requests are taken at all: closed or open for all of a client alike, and for everybody where it can be.
 
 Read by the flows before anything is counted; kept up to date by worker.
 """
@@ -8,31 +8,46 @@ from __future__ import annotations
 import math
 
 from service.errors import Unavailable
-from service.providers.breaker import Breaker
+from service.fraud.policy import Policies, Policy
+from service.providers.health import ProviderHealth
 
 # The oldest due verification has waited this long (seconds): more are being asked for than can be sent.
 OVERLOAD = 10.0
+# Stands for every client without a profile of its own; no client can be called so.
+OTHERS = "(others)"
 
 
 class Gate:
-    """One process's view of the two reasons to refuse: too much is waiting, or Telnyx is down."""
+    """One process's view of the reasons to refuse: too much is waiting, Telnyx is down, or it is for a profile."""
 
-    def __init__(self, breaker: Breaker) -> None:
-        """Start open."""
-        self.breaker = breaker
+    def __init__(self, health: ProviderHealth, profile_id: str = "") -> None:
+        """Start open. `profile_id`: the Verify profile of clients that have none of their own."""
+        self.health = health
+        self.profile_id = profile_id
         self.backlog = 0.0
 
-    def check_requests(self) -> None:
-        """Raise Unavailable when no request can be taken."""
+    def check_requests(self, policy: Policy) -> None:
+        """Raise Unavailable when no request of a client with this policy can be taken."""
         # While Telnyx has us wait for longer than that, it comes to the same: a code would come too late to be of use.
-        pause = self.breaker.paused_for()
+        pause = self.health.paused_for()
         if max(self.backlog, pause) > OVERLOAD:
             reason = "more is waiting than can be sent"
             raise Unavailable(reason, retry_after=max(5, math.ceil(pause)))
-        self.check_provider()
+        self.check_provider(policy)
 
-    def check_provider(self) -> None:
-        """Raise Unavailable while Telnyx is down."""
-        if self.breaker.open:
+    def check_provider(self, policy: Policy) -> None:
+        """Raise Unavailable while Telnyx is down, for everybody or for the profile of a client with this policy."""
+        trouble = self.health.trouble(policy.client.verify_profile_id or self.profile_id)
+        if trouble is not None:
             reason = "the provider is down"
-            raise Unavailable(reason, self.breaker.retry_after)
+            raise Unavailable(reason, trouble.retry_after)
+
+
+def profiles_of(policies: Policies, profile_id: str) -> dict[str, list[str]]:
+    """List the Verify profiles in use, each with the clients whose own it is; the settings' with all the others."""
+    shared = policies.default.client.verify_profile_id or profile_id
+    owners = {shared: [OTHERS]}
+    for client, policy in policies.clients.items():
+        if (own := policy.client.verify_profile_id or profile_id) != shared:
+            owners.setdefault(own, []).append(client)
+    return owners

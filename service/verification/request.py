@@ -54,7 +54,7 @@ class Requests:
 
     async def request(self, caller: Caller, ask: Ask) -> Accepted:
         """Admit one request. Raises Unavailable, Limited, NotAuthorized, SameKeyInFlight, OtherRequestSameKey."""
-        self._gate.check_requests()
+        self._gate.check_requests(caller.policy)
         if ask.idem is None:
             return await self._admit(caller, ask)
         if ask.idem in self._in_flight:

@@ -1,6 +1,6 @@
 """Which provider answers for a send: Telnyx, its stand-in for test clients, or a silent one.
 
-Made by app; used by dispatch and check. The only place that tells the breaker how Telnyx is doing.
+Made by app; used by dispatch and check. The only place that tells how Telnyx is doing to whoever keeps its health.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import msgspec
 
 from service.providers.base import CheckAnswer, Order, Provider, SendAnswer
-from service.providers.breaker import Breaker
+from service.providers.health import ProviderHealth
 
 
 class Senders(msgspec.Struct, frozen=True):
-    """The providers, and the breaker of the real one. `profile_id` where a client has none of its own.
+    """The providers, and the health of the real one. `profile_id` where a client has none of its own.
 
     `silent` is silent as Telnyx is now; `idle`, for test clients, asks nobody: their decoys work without a Telnyx.
     """
@@ -21,7 +21,7 @@ class Senders(msgspec.Struct, frozen=True):
     silent: Provider
     rehearsal: Provider
     idle: Provider
-    breaker: Breaker
+    health: ProviderHealth
     profile_id: str
 
     def choose(self, *, test: bool, allow: bool) -> Provider:
@@ -35,15 +35,15 @@ class Senders(msgspec.Struct, frozen=True):
         return {self.real.name: self.real, self.rehearsal.name: self.rehearsal}.get(name or "")
 
     async def send(self, provider: Provider, order: Order) -> SendAnswer:
-        """Send, and tell the breaker."""
+        """Send, and note how it went."""
         answer = await provider.send(order)
         if provider is self.real:
-            self.breaker.note(answer)
+            self.health.note(answer, order.profile_id)
         return answer
 
     async def check(self, provider: Provider, provider_id: str, code: str) -> CheckAnswer:
-        """Check, and tell the breaker."""
+        """Check, and note how it went: a decoy's too, or what failing checks lead to would tell that they were real."""
         answer = await provider.check(provider_id, code)
-        if provider is self.real:
-            self.breaker.note_check(answer)
+        if provider in (self.real, self.silent):
+            self.health.note_check(answer)
         return answer

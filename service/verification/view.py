@@ -51,7 +51,7 @@ class Views:
 
     async def press(self, caller: Caller, row: UUID) -> View:
         """Use the next channel. Raises Unavailable, NotFound, Closed, NoChannelLeft, TooEarly, Limited."""
-        self._gate.check_requests()
+        self._gate.check_requests(caller.policy)
         found = await self._store.press(caller.key_id, caller.client_id, row, caller.policy)
         match found.outcome:
             case "unauthorized":

@@ -17,16 +17,17 @@ from service import telemetry
 from service.db.engine import Database
 from service.fraud.policy import AlertRules
 from service.providers.alerts import Alerts
-from service.providers.breaker import Breaker
+from service.providers.health import ProviderHealth
 from service.providers.troubles import Troubles
+from service.verification.gate import OTHERS
 from service.verification.store import EVENTS_KEPT, MOST_UNKNOWN
 from service.worker.traffic import Traffic, find_unusual
 
 # Seconds between two looks, of one process and of all together.
 LOOK_EVERY = 2.0
 KINDS = (
-    "volume", "spike", "conversion", "block", "telnyx", "fingerprint", "fingerprint_quota", "captcha", "budget",
-    "webhooks",
+    "volume", "spike", "conversion", "block", "telnyx", "telnyx_profile", "fingerprint", "fingerprint_quota", "captcha",
+    "budget", "webhooks",
 )  # fmt: skip
 MINUTE = 60
 
@@ -52,7 +53,7 @@ class Alarms:
     """One process's part in ringing them."""
 
     def __init__(
-        self, database: Database, rules: AlertRules, alerts: Alerts, troubles: Troubles, breaker: Breaker,
+        self, database: Database, rules: AlertRules, alerts: Alerts, troubles: Troubles, health: ProviderHealth,
         now: Callable[[], datetime | None] = lambda: None,
     ) -> None:  # fmt: skip
         """Wire the parts. `now`: as in Store."""
@@ -60,7 +61,7 @@ class Alarms:
         self._rules = rules
         self._alerts = alerts
         self._troubles = troubles
-        self._breaker = breaker
+        self._health = health
         self._now = now
         self._posts: set[asyncio.Task[None]] = set()
         # Names one asking, until its answer was heard: by it the database tells again what it told in vain.
@@ -84,8 +85,7 @@ class Alarms:
 
     async def _take_in(self, noted: dict[str, str]) -> list[asyncpg.Record]:
         wrong = dict(noted)
-        if self._breaker.reason is not None:
-            wrong["telnyx"] = f"Telnyx takes nothing ({self._breaker.reason}). Requests are answered 503."
+        wrong |= _word_troubles(self._health)
         wrong |= await self._watch()
         kinds, quiet = sorted(wrong), timedelta(seconds=self._rules.ends_after)
         return await self._pool.fetch(RING, self._now(), self._ring, kinds, [wrong[kind] for kind in kinds], quiet)
@@ -119,6 +119,18 @@ class Alarms:
     async def _post(self, kind: str, text: str) -> None:
         if self._alerts.wanted and not await self._alerts.post(f"verify-gateway: {text}"):
             telemetry.log.warning("alert_not_posted", kind=kind)
+
+
+def _word_troubles(health: ProviderHealth) -> dict[str, str]:
+    """Word what Telnyx does not take: one incident for everybody, one for each profile's clients."""
+    found = {}
+    if (trouble := health.trouble()) is not None:
+        found["telnyx"] = f"Telnyx takes nothing ({trouble.reason}). Requests are answered 503."
+    for profile_id, reason in health.troubles_of_profiles().items():
+        whose = ", ".join(health.owners[profile_id]).replace(OTHERS, "all clients without one of their own")
+        text = f"Telnyx takes nothing for the Verify profile of {whose} ({reason}). Their requests are answered 503."
+        found[f"telnyx_profile {whose}"] = text
+    return found
 
 
 def _word_end(text: str, seconds: float) -> str:

@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from service import telemetry
 from service.fraud.policy import Policies
+from service.providers.health import Prober
 from service.verification.check import Checks
+from service.verification.ended import Ended
 from service.verification.gate import Gate
 from service.verification.keys import KeyRing
-from service.verification.senders import Senders
 from service.verification.slots import Slots
 from service.verification.states import LEASE
 from service.verification.store import Store
@@ -40,13 +41,14 @@ class Worker:
     """Everything that happens after the answer, in one process."""
 
     def __init__(  # noqa: PLR0913 (app hands every part over by name)
-        self, *, store: Store, senders: Senders, gate: Gate, slots: Slots, leases: Leases, checks: Checks,
+        self, *, store: Store, gate: Gate, prober: Prober, ended: Ended, slots: Slots, leases: Leases, checks: Checks,
         policies: Policies, keys: KeyRing, retention: Retention, alarms: Alarms, tags: Sequence[bytes],
     ) -> None:  # fmt: skip
         """Wire the parts; nothing runs yet. `tags`: how the rows begin that this process can read."""
         self._store = store
-        self._senders = senders
         self._gate = gate
+        self._prober = prober
+        self._ended = ended
         self._slots = slots
         self._leases = leases
         self._checks = checks
@@ -68,6 +70,8 @@ class Worker:
             (self._settle, LOOK_EVERY, None),
             (self._look, LOOK_EVERY, None),
             (self._keys.keep_up, KEYS_EVERY, None),
+            (self._probe, LOOK_EVERY, None),
+            (self._ended.refresh, LOOK_EVERY, None),
             (self._purge, PURGE_EVERY, None),
             (self._alarms.look, ALARM_EVERY, None),
         ]
@@ -104,10 +108,18 @@ class Worker:
         if backlog.unreadable and not self._unreadable:
             telemetry.log.error("unreadable_rows")
         self._gate.backlog, self._unreadable = backlog.waited, backlog.unreadable
-        await self._gate.breaker.tick(self._senders.real)
         telemetry.BACKLOG.set(self._gate.backlog)
-        telemetry.BREAKER.set(float(self._gate.breaker.open))
         telemetry.SLOTS.set(self._slots.free)
+        health = self._gate.health
+        telemetry.BREAKER.set(float(health.trouble() is not None))
+        troubles = health.troubles_of_profiles()
+        for profile_id, owners in health.owners.items():
+            for client in owners:
+                telemetry.PROFILE_OPEN.labels(client).set(float(profile_id in troubles))
+
+    async def _probe(self) -> None:
+        """Apart from the look, which a probe of a Telnyx that hangs would hold up."""
+        await self._gate.health.tick(self._prober)
 
 
 async def _repeat(work: Round, every: float, wake: asyncio.Event | None) -> None:

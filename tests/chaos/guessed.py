@@ -15,9 +15,13 @@ from tests.chaos.records import Source
 
 
 def judged(evidence: Evidence) -> Counter[str]:
-    """Count the guesses that Telnyx compared, by verification: the most that any one send of it was asked."""
+    """Count the guesses that Telnyx compared, by verification: the most that any one send of it was asked.
+
+    Not what was asked when it was over, which is how decoys learn how Telnyx is.
+    """
     holder = {send.provider_id: send.verification for send in evidence.sends if send.provider_id is not None}
-    asked = Counter(call.verification_id for call in evidence.check_calls if call.acted and call.phone_number)
+    guesses = (call for call in evidence.check_calls if call.acted and call.phone_number and not call.over)
+    asked = Counter(call.verification_id for call in guesses)
     found: Counter[str] = Counter()
     for provider_id, many in asked.items():
         if (verification := holder.get(provider_id or "")) is not None:

@@ -37,8 +37,9 @@ def count_turned_away(statuses: Counter[int]) -> int:
 
 
 def count_guesses_at_telnyx(gateway: Gateway) -> int:
-    """Count the checks of somebody's verification; a check of nobody's is how decoys learn Telnyx's pace."""
-    return sum(call.phone_number is not None for call in gateway.stage.journal.list_calls("check"))
+    """Count the checks of somebody's verification. Of nobody's, or of one that has ended, are those of decoys."""
+    calls = gateway.stage.journal.list_calls("check")
+    return sum(call.phone_number is not None and not call.over for call in calls)
 
 
 async def wait_for_status(calls: Calls, verification: str, status: str, patience: float = PATIENCE) -> Any:
