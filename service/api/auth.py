@@ -10,10 +10,11 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from service.addresses import network_of
 from service.api.parts import parts_of
 from service.api.source import source_of
 from service.errors import NotAuthorized, WrongScope
-from service.verification.callers import Caller, network_of
+from service.verification.callers import Caller
 
 SCHEME = "bearer "
 
