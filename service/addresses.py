@@ -42,11 +42,12 @@ def read(text: str) -> Address | None:
 
 
 def network_of(address: str) -> str:
-    """Return what counts as one: an IPv4 address, or the /64 of an IPv6 one. Takes what `read` gave, as text."""
-    if ":" not in address:
-        return address
-    bits = 128 if IPv6Address(address) in LOCAL else HOUSEHOLD
-    return str(ip_network((address, bits), strict=False))
+    """Return what counts as one: an IPv4 address, also one that IPv6 carries, or the /64 of an IPv6 one."""
+    user = read(address) if ":" in address else None
+    if not isinstance(user, IPv6Address):
+        return str(user or address)
+    bits = 128 if user in LOCAL else HOUSEHOLD
+    return str(ip_network((user, bits), strict=False))
 
 
 def neighbours_of(network: str) -> str:

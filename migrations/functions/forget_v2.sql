@@ -1,5 +1,6 @@
 -- Forget a number: its verifications become nobody's and, where they were pending, end; decisions, look-ups, known
--- sources and places in histories go. What counts stays: limits and budgets (or a lockout could be erased), and the histories' sums.
+-- sources and places in histories go. What counts stays: limits and budgets (or a lockout could be erased), and the
+-- histories' sums.
 -- p_ids: verifications that a first call found begun; p_subjects and p_marks: where the number stands in histories.
 -- Answers each verification, and whether a process is still at work on it: then it has to be forgotten once more.
 -- p_most verifications at a time, so that the locks of one call are bounded: where as many come back there may be more.
