@@ -172,7 +172,7 @@ async def open_rig(database_url: str, rules: Rules) -> AsyncIterator[Rig]:
             house.parts.requests._dispatch._spread = 0.0
             await house.telnyx.start()
             try:
-                async with serve_app(Observation(create_routes([_share(house)]))) as url:
+                async with serve_app(Observation(create_routes([_share(house)]), settings.trusted_proxies)) as url:
                     rig.calls = {client: Calls(url, key, session) for client, key in keys.items()}
                     yield rig
             finally:
