@@ -232,5 +232,5 @@ async def test_the_log_says_where_a_refused_key_came_from(gateway: Gateway) -> N
         (401, "198.51.100.7", None),
         (401, "203.0.113.66", None),
         (401, "127.0.0.1", None),
-        (401, "127.0.0.1", "shop"),
+        (403, "127.0.0.1", "shop"),
     ]
