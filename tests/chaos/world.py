@@ -57,9 +57,10 @@ class World:
 async def open_world(folder: Path, book: Book) -> AsyncIterator[World]:
     """Start everything, and wait until it is ready."""
     ports = deal_ports()
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector) as session:
-        telnyx = StandIn(next(ports), folder, session)
+    # A stand-in that stood still has closed what lay idle, and the next call on it would be lost: none lies idle.
+    controls = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
+    async with controls, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        telnyx = StandIn(next(ports), folder, controls)
         telnyx.child.start()
         try:
             async with open_sites(folder / "database", ports) as sites:
