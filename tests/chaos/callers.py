@@ -120,8 +120,7 @@ class Backend:
                 return call
             if call.status not in (None, 503, 409):
                 return None
-            if call.reached:
-                await asyncio.sleep(min(wait or self._dice.uniform(0.1, 1.0), LONGEST_WAIT))
+            await asyncio.sleep(min(wait or self._dice.uniform(0.1, 1.0), LONGEST_WAIT))
             if idem is None and not steady:
                 source = msgspec.structs.replace(source, phone=self._people.number())
         return None

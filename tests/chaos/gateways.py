@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateways(
-    commands: list[str], settings: Mapping[str, str], sites: Sites, ports: Iterator[int], folder: Path, book: Book
+    commands: Sequence[str], settings: Mapping[str, str], sites: Sites, ports: Iterator[int], folder: Path, book: Book
 ) -> AsyncIterator[list[Gateway]]:
     """Start one process for each command and keep them all up; end them."""
     gateways: list[Gateway] = []

@@ -27,6 +27,9 @@ from tests.chaos.schedule import draw_schedule
 from tests.chaos.strikes import Striker
 from tests.chaos.world import World, open_world
 
+# The gateway's processes, by the command of each. A short run has one less to start.
+COMMANDS = ("serve", "serve", "dispatch", "serve")
+SHORT = 60.0
 BACKENDS = 10
 PAUSE = 0.5  # seconds between two stories of one backend, on average
 # Lease and grace are 17 s, and who takes over may have to try again.
@@ -57,7 +60,7 @@ class Outcome(msgspec.Struct):
 async def run(seed: int, seconds: float, folder: Path, say: Say) -> Outcome:
     """Run once. The logs of all processes are in `folder`."""
     book = Book()
-    async with open_world(folder, book) as world:
+    async with open_world(folder, book, COMMANDS[: 3 if seconds < SHORT else None]) as world:
         say(f"All is up after {time.time() - book.begun:.0f} s; {seconds:.0f} s of chaos begin.")
         schedule = draw_schedule(seed, seconds, len(world.gateways))
         doors, people = Doors(world.urls, world.keys, world.session, book), People()

@@ -5,7 +5,7 @@ Used by run. Whatever it starts, it ends, however the run goes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,6 @@ from tests.support.waiting import until
 
 # Each process imports for seconds, and on a busy machine they do so all at once.
 START = 180.0
-COMMANDS = ["serve", "serve", "dispatch"]
 
 
 class World:
@@ -54,8 +53,8 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(folder: Path, book: Book) -> AsyncIterator[World]:
-    """Start everything, and wait until it is ready."""
+async def open_world(folder: Path, book: Book, commands: Sequence[str]) -> AsyncIterator[World]:
+    """Start everything, with a gateway's process for each command, and wait until it is ready."""
     ports = deal_ports()
     # A stand-in that stood still has closed what lay idle, and the next call on it would be lost: none lies idle.
     controls = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
@@ -69,7 +68,7 @@ async def open_world(folder: Path, book: Book) -> AsyncIterator[World]:
                 policy.write_text(observe_histories(write_policy()))
                 told = Telnyx(TelnyxSettings(signing_seed=SEED))
                 settings = environment_of("", telnyx.url, policy, told)
-                async with open_gateways(COMMANDS, settings, sites, ports, folder, book) as gateways:
+                async with open_gateways(commands, settings, sites, ports, folder, book) as gateways:
                     world = World(sites, telnyx, gateways, keys, session, book)
                     await world.wait_until_ready()
                     await world.send_webhooks_to(0)
