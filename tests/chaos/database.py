@@ -21,13 +21,12 @@ SETTINGS = {"max_connections": "200", "max_wal_size": "512MB"}
 
 
 class Sites:
-    """Both servers. `primary` and `standby` change places with each failover; a standby that is being made is None."""
+    """Both servers. `primary` and `standby` change places with each failover."""
 
     def __init__(self, primary: Server, standby: Server) -> None:
         self.servers = (primary, standby)
         self.primary = primary
-        self.standby: Server | None = standby
-        self._making: asyncio.Task[None] | None = None
+        self.standby = standby
 
     async def restart(self, way: Literal["fast", "immediate", "kill"]) -> None:
         """End the primary and start it again, as an upgrade, a crash or a lost machine does."""
@@ -41,9 +40,8 @@ class Sites:
         await self.primary.start()
 
     async def fail_over(self, way: Literal["kill", "standstill"], after: float) -> None:
-        """Lose the primary, promote the standby, and make a standby of what was lost. Needs a standby."""
+        """Lose the primary, promote the standby, and make a standby of what was lost."""
         lost, survivor = self.primary, self.standby
-        assert survivor
         if way == "kill":
             lost.kill()
         else:
@@ -51,19 +49,10 @@ class Sites:
         await asyncio.sleep(after)
         await survivor.promote()
         lost.kill()  # it must never answer again, whatever it believes
-        self.primary, self.standby = survivor, None
-        self._making = asyncio.create_task(self._make_standby(lost))
-
-    async def _make_standby(self, lost: Server) -> None:
         shutil.rmtree(lost.data)
-        await _make_standby(self.primary, lost)
-        await require_standby(self.primary)
-        self.standby = lost
-
-    async def settle(self) -> None:
-        """Wait until there is a standby again."""
-        if self._making is not None:
-            await self._making
+        await _make_standby(survivor, lost)
+        await require_standby(survivor)
+        self.primary, self.standby = survivor, lost
 
 
 async def require_standby(primary: Server) -> None:
@@ -88,9 +77,6 @@ async def open_sites(place: Path, ports: Iterator[int]) -> AsyncIterator[Sites]:
         await require_standby(primary)
         yield sites
     finally:
-        if sites._making is not None:
-            sites._making.cancel()
-            await asyncio.gather(sites._making, return_exceptions=True)
         for server in (standby, primary):
             server.thaw()
             server.stop()

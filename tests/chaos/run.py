@@ -99,7 +99,6 @@ async def _come_back(world: World, doors: Doors, people: People) -> float:
 
 async def _come_to_rest(world: World) -> Evidence:
     """Wait until nothing is under way, end the processes so that nothing begins, and read what is left."""
-    await world.sites.settle()
     database = await open_database(world.sites.primary.url())
     try:
         await _wait_for_rest(database)

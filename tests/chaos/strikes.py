@@ -90,12 +90,10 @@ class Striker:
                 await asyncio.sleep(strike.seconds)
                 sites.primary.thaw()
             case "standby_standstill":
-                if (standby := sites.standby) is not None:
-                    standby.freeze()
-                    await asyncio.sleep(strike.seconds)
-                    standby.thaw()
+                sites.standby.freeze()
+                await asyncio.sleep(strike.seconds)
+                sites.standby.thaw()
             case "failover_kill" | "failover_standstill":
-                await sites.settle()
                 await sites.fail_over("kill" if strike.kind == "failover_kill" else "standstill", strike.seconds / 2)
             case "restart_fast":
                 await sites.restart("fast")
