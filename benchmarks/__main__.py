@@ -1,6 +1,7 @@
 """`make bench`: `python -m benchmarks [PART...]`, by default every measurement that there is.
 
-Takes about a quarter of an hour. Prints Markdown. What the figures mean, and how they are taken, is in docs/benchmarks.md.
+Takes about a quarter of an hour, and prints Markdown. What the figures mean, and how they are taken, is in
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
