@@ -54,7 +54,7 @@ async def test_behind_a_database_that_hangs_nobody_waits_without_end(
         many = [asyncio.create_task(desk.admit(f"+1312556{number:04}")) for number in range(1000)]
         done, hanging = await asyncio.wait(many, timeout=12)
         assert not hanging
-        assert {type(task.exception()) for task in done} == {Unavailable}
+        assert all(isinstance(task.exception(), Unavailable) for task in done)
         cable.thaw()
         assert (await desk.admit(PHONE)).outcome == "admitted"
 
