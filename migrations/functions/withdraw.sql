@@ -46,7 +46,7 @@ begin
             );
             if late or exists (
                 select from idempotency_keys k where k.idem = p_idems[v_item]
-                and (k.replayed or v.lease_token is distinct from p_tokens[v_item])
+                and (k.replayed or (v.lease_token = p_tokens[v_item]) is not true)
             ) then
                 update verifications r set lease_token = null, lease_until = null, next_action_at = v_now
                 where r.id = v.id and r.lease_token = p_tokens[v_item];

@@ -148,7 +148,6 @@ class Batcher(Generic[Item, Result]):
             await self._carry_singly(batch)
         else:
             self._answer(answered)
-        finally:
             self._took = clock() - begun
 
     async def _carry_singly(self, batch: list[Place[Item, Result]]) -> None:
