@@ -32,6 +32,8 @@ def run(connection: Connection) -> None:
     with connection.begin():
         connection.execute(text("select pg_advisory_xact_lock(:turn)"), {"turn": TURN})
         connection.execute(text("set local lock_timeout = '5s'"))
+        # The role's own limit is that of the hot statements, where a pooler keeps the gateway from setting it.
+        connection.execute(text("set local statement_timeout = 0"))
         context.configure(
             connection=connection,
             target_metadata=metadata,

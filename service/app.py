@@ -12,6 +12,7 @@ from datetime import datetime
 from litestar import Litestar
 from litestar.types import ASGIApp, ControllerRouterHandler
 
+from service import telemetry
 from service.api import health, manual, operator, verifications, webhooks
 from service.api.answers import answer
 from service.api.observation import Observation
@@ -58,7 +59,7 @@ from service.verification.store import Store
 from service.verification.view import Views
 from service.worker.alarms import Alarms
 from service.worker.leases import Leases
-from service.worker.loop import Worker
+from service.worker.loop import DRAIN, Worker
 from service.worker.retention import Retention
 
 LARGEST_BODY = 64 * 1024
@@ -88,6 +89,7 @@ class House:
         check_provider(policies, configured=settings.captcha_provider is not None)
         vault = Vault(settings.secret_key, settings.index_key)
         store = Store(database, policies, now)
+        self.owed = store.owed
         self.telnyx = Telnyx(settings.telnyx_api_key, str(settings.telnyx_base_url))
         self.ended = Ended(database, now)
         self.senders = _senders(settings, policies, self.telnyx, self.ended, vault)
@@ -145,6 +147,8 @@ class House:
     async def stop(self) -> None:
         """Finish what runs, then give the connections back."""
         await self.worker.stop()
+        if not await self.owed.settle_up(DRAIN):
+            telemetry.log.error("not_settled_up")
         await self.senders.silent.aclose()
         await self.telnyx.aclose()
         if self.devices is not None:

@@ -36,6 +36,13 @@ class Unavailable(GatewayError):
         self.retry_after = retry_after
 
 
+class Unclear(Unavailable):
+    """Nobody can say whether the work was done, or will be yet: its answer was lost, or did not come in time.
+
+    Whoever tells a caller that it was not done has to see to it: ask again by id, or take it back.
+    """
+
+
 class NotAuthorized(GatewayError):
     """The API key is unknown, was revoked, or has ended."""
 

@@ -16,7 +16,7 @@ from tests.support.admission import Desk, open_desk
 from tests.support.cable import lay_cable
 from tests.support.clusters import kill, make_home, query
 from tests.support.gateway import OTHER_PHONE, PHONE, read_code, run_gateway
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 END_OTHERS = """
 select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -54,7 +54,7 @@ async def test_behind_a_database_that_hangs_nobody_waits_without_end(
         many = [asyncio.create_task(desk.admit(f"+1312556{number:04}")) for number in range(1000)]
         done, hanging = await asyncio.wait(many, timeout=12)
         assert not hanging
-        assert {type(task.exception()) for task in done} == {Unavailable}
+        assert all(isinstance(task.exception(), Unavailable) for task in done)
         cable.thaw()
         assert (await desk.admit(PHONE)).outcome == "admitted"
 
@@ -97,6 +97,10 @@ async def test_a_202_outlives_the_server_and_requests_are_taken_again_when_it_is
             assert {reply.status for reply in replies[:20]} == {202}
             assert {reply.status for reply in replies[20:]} <= {503}
             assert all(reply.headers["retry-after"] for reply in replies[20:])
-            assert {(await gateway.read(reply.body["id"])).status for reply in replies[:20]} == {200}
+
+            async def all_read() -> bool:
+                return {(await gateway.read(reply.body["id"])).status for reply in replies[:20]} == {200}
+
+            await until(all_read, "each of them is read")
     finally:
         server.release()

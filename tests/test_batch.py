@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
 import pytest
 
-from service.db.batch import HOPELESS, Batcher
-from service.db.engine import LOST, Database
-from service.errors import Unavailable
+from service.db.batch import Batcher
+from service.db.engine import Database
+from service.db.faults import Held
+from service.errors import Unavailable, Unclear
 from tests.support.admission import Desk
 
 
@@ -58,33 +58,33 @@ async def test_a_bad_item_fails_alone() -> None:
     assert wagon.calls[1:] == [([item], True) for item in range(5)]
 
 
-@pytest.mark.parametrize(
-    "lost", [ConnectionResetError(), asyncpg.InterfaceError("closed"), asyncpg.AdminShutdownError()]
-)
-async def test_after_a_lost_call_each_item_is_carried_again(lost: BaseException) -> None:
+async def test_after_an_unclear_end_what_was_carried_is_carried_again() -> None:
     wagon = Wagon()
-    wagon.fails = {3: [lost]}
-    assert isinstance(lost, LOST)
+    wagon.fails = {3: [Unclear("lost")]}
     assert await _submit(Batcher(wagon), range(5)) == [0, 2, 4, 6, 8]
-    assert [again for _, again in wagon.calls] == [False, True, True, True, True, True]
+    assert [again for _, again in wagon.calls] == [False, True]
 
 
-async def test_a_call_that_is_lost_again_is_unavailable_for_whoever_was_not_carried() -> None:
+async def test_an_end_that_stays_unclear_is_told_so() -> None:
     wagon = Wagon()
-    wagon.fails = {3: [OSError(), OSError()]}
+    wagon.fails = {3: [Unclear("lost"), Unavailable("not done")]}
     answers = await _submit(Batcher(wagon), range(6))
-    assert answers[:3] == [0, 2, 4]
-    assert all(isinstance(answer, Unavailable) and answer.retry_after for answer in answers[3:])
+    assert all(isinstance(answer, Unclear) and answer.retry_after for answer in answers)
 
 
-@pytest.mark.parametrize("hopeless", [asyncpg.QueryCanceledError(), TimeoutError()])
-async def test_what_the_server_gave_up_is_not_tried_again(hopeless: BaseException) -> None:
+async def test_what_the_server_refused_is_not_tried_again() -> None:
     wagon = Wagon()
-    wagon.fails = {0: [hopeless]}
-    assert isinstance(hopeless, HOPELESS)
+    wagon.fails = {0: [Unavailable("canceled")]}
     answers = await _submit(Batcher(wagon), range(3))
-    assert all(isinstance(answer, Unavailable) for answer in answers)
+    assert [type(answer) for answer in answers] == [Unavailable] * 3
     assert len(wagon.calls) == 1
+
+
+async def test_what_somebody_holds_fails_alone() -> None:
+    wagon = Wagon()
+    wagon.fails = {1: [Held("held"), Held("held")]}
+    answers = await _submit(Batcher(wagon), range(3))
+    assert [answers[0], type(answers[1]), answers[2]] == [0, Held, 4]
 
 
 async def test_a_call_that_answers_too_few_leaves_nobody_waiting() -> None:
@@ -97,7 +97,7 @@ async def test_a_call_that_answers_too_few_leaves_nobody_waiting() -> None:
 
 async def test_a_caller_who_has_gone_does_not_disturb_the_others() -> None:
     wagon = Wagon()
-    wagon.fails = {0: [ConnectionResetError()]}
+    wagon.fails = {0: [Unclear("lost")]}
     batcher = Batcher(wagon)
     tasks = [asyncio.create_task(batcher.submit(item)) for item in range(3)]
     await asyncio.sleep(0)

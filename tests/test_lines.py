@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
 
-from service.db.engine import LOST
 from service.db.lines import Lines
+from service.errors import Unavailable, Unclear
 from tests.support.clusters import query
 from tests.support.waiting import until
 
@@ -19,7 +19,7 @@ SLEEP = "select pg_sleep($1), $2::int"
 
 def open_lines(url: str, most: int = 2, patience: float = 5.0) -> Lines:
     _, places = make_url(url).get_dialect()().create_connect_args(make_url(url))
-    return Lines(lambda: asyncpg.connect(**places), most, patience, LOST)
+    return Lines(lambda: asyncpg.connect(**places), most, patience)
 
 
 async def test_no_more_are_opened_than_allowed_and_everybody_gets_a_turn(database_url: str) -> None:
@@ -33,7 +33,7 @@ async def test_who_waits_longer_than_patience_allows_is_told(database_url: str) 
     lines = open_lines(database_url, most=1, patience=0.05)
     sleeping = asyncio.create_task(lines.execute(SLEEP, 0.4, 1))
     await asyncio.sleep(0.1)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(Unavailable, match="free in time"):
         await lines.fetchval(WHO)
     await sleeping
     assert await lines.fetchval(WHO)
@@ -85,9 +85,9 @@ async def test_a_server_that_cannot_be_reached_costs_no_place(database_url: str)
             raise ConnectionRefusedError
         return await asyncpg.connect(**places)
 
-    lines = Lines(connect, 2, 5.0, LOST)
+    lines = Lines(connect, 2, 5.0)
     refused = await asyncio.gather(*(lines.fetchval(WHO) for _ in range(9)), return_exceptions=True)
-    assert {type(one) for one in refused} == {ConnectionRefusedError}
+    assert {type(one) for one in refused} == {Unavailable}
     away = False
     assert len(set(await asyncio.gather(*(lines.fetchval(WHO) for _ in range(9))))) == 2
     await lines.close()
@@ -101,7 +101,7 @@ async def test_after_one_line_was_lost_no_idle_one_is_trusted(database_url: str)
     name = make_url(database_url).database
     # Not on the idle line: one that has just answered is trusted.
     await until(lambda: query(database_url, end_sleep, name), "the other line is ended")
-    with pytest.raises(LOST):
+    with pytest.raises(Unclear):
         await running
     assert await lines.fetchval(WHO) != idle
     await lines.close()
@@ -124,5 +124,5 @@ async def test_closing_lets_a_statement_that_runs_end(database_url: str) -> None
     row = await running
     assert row
     assert row[1] == 7
-    with pytest.raises(asyncpg.InterfaceError):
+    with pytest.raises(Unavailable):
         await lines.fetchval(WHO)

@@ -6,14 +6,20 @@
 -- what is refused or replayed ends, and the rest are admitted. What is refused counts nowhere.
 -- Round 0 takes no lock and admits nobody, so that a flood on a spent limit writes nothing.
 --
--- p_again: the items may stand already (a connection lost at COMMIT), or be about to: the first call may
--- still be running. Hence no round 0; a known id is answered, not counted.
+-- p_again: the items may stand already (a connection lost at COMMIT). Hence no round 0; a known id is answered, not
+-- counted. p_calls: the call in which each item came first. It is held until the end, so that a call whose end is
+-- unclear is over, or has not begun, for whoever asks about it or takes it back (withdraw); what was taken back before
+-- it came here is not admitted any more.
 -- Limits: item i obeys the windows whose w_set is p_sets[i]; kinds: 1 phone, 2 ip, 3 account,
 -- 4 wrong codes of the source, 5 wrong codes of the number. p_keep: how many hits a subject keeps.
 -- What an operator has lifted for a number is looked up here and stays with its verification.
 -- p_sources: as many names for each item, the strongest first, null for none. Where its number was verified under one of
 -- them, its limits of number and account and its budgets of wrong codes are that known source's own.
--- An item with a lease token is inserted begun, unless a send to its number is in flight.
+-- An item with a lease token is inserted under its lease, and begun where p_begins says so and no send to its number is
+-- in flight. One that is not begun is given free (release) by the process that has heard of its admission: what nobody
+-- has heard of is not claimed before the lease is over.
+-- A replay of what is still under a lease is noted with its key: what another answer stands on is not taken back any
+-- more. Later ones write nothing.
 -- Held is the number itself, not its limit by client: two clients' first sends to it must not meet in the
 -- unique index of begun sends, each waiting there for the other.
 -- The settings below hold for every function of the hot paths: planned while its tables are small, and kept
@@ -25,7 +31,8 @@ create or replace function admit_v2(
     p_channels text[], p_delivers boolean[], p_tests boolean[], p_lifetimes float8[], p_codes int[],
     p_phone_limits uuid[], p_ip_limits uuid[], p_account_limits uuid[],
     p_source_budgets uuid[], p_total_budgets uuid[],
-    p_sealed bytea[], p_idems uuid[], p_bodies uuid[], p_tokens uuid[], p_sources uuid[]
+    p_sealed bytea[], p_idems uuid[], p_bodies uuid[], p_tokens uuid[], p_sources uuid[], p_begins boolean[],
+    p_calls uuid[]
 ) returns table (
     item int, outcome text, id uuid, created_at timestamptz, expires_at timestamptz,
     remaining int, wait float8, leased boolean, lifts text[]
@@ -71,6 +78,14 @@ begin
     end loop;
     while v_open <> '{}' loop
         if v_round = 1 then
+            perform hold_subjects(p_calls);
+            if exists (select from withdrawals w where w.id = any (p_ids)) then
+                raise query_canceled using message = 'taken back before it came';
+            end if;
+            if p_again then
+                -- What can be seen need not be on the standby yet. An answer that writes waits for that.
+                update verifications r set nudged = r.nudged where r.id = any (p_ids);
+            end if;
             perform hold_subjects(array(
                 select s.subject
                 from unnest(v_open) as o(item)
@@ -109,7 +124,13 @@ begin
                 group by i.item
             )
             select i.item, i.id, i.idem, w.wait, least(i.codes, w.budget) as remaining,
-                   known.created_at, known.expires_at, known.lease_token = i.token as leased, known.lifts,
+                   known.created_at, known.expires_at, known.lifts,
+                   known.lease_token = i.token and exists (
+                       select from sends s where s.verification_id = known.id and s.ordinal = 1 and s.state = 'begun'
+                   ) as leased,
+                   not said.replayed and exists (
+                       select from verifications r where r.id = said.verification_id and r.lease_token is not null
+                   ) as fresh,
                    said.verification_id as said_id, said.created_at as said_at,
                    said.expires_at as said_until, said.remaining as said_remaining,
                    case
@@ -132,6 +153,13 @@ begin
             if outcome is null and not v_behind and v_round > 0 and v.idem is not null and not p_again
                and not pg_try_advisory_xact_lock(uuid_hash_extended(v.idem, 0)) then
                 outcome := 'in_flight';
+            end if;
+            if outcome = 'replayed' and v.fresh then
+                update idempotency_keys k set replayed = true where k.idem = v.idem and v_round > 0;
+                if not found then -- nothing is written in round 0; later it was taken back this moment
+                    outcome := null;
+                    v_behind := v_behind or v_round > 0;
+                end if;
             end if;
             if outcome is null or outcome = 'limited' and v_behind then
                 if v_behind then v_wait := v_wait || v.item; else v_turn := v_turn || v.item; end if;
@@ -174,7 +202,7 @@ begin
         ), begun as (
             insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
             select i.id, 1, i.phone_hash, i.channel, 'request', 'begun', v_now, v_now, v_now
-            from items i where i.token is not null
+            from items i where i.token is not null and p_begins[i.item]
             on conflict do nothing
             returning s.verification_id
         ), due as (
@@ -191,22 +219,22 @@ begin
                    p_delivers[i.item], p_tests[i.item], v_now, i.expires_at, v_now,
                    p_phone_limits[i.item], p_ip_limits[i.item], p_source_budgets[i.item], p_total_budgets[i.item],
                    p_sealed[i.item],
-                   case when b.verification_id is null then v_now else v_now + p_lease + p_grace end,
-                   case when b.verification_id is not null then v_now + p_lease end,
-                   case when b.verification_id is not null then i.token end,
+                   case when i.token is null then v_now else v_now + p_lease + p_grace end,
+                   case when i.token is not null then v_now + p_lease end,
+                   i.token,
                    case when v_exempt then lifts_of(i.phone_hash, v_now) end,
                    array_remove(array(select unnest(p_sources[i.item:i.item])), null)
-            from items i left join begun b on b.verification_id = i.id
-            returning v.id, v.lease_token, v.lifts
+            from items i
+            returning v.id, v.lifts
         ), said as (
             insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining)
             select p_idems[i.item], p_bodies[i.item], i.id, v_now, i.expires_at, v_left[i.item]
             from items i
             where p_idems[i.item] is not null
         )
-        select i.item, 'admitted', i.id, v_now, i.expires_at, v_left[i.item], null::float8, m.lease_token is not null,
-               m.lifts
-        from items i join made m on m.id = i.id;
+        select i.item, 'admitted', i.id, v_now, i.expires_at, v_left[i.item], null::float8,
+               b.verification_id is not null, m.lifts
+        from items i join made m on m.id = i.id left join begun b on b.verification_id = i.id;
     end loop;
 end
 $$;

@@ -13,6 +13,7 @@ from netaddr import IPSet
 
 from service.api.refusals import Refusals
 from service.api.strangers import Strangers
+from service.db.batch import Waiting
 from service.db.engine import Database
 from service.fraud.blocks import Blocks
 from service.vault import Vault
@@ -23,6 +24,9 @@ from service.verification.keys import KeyRing
 from service.verification.oversight import Oversight
 from service.verification.request import Requests
 from service.verification.view import Views
+
+# Where the server puts who waits for an answer: since when, and whether the connection still stands.
+WAITING = "verify_gateway.waiting"
 
 
 class WebhookRules(msgspec.Struct, frozen=True):
@@ -56,3 +60,8 @@ class Parts(msgspec.Struct, frozen=True):
 def parts_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Parts:
     """Return the parts of the app that this connection came to."""
     return cast("Parts", connection.app.state.parts)
+
+
+def waiting_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Waiting | None:
+    """Return who waits for the answer to this request; None under a server that does not say."""
+    return cast("Waiting | None", connection.scope.get(WAITING))

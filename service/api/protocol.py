@@ -17,16 +17,21 @@ import msgspec
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from service import telemetry
 from service.api.connections import Connections
+from service.api.observation import Observation
+from service.api.parts import WAITING
 from service.api.patience import LINGER, UNREAD, Patience
 from service.api.problems import KINDS, MEDIA_TYPE, HeadTooLarge, Kind, Malformed
 from service.api.received import Received
+from service.db.batch import Waiting
 from service.errors import Unavailable
 
+# What may be refused unread while more comes than can be read: not health, metrics or webhooks.
+PRODUCT = b"/v1/"
 # What Java's client offers with each first request over plain HTTP, and anybody may decline by saying nothing.
 H2C = re.compile(rb"(?<=\r\n)upgrade(?=[ \t]*:[ \t]*h2c[ \t]*\r\n)", re.IGNORECASE)
 
@@ -123,11 +128,28 @@ class Protocol(HttpToolsProtocol):
         # A host in the target is one that nobody in front of us has looked at; what follows a "#" is never sent.
         if self.url[:1] != b"/" or b"#" in self.url:
             raise ValueError
-        super().on_headers_complete()
+        waiting = Waiting(self.loop.time(), self.transport.is_closing)
+        self.scope[WAITING] = waiting  # type: ignore[literal-required] # a server may add what is its own
+        self._take_up()
         self._received.begin_body(length)
         # The request has the list. Headers that stand behind the last chunk would be added to it, and no proxy in
         # front has looked at those.
         self.headers = []
+
+    def _take_up(self) -> None:
+        """Hand the request to the app; where too many wait for it already, to what refuses them."""
+        app = self.app
+        before: RequestResponseCycle | None = self.cycle
+        if not isinstance(app, Observation):
+            super().on_headers_complete()
+            return
+        busy = self.url.startswith(PRODUCT) and not app.rush.has_room()
+        self.app = app.refuse if busy else app
+        super().on_headers_complete()
+        self.app = app
+        # One that is piped behind another begins when that has been answered, and waits for no turn until then.
+        if not busy and self.cycle is not before and (before is None or before.response_complete):
+            app.rush.join()
 
     def on_message_complete(self) -> None:
         """Expect the next head."""

@@ -18,7 +18,7 @@ from service.api.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
 from service.api.documents import BEARER, Call
 from service.api.fields import read_account, read_address, read_number
-from service.api.parts import parts_of
+from service.api.parts import parts_of, waiting_of
 from service.api.problems import Invalid
 from service.api.schemas import (
     MESSAGE,
@@ -71,7 +71,7 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
     if (key := read_idempotency_key(request)) is not None:
         idem, body = _idempotency(request, caller, "request", key, PACK.encode(ask))
         ask = msgspec.structs.replace(ask, idem=idem, body=body)
-    taken = await parts.requests.request(caller, ask)
+    taken = await parts.requests.request(caller, ask, waiting_of(request))
     reply = VerificationAccepted(
         id=taken.id,
         status="pending",
@@ -109,7 +109,7 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     if (key := read_idempotency_key(request)) is not None:
         # The key stands in what is hashed: without it a code of six digits would be found by trying them all.
         idem, body = _idempotency(request, caller, "verify", key, PACK.encode((key, verification_id, code)))
-    checked = await parts.checks.check(caller, verification_id, code, idem, body)
+    checked = await parts.checks.check(caller, verification_id, code, idem, body, waiting=waiting_of(request))
     reply = CodeChecked(
         id=verification_id, status=checked.status, verified=checked.verified, attempts_remaining=checked.remaining
     )
@@ -142,7 +142,8 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
 )
 async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Press the next channel."""
-    return _status(await parts_of(request).views.press(await caller_of(request), verification_id))
+    views, caller = parts_of(request).views, await caller_of(request)
+    return _status(await views.press(caller, verification_id, waiting_of(request)))
 
 
 @post(
@@ -154,7 +155,8 @@ async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> 
 )
 async def cancel_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Cancel a pending verification."""
-    return _status(await parts_of(request).views.cancel(await caller_of(request), verification_id))
+    views, caller = parts_of(request).views, await caller_of(request)
+    return _status(await views.cancel(caller, verification_id, waiting_of(request)))
 
 
 router = Router(

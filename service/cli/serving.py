@@ -151,7 +151,7 @@ def _gather_metrics(workers: int) -> Iterator[None]:
 
 
 async def _check(settings: Settings) -> tuple[Policies, str]:
-    from service.db import migrate  # noqa: PLC0415 (alembic and asyncpg, for these commands alone)
+    from service.db import migrate, pooling  # noqa: PLC0415 (alembic and asyncpg, for these commands alone)
     from service.db.engine import open_database  # noqa: PLC0415
     from service.fraud import policy_file  # noqa: PLC0415
     from service.fraud.captchas import check_provider  # noqa: PLC0415
@@ -160,7 +160,10 @@ async def _check(settings: Settings) -> tuple[Policies, str]:
     check_provider(policies, configured=settings.captcha_provider is not None)
     database = await open_database(settings.database_url, pooler=settings.database_pooler)
     try:
-        return policies, await migrate.check(database)
+        revision = await migrate.check(database)
+        if (advice := await pooling.advise(database, settings.database_pooler)) is not None:
+            telemetry.log.warning("statement_timeout", advice=advice)
+        return policies, revision
     finally:
         await database.aclose()
 

@@ -1,31 +1,31 @@
-"""Micro-batches: one call in flight, and what waits meanwhile goes in the next call.
+"""Micro-batches: one call in flight, and what waits meanwhile goes in the next call (in several, where it fills them).
 
-Called by verification.store for its hot statements. Knows nothing of what it carries. Whatever a batch
-carries must be safe to run again with the same items, because an unclear end is tried again.
+Called by verification.store and fraud.weighing for their hot statements. Knows nothing of what it carries. Whatever a
+batch carries must be safe to run again with the same items, because an unclear end is asked about again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-import asyncpg
-
-from service.db.connecting import Unreachable
-from service.db.engine import LOST
-from service.errors import Unavailable
+from service.db.faults import RETRY_AFTER, Held
+from service.errors import Unavailable, Unclear
 
 Item = TypeVar("Item", contravariant=True)  # noqa: PLC0105 (what a batch is made of)
 Result = TypeVar("Result", covariant=True)  # noqa: PLC0105 (what becomes of it)
 
-# It was not done, and that is certain: another try at once would only add to its load.
-HOPELESS = (asyncpg.QueryCanceledError, TimeoutError, Unreachable)
-# Seconds that an item waits for its turn: a database that hangs must not gather callers without end.
-PATIENCE = 2.5
 # Seconds until a connection that was ended is known to be: before that the pool would hand it out again.
 FAREWELL = 0.05
+# Seconds between two questions what became of a batch whose end is unclear, at most.
+ASK_EVERY = 0.4
+# Seconds between two looks at who has waited for too long.
+SWEEP = 0.1
+# Seconds that an item waits behind a call that failed, where no caller's patience says less.
+BEHIND_FAILURE = 2.5
 
 
 class Run(Protocol[Item, Result]):
@@ -34,75 +34,210 @@ class Run(Protocol[Item, Result]):
     def __call__(self, items: Sequence[Item], /, *, again: bool) -> Awaitable[Sequence[Result]]: ...
 
 
-class Place(NamedTuple, Generic[Item, Result]):
-    """An item in line, who waits for its result, and since when."""
+class Patience(NamedTuple):
+    """How long callers wait, in seconds since they came. `begin`: for their call, at most; `answer`: for its end.
+
+    `most`: how many may wait for their call; `calls`: how many calls are made at once while the line fills whole ones.
+    Whom a call as long as the last one would answer too late is not carried.
+    """
+
+    begin: float
+    answer: float
+    most: int
+    calls: int = 1
+
+
+class Waiting(NamedTuple):
+    """Who waits: since when, by the loop's clock, and whether he has hung up."""
+
+    since: float
+    gone: Callable[[], bool]
+
+
+@dataclass(slots=True, eq=False)
+class Place(Generic[Item, Result]):
+    """An item in line, and who waits for its result. `let_down`: was told that nobody knows, while it was carried."""
 
     item: Item
+    waiting: Waiting
     future: asyncio.Future[Result]
-    since: float
+    let_down: bool = False
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class Batcher(Generic[Item, Result]):
     """Collects items, and hands them to `run` as one."""
 
-    def __init__(self, run: Run[Item, Result], most: int = 64) -> None:
-        """Carry at most `most` items a call."""
+    def __init__(
+        self, run: Run[Item, Result], most: int = 64, *,
+        patience: Patience | None = None, undo: Callable[[Item], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        """Carry at most `most` items a call.
+
+        `patience` is for callers who have to be answered; without it an item waits as long as calls come to an end.
+        `undo` is told of each item that may have been carried though its caller was told Unavailable.
+        """
         self._run = run
         self._most = most
+        self._patience = patience
+        self._calls = patience.calls if patience else 1
+        self._undo = undo
         self._line: deque[Place[Item, Result]] = deque()
-        self._worker: asyncio.Task[None] | None = None
+        self._carried: set[Place[Item, Result]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._working = 0
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._took = 0.0
 
-    async def submit(self, item: Item) -> Result:
-        """Carry one item and return its result. Raises what its own run raised, or Unavailable."""
+    async def submit(self, item: Item, waiting: Waiting | None = None) -> Result:
+        """Carry one item and return its result. Raises what its own run raised, Unavailable, or Unclear."""
         loop = asyncio.get_running_loop()
-        place = Place[Item, Result](item, loop.create_future(), loop.time())
+        if self._patience and len(self._line) >= self._patience.most:
+            raise Unavailable("too many wait already", RETRY_AFTER)
+        place = Place[Item, Result](item, waiting or Waiting(loop.time(), _never), loop.create_future())
         self._line.append(place)
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work())
+        if not self._working or (len(self._line) >= self._most and self._working < self._calls):
+            self._working += 1
+            self._begin(self._work())
+        if self._patience and self._sweeper is None:
+            self._sweeper = loop.call_later(SWEEP, self._sweep)
         return await place.future
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _work(self) -> None:
         try:
-            while self._line:
-                await self._carry([self._line.popleft() for _ in range(min(self._most, len(self._line)))])
+            while batch := self._take():
+                await self._carry(batch)
         finally:
-            self._worker = None
+            self._working -= 1
+
+    def _take(self) -> list[Place[Item, Result]]:
+        """Take the next batch from the line: not whom nobody waits for any more, nor who has waited too long."""
+        batch: list[Place[Item, Result]] = []
+        while self._line and len(batch) < self._most:
+            place = self._line.popleft()
+            if place.waiting.gone() or self._is_late(place):
+                place.fail(Unavailable("nothing was begun in time", RETRY_AFTER))
+            elif not place.future.done():
+                batch.append(place)
+        return batch
 
     async def _carry(self, batch: list[Place[Item, Result]]) -> None:
+        self._carried.update(batch)
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         try:
             results = await self._run([place.item for place in batch], again=False)
             answered = list(zip(batch, results, strict=True))
-        except HOPELESS as error:
-            self._fail(batch, error)
-        except LOST:
-            await asyncio.sleep(FAREWELL)
+        except Unclear as error:
+            self._ask_later(batch, error)
+            return
+        except Unavailable as error:
+            if not isinstance(error, Held):
+                self._refuse(batch, error)
+                return
             await self._carry_singly(batch)
         except Exception:  # noqa: BLE001 (one bad item fails its whole batch: each is tried alone)
             await self._carry_singly(batch)
         else:
-            for place, result in answered:
-                if not place.future.done():
-                    place.future.set_result(result)
+            self._answer(answered)
+            self._took = clock() - begun
 
     async def _carry_singly(self, batch: list[Place[Item, Result]]) -> None:
         for position, place in enumerate(batch):
             try:
                 [result] = await self._run([place.item], again=True)
-            except (*HOPELESS, *LOST) as error:
-                self._fail(batch[position:], error)
+            except Unclear as error:
+                self._ask_later(batch[position:], error)
+                return
+            except Held as error:
+                self._let_go([place], error)
+            except Unavailable as error:
+                self._refuse(batch[position:], error)
                 return
             except Exception as error:  # noqa: BLE001 (it is this item's own, and goes to its caller)
-                if not place.future.done():
-                    place.future.set_exception(error)
+                self._let_go([place], error)
             else:
-                if not place.future.done():
-                    place.future.set_result(result)
+                self._answer([(place, result)])
 
-    def _fail(self, batch: Sequence[Place[Item, Result]], error: BaseException) -> None:
-        """Fail these, and all who have waited behind them for too long."""
-        late = asyncio.get_running_loop().time() - PATIENCE
-        overdue = [self._line.popleft() for place in list(self._line) if place.since < late]
-        for place in [*batch, *overdue]:
+    def _answer(self, answered: Sequence[tuple[Place[Item, Result], Result]]) -> None:
+        for place, result in answered:
+            self._carried.discard(place)
             if not place.future.done():
-                unavailable = Unavailable(f"the database did not answer: {type(error).__name__}", retry_after=2)
-                place.future.set_exception(unavailable)
+                place.future.set_result(result)
+            if place.let_down:
+                self._undo(place.item)
+
+    def _let_go(self, batch: Sequence[Place[Item, Result]], error: BaseException) -> None:
+        """Tell that these were certainly not carried."""
+        self._carried.difference_update(batch)
+        for place in batch:
+            place.fail(error)
+
+    def _refuse(self, batch: Sequence[Place[Item, Result]], error: Unavailable) -> None:
+        """Tell these, and all who have waited behind them for too long."""
+        late = asyncio.get_running_loop().time() - BEHIND_FAILURE
+        while self._line and self._line[0].waiting.since < late:
+            self._line.popleft().fail(error)
+        self._let_go(batch, error)
+
+    def _ask_later(self, batch: list[Place[Item, Result]], error: Unclear) -> None:
+        """Ask what became of these, beside the calls of those behind them."""
+        self._begin(self._ask_again(batch, error))
+
+    async def _ask_again(self, batch: list[Place[Item, Result]], error: Unclear) -> None:
+        """Run a batch again until its end is clear, or nobody waits any longer; once, where no patience is set."""
+        pause, left = FAREWELL, batch
+        while left:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, ASK_EVERY)
+            waiting = [place for place in left if not place.future.done()]
+            try:
+                results = await self._run([place.item for place in waiting], again=True) if waiting else []
+                answered = list(zip(waiting, results, strict=True))
+            except Unavailable:
+                left = waiting if self._patience else []
+            except Exception as defect:  # noqa: BLE001 (it goes to the callers)
+                left = []
+                for place in waiting:
+                    place.fail(defect)
+            else:
+                self._answer(answered)
+                batch = [place for place in batch if place not in waiting]
+                left = []
+        self._carried.difference_update(batch)
+        for place in batch:
+            place.fail(Unclear(str(error), RETRY_AFTER))
+            self._undo(place.item)
+
+    def _is_late(self, place: Place[Item, Result]) -> bool:
+        if self._patience is None:
+            return False
+        return self._age(place) > min(self._patience.begin, self._patience.answer - self._took)
+
+    @staticmethod
+    def _age(place: Place[Item, Result]) -> float:
+        return place.future.get_loop().time() - place.waiting.since
+
+    def _sweep(self) -> None:
+        """Answer those whose patience is over, whatever the call in flight does."""
+        assert self._patience  # noqa: S101 (nobody else starts it)
+        while self._line and self._is_late(self._line[0]):
+            self._line.popleft().fail(Unavailable("nothing was begun in time", RETRY_AFTER))
+        for place in self._carried:
+            if not place.future.done() and self._age(place) > self._patience.answer:
+                place.let_down = True
+                place.fail(Unclear("the database did not answer in time", RETRY_AFTER))
+        loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(SWEEP, self._sweep) if self._line or self._carried else None
+
+
+def _never() -> bool:
+    return False

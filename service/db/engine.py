@@ -7,17 +7,18 @@ in a session: behind PgBouncer the next statement may run in another one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from service.db import embedded
+from service.db import embedded, faults
 from service.db.connecting import ISOLATION
 from service.db.hosts import Hosts
 from service.db.lines import Lines
@@ -27,27 +28,13 @@ EMBEDDED = "embedded:"
 HOT_LIMIT = 2.0  # seconds that the server gives a hot statement
 COLD_LIMIT = 30.0  # and any other
 MARGIN = 0.5  # seconds that we wait longer than the server: its own word is better than a guess
+LINE_LIMIT = 2.5  # seconds that a hot statement waits for a connection
 CLOSE_LIMIT = 5.0  # seconds that statements under way get when we close
 
 TICK = 0.25  # seconds between two looks at the statements under way
 STILL = 0.5  # seconds after which a statement makes us look whether another host is the primary by now
 LOOKS_APART = 1.0  # seconds between two such looks
 LOOK_EVERY = 5.0  # and between those that nothing gave cause for: an old primary may answer after all
-
-# What a statement raises on the pool when its server or connection went away. Whether it took effect is unknown;
-# the next one finds a new connection. InternalClientError is asyncpg's word for a farewell that it has read but
-# not acted on yet.
-LOST = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,  # it has become a standby
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +46,24 @@ class Database:
     _release: Callable[[], None] | None
     _hosts: Hosts | None = None
     _watch: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Open a cold transaction, committed at the end. Raises Unavailable where the database does not answer."""
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            if error.statement is None:  # it did not come as far as a statement
+                raise faults.unreachable(error.orig or error) from error
+            # SQLAlchemy wraps the driver's error twice.
+            cause = error.orig.__cause__ if error.orig else None
+            fault = faults.judge(cause) if isinstance(cause, Exception) else None
+            if fault is None or fault.error is cause:
+                raise
+            raise fault.error from error
+        except faults.UNCONNECTED as error:
+            raise faults.unreachable(error) from error
 
     async def aclose(self) -> None:
         """Close every connection, and give back our share in an embedded server."""
@@ -85,9 +90,7 @@ async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 1
     address, release = await asyncio.to_thread(resolve, url)
     hosts = Hosts(address, writes=writes)
     options = _choose_options(pooler, HOT_LIMIT)
-    pool = Lines(
-        lambda: hosts.connect(read_committed=True, **options), pool_size, HOT_LIMIT + MARGIN, LOST, hosts.doubt
-    )
+    pool = Lines(lambda: hosts.connect(read_committed=True, **options), pool_size, LINE_LIMIT, hosts.doubt)
     engine = make_engine(address, hosts, pooled=pooler == "none", **_choose_options(pooler, COLD_LIMIT))
     watch = asyncio.create_task(_watch(pool, hosts)) if hosts.several else None
     return Database(pool, engine, release, hosts, watch)

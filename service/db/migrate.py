@@ -16,8 +16,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 import service
+from service.db import faults
 from service.db.engine import Database
-from service.errors import GatewayError, SchemaOutdated, Unavailable
+from service.errors import GatewayError, SchemaOutdated
 
 PACKAGE = Path(service.__file__).parent
 LOCK_NOT_AVAILABLE = "55P03"
@@ -50,10 +51,10 @@ def upgrade(url: str) -> None:
                 "run verify-gateway migrate again when it has ended."
             ) from error
         if error.statement is None:  # it did not come as far as a statement
-            raise _describe_outage(error.orig) from error
+            raise faults.unreachable(error.orig or error) from error
         raise
     except OSError as error:
-        raise _describe_outage(error) from error
+        raise faults.unreachable(error) from error
 
 
 async def check(database: Database) -> str:
@@ -79,8 +80,6 @@ async def _read_revisions(database: Database) -> set[str]:
         rows = await database.pool.fetch("select version_num from alembic_version")
     except asyncpg.UndefinedTableError:
         return set()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise _describe_outage(error) from error
     return {row["version_num"] for row in rows}
 
 
@@ -94,7 +93,3 @@ def _list_revisions() -> tuple[frozenset[str], frozenset[str]]:
     """Answer the revisions of this version and the newest of them; /readyz asks too often to read the files anew."""
     scripts = ScriptDirectory.from_config(configure())
     return frozenset(script.revision for script in scripts.walk_revisions()), frozenset(scripts.get_heads())
-
-
-def _describe_outage(cause: BaseException | None) -> Unavailable:
-    return Unavailable(f"The database cannot be reached: {str(cause) or 'no answer in time'}.")

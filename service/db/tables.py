@@ -90,7 +90,8 @@ class Verification(Base):
     `phone_limit` and `ip_limit` are the subjects that a press counts in; `source_budget` and
     `total_budget` those of wrong codes. `sealed` is the number and the request's evidence, encrypted,
     dropped when the verification ends. `nudged`: something happened while a lease was held. `lifts`: what operators had
-    lifted for the number when it was requested. `sources`: what is known once its code is given.
+    lifted for the number when it was requested. `sources`: what is known once its code is given. `press`: one whose
+    caller is not known yet to have been answered, and `before_press` what pressed_at and expires_at were before it.
     """
 
     __tablename__ = "verifications"
@@ -124,6 +125,8 @@ class Verification(Base):
     lease_token: Mapped[UUID | None]
     lifts: Mapped[list[str] | None]
     sources: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    press: Mapped[UUID | None]
+    before_press: Mapped[list[datetime] | None] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
 
 
 class KnownSource(Base):
@@ -209,7 +212,10 @@ class Guess(Base):
 
 
 class IdempotencyKey(Base):
-    """A request's Idempotency-Key, hashed with its client: what was asked (hashed) and what was answered."""
+    """A request's Idempotency-Key, hashed with its client: what was asked (hashed) and what was answered.
+
+    `replayed`: it was answered a second time, so that what it leads to cannot be taken back any more.
+    """
 
     __tablename__ = "idempotency_keys"
     idem: Mapped[UUID] = mapped_column(primary_key=True)
@@ -218,6 +224,15 @@ class IdempotencyKey(Base):
     created_at: Mapped[Moment] = mapped_column(index=True)
     expires_at: Mapped[Moment]
     remaining: Mapped[Small]
+    replayed: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Withdrawal(Base):
+    """The id of a request, guess or press that a 503 was told of while nobody knew its end: it must not come late."""
+
+    __tablename__ = "withdrawals"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[Moment]
 
 
 class WebhookEvent(Base):

@@ -11,11 +11,11 @@ from datetime import datetime
 from itertools import chain
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from service.db.batch import Batcher
 from service.db.engine import Database
+from service.db.lines import Record
 from service.fraud.decision import Decision, writable
 from service.fraud.histories import History
 from service.fraud.money import Booking
@@ -170,7 +170,7 @@ class Scales:
         return [n in spent for n in range(1, len(limits) + 1)]
 
 
-def _weighed(item: Weighing, row: asyncpg.Record) -> Weighed | Decision:
+def _weighed(item: Weighing, row: Record) -> Weighed | Decision:
     _, bound, histories, line, decided = row
     if decided:
         return DECISIONS.decode(str(decided))

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from service import telemetry
+from service.db.batch import Waiting
 from service.errors import (
     Closed,
     GuessesInFlight,
@@ -64,13 +65,17 @@ class Checks:
         self._gate = gate
 
     async def check(
-        self, caller: Caller, row: UUID, code: str, idem: UUID | None = None, body: UUID | None = None
-    ) -> Checked:
-        """Judge one code. Raises what the reservation or an unreachable provider calls for."""
+        self, caller: Caller, row: UUID, code: str, idem: UUID | None = None, body: UUID | None = None,
+        *, waiting: Waiting | None = None,
+    ) -> Checked:  # fmt: skip
+        """Judge one code; `waiting`: who waits for it.
+
+        Raises what the reservation or an unreachable provider calls for.
+        """
         came = time.monotonic()
         self._gate.check_provider(caller.policy)
         guess = new_id()
-        reserved = await self._store.reserve(caller, row, guess, idem, body)
+        reserved = await self._store.reserve(caller, row, guess, idem, body, waiting=waiting)
         _refuse(reserved)
         if reserved.outcome == "replayed":
             status = reserved.status or "pending"

@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from service import phone, telemetry
 from service.addresses import network_of
+from service.db.faults import ConstraintViolated
 from service.errors import Unavailable
 from service.fraud.decision import Decision, Finding, writable
 from service.fraud.events import Asked
@@ -39,6 +39,9 @@ CLOCKS_DIFFER = timedelta(seconds=5)
 CODE_OUTLIVES = 5
 # Telnyx may still be at work when our time limit strikes: what is not found at once is looked for once more (seconds).
 LOOK_AGAIN = 2.0
+# A row whose lease ran out is sent to this much later (seconds): where its admission was committed late, the lease was
+# over before anybody could see the row, and whoever asked for it may have been told 503.
+SECOND_LOOK = 2.0
 # Seconds over which the work of sending is spread: right after the answer, where the caller's next call can feel
 # how busy the process is, a real send must not differ from a decoy's.
 SPREAD = 0.05
@@ -111,11 +114,14 @@ class Dispatch:
         await self._end(job, send, provider, answer, kept)
 
     async def take_over(self, job: Job, send: Send) -> None:
-        """Finish a send that another process began: adopt what it made; what it did not make is due again."""
+        """Finish a send that another process began: adopt what it made; else it is due again, a little later.
+
+        That process may be alive, and about to take back what it has told a caller 503 of.
+        """
         provider = self._senders.choose(test=job.test, allow=job.deliver and send.allowed is not False)
         found = await self._find(job, send, provider)
         if found is None:
-            await self._record(job, send, provider, Outcome("due", error="interrupted"), None)
+            await self._record(job, send, provider, Outcome("due", wait=SECOND_LOOK, error="interrupted"), None)
             return
         await self._end(job, send, provider, found, None)
 
@@ -128,8 +134,8 @@ class Dispatch:
         if job.test:
             decision = self._judge.rehearse(question, job.policy)
         else:
-            gathered = await self._keep_trying(job, lambda: self._judge.gather(question, job.policy))
-            decision = await self._keep_trying(job, lambda: self._judge.settle(question, job.policy, gathered))
+            gathered = await self.keep_trying(job, lambda: self._judge.gather(question, job.policy))
+            decision = await self.keep_trying(job, lambda: self._judge.settle(question, job.policy, gathered))
         for finding in decision.findings:
             telemetry.SUPPRESSED.labels(finding.rule, finding.mode).inc()
             telemetry.log.info("rule", verification=str(job.id), **_told(finding))
@@ -164,7 +170,8 @@ class Dispatch:
             return InDoubt("look_up_failed")
         since = (send.begun_at or send.due_at) - CLOCKS_DIFFER
         ours = [found for found in listed if self._is_ours(job, send, found, since)]
-        held = await self._store.held([found.provider_id for found in ours])
+        ids = [found.provider_id for found in ours]
+        held = await self.keep_trying(job, lambda: self._store.held(ids))
         free = [found for found in ours if found.provider_id not in held]
         return Sent(max(free, key=lambda found: found.created_at).provider_id) if free else None
 
@@ -178,7 +185,7 @@ class Dispatch:
         outcome = outcome_of(answer, send.attempts, self._pause(job))
         try:
             await self._record(job, send, provider, outcome, decision)
-        except asyncpg.UniqueViolationError:
+        except ConstraintViolated:
             await self._record(job, send, provider, Outcome("in_doubt", error="held_by_another"), decision)
 
     async def _record(
@@ -197,7 +204,7 @@ class Dispatch:
             decision=JSON.encode(writable(decision)).decode() if decision else None,
             next_in=_next_in(job, send, outcome),
         )
-        kept = await self._keep_trying(job, lambda: self._store.record(recorded))
+        kept = await self.keep_trying(job, lambda: self._store.record(recorded))
         if not recorded.next_in:
             self._hurry()
         name = recorded.provider or "none"
@@ -209,12 +216,12 @@ class Dispatch:
             outcome=outcome.state, error=outcome.error, kept=kept,
         )  # fmt: skip
 
-    async def _keep_trying(self, job: Job, work: Callable[[], Awaitable[T]]) -> T:
-        """Decide and record even when the database is away for a moment: as long as the lease lasts."""
+    async def keep_trying(self, job: Job, work: Callable[[], Awaitable[T]]) -> T:
+        """Begin, decide and record even when the database is away for a moment: as long as the lease lasts."""
         while True:
             try:
                 return await work()
-            except (Unavailable, asyncpg.LockNotAvailableError):
+            except Unavailable:
                 if job.age() > LEASE:
                     raise
                 await asyncio.sleep(0.5)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Integer, Row, Uuid, bindparam, text
-from sqlalchemy.exc import DBAPIError
 
 from service import phone
 from service.db.engine import Database
+from service.db.faults import Collided
 from service.fraud.subjects import number_of, subjects_of
 from service.vault import Vault
 from service.verification.states import GRACE, LEASE
@@ -27,7 +27,6 @@ FORGET = text("select id, busy from forget_v2(null, :phone, :ids, :subjects, :ma
 NOTE = text("insert into audits (at, action) values (clock_timestamp(), 'erase')")
 # A send that is on its way is recorded under its lease, and forgotten when that is over.
 LONGEST = LEASE + GRACE
-DEADLOCK = "40P01"
 # Verifications that one statement forgets: each brings the locks of its histories.
 AT_ONCE = 64
 
@@ -80,9 +79,8 @@ async def _forget(
 async def _forget_some(database: Database, values: dict[str, object]) -> Sequence[Row[tuple[UUID, bool]]]:
     while True:
         try:
-            async with database.engine.begin() as connection:
+            async with database.begin() as connection:
                 return (await connection.execute(FORGET, values)).all()
-        except DBAPIError as error:
+        except Collided:
             # A webhook that is being applied holds the same rows in another order; one of the two gives way.
-            if getattr(error.orig, "sqlstate", None) != DEADLOCK:
-                raise
+            continue

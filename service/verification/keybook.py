@@ -27,7 +27,7 @@ class KeyBook:
 
     def __init__(self, database: Database, vault: Vault) -> None:
         """Use the database's cold way in."""
-        self._engine = database.engine
+        self._database = database
         self._vault = vault
 
     async def create(
@@ -39,7 +39,7 @@ class KeyBook:
         kind.
         """
         key = new_api_key(test=test)
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             known = upsert(Client).values(name=name, test=test).on_conflict_do_nothing()
             await connection.execute(known)
             client = (await connection.execute(select(Client.id, Client.test).where(Client.name == name))).one()
@@ -62,14 +62,14 @@ class KeyBook:
             .join(Client, Client.id == ApiKey.client_id)
             .order_by(ApiKey.id)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.begin() as connection:
             rows = (await connection.execute(statement)).all()
         return [_describe(row) for row in rows]
 
     async def revoke(self, key_id: int) -> bool:
         """Revoke one key, audited; False when there is none to revoke."""
         statement = update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             revoked = (await connection.execute(statement)).rowcount > 0
             if revoked:
                 await connection.execute(_note("revoke_key", key_id))

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from service.db.batch import Waiting
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight
 from service.providers.device import Found
 from service.providers.fingerprint_sealed import Sealed
@@ -18,7 +19,7 @@ from service.vault import Vault, new_id, new_token
 from service.verification.callers import Ask, Caller, subjects_of
 from service.verification.dispatch import Dispatch, Job
 from service.verification.gate import Gate
-from service.verification.rows import Admission, Admitted
+from service.verification.rows import Admission, Admitted, Held
 from service.verification.slots import Slots
 from service.verification.states import Offer, Send, offer
 from service.verification.store import Store
@@ -52,43 +53,46 @@ class Requests:
         self._slots = slots
         self._in_flight: set[UUID] = set()
 
-    async def request(self, caller: Caller, ask: Ask) -> Accepted:
-        """Admit one request. Raises Unavailable, Limited, NotAuthorized, SameKeyInFlight, OtherRequestSameKey."""
+    async def request(self, caller: Caller, ask: Ask, waiting: Waiting | None = None) -> Accepted:
+        """Admit one request; `waiting`: who waits for it.
+
+        Raises Unavailable, Limited, NotAuthorized, SameKeyInFlight, OtherRequestSameKey.
+        """
         self._gate.check_requests(caller.policy)
         if ask.idem is None:
-            return await self._admit(caller, ask)
+            return await self._admit(caller, ask, waiting)
         if ask.idem in self._in_flight:
             raise SameKeyInFlight
         self._in_flight.add(ask.idem)
         try:
-            return await self._admit(caller, ask)
+            return await self._admit(caller, ask, waiting)
         finally:
             self._in_flight.discard(ask.idem)
 
-    async def _admit(self, caller: Caller, ask: Ask) -> Accepted:
-        token = new_token() if self._slots.take() else None
+    async def _admit(self, caller: Caller, ask: Ask, waiting: Waiting | None) -> Accepted:
+        begins = self._slots.take()
         begun = time.monotonic()
-        leased = False
+        running = False
         try:
-            item = self._admission(caller, ask, token)
-            admitted = await self._store.admit(item)
-            leased = admitted.leased and admitted.outcome == "admitted"
-            if leased and token is not None:
-                job = _job(caller, ask, item, admitted, begun)
+            item, token = self._admission(caller, ask, begins=begins)
+            admitted = await self._store.admit(item, waiting)
+            if admitted.outcome == "admitted" and admitted.leased:
+                job = _job(caller, ask, item, token, admitted, begun)
                 self._slots.run(self._dispatch.make(job, job.sends[0]))
+                running = True
             elif admitted.outcome == "admitted":
-                self._slots.ask()
+                self._store.owed.rows.put(Held(item.id, token, self._slots.ask))
         finally:
-            if token is not None and not leased:
+            if begins and not running:
                 self._slots.give_back()
         return _accepted(caller, ask, admitted)
 
-    def _admission(self, caller: Caller, ask: Ask, token: UUID | None) -> Admission:
+    def _admission(self, caller: Caller, ask: Ask, *, begins: bool) -> tuple[Admission, UUID]:
         subjects = subjects_of(
             self._vault, caller.client_id, ask.evidence, visitor_id=self._visitor(caller, ask), test=caller.test
         )
-        row = new_id()
-        return Admission(
+        row, token = new_id(), new_token()
+        item = Admission(
             id=row,
             key_id=caller.key_id,
             client_id=caller.client_id,
@@ -109,7 +113,9 @@ class Requests:
             body=ask.body,
             token=token,
             sources=subjects.sources,
+            begins=begins,
         )
+        return item, token
 
     def _visitor(self, caller: Caller, ask: Ask) -> str | None:
         """Read which device it is off what the request itself holds: to look an event up would be to ask first."""
@@ -121,7 +127,7 @@ class Requests:
         return answer.event.visitor_id if isinstance(answer, Found) else None
 
 
-def _job(caller: Caller, ask: Ask, item: Admission, admitted: Admitted, begun: float) -> Job:
+def _job(caller: Caller, ask: Ask, item: Admission, token: UUID, admitted: Admitted, begun: float) -> Job:
     now = admitted.created_at
     return Job(
         id=admitted.id,
@@ -133,7 +139,7 @@ def _job(caller: Caller, ask: Ask, item: Admission, admitted: Admitted, begun: f
         deliver=ask.deliver,
         evidence=ask.evidence,
         expires_at=admitted.expires_at,
-        token=item.token or new_token(),
+        token=token,
         now=now,
         begun=begun,
         lifts=admitted.lifts or [],

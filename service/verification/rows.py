@@ -1,17 +1,24 @@
 """The rows that go into the hot statements and come out of them, field by field in the statements' order.
 
-Made and read by store and the flows. Plain values; no method does anything.
+Made and read by store and the flows. Plain values; no method does any I/O.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
+from service.fraud.policy import Policy
 from service.verification.states import Send, SendState, Status
+
+
+def _nothing() -> None:
+    """Do nothing more."""
+
 
 Outcome = Literal["admitted", "replayed", "mismatch", "in_flight", "limited", "unauthorized"]
 
@@ -23,7 +30,8 @@ Sources = list[UUID | None]
 class Admission(msgspec.Struct):
     """One request, as `admit_v2` takes it. `policy` is the number of the policy whose limits it obeys.
 
-    `sources`: what it comes from, by the names under which that may be known.
+    `sources`: what it comes from, by the names under which that may be known. `begins`: a slot is free for its send.
+    `call`: the call in which it came first, which the store writes down.
     """
 
     id: UUID
@@ -46,6 +54,8 @@ class Admission(msgspec.Struct):
     body: UUID | None
     token: UUID | None
     sources: Sources
+    begins: bool = True
+    call: UUID | None = None
 
 
 class Admitted(msgspec.Struct):
@@ -119,7 +129,10 @@ class Settled(msgspec.Struct):
 
 
 class Claimed(msgspec.Struct):
-    """A verification that is this process's to act on, until its lease ends. `now`: the database's clock."""
+    """A verification that is this process's to act on, until its lease ends. `now`: the database's clock.
+
+    `stale`: the lease of another process had run out over it.
+    """
 
     id: UUID
     client_id: int
@@ -135,6 +148,23 @@ class Claimed(msgspec.Struct):
     lifts: list[str] | None
     sends: list[Send]
     now: datetime
+    stale: bool = False
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A row that waits for its caller to be answered, and the token under which it does; what to do when it is free."""
+
+    id: UUID
+    token: UUID
+    then: Callable[[], None] = _nothing
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What became of a guess that the database could not be told of at once. `result`: as in Store.settle."""
+
+    guess: UUID
+    result: str
+    policy: Policy
 
 
 class Backlog(msgspec.Struct):

@@ -9,16 +9,33 @@ ADMIT = """
 select item, outcome, id, created_at, expires_at, remaining, wait, leased, lifts
 from admit_v2($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5, $6::text::int[], $7::text::int[],
            $8::text::int[], $9::text::float8[], $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-           $24, $25, $26, $27, $28, $29)
+           $24, $25, $26, $27, $28, $29, $30, $31)
 """
+
+RELEASE = """
+update verifications v set
+    lease_token = null, lease_until = null, nudged = false,
+    next_action_at = case
+        when v.status <> 'pending' then tidy_at(v.id, coalesce($1::timestamptz, clock_timestamp()))
+        else coalesce($1, clock_timestamp())
+    end
+from unnest($2::uuid[], $3::uuid[]) as r(id, token)
+where v.id = r.id and v.lease_token = r.token
+"""
+
+WITHDRAW = "select id, late from withdraw($1, $2, $3, $4, $5, $6)"
 
 RECORD = "select record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 
 PRESS = """
 select outcome, status, created_at, expires_at, closed_at, used, pressed_at, remaining, wait
-from press($1, $2, $3, $4, $5, make_interval(secs => $6), $7, $8, $9,
-           $10::text::int[], $11::text::int[], $12::text::float8[])
+from press_once($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5, $6, $7, $8,
+                make_interval(secs => $9), $10, $11, $12, $13::text::int[], $14::text::int[], $15::text::float8[])
 """
+
+RELEASE_PRESS = "select release_press($1, $2, $3)"
+
+WITHDRAW_PRESS = "select withdraw_press($1, $2, $3)"
 
 READ = """
 with clock as materialized (
@@ -47,14 +64,20 @@ where id = $4 and client_id = $3 and status = 'pending' and expires_at > coalesc
       verifications, coalesce($1, clock_timestamp()), $5, $6::text::int[], $7::text::int[], $8::text::float8[]
   ) = 'pending'
   and exists (select from api_keys k where k.id = $2 and k.revoked_at is null)
-returning id
+returning 'canceled' as outcome, status, created_at, expires_at, closed_at, used, pressed_at,
+    attempts_left(
+        verifications, coalesce($1, clock_timestamp()), $5, $6::text::int[], $7::text::int[], $8::text::float8[]
+    ) as remaining,
+    null::float8 as wait
 """
 
 RESERVE = """
 select outcome, status, remaining, verified, test, age, channels, asked as sends
-from reserve_guess_v2($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, $10,
-                      $11::text::int[], $12::text::int[], $13::text::float8[])
+from reserve_once($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, $10,
+                  $11::text::int[], $12::text::int[], $13::text::float8[])
 """
+
+TAKE_BACK = "select take_back($1, $2)"
 
 SETTLE = """
 select status, remaining, verified
@@ -65,7 +88,7 @@ SENDS = "select sends_of($1)"
 
 CLAIM = """
 select id, client_id, client, phone_hash, status, deliver, test, created_at, expires_at, sealed, token, lifts, sends,
-       now
+       now, stale
 from claim_v2($1, $2, make_interval(secs => $3), make_interval(secs => $4), $5)
 """
 

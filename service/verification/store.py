@@ -13,27 +13,33 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from service import telemetry
 from service.db.asking import ask
-from service.db.batch import HOPELESS, Batcher
-from service.db.engine import LOST, Database
-from service.errors import Unavailable
+from service.db.batch import Batcher, Patience, Waiting
+from service.db.engine import Database
+from service.db.faults import ConstraintViolated
+from service.db.insisting import insist
+from service.db.lines import Record
+from service.errors import Unavailable, Unclear
 from service.fraud.policy import Policies, Policy, Window
+from service.vault import new_token
 from service.verification import statements as sql
 from service.verification.callers import Caller
+from service.verification.owed import Owed
 from service.verification.rows import (
     Admission,
     Admitted,
     Backlog,
     Claimed,
+    Held,
     Recorded,
     Reserved,
     Settled,
     StatusRow,
     Unsettled,
+    Verdict,
 )
 from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, Send
 from service.verification.windows import columns_of, joined, widest
@@ -48,6 +54,9 @@ EVENTS_AT_ONCE = 500
 MOST_UNKNOWN = 100_000
 # A guess whose process died is asked about this long after it was reserved: longer than any check takes.
 SETTLE_AFTER = 20.0
+# A caller is answered within 3 s of coming: what has not begun after the first of these is not begun any more, what has
+# not ended after the second is not waited for. `most`: more than a process can answer within that time.
+PATIENCE = Patience(begin=2.0, answer=2.75, most=2000, calls=3)
 
 
 class NumberBusy(Exception):
@@ -68,10 +77,15 @@ class Store:
         by_number = {policy.number: policy for policy in policies}
         self._columns = {number: columns_of(policy) for number, policy in by_number.items()}
         self._windows = lru_cache(maxsize=256)(lambda numbers: joined(by_number[number] for number in numbers))
-        self.admit = Batcher(self._admit).submit
+        self.owed = Owed(self._pool, now, self._columns)
+        self.admit = Batcher(self._admit, patience=PATIENCE, undo=self.owed.requests.put).submit
         self.record = Batcher(self._record).submit
 
     async def _admit(self, items: Sequence[Admission], *, again: bool) -> list[Admitted]:
+        if not again:
+            call = new_token()
+            for item in items:
+                item.call = call
         windows = self._windows(frozenset(item.policy for item in items))
         columns = zip(*map(msgspec.structs.astuple, items), strict=True)
         rows = await self._pool.fetch(
@@ -84,55 +98,78 @@ class Store:
         kept = {row[0] for row in await self._pool.fetch(sql.RECORD, self._now(), *map(list, columns))}
         return [item.token in kept for item in items]
 
-    async def _row(self, statement: str, *values: object) -> asyncpg.Record | None:
-        return await self._ask(statement, self._now(), *values)
+    async def _row(self, statement: str, *values: object) -> Record | None:
+        return await self._pool.fetchrow(statement, self._now(), *values)
 
-    async def _ask(self, statement: str, *values: object) -> asyncpg.Record | None:
-        try:
-            return await self._pool.fetchrow(statement, *values)
-        except (*HOPELESS, *LOST) as error:
-            reason = f"the database did not answer: {type(error).__name__}"
-            raise Unavailable(reason, retry_after=2) from error
-
-    async def press(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow:
-        """Press the next channel, guarded and counted."""
+    async def press(
+        self, key: int, client: int, row: UUID, policy: Policy, *,
+        press: UUID | None = None, waiting: Waiting | None = None,
+    ) -> StatusRow:  # fmt: skip
+        """Press the next channel, guarded and counted. With an id it is held until release_press."""
         order = policy.fallback.order if policy.fallback.mode != "off" else []
-        found = await self._row(
-            sql.PRESS, key, client, row, order, policy.fallback.after, MOST_SENDS, self._keep,
-            policy.lockout.codes_per_verification, *self._columns[policy.number],
-        )  # fmt: skip
-        return StatusRow(*_one(found))
+
+        async def ask() -> StatusRow:
+            found = await self._row(
+                sql.PRESS, press, LEASE, GRACE, key, client, row, order, policy.fallback.after, MOST_SENDS, self._keep,
+                policy.lockout.codes_per_verification, *self._columns[policy.number],
+            )  # fmt: skip
+            return StatusRow(*_one(found))
+
+        try:
+            return await (ask() if press is None else insist(ask, PATIENCE.answer, waiting))
+        except Unclear:
+            if press is not None:
+                self.owed.presses.put(Held(row, press))
+            raise
 
     async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow | None:
         """Read what a caller may know; None for a key that is no longer good."""
         codes = policy.lockout.codes_per_verification
-        found = await self._row(sql.READ, key, client, row, codes, *self._columns[policy.number])
+        values = (key, client, row, codes, *self._columns[policy.number])
+        found = await insist(lambda: self._row(sql.READ, *values), PATIENCE.answer)
         return StatusRow(*found) if found else None
 
-    async def cancel(self, key: int, client: int, row: UUID, policy: Policy) -> bool:
-        """Cancel a pending verification; False when it was not pending."""
+    async def cancel(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow | None:
+        """Cancel a pending verification; None when it was not pending."""
         codes = policy.lockout.codes_per_verification
-        return await self._row(sql.CANCEL, key, client, row, codes, *self._columns[policy.number]) is not None
+        found = await self._row(sql.CANCEL, key, client, row, codes, *self._columns[policy.number])
+        return StatusRow(*found) if found else None
 
     async def reserve(
-        self, caller: Caller, row: UUID, guess: UUID, idem: UUID | None = None, body: UUID | None = None
-    ) -> Reserved:
+        self, caller: Caller, row: UUID, guess: UUID, idem: UUID | None = None, body: UUID | None = None,
+        *, waiting: Waiting | None = None,
+    ) -> Reserved:  # fmt: skip
         """Reserve one guess, committed before anybody is asked about it. `body`: what `idem` was given for, hashed."""
         policy = caller.policy
-        found = _one(await self._row(
-            sql.RESERVE, caller.key_id, caller.client_id, row, guess, idem, body, SETTLE_AFTER,
-            policy.lockout.codes_per_verification, self._keep, *self._columns[policy.number],
-        ))  # fmt: skip
-        return Reserved(**{**found, "sends": SENDS.decode(found["sends"] or "[]")})
+
+        async def ask() -> Reserved:
+            found = _one(await self._row(
+                sql.RESERVE, caller.key_id, caller.client_id, row, guess, idem, body, SETTLE_AFTER,
+                policy.lockout.codes_per_verification, self._keep, *self._columns[policy.number],
+            ))  # fmt: skip
+            return Reserved(**{**found, "sends": SENDS.decode(found["sends"] or "[]")})
+
+        try:
+            return await insist(ask, PATIENCE.answer, waiting)
+        except Unclear:
+            self.owed.guesses.put((row, Verdict(guess, "returned", policy)))
+            raise
 
     async def sends(self, row: UUID) -> list[Send]:
         """Read the sends of one verification."""
-        return SENDS.decode(_one(await self._ask(sql.SENDS, row))[0])
+        return SENDS.decode(_one(await self._pool.fetchrow(sql.SENDS, row))[0])
 
     async def settle(self, guess: UUID, result: str, policy: Policy) -> Settled:
-        """Settle one guess as right, wrong, accepted or returned."""
-        codes = policy.lockout.codes_per_verification
-        return Settled(*_one(await self._row(sql.SETTLE, guess, result, codes, *self._columns[policy.number])))
+        """Settle one guess as right, wrong, accepted or returned; later, where the database does not answer now.
+
+        Raises Unavailable then.
+        """
+        verdict = Verdict(guess, result, policy)
+        try:
+            return Settled(*_one(await insist(lambda: self.owed.settle(verdict), PATIENCE.answer)))
+        except Unavailable:
+            self.owed.verdicts.put(verdict)
+            raise
 
     async def leave_open(self, guess: UUID) -> None:
         """Have a worker ask again what became of this guess, soon at first and every 15 s in the end."""
@@ -154,7 +191,7 @@ class Store:
             return await self._row(
                 sql.BEGIN, row, token, step.ordinal, step.channel, step.cause, step.wanted_at
             ) is not None  # fmt: skip
-        except asyncpg.UniqueViolationError as error:
+        except ConstraintViolated as error:
             raise NumberBusy from error
 
     async def rest(self, row: UUID, token: UUID, until: datetime) -> None:
@@ -167,7 +204,7 @@ class Store:
 
     async def keys(self) -> list[dict[str, Any]]:
         """List the keys that have not been revoked, each with its client."""
-        return await ask(self._database, sql.KEYS)
+        return await insist(lambda: ask(self._database, sql.KEYS), PATIENCE.answer)
 
     async def enter_operator(self, key: int, windows: Sequence[tuple[UUID, Window]]) -> float | None:
         """Count an operator's call; return how long to wait where it was not (s), None for a key that is not good."""
@@ -204,11 +241,11 @@ class Store:
                 return total
 
 
-def _place(row: asyncpg.Record) -> int:
+def _place(row: Record) -> int:
     return int(row[0])
 
 
-def _one(row: asyncpg.Record | None) -> asyncpg.Record:
+def _one(row: Record | None) -> Record:
     if row is None:
         message = "a statement that always answers one row answered none"
         raise RuntimeError(message)

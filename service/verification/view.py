@@ -10,13 +10,16 @@ from uuid import UUID
 
 import msgspec
 
-from service.errors import Closed, Limited, NoChannelLeft, NotAuthorized, NotFound, TooEarly
+from service.db.batch import Waiting
+from service.db.insisting import insist
+from service.errors import Closed, Limited, NoChannelLeft, NotAuthorized, NotFound, TooEarly, Unclear
+from service.vault import new_token
 from service.verification.callers import Caller
 from service.verification.gate import Gate
-from service.verification.rows import StatusRow
+from service.verification.rows import Held, StatusRow
 from service.verification.slots import Slots
 from service.verification.states import Offer, Status, offer
-from service.verification.store import Store
+from service.verification.store import PATIENCE, Store
 
 
 class View(msgspec.Struct, frozen=True):
@@ -49,10 +52,16 @@ class Views:
             raise NotFound
         return _view(caller, row, found)
 
-    async def press(self, caller: Caller, row: UUID) -> View:
-        """Use the next channel. Raises Unavailable, NotFound, Closed, NoChannelLeft, TooEarly, Limited."""
+    async def press(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> View:
+        """Use the next channel; `waiting`: who waits for it.
+
+        Raises Unavailable, NotFound, Closed, NoChannelLeft, TooEarly, Limited.
+        """
         self._gate.check_requests(caller.policy)
-        found = await self._store.press(caller.key_id, caller.client_id, row, caller.policy)
+        press = new_token()
+        found = await self._store.press(
+            caller.key_id, caller.client_id, row, caller.policy, press=press, waiting=waiting
+        )
         match found.outcome:
             case "unauthorized":
                 raise NotAuthorized
@@ -67,16 +76,31 @@ class Views:
             case "limited":
                 raise Limited(found.wait or 1.0)
             case _:
-                self._slots.ask()
+                self._store.owed.pressed.put(Held(row, press, self._slots.ask))
                 return _view(caller, row, found)
 
-    async def cancel(self, caller: Caller, row: UUID) -> View:
+    async def cancel(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> View:
         """End a pending verification. Raises Closed when it had ended already."""
-        canceled = await self._store.cancel(caller.key_id, caller.client_id, row, caller.policy)
-        view = await self.read(caller, row)
-        if not canceled:
-            raise Closed(view.status)
-        return view
+        named = (caller.key_id, caller.client_id, row, caller.policy)
+        unclear = False
+
+        async def cancel() -> StatusRow | None:
+            nonlocal unclear
+            try:
+                return await self._store.cancel(*named) or await self._store.read(*named)
+            except Unclear:
+                unclear = True
+                raise
+
+        found = await insist(cancel, PATIENCE.answer, waiting)
+        if found is None:
+            raise NotAuthorized
+        if found.status is None:
+            raise NotFound
+        # Asked again after an unclear end, it may have been this call that ended it.
+        if found.outcome == "canceled" or (unclear and found.status == "canceled"):
+            return _view(caller, row, found)
+        raise Closed(found.status)
 
 
 def _view(caller: Caller, row: UUID, found: StatusRow) -> View:

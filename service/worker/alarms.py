@@ -11,10 +11,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-import asyncpg
-
 from service import telemetry
 from service.db.engine import Database
+from service.db.lines import Record
 from service.fraud.policy import AlertRules
 from service.providers.alerts import Alerts
 from service.providers.health import ProviderHealth
@@ -83,7 +82,7 @@ class Alarms:
             if event != "open":
                 self._tell(event, kind.partition(" ")[0], text if event == "began" else _word_end(text, seconds))
 
-    async def _take_in(self, noted: dict[str, str]) -> list[asyncpg.Record]:
+    async def _take_in(self, noted: dict[str, str]) -> list[Record]:
         wrong = dict(noted)
         wrong |= _word_troubles(self._health)
         wrong |= await self._watch()

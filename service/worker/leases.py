@@ -6,7 +6,7 @@ Called by worker.loop. Decides nothing itself: states.plan says what is next, ve
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -14,7 +14,7 @@ from service import telemetry
 from service.fraud.policy import Policies
 from service.vault import Vault
 from service.verification.callers import Evidence
-from service.verification.dispatch import Dispatch, Job
+from service.verification.dispatch import SECOND_LOOK, Dispatch, Job
 from service.verification.rows import Claimed
 from service.verification.slots import Slots
 from service.verification.states import Begin, GiveUp, Rest, Send, TakeOver, plan
@@ -74,29 +74,34 @@ class Leases:
             begun=begun,
             lifts=row.lifts or [],
         )
-        await self._follow(job)
+        await self._follow(job, stale=row.stale)
 
-    async def _follow(self, job: Job) -> None:
+    async def _rest(self, job: Job, until: datetime) -> None:
+        await self._dispatch.keep_trying(job, lambda: self._store.rest(job.id, job.token, until))
+
+    async def _follow(self, job: Job, *, stale: bool) -> None:
         policy = job.policy
         step = plan(job.sends, policy.fallback, policy.verification.dispatch_deadline, job.expires_at, job.now)
         match step:
             case Rest(until):
-                await self._store.rest(job.id, job.token, until)
+                await self._rest(job, until)
             case TakeOver(send):
                 await self._dispatch.take_over(job, send)
             case GiveUp(send):
                 await self._dispatch.give_up(job, send)
+            case Begin() if stale:
+                await self._rest(job, job.now + timedelta(seconds=SECOND_LOOK))
             case Begin():
                 await self._begin(job, step)
 
     async def _begin(self, job: Job, step: Begin) -> None:
         try:
-            begun = await self._store.begin(job.id, job.token, step)
+            begun = await self._dispatch.keep_trying(job, lambda: self._store.begin(job.id, job.token, step))
         except NumberBusy:
-            await self._store.rest(job.id, job.token, job.now + NUMBER_BUSY)
+            await self._rest(job, job.now + NUMBER_BUSY)
             return
         if not begun:
-            await self._store.rest(job.id, job.token, job.now)
+            await self._rest(job, job.now)
             return
         send = _begun(job, step)
         job.sends = [other for other in job.sends if other.ordinal != send.ordinal] + [send]

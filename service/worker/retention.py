@@ -116,6 +116,8 @@ KEPT = (
     Kept("exemptions", "until", "30 days"),
     Kept("lookups", "until", "0 days"),
     Kept("known_sources", "until", "0 days"),
+    # Longer than anything stays on its way to the server.
+    Kept("withdrawals", "at", "1 day"),
     Kept("histories", "ats[1]", "60 days", WALK),
     Kept("alerts", "ended_at", "30 days"),
     Kept("traffic", "minute", "30 days"),

@@ -15,13 +15,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import msgspec
 
 from service.app import create_app
-from service.db.engine import Database, open_database
+from service.db.engine import Database, Pooler, open_database
 from service.fraud.rules import HISTORY
 from service.sandbox.main import SandboxSettings, create_sandbox
 from service.sandbox.stage import Stage
@@ -152,7 +152,7 @@ async def run_gateway(
     in the environment.
     """
     stage_app = create_sandbox(SandboxSettings(gateway_url="", gateway_key="", telnyx=telnyx or TelnyxSettings()))
-    database = await open_database(database_url)
+    database = await open_database(database_url, pooler=cast("Pooler", more.get("DATABASE_POOLER", "none")))
     key = await make_key(database, "shop")
     timeout, connector = aiohttp.ClientTimeout(total=30), aiohttp.TCPConnector(limit=0)
     try:

@@ -70,7 +70,7 @@ class Queue:
 
     async def cancel(self, row: UUID) -> bool:
         """Cancel."""
-        return await self.store.cancel(self.key, self.client, row, self.policy)
+        return await self.store.cancel(self.key, self.client, row, self.policy) is not None
 
     async def row(self, row: UUID) -> Any:
         """Read a verification."""

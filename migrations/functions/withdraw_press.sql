@@ -1,0 +1,36 @@
+-- Take back a press whose caller was told 503 though nobody knew whether it had been made: the verification is as it
+-- was before, and its places in the limits are given back. Answers false where its send was begun before that (the
+-- process was away for longer than the lease).
+create or replace function withdraw_press(p_now timestamptz, p_id uuid, p_press uuid) returns boolean language plpgsql as $$
+declare
+    v verifications;
+    v_begun boolean;
+begin
+    perform take_back(p_id, p_press);
+    select * into v from verifications r where r.id = p_id and r.press = p_press;
+    if not found then return true; end if;
+    v_begun := exists (
+        select from sends s where s.verification_id = p_id and s.cause = 'press' and s.wanted_at = v.pressed_at
+        and (s.state <> 'due' or s.attempts > 0)
+    );
+    if v_begun then
+        perform release_press(p_now, p_id, p_press);
+        return false;
+    end if;
+    delete from sends s where s.verification_id = p_id and s.cause = 'press' and s.wanted_at = v.pressed_at;
+    perform hold_subjects(array[v.phone_hash, v.ip_limit]);
+    update counters c set hits = without(c.hits, h.place)
+    from (
+        select x.subject, count(*)::int as place, min(hit) as hit
+        from counters x cross join unnest(x.hits) as hit
+        where x.subject in (v.phone_limit, v.ip_limit) and hit >= v.pressed_at
+        group by x.subject
+    ) as h
+    where c.subject = h.subject and h.hit < v.pressed_at + interval '1 millisecond';
+    update verifications r set
+        used = r.used[:cardinality(r.used) - 1], pressed_at = v.before_press[1], expires_at = v.before_press[2]
+    where r.id = p_id and r.status = 'pending';
+    perform release_press(p_now, p_id, p_press);
+    return true;
+end
+$$;

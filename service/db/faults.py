@@ -1,0 +1,93 @@
+"""What the driver raises, in this service's words: certainly not done, perhaps done, a broken rule, or a defect.
+
+Asked by lines and engine about every error; nothing outside this package may catch one of asyncpg's. Repeats no text
+of the server's, which can hold a statement's values.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import asyncpg
+
+from service.errors import GatewayError, Unavailable, Unclear
+
+RETRY_AFTER: Final = 2
+
+# A failed serialisation, a deadlock.
+COLLISIONS: Final = frozenset({"40001", "40P01"})
+# Said of a statement that may have been committed: a connection that broke, a server that went away, a client or
+# a transaction that the server has ended (a whole session with it), and SQL's own "completion unknown".
+UNCLEAR: Final = ("08", "57P", "25P", "40003")
+# Said of one that was not done: rolled back, out of disk, memory or connections, canceled, no access to its files.
+NOT_DONE: Final = ("40", "53", "57", "58")
+READ_ONLY: Final = "25006"  # it has become a standby
+HELD: Final = "55P03"
+BROKEN_RULE: Final = "23"
+
+
+class ConstraintViolated(GatewayError):
+    """A row would break a rule of its table. `constraint`: the name of the rule."""
+
+    def __init__(self, constraint: str) -> None:
+        """Keep which."""
+        super().__init__(constraint)
+        self.constraint = constraint
+
+
+class Held(Unavailable):
+    """Somebody else holds what the statement needs, and it does not wait any longer. It was not done."""
+
+
+class Collided(Unavailable):
+    """The server has rolled it back for another transaction's sake: the same may well pass if it is run again."""
+
+
+class Fault(NamedTuple):
+    """What to raise; whether the connection can be used again; whether the statement may be run again at once."""
+
+    error: Exception
+    line_is_good: bool = False
+    again: bool = False
+
+
+def judge(error: Exception) -> Fault:
+    """Say what an error means that came while a statement was with the server."""
+    if isinstance(error, asyncpg.PostgresError):
+        return _judge_word(error, error.sqlstate or "")
+    if isinstance(error, ValueError) or not isinstance(error, UNANSWERED):
+        return Fault(error)  # an argument that cannot be encoded, or a defect
+    return Fault(Unclear(_word(error), RETRY_AFTER))
+
+
+def unreachable(error: Exception) -> Unavailable:
+    """Word that no connection was to be had: nothing was asked of the server yet."""
+    return Unavailable(f"The database cannot be reached: {str(error) or 'no answer in time'}.", RETRY_AFTER)
+
+
+# The driver's own: InterfaceError is a closed connection, InternalClientError a farewell that it has read but not
+# acted on yet. TimeoutError is an OSError.
+UNANSWERED: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+# What a failed attempt to connect raises.
+UNCONNECTED: Final = (*UNANSWERED, asyncpg.PostgresError)
+
+
+def _judge_word(error: asyncpg.PostgresError, state: str) -> Fault:
+    fault = Fault(error, line_is_good=True)
+    if state in COLLISIONS:
+        fault = Fault(Collided(_word(error), RETRY_AFTER), line_is_good=True, again=True)
+    elif state.startswith(BROKEN_RULE):
+        fault = Fault(ConstraintViolated(error.constraint_name or ""), line_is_good=True)
+    elif state == HELD:
+        fault = Fault(Held(_word(error), RETRY_AFTER), line_is_good=True)
+    elif state == READ_ONLY:
+        fault = Fault(Unavailable(_word(error), RETRY_AFTER))
+    elif state.startswith(UNCLEAR):
+        fault = Fault(Unclear(_word(error), RETRY_AFTER))
+    elif state.startswith(NOT_DONE):
+        fault = Fault(Unavailable(_word(error), RETRY_AFTER), line_is_good=True)
+    return fault
+
+
+def _word(error: Exception) -> str:
+    return f"The database did not answer: {type(error).__name__}."
