@@ -34,7 +34,7 @@ BACKENDS = 10
 PAUSE = 0.5  # seconds between two stories of one backend, on average
 # Lease and grace are 17 s, and who takes over may have to try again.
 REST = 75.0
-BACK_AGAIN = 45.0
+BACK_AGAIN = 120.0
 LOOK = 0.5
 VAULT = Vault([b"s" * 32], b"i" * 32)
 
@@ -80,6 +80,8 @@ async def run(seed: int, seconds: float, folder: Path, say: Say) -> Outcome:
         starts = sum(gateway.starts for gateway in world.gateways)
         evidence = await _come_to_rest(world)
         evidence.events = book.events
+        if back > BACK_AGAIN:
+            evidence.unsettled["processes"] = 1
         return Outcome(seed, seconds, evidence, balance(evidence), [str(strike) for strike in schedule], starts, back)
 
 

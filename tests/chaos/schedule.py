@@ -12,6 +12,7 @@ import msgspec
 
 from service.sandbox.faults import FaultKind, Operation
 
+OF_IDS: set[Operation] = {"check", "state"}  # what names a verification
 # Telnyx acts within the time limit of a send or not at all (docs/decisions/0005): it stands still for less.
 LONGEST_STANDSTILL_OF_TELNYX = 4.0
 # A process that stands still for longer than its lease: others take over what it was sending.
@@ -28,7 +29,10 @@ OPERATIONS: tuple[tuple[Operation, ...], ...] = (
 
 
 class Strike(msgspec.Struct, frozen=True, kw_only=True):
-    """One fault. `target`: a gateway's number, where it is one's; `seconds`: how long it lasts."""
+    """One fault. `target`: a gateway's number, where it is one's; `seconds`: how long it lasts.
+
+    Of Telnyx's: `known`: only what asks for a verification that it holds; `share`: of the calls, by chance.
+    """
 
     at: float
     kind: str
@@ -37,10 +41,13 @@ class Strike(msgspec.Struct, frozen=True, kw_only=True):
     amount: float = 0.0
     fault: FaultKind | None = None
     operations: tuple[Operation, ...] = ()
+    known: bool = False
+    share: float = 1.0
 
     def __str__(self) -> str:
         words = [self.kind, f"gateway {self.target + 1}" if self.kind in GATEWAY_KINDS else ""]
-        words += [self.fault or "", "+".join(self.operations), f"{self.seconds:.1f} s" if self.seconds else ""]
+        words += [self.fault or "", "+".join(self.operations), "known ids" if self.known else ""]
+        words += [f"{self.share:.0%}" if self.share < 1 else "", f"{self.seconds:.1f} s" if self.seconds else ""]
         return " ".join(word for word in words if word)
 
 
@@ -98,10 +105,11 @@ def _draw_telnyx(dice: random.Random, at: float, gateways: int) -> Strike:
     if dice.random() < 0.15:
         return Strike(at=at, kind="telnyx_standstill", seconds=dice.uniform(0.3, LONGEST_STANDSTILL_OF_TELNYX))
     fault = dice.choice(FAULTS)
-    amount = dice.uniform(0.2, 3.0) if fault in ("slow", "throttle") else 0.0
+    operations = dice.choice(OPERATIONS)
     return Strike(
-        at=at, kind="telnyx", fault=fault, operations=dice.choice(OPERATIONS), seconds=dice.uniform(0.5, 5.0),
-        amount=amount,
+        at=at, kind="telnyx", fault=fault, operations=operations, seconds=dice.uniform(0.5, 5.0),
+        amount=dice.uniform(0.2, 3.0) if fault in ("slow", "throttle") else 0.0,
+        known=set(operations) <= OF_IDS and dice.random() < 0.5, share=dice.choice([1.0, 1.0, 0.5]),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from service.sandbox.faults import Fault
 from service.sandbox.telnyx_webhooks import Manners
@@ -109,7 +110,10 @@ class Striker:
             await asyncio.sleep(strike.seconds)
             telnyx.child.send(signal.SIGCONT)
             return
-        fault = Fault(kind=strike.fault, operations=strike.operations, seconds=strike.amount)
+        ids: Literal["known"] | None = "known" if strike.known else None
+        fault = Fault(
+            kind=strike.fault, operations=strike.operations, seconds=strike.amount, ids=ids, share=strike.share
+        )
         added = await telnyx.add_fault(fault)
         await asyncio.sleep(strike.seconds)
         await telnyx.clear(added)

@@ -51,6 +51,7 @@ class Machine(RuleBasedStateMachine):
         self.lawful = Lawful(RULES)
         self.begun: list[Expected] = []
         self.keyed: list[tuple[str, Expected]] = []
+        self.wrong_keys = count()
         self.rig.pass_time(700)  # whatever the example before left behind has ended
 
     # --- what callers do ---
@@ -82,25 +83,16 @@ class Machine(RuleBasedStateMachine):
         assert reply.headers["idempotent-replayed"] == "true"
 
     @precondition(lambda self: self.begun)
-    @rule(one=which, many=st.sampled_from([1, 1, 2, 2, 3, 5]))
-    def enter_wrong_codes_at_once(self, one: int, many: int) -> None:
+    @rule(one=which, how=st.sampled_from(["together", "together", "again", "unjudged"]), many=st.integers(1, 5))
+    def enter_wrong_codes(self, one: int, how: str, many: int) -> None:
         expected = self._choose(one)
-        status = self.lawful.status(expected, self.rig.now)
-        left = self.lawful.remaining(expected, self.rig.now) if status == "pending" else 0
-        replies = self._run(
-            self._gather(*(self._calls(expected).verify(expected.id, NEVER_RIGHT) for _ in range(many)))
-        )
-        judged = [reply for reply in replies if reply.status == 200]
-        copied = [reply for reply in replies if reply.status == 503]  # as real checks went that nobody judged
-        assert not copied or not self._run(self.rig.list_held(expected.id)), replies
-        assert len(judged) <= left, (replies, left)
-        assert copied or len(judged) == min(many, left), (replies, left)
-        assert not any(reply.body["verified"] for reply in judged)
-        for _ in judged:
-            self.lawful.judge(expected, self.rig.now, right=False)
-        for reply in replies:
-            assert reply.status in (200, 409, 429, 503), reply
-            assert reply.status != 429 or (left and reply.headers["retry-after"] == "1"), reply
+        match how:
+            case "together":
+                self._enter_together(expected, many)
+            case "again":
+                self._enter_again(expected)
+            case _:
+                self._enter_unjudged(expected)
 
     @precondition(lambda self: self.begun)
     @rule(one=which, send=which, unheard=st.sampled_from([None, None, "reset_after", "garbage"]))
@@ -114,19 +106,7 @@ class Machine(RuleBasedStateMachine):
         self._compare_judged(expected, reply, right=bool(held))
 
     @precondition(lambda self: self.begun)
-    @rule(one=which)
-    def enter_a_code_that_nobody_judges(self, one: int) -> None:
-        """Given back: nothing is counted. A decoy's check ends as real ones do, or as if it had been judged."""
-        expected = self._choose(one)
-        if not self._run(self.rig.list_held(expected.id)):
-            return
-        with self.rig.failing_checks("error500"):
-            reply = self._run(self._calls(expected).verify(expected.id, NEVER_RIGHT))
-        lawful = self.lawful.status(expected, self.rig.now)
-        assert reply.status == (503 if lawful == "pending" else 409), reply
-
-    @precondition(lambda self: self.begun)
-    @rule(one=which, patient=st.booleans())
+    @rule(one=which, patient=st.sampled_from([True, True, False]))
     def use_fallback(self, one: int, *, patient: bool) -> None:
         expected = self._choose(one)
         offered = self.lawful.offer(expected, self.rig.now)
@@ -185,8 +165,9 @@ class Machine(RuleBasedStateMachine):
             self._run(self.rig.settle())
         for expected in self.begun:
             self._run(self.rig.check_sends(expected.id, deliver=expected.deliver))
-            self.seen["adopted"] += self._run(self.rig.is_adopted(expected.id))
         self._run(self.rig.check_ledger())
+        if adopted := self._run(self.rig.count_adopted()):
+            self.seen["adopted"] = adopted
 
     # --- tools ---
 
@@ -207,6 +188,43 @@ class Machine(RuleBasedStateMachine):
             self.seen["from a known source"] += 1
         if key is not None:
             self.keyed.append((key, expected))
+
+    def _enter_together(self, expected: Expected, many: int) -> None:
+        """As many are judged as are left, and the others are told to wait, or that it has ended."""
+        status = self.lawful.status(expected, self.rig.now)
+        left = self.lawful.remaining(expected, self.rig.now) if status == "pending" else 0
+        verify = self._calls(expected).verify
+        replies = self._run(self._gather(*(verify(expected.id, NEVER_RIGHT) for _ in range(many))))
+        judged = [reply for reply in replies if reply.status == 200]
+        copied = [reply for reply in replies if reply.status == 503]  # as real checks went that nobody judged
+        assert not copied or not self._run(self.rig.list_held(expected.id)), replies
+        assert len(judged) <= left, (replies, left)
+        assert copied or len(judged) == min(many, left), (replies, left)
+        assert not any(reply.body["verified"] for reply in judged)
+        for _ in judged:
+            self.lawful.judge(expected, self.rig.now, right=False)
+        for reply in replies:
+            assert reply.status in (200, 409, 429, 503), reply
+            assert reply.status != 429 or (left and reply.headers["retry-after"] == "1"), reply
+
+    def _enter_again(self, expected: Expected) -> None:
+        """Under one key a code is judged once; another code under it is another request."""
+        key, verify = f"{self.example}-{next(self.wrong_keys)}", self._calls(expected).verify
+        first = self._run(verify(expected.id, NEVER_RIGHT, idem=key))
+        self._compare_judged(expected, first, right=False)
+        if first.status == 200:
+            again = self._run(verify(expected.id, NEVER_RIGHT, idem=key))
+            assert (again.body, again.headers.get("idempotent-replayed")) == (first.body, "true"), (first, again)
+            assert self._run(verify(expected.id, NEVER_RIGHT + "1", idem=key)).status == 422
+
+    def _enter_unjudged(self, expected: Expected) -> None:
+        """Given back: nothing is counted of a code that Telnyx did not judge."""
+        if not self._run(self.rig.list_held(expected.id)):
+            return
+        with self.rig.failing_checks("error500"):
+            reply = self._run(self._calls(expected).verify(expected.id, NEVER_RIGHT))
+        lawful = self.lawful.status(expected, self.rig.now)
+        assert reply.status == (503 if lawful == "pending" else 409), reply
 
     def _post_request(self, who: Who, *, deliver: bool, key: str | None) -> Reply:
         fields = {"ip_address": who.address, "deliver": deliver}
