@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -150,3 +151,17 @@ async def test_an_operators_key_searches_and_calls_so_often_and_others_are_not_t
             again = Calls(process.calls.url, desk.key, gateway.session)
             assert (await again.call("GET", "/v1/operator/blocks")).status == 429
         assert await gateway.database.pool.fetchval("select count(*) from audits where action = 'search'") == 4
+
+
+async def test_operators_who_look_long_take_no_connection_from_anybody(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        desk = await gateway.client("desk", scope="operator")
+        async with gateway.database.pool.acquire() as line, line.transaction():
+            await line.execute("lock table ledger in access exclusive mode")
+            looks = [asyncio.create_task(desk.call("GET", "/v1/operator/ledger")) for _ in range(30)]
+            await asyncio.sleep(0.2)
+            # More of them wait for a connection than the gateway has for everybody else.
+            reading = [await gateway.read(str(uuid4())) for _ in range(5)]
+            assert [reply.status for reply in reading] == [404] * 5
+            assert not any(look.done() and look.result().status == 200 for look in looks)
+        await asyncio.gather(*looks)

@@ -1,4 +1,4 @@
-"""Statements of operators and the command line: one round trip each, on the lines of the hot ones, so as short.
+"""Statements of operators and the command line: one round trip each, as short as the hot ones, on lines of their own.
 
 Called by verification.oversight and fraud.blocks. Keeps nothing between two of them.
 """
@@ -12,4 +12,4 @@ from service.db.engine import Database
 
 async def ask(database: Database, statement: str, *values: object) -> list[dict[str, Any]]:
     """Run a statement; return its rows by column. Raises as Lines.fetch."""
-    return [dict(row) for row in await database.pool.fetch(statement, *values)]
+    return [dict(row) for row in await database.desk.fetch(statement, *values)]

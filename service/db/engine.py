@@ -25,6 +25,7 @@ from service.db.lines import Lines
 
 Pooler = Literal["none", "transaction"]
 EMBEDDED = "embedded:"
+DESK_SIZE = 2  # connections for operators' calls
 HOT_LIMIT = 2.0  # seconds that the server gives a hot statement
 COLD_LIMIT = 30.0  # and any other
 MARGIN = 0.5  # seconds that we wait longer than the server: its own word is better than a guess
@@ -39,13 +40,19 @@ LOOK_EVERY = 5.0  # and between those that nothing gave cause for: an old primar
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Both ways to one database."""
+    """The ways to one database: `pool` for what callers wait for, `desk` for operators, `engine` for all else."""
 
     pool: Lines
     engine: AsyncEngine
     _release: Callable[[], None] | None
     _hosts: Hosts | None = None
     _watch: asyncio.Task[None] | None = None
+    _desk: Lines | None = None
+
+    @property
+    def desk(self) -> Lines:
+        """Connections of the operators' own: however long they look, nobody else waits for a connection."""
+        return self._desk or self.pool
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -69,10 +76,11 @@ class Database:
         """Close every connection, and give back our share in an embedded server."""
         if self._watch:
             self._watch.cancel()
-        try:
-            await asyncio.wait_for(self.pool.close(), CLOSE_LIMIT)
-        except TimeoutError:
-            self.pool.terminate()
+        for lines in {self.pool, self.desk}:
+            try:
+                await asyncio.wait_for(lines.close(), CLOSE_LIMIT)
+            except TimeoutError:
+                lines.terminate()
         await self.engine.dispose()
         if self._hosts:
             await self._hosts.aclose()
@@ -90,10 +98,13 @@ async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 1
     address, release = await asyncio.to_thread(resolve, url)
     hosts = Hosts(address, writes=writes)
     options = _choose_options(pooler, HOT_LIMIT)
-    pool = Lines(lambda: hosts.connect(read_committed=True, **options), pool_size, LINE_LIMIT, hosts.doubt)
+    pool, desk = (
+        Lines(lambda: hosts.connect(read_committed=True, **options), size, LINE_LIMIT, hosts.doubt)
+        for size in (pool_size, DESK_SIZE)
+    )
     engine = make_engine(address, hosts, pooled=pooler == "none", **_choose_options(pooler, COLD_LIMIT))
     watch = asyncio.create_task(_watch(pool, hosts)) if hosts.several else None
-    return Database(pool, engine, release, hosts, watch)
+    return Database(pool, engine, release, hosts, watch, desk)
 
 
 def make_engine(url: str, hosts: Hosts, *, pooled: bool, **options: Any) -> AsyncEngine:

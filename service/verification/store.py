@@ -204,7 +204,7 @@ class Store:
 
     async def keys(self) -> list[dict[str, Any]]:
         """List the keys that have not been revoked, each with its client."""
-        return await insist(lambda: ask(self._database, sql.KEYS), PATIENCE.answer)
+        return [dict(row) for row in await insist(lambda: self._pool.fetch(sql.KEYS), PATIENCE.answer)]
 
     async def enter_operator(self, key: int, windows: Sequence[tuple[UUID, Window]]) -> float | None:
         """Count an operator's call; return how long to wait where it was not (s), None for a key that is not good."""
@@ -215,7 +215,7 @@ class Store:
 
     async def note_key_uses(self, keys: Sequence[int]) -> None:
         """Write down that these keys were used, now."""
-        await ask(self._database, sql.NOTE_KEY_USES, self._now(), list(keys))
+        await self._pool.execute(sql.NOTE_KEY_USES, self._now(), list(keys))
 
     async def expire(self) -> int:
         """End what is over: no number is kept longer than its verification, and no money for what was not sent."""
