@@ -13,6 +13,7 @@ import pytest
 from service.db.batch import Batcher, Patience, Waiting
 from service.db.engine import Database
 from service.errors import Unavailable, Unclear
+from service.verification import store
 from tests.support.dispatching import calls_to, numbers
 from tests.support.gateway import ADDRESS, Gateway, Reply, run_gateway
 from tests.support.waiting import until
@@ -48,8 +49,10 @@ async def _ask(gateway: Gateway, phone: str, place: int, wait: float) -> tuple[R
 
 
 async def test_with_inserts_of_one_and_a_half_seconds_all_are_answered_in_time_and_only_the_taken_are_sent_to(
-    database_url: str, database: Database
+    database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    one_call = store.PATIENCE._replace(calls=1)  # three would carry them all
+    monkeypatch.setattr(store, "PATIENCE", one_call)
     phones = numbers(240)
     async with run_gateway(database_url) as gateway:
         await gateway.begin()
@@ -115,15 +118,16 @@ async def test_what_waited_too_long_is_not_carried_and_the_rest_is() -> None:
     assert wagon.carried == [1, 3]
 
 
-async def test_nobody_is_carried_whom_a_call_as_long_as_the_last_one_would_answer_too_late() -> None:
-    wagon = Wagon(0.5)
-    batcher = Batcher(wagon, patience=PATIENCE._replace(begin=10.0, answer=0.8))
-    assert await batcher.submit(1) == 1
-    late = Waiting(asyncio.get_running_loop().time() - 0.4, lambda: False)
+async def test_nobody_is_carried_whom_a_call_as_long_as_the_last_ones_would_answer_too_late() -> None:
+    wagon = Wagon(0.3)
+    batcher = Batcher(wagon, patience=PATIENCE._replace(begin=10.0, answer=60.0))
+    for item in range(4):
+        assert await batcher.submit(item) == item
+    late = Waiting(asyncio.get_running_loop().time() - 59.8, lambda: False)
     with pytest.raises(Unavailable):
-        await batcher.submit(2, late)
-    assert await batcher.submit(3) == 3
-    assert wagon.carried == [1, 3]
+        await batcher.submit(4, late)
+    assert await batcher.submit(5) == 5
+    assert wagon.carried == [0, 1, 2, 3, 5]
 
 
 async def test_who_is_told_that_nobody_knows_has_it_undone_when_it_was_done_after_all() -> None:

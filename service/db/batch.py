@@ -24,6 +24,10 @@ FAREWELL = 0.05
 ASK_EVERY = 0.4
 # Seconds between two looks at who has waited for too long.
 SWEEP = 0.1
+# A call is expected to take as long as the shortest of so many: one that stood still says nothing of the next.
+SEEN = 4
+# Seconds that an item may wait in any case: were nobody carried, no shorter call would ever be seen.
+LEAST_PATIENCE = 0.25
 # Seconds that an item waits behind a call that failed, where no caller's patience says less.
 BEHIND_FAILURE = 2.5
 
@@ -38,7 +42,7 @@ class Patience(NamedTuple):
     """How long callers wait, in seconds since they came. `begin`: for their call, at most; `answer`: for its end.
 
     `most`: how many may wait for their call; `calls`: how many calls are made at once while the line fills whole ones.
-    Whom a call as long as the last one would answer too late is not carried.
+    Whom a call as long as the last ones would answer too late is not carried.
     """
 
     begin: float
@@ -90,7 +94,7 @@ class Batcher(Generic[Item, Result]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._working = 0
         self._sweeper: asyncio.TimerHandle | None = None
-        self._took = 0.0
+        self._took: deque[float] = deque([0.0], maxlen=SEEN)
 
     async def submit(self, item: Item, waiting: Waiting | None = None) -> Result:
         """Carry one item and return its result. Raises what its own run raised, Unavailable, or Unclear."""
@@ -148,7 +152,7 @@ class Batcher(Generic[Item, Result]):
             await self._carry_singly(batch)
         else:
             self._answer(answered)
-            self._took = clock() - begun
+            self._took.append(clock() - begun)
 
     async def _carry_singly(self, batch: list[Place[Item, Result]]) -> None:
         for position, place in enumerate(batch):
@@ -220,7 +224,8 @@ class Batcher(Generic[Item, Result]):
     def _is_late(self, place: Place[Item, Result]) -> bool:
         if self._patience is None:
             return False
-        return self._age(place) > min(self._patience.begin, self._patience.answer - self._took)
+        in_time = max(LEAST_PATIENCE, self._patience.answer - min(self._took))
+        return self._age(place) > min(self._patience.begin, in_time)
 
     @staticmethod
     def _age(place: Place[Item, Result]) -> float:
