@@ -83,11 +83,13 @@ async def test_a_connection_is_kept_as_long_as_the_settings_say(database_url: st
 
 async def test_the_one_that_has_waited_longest_makes_room(database_url: str) -> None:
     async with serve_few(database_url) as (_, calls), connect(calls.url, MOST) as held:
-        used, silent = held[0], held[1]
-        used[1].write(HEALTH)
-        await asyncio.wait_for(used[0].readuntil(b'{"status":"ok"}'), PATIENCE)
-        assert (await speak(calls.url, HEALTH)).status == 200
-        assert [await is_closed(one) for one in (used, silent, held[2])] == [False, True, False]
+        # One is silent; the others are used, the first of them last.
+        silent, *used = held
+        for one in (*used[1:], used[0]):
+            assert await ask([one]) == [200]
+        async with connect(calls.url, 3) as new:
+            assert await ask(new) == [200] * 3
+            assert [await is_closed(one) for one in (silent, used[1], used[2], used[0])] == [True, True, True, False]
 
 
 async def test_what_is_being_answered_makes_room_for_nobody(database_url: str) -> None:

@@ -34,8 +34,8 @@ def with_key(gateway: Gateway, key: str) -> Calls:
 async def test_a_key_with_an_end_is_good_until_then(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         book = KeyBook(gateway.database, VAULT)
-        short = with_key(gateway, await book.create("shop", ends_after=timedelta(seconds=2)))
         desk = with_key(gateway, await book.create("desk", "operator", ends_after=timedelta(seconds=2)))
+        short = with_key(gateway, await book.create("shop", ends_after=timedelta(seconds=2)))
         assert (await short.request()).status == 202
         assert (await desk.call("GET", "/v1/operator/blocks")).status == 200
 

@@ -57,9 +57,9 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
     _check_certificate(ssl_certfile, ssl_keyfile)
     check_free(*place, "Choose another with --host and --port.")
     policies, schema = asyncio.run(_check(settings))
-    announce(settings, policies, schema=schema, workers=workers, address=f"{place[0]}:{place[1]}")
     with _gather_metrics(workers):
         _expose(settings)
+        announce(settings, policies, schema=schema, workers=workers, address=f"{place[0]}:{place[1]}")
         uvicorn.run(
             "service.cli.serving:application",
             factory=True,
@@ -106,8 +106,8 @@ def dispatch() -> None:
     telemetry.configure_logs()
     raise_limit()
     policies, schema = asyncio.run(_check(settings))
-    announce(settings, policies, schema=schema, workers=1, address=None)
     _expose(settings)
+    announce(settings, policies, schema=schema, workers=1, address=None)
     asyncio.run(_dispatch(settings))
 
 
