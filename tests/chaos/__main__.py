@@ -32,7 +32,7 @@ def main() -> int:
     outcome: Outcome | None = None
     try:
         outcome = asyncio.run(_run(given.seed, given.seconds, folder))
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         return 130
     finally:
         if outcome is None or outcome.imbalances:

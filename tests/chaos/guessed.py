@@ -49,20 +49,14 @@ def find_over_verification(evidence: Evidence) -> Iterator[Imbalance]:
 
 def find_over_number(evidence: Evidence) -> Iterator[Imbalance]:
     """More guesses than a number has, of one source or of all, where no right code ever cleared its budgets."""
+    compared, on_record = judged(evidence), Counter(guess.verification for guess in evidence.guesses)
     for whose, verifications in _group(evidence).items():
         if any(evidence.rows[verification].status == "verified" for verification in verifications):
             continue
         most = CODES_OF_NUMBER if whose[2] is None else CODES_OF_SOURCE
-        compared = judged_of(evidence, verifications)
-        if compared > most:
-            yield Imbalance(f"{compared} guesses for one number, {most} is its budget", verifications[-1], whose[1])
-
-
-def judged_of(evidence: Evidence, verifications: list[str]) -> int:
-    """Count the guesses for some verifications: at Telnyx or on record, whichever is more."""
-    on_record = Counter(guess.verification for guess in evidence.guesses)
-    compared = judged(evidence)
-    return sum(max(on_record[one], compared[one]) for one in verifications)
+        made = sum(max(on_record[one], compared[one]) for one in verifications)
+        if made > most:
+            yield Imbalance(f"{made} guesses for one number, {most} is its budget", verifications[-1], whose[1])
 
 
 def find_uncounted(evidence: Evidence) -> Iterator[Imbalance]:

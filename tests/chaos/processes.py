@@ -5,16 +5,19 @@ Used by gateways and telnyx. Signals nothing that it did not start.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.commands import environment_with
 
 CHECKOUT = Path(__file__).parents[2]
+LOOK = 0.1
 
 
 class Child:
@@ -44,6 +47,15 @@ class Child:
         """Signal it, if it runs."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
+
+    async def ended(self, patience: float) -> bool:
+        """Wait until the process that runs now has ended, whether another one follows it or not."""
+        process, end = self._process, time.monotonic() + patience
+        while process is not None and process.poll() is None:
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(LOOK)
+        return True
 
     def kill(self) -> None:
         """End it at once, whether it stands still or not."""

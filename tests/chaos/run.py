@@ -22,7 +22,7 @@ from tests.chaos.evidence import Evidence, find_unsettled, gather
 from tests.chaos.findings import Imbalance
 from tests.chaos.people import People
 from tests.chaos.policy import CLIENTS
-from tests.chaos.records import Book, Call
+from tests.chaos.records import Book
 from tests.chaos.schedule import draw_schedule
 from tests.chaos.strikes import Striker
 from tests.chaos.world import World, open_world
@@ -76,16 +76,16 @@ async def run(seed: int, seconds: float, folder: Path, say: Say) -> Outcome:
             striking.cancel()
             striker.stop()
         say("Healed; waiting until all has come to rest.")
-        back = await _come_back(world, doors, people)
+        back = await _come_back(world, people)
         starts = sum(gateway.starts for gateway in world.gateways)
         evidence = await _come_to_rest(world)
         evidence.events = book.events
         if back > BACK_AGAIN:
-            evidence.unsettled["processes"] = 1
+            evidence.unsettled["outages"] = 1
         return Outcome(seed, seconds, evidence, balance(evidence), [str(strike) for strike in schedule], starts, back)
 
 
-async def _come_back(world: World, doors: Doors, people: People) -> float:
+async def _come_back(world: World, people: People) -> float:
     """Wait until every process takes requests again, without anybody's help."""
     await world.telnyx.clear()
     begun, dice = time.monotonic(), random.Random(0)
@@ -104,9 +104,11 @@ async def _come_to_rest(world: World) -> Evidence:
     database = await open_database(world.sites.primary.url())
     try:
         await _wait_for_rest(database)
-        await asyncio.gather(*(gateway.end(float("inf")) for gateway in world.gateways))
-        calls: list[Call] = world.book.calls
-        return await gather(database, world.telnyx, VAULT, calls)
+        ended = await asyncio.gather(*(gateway.end(float("inf")) for gateway in world.gateways))
+        evidence = await gather(database, world.telnyx, VAULT, world.book.calls)
+        if not all(ended):
+            evidence.unsettled["processes"] = ended.count(False)
+        return evidence
     finally:
         await database.aclose()
 
