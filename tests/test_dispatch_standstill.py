@@ -14,7 +14,7 @@ from service.providers.heard import Broken
 from service.providers.wire import Wire
 from service.settings import Settings, load
 from service.verification.states import LEASE, SEND_LIMIT
-from tests.support.dispatching import calls_to, sends
+from tests.support.dispatching import calls_to, end_lease, sends
 from tests.support.gateway import PHONE, run_gateway
 
 LIMIT = 0.1
@@ -96,3 +96,29 @@ async def test_a_process_whose_lease_is_too_old_sends_nothing_and_leaves_the_sen
             await leases._act(claimed, time.monotonic())
             [send] = await sends(gateway, verification)
             assert (send["state"], len(calls_to(gateway, PHONE))) == ("sent", 1)
+
+
+async def test_where_a_lease_ran_out_nothing_is_sent_before_a_second_look(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever held it may be alive, and about to take back what he has told a caller 503 of."""
+    monkeypatch.setattr(app, "SLOTS", 0)  # nothing is claimed but by this test
+    async with run_gateway(database_url) as gateway:
+        verification = await gateway.begin()
+        settings = load(Settings, **{name.lower(): value for name, value in gateway.environment.items()})
+        async with app.open_house(settings) as house:
+            leases, store = house.worker._leases, house.worker._store
+            [held] = await store.claim(1)
+            await end_lease(gateway, verification)
+            [claimed] = await store.claim(1)
+            assert (held.stale, claimed.stale) == (False, True)
+            await leases._act(claimed, time.monotonic())
+            assert calls_to(gateway, PHONE) == []
+            waits = await gateway.database.pool.fetchval(
+                "select next_action_at - clock_timestamp() from verifications where lease_token is null"
+            )
+            assert 0.5 < waits.total_seconds() <= 2
+            await end_lease(gateway, verification)
+            [claimed] = await store.claim(1)
+            await leases._act(claimed, time.monotonic())
+            assert len(calls_to(gateway, PHONE)) == 1
