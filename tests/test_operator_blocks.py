@@ -81,7 +81,9 @@ async def test_a_block_that_is_lifted_or_over_holds_nobody(database_url: str) ->
         short = await block(desk, ip_address=ADDRESS)
         await gateway.database.pool.execute("update blocks set until = now() where id = $1", short["id"])
         assert await enforced(gateway, await gateway.begin("+13125550143")) == set()
-        notes = await gateway.database.pool.fetch("select action, row_id, reason, key_id from audits order by id")
+        notes = await gateway.database.pool.fetch(
+            "select action, row_id, reason, key_id from audits where action <> 'create_key' order by id"
+        )
         assert [(note["action"], note["row_id"], note["reason"]) for note in notes] == [
             ("block", made["id"], "tried out"), ("unblock", made["id"], None), ("block", short["id"], "tried out"),
         ]  # fmt: skip

@@ -149,7 +149,9 @@ async def test_exemptions_are_listed_without_their_number_and_every_change_is_no
             assert (await desk.call("DELETE", f"{EXEMPTIONS}/{made['id']}")).status == status
         [listed] = (await desk.call("GET", EXEMPTIONS)).body["exemptions"]
         assert listed["in_force"] is False
-        notes = await gateway.database.pool.fetch("select action, subject, row_id, reason from audits order by id")
+        notes = await gateway.database.pool.fetch(
+            "select action, subject, row_id, reason from audits where action <> 'create_key' order by id"
+        )
         subject = Vault([b"s" * 32], b"i" * 32).hash(b"phone", PHONE)
         assert [tuple(note) for note in notes] == [
             ("exempt", subject, made["id"], "called us"), ("unexempt", subject, made["id"], None),

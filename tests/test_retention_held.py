@@ -48,6 +48,7 @@ OLD_ROWS = {
         insert into exemptions (phone_hash, label, lifts, reason, began_at, until, set_by)
         values ($1, '+1…42', '{limits}', 'x', $2, $2, 'key 1')""",
     "lookups": "insert into lookups (phone_hash, kind, until) values ($1, 'mobile', $2)",
+    "withdrawals": "insert into withdrawals (id, at) values ($1, $2)",
     "known_sources": "insert into known_sources (source, phone_hash, until) values ($1, $1, $2)",
     "histories": """
         insert into histories (subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak)
