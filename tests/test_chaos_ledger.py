@@ -9,9 +9,10 @@ import pytest
 
 from tests.chaos.balance import PROMISES
 from tests.chaos.evidence import Evidence
-from tests.chaos.records import Source
+from tests.chaos.records import Lapse, Source
 from tests.chaos.schedule import DATABASE, FAULTS, NETWORK, PROCESS, draw_schedule
 from tests.chaos.small_world import (
+    NOON,
     SOURCE,
     add_request,
     broken_by,
@@ -120,6 +121,17 @@ def test_a_request_that_nobody_answered_may_be_a_row() -> None:
         evidence.calls[-1].status = None
 
     assert "no 503 is a row" not in broken_by(spoil)
+
+
+@pytest.mark.parametrize(("after", "broken"), [(5.0, False), (25.0, True)])
+def test_a_row_of_a_503_is_documented_only_where_its_process_died_before_it_could_take_it_back(
+    after: float, *, broken: bool,
+) -> None:  # fmt: skip
+    def spoil(evidence: Evidence) -> None:
+        answer_503_to_a_row(evidence)
+        evidence.lapses.append(Lapse("http://1", NOON.timestamp() + after))
+
+    assert ("no 503 is a row" in broken_by(spoil)) is broken
 
 
 def test_a_send_in_doubt_explains_one_code_that_nobody_holds_and_costs_what_it_may_have_cost() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from service.db.engine import Database
 from service.errors import Unavailable
+from service.sandbox.faults import Fault
 from service.vault import new_id
 from tests.support.admission import Desk
 from tests.support.cable import Moment, lay_cable
@@ -44,6 +45,17 @@ async def test_a_check_that_was_told_503_costs_no_guess(database_url: str, momen
         await until(given_back, "the budgets are what they were")
         assert (await gateway.read(verification)).body["attempts_remaining"] == 5
         assert count_guesses_at_telnyx(gateway) == 0
+        assert (await gateway.verify(verification, code)).body["verified"] is True
+
+
+async def test_a_guess_that_nobody_judged_is_given_back_though_the_answer_to_that_is_lost(database_url: str) -> None:
+    async with lay_cable(database_url) as (cable, near), run_gateway(near) as gateway:
+        verification, code = await begin_and_read(gateway)
+        gateway.stage.faults.add(Fault(kind="error500", operations=("check",), times=1))
+        cable.cuts.append((b"returned", "after"))
+        assert (await gateway.verify(verification, code)).status == 503
+        assert cable.cuts == []
+        assert (await gateway.read(verification)).body["attempts_remaining"] == 5
         assert (await gateway.verify(verification, code)).body["verified"] is True
 
 

@@ -162,14 +162,19 @@ class Store:
     async def settle(self, guess: UUID, result: str, policy: Policy) -> Settled:
         """Settle one guess as right, wrong, accepted or returned; later, where the database does not answer now.
 
-        Raises Unavailable then.
+        Raises Unavailable then, and for one that is not there any more: a first try, whose answer was lost, gave it
+        back.
         """
         verdict = Verdict(guess, result, policy)
         try:
-            return Settled(*_one(await insist(lambda: self.owed.settle(verdict), PATIENCE.answer)))
+            found = await insist(lambda: self.owed.settle(verdict), PATIENCE.answer)
         except Unavailable:
             self.owed.verdicts.put(verdict)
             raise
+        if found is None:
+            reason = "the guess was given back before"
+            raise Unavailable(reason)
+        return Settled(*found)
 
     async def leave_open(self, guess: UUID) -> None:
         """Have a worker ask again what became of this guess, soon at first and every 15 s in the end."""

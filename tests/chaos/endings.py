@@ -46,13 +46,17 @@ def find_unasked(evidence: Evidence) -> Iterator[Imbalance]:
     for row in evidence.rows.values():
         cancels, fallbacks = (_calls_for(evidence, row, kind) for kind in ("cancel", "fallback"))
         if row.status == "canceled" and not any(_may_have_worked(call, 200) for call in cancels):
-            yield Imbalance("canceled, and nobody was told so", row.id, row.phone)
+            documented = "0019: a cancel is not undone" if any(call.status == 503 for call in cancels) else ""
+            yield Imbalance("canceled, and nobody was told so", row.id, row.phone, documented)
         if row.status != "canceled" and any(call.status == 200 for call in cancels):
             yield Imbalance(f"answered canceled, and is {row.status}", row.id, row.phone)
         more, told = len(row.used) - 1, sum(call.status == 202 for call in fallbacks)
-        if not told <= more <= sum(_may_have_worked(call, 202) for call in fallbacks):
+        worked = sum(_may_have_worked(call, 202) for call in fallbacks)
+        if not told <= more <= worked:
             text = f"{more} fallbacks are counted, {told} of {len(fallbacks)} calls were answered 202"
-            yield Imbalance(text, row.id, row.phone)
+            owed = sum(evidence.may_owe(call) for call in fallbacks)
+            documented = "0019: killed before it took it back" if told <= more <= worked + owed else ""
+            yield Imbalance(text, row.id, row.phone, documented)
 
 
 def _calls_for(evidence: Evidence, row: Row, kind: CallKind) -> list[Call]:

@@ -17,7 +17,7 @@ from service.sandbox.journal import Call as TelnyxCall
 from service.vault import Vault
 from service.verification.callers import Evidence as Asked
 from service.verification.callers import subjects_of
-from tests.chaos.records import Call, Event
+from tests.chaos.records import Call, Event, Lapse
 from tests.chaos.telnyx import Held, StandIn
 
 ROWS = """
@@ -42,6 +42,10 @@ select (select count(*) from sends where state in ('due', 'begun')) as sends,
        (select count(*) from verifications where lease_token is not null) as leases,
        (select count(*) from ({UNAPPLIED}) as u) as events
 """  # noqa: S608 (of this file's own texts)
+
+
+# What a 503 was told of is taken back within a lease and its grace, or too late.
+TAKES_BACK = 19.0
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -102,10 +106,18 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
     unapplied: list[str]
     unsettled: dict[str, int]
     events: list[Event] = []
+    lapses: list[Lapse] = []
 
     @cached_property
     def requests(self) -> list[Call]:
         return [call for call in self.calls if call.kind == "request"]
+
+    def may_owe(self, call: Call) -> bool:
+        """Whether a process answered 503 and could then not take back what it had perhaps done (decisions/0019)."""
+        answered = call.at + call.took
+        return call.status == 503 and any(
+            lapse.gateway == call.gateway and call.at < lapse.at < answered + TAKES_BACK for lapse in self.lapses
+        )
 
     @cached_property
     def calls_for(self) -> dict[str, list[Call]]:

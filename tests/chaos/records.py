@@ -47,6 +47,13 @@ class Call(msgspec.Struct, kw_only=True):
         return self.status is None and self.reached
 
 
+class Lapse(msgspec.Struct, frozen=True):
+    """A process that died at once, or stood still for longer than its leases: what it owed then, it did not do."""
+
+    gateway: str | None
+    at: float
+
+
 class Event(msgspec.Struct, frozen=True):
     """Something that happened to the world."""
 
@@ -61,6 +68,7 @@ class Book:
         self.begun = time.time()
         self.calls: list[Call] = []
         self.events: list[Event] = []
+        self.lapses: list[Lapse] = []
 
     def note(self, text: str) -> None:
         """Note an event that happens now."""

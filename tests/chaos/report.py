@@ -41,13 +41,15 @@ def _list(counted: Mapping[Any, int]) -> str:
 
 def _table(outcome: Outcome) -> Iterator[str]:
     width = max(len(line.promise) for line in outcome.lines)
-    yield f"{'Promise':{width}}  {'counted':>8}  {'broken':>7}"
+    yield f"{'Promise':{width}}  {'counted':>8}  {'broken':>7}  {'documented':>10}"
     for line in outcome.lines:
-        yield f"{line.promise:{width}}  {line.counted:>8}  {len(line.imbalances):>7}"
+        yield f"{line.promise:{width}}  {line.counted:>8}  {len(line.imbalances):>7}  {len(line.documented):>10}"
 
 
 def _details(outcome: Outcome) -> Iterator[str]:
     for line in outcome.lines:
+        for one in line.documented:
+            yield f"\n{line.promise}: {one.text} [{one.verification}], as documented in {one.documented}"
         for imbalance in line.imbalances[:SHOWN]:
             yield f"\n{line.promise}: {imbalance.text} [{imbalance.verification or '-'}, {imbalance.phone or '-'}]"
             yield from write_timeline(outcome.evidence, imbalance)

@@ -51,13 +51,18 @@ def find_lost(evidence: Evidence) -> Iterator[Imbalance]:
 def find_uninvited(evidence: Evidence) -> Iterator[Imbalance]:
     """Rows that no 202 tells of, beyond those that requests without an answer may have made."""
     told = {call.verification for call in evidence.requests if call.status == 202}
-    unclear = Counter((call.source.client, call.source.phone) for call in evidence.requests if call.unclear())
+    requests: dict[tuple[str, str], list[Call]] = defaultdict(list)
+    for call in evidence.requests:
+        requests[call.source.client, call.source.phone].append(call)
     for whose, rows in evidence.rows_of.items():
         more = [row for row in rows if row.id not in told]
-        if len(more) > unclear[whose]:
-            statuses = [call.status for call in evidence.requests if (call.source.client, call.source.phone) == whose]
+        calls = requests[whose]
+        unclear, owed = sum(call.unclear() for call in calls), sum(evidence.may_owe(call) for call in calls)
+        if len(more) > unclear:
+            statuses = [call.status for call in calls]
             text = f"{len(more)} rows that nobody was told of; the calls for it were answered {statuses}"
-            yield Imbalance(text, more[-1].id, whose[1])
+            documented = "0019: killed before it took it back" if len(more) <= unclear + owed else ""
+            yield Imbalance(text, more[-1].id, whose[1], documented)
 
 
 def find_repeated(evidence: Evidence) -> Iterator[Imbalance]:

@@ -79,7 +79,7 @@ async def run(seed: int, seconds: float, folder: Path, say: Say) -> Outcome:
         back = await _come_back(world, people)
         starts = sum(gateway.starts for gateway in world.gateways)
         evidence = await _come_to_rest(world)
-        evidence.events = book.events
+        evidence.events, evidence.lapses = book.events, book.lapses
         if back > BACK_AGAIN:
             evidence.unsettled["outages"] = 1
         return Outcome(seed, seconds, evidence, balance(evidence), [str(strike) for strike in schedule], starts, back)

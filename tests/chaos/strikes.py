@@ -13,6 +13,7 @@ from typing import Literal
 
 from service.sandbox.faults import Fault
 from service.sandbox.telnyx_webhooks import Manners
+from tests.chaos.records import Lapse
 from tests.chaos.schedule import GATEWAY_KINDS, Strike
 from tests.chaos.world import World
 from tests.support.cable import Cable, Moment
@@ -61,10 +62,13 @@ class Striker:
         gateway = self._world.gateways[strike.target]
         match strike.kind:
             case "kill":
+                self._world.book.lapses.append(Lapse(gateway.url, time.time()))
                 gateway.kill(strike.seconds)
             case "end":
                 await gateway.end(strike.seconds)
             case "stop" | "stop_past_lease":
+                if strike.kind == "stop_past_lease":
+                    self._world.book.lapses.append(Lapse(gateway.url, time.time()))
                 gateway.child.send(signal.SIGSTOP)
                 await asyncio.sleep(strike.seconds)
                 gateway.child.send(signal.SIGCONT)
