@@ -85,6 +85,8 @@ UVICORN: dict[str, Any] = {
     "proxy_headers": False,  # who is behind a proxy is decided by TRUSTED_PROXIES alone
     "server_header": False,
     "lifespan": "on",
+    # As many as the kernel takes: where this overflows, a client tries to connect again after 1, 3, 7 and 15 s.
+    "backlog": 16_384,
     "timeout_graceful_shutdown": SHUTDOWN,
     "timeout_keep_alive": KEEP_ALIVE,
     # On every answer, also on those that protocol gives in the app's stead.
