@@ -21,10 +21,10 @@ from tests.support.telnyx_calls import deliver, write_event
 from tests.support.waiting import until
 
 UNKNOWN = "select provider_id from webhook_events where applied_at is null order by id"
-# What strangers had stored before there was a bound: rows of the time before, without any of its columns.
+# What strangers had stored before there was a bound: rows of the time before, at which nobody has to look.
 FLOOD = """
-insert into webhook_events (event_id, event_type, delivery, provider_id, received_at)
-select 'flood' || n, 'verify.sent', 'sent', 'nobody' || n, coalesce($1, clock_timestamp())
+insert into webhook_events (event_id, event_type, delivery, provider_id, received_at, look_at)
+select 'flood' || n, 'verify.sent', 'sent', 'nobody' || n, coalesce($1, clock_timestamp()), null
 from generate_series(1, $2::int) as n
 """
 LOOK_AGAIN = 30.0

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Uuid,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
@@ -256,5 +257,5 @@ class WebhookEvent(Base):
     provider_id: Mapped[str]
     received_at: Mapped[Created]
     applied_at: Mapped[Moment | None]
-    look_at: Mapped[Moment | None]
+    look_at: Mapped[Moment | None] = mapped_column(server_default=func.now())
     unknown_no: Mapped[int | None] = mapped_column(BigInteger)

@@ -1,4 +1,6 @@
 alter table webhook_events add column look_at timestamptz, add column unknown_no bigint;
+-- For processes of the release before, which do not name it.
+alter table webhook_events alter column look_at set default now();
 create sequence unknown_events;
 drop index ix_webhook_events_unapplied;
 create index ix_webhook_events_due on webhook_events (look_at) where look_at is not null;
