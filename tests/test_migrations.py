@@ -19,16 +19,17 @@ from service.db.engine import open_database
 from service.errors import SchemaOutdated, Unavailable
 from tests.conftest import at
 from tests.support.clusters import CHECKOUT, query
+from tests.support.waiting import PATIENCE
 
 
 @asynccontextmanager
-async def hold(url: str, statement: str) -> AsyncIterator[None]:
+async def hold(url: str, statement: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """Keep a transaction open that has run the statement."""
     _, places = make_url(url).get_dialect()().create_connect_args(make_url(url))
     connection = await asyncpg.connect(**places)
     async with connection.transaction():
         await connection.execute(statement)
-        yield
+        yield connection
     await connection.close()
 
 
@@ -100,6 +101,21 @@ async def test_a_migration_gives_way_to_a_long_transaction_and_says_so(empty_dat
         with pytest.raises(migrate.SchemaBusy, match="run verify-gateway migrate again"):
             await upgrade(empty_database_url)
     await upgrade(empty_database_url)
+
+
+async def test_a_migration_gives_way_in_a_deadlock_and_says_so(database_url: str) -> None:
+    """It takes one table after the other, and so does whoever is at work meanwhile."""
+    await asyncio.to_thread(command.downgrade, migrate.configure(database_url), "0002")
+    waits = "select exists (select from pg_locks where relation = 'verifications'::regclass and not granted)"
+    async with hold(database_url, "select from verifications") as other:
+        migration = asyncio.create_task(upgrade(database_url))
+        async with asyncio.timeout(PATIENCE):
+            while not await other.fetchval(waits):
+                await asyncio.sleep(0.02)
+        await other.execute("select from sends")
+        with pytest.raises(migrate.SchemaBusy, match="run verify-gateway migrate again"):
+            await migration
+    await upgrade(database_url)
 
 
 async def test_a_database_that_is_away_is_a_sentence(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from service.db.engine import Database
 from service.errors import GatewayError, SchemaOutdated
 
 PACKAGE = Path(service.__file__).parent
-LOCK_NOT_AVAILABLE = "55P03"
+# A lock that was not to be had in time, and a deadlock in which it was we who gave way.
+GAVE_WAY = frozenset({"55P03", "40P01"})
 
 
 class SchemaBusy(GatewayError):
@@ -45,9 +46,9 @@ def upgrade(url: str) -> None:
     try:
         command.upgrade(configure(url), "head")
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+        if getattr(error.orig, "sqlstate", None) in GAVE_WAY:
             raise SchemaBusy(
-                "A long transaction holds a table that has to be changed. Nothing was changed: "
+                "Another transaction holds what has to be changed. Nothing was changed: "
                 "run verify-gateway migrate again when it has ended."
             ) from error
         if error.statement is None:  # it did not come as far as a statement
@@ -68,11 +69,6 @@ async def check(database: Database) -> str:
             "The database's schema is older than this version needs: run verify-gateway migrate, then start again."
         )
     return ", ".join(sorted(applied))
-
-
-async def is_outdated(database: Database) -> bool:
-    """Say whether a migration of this version has not been run. Raises Unavailable."""
-    return _is_old(await _read_revisions(database))
 
 
 async def _read_revisions(database: Database) -> set[str]:
