@@ -10,7 +10,6 @@ import pytest
 from service.db.engine import Database
 from tests.support.leasing import Queue, open_queue
 
-CREATED = 0.0
 LIFE = 300.0
 AFTER = 30.0
 

@@ -40,7 +40,7 @@ async def erase(database: Database, vault: Vault, phone_number: str) -> int:
     # Rows that are older than the one name for both forms of a number stand under the form that was given.
     for name in {number_of(vault, phone_number), vault.hash(b"phone", phone_number)}:
         found |= await _forget_all(database, vault, phone_number, name)
-    async with database.engine.begin() as connection:
+    async with database.begin() as connection:
         await connection.execute(NOTE)
     return len(found)
 

@@ -1,4 +1,4 @@
-"""The text of the heart's statements; the functions that they call stand in migrations/sql.
+"""The text of the heart's statements; the functions that they call stand in migrations/functions.
 
 Read by store. One round trip each.
 """

@@ -138,16 +138,6 @@ class Pair:
         hosts = f"host=127.0.0.1:{self.first.port}&host=127.0.0.1:{self.second.port}"
         return f"postgresql+asyncpg://app@/verify?{hosts}&ssl=disable"
 
-    async def catch_up(self) -> None:
-        """Wait until the second holds everything that the first has written."""
-        lsn = await self.first.query("select pg_current_wal_insert_lsn()::text")
-        caught_up = "select coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)"
-
-        async def has() -> bool:
-            return bool(await self.second.query(caught_up, lsn))
-
-        await until(has, "the standby has everything")
-
 
 @asynccontextmanager
 async def run_pair(*, synchronous: bool = False, **settings: str) -> AsyncIterator[Pair]:
