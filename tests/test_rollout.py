@@ -5,6 +5,7 @@ What they call stands here as they call it, in the order of a verification's lif
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from uuid import UUID
@@ -129,3 +130,13 @@ async def test_its_alerts_and_what_it_forgets_and_counts_are_as_they_were(old: O
     forgotten = "select id from forget(null, $1, '{}', '{}', '{}')"
     assert await old.pool.fetchval(forgotten, old.item.phone_hash) == old.item.id
     assert await old.pool.fetchval("select phone_hash from verifications") != old.item.phone_hash
+
+
+async def test_it_records_when_a_row_that_somebody_held_is_free(old: Old, database: Database) -> None:
+    """It takes a lock that is not to be had in time for a defect, and would leave the send to whoever takes over."""
+    async with database.pool.acquire() as other, other.transaction():
+        await other.execute("select from verifications for update")
+        recording = asyncio.create_task(old.record())
+        await asyncio.sleep(0.8)
+        assert not recording.done()
+    await recording

@@ -25,7 +25,7 @@ where v.id = r.id and v.lease_token = r.token
 
 WITHDRAW = "select id, late from withdraw($1, $2, $3, $4, $5, $6)"
 
-RECORD = "select record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+RECORD = "select record_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 
 PRESS = """
 select outcome, status, created_at, expires_at, closed_at, used, pressed_at, remaining, wait

@@ -4,7 +4,7 @@
 -- What went to nobody is taken out of the ledger in the same transaction. A decision that stands stays.
 -- A row that somebody holds fails its batch soon, which is then recorded one by one: it must not keep the others from
 -- being recorded while their leases last.
-create or replace function record(
+create or replace function record_v2(
     p_now timestamptz, p_ids uuid[], p_tokens uuid[], p_ordinals int[], p_states text[], p_waits float8[],
     p_providers text[], p_provider_ids text[], p_errors text[], p_deliveries text[], p_decisions jsonb[],
     p_nexts float8[]
