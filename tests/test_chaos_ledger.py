@@ -29,6 +29,11 @@ from tests.chaos.telnyx import Held
 Spoil = Callable[[Evidence], object]
 
 
+def lose_a_send(evidence: Evidence) -> None:
+    change_send(evidence, state="in_doubt", provider_id=None)
+    evidence.send_calls.clear()
+
+
 def lose_the_row(evidence: Evidence) -> None:
     evidence.rows.clear()
     evidence.sends.clear()
@@ -75,6 +80,7 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("one send at most for a channel", lambda e: e.send_calls.append(make_telnyx_call("t2"))),
     ("what Telnyx sent is on record", lambda e: e.send_calls.append(make_telnyx_call("t2", "+13122209999"))),
     ("what is on record Telnyx sent", lambda e: e.send_calls.clear()),
+    ("none in doubt was lost", lose_a_send),
     ("each send that did not go has its reason", lambda e: change_send(e, state="refused", provider_id=None)),
     ("each send that did not go has its reason", lambda e: change_send(e, state="abandoned", provider_id=None)),
     ("nothing goes to a decoy's number", decoy),

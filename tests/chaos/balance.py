@@ -25,6 +25,7 @@ PROMISES: list[tuple[str, Count, Check]] = [
     ("one send at most for a channel", lambda e: len(e.sends), sent.find_doubles),
     ("what Telnyx sent is on record", sent.count_acted, sent.find_unrecorded),
     ("what is on record Telnyx sent", sent.count_taken, sent.find_invented),
+    ("none in doubt was lost", sent.count_wanted, sent.find_unsent),
     ("each send that did not go has its reason", sent.count_unsent, sent.find_unexplained),
     ("nothing goes to a decoy's number", sent.count_decoys, sent.find_betrayed),
     ("verified if and only if Telnyx took a code", endings.count_verified, endings.find_misjudged),

@@ -102,6 +102,7 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
     ledger_spent: float
     send_calls: list[TelnyxCall]
     check_calls: list[TelnyxCall]
+    lookup_calls: list[TelnyxCall]
     held: list[Held]
     unapplied: list[str]
     unsettled: dict[str, int]
@@ -159,6 +160,7 @@ async def gather(database: Database, telnyx: StandIn, vault: Vault, calls: list[
         ledger_spent=ledger["spent"],
         send_calls=sent,
         check_calls=await telnyx.journal("check"),
+        lookup_calls=await telnyx.journal("lookup"),
         held=await telnyx.list_held({call.phone_number for call in sent if call.phone_number}),
         unapplied=[row[0] for row in await fetch(UNAPPLIED)],
         unsettled=await find_unsettled(database),

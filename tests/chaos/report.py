@@ -48,7 +48,7 @@ def _table(outcome: Outcome) -> Iterator[str]:
 
 def _details(outcome: Outcome) -> Iterator[str]:
     for line in outcome.lines:
-        for one in line.documented:
+        for one in line.documented[:SHOWN]:
             yield f"\n{line.promise}: {one.text} [{one.verification}], as documented in {one.documented}"
         for imbalance in line.imbalances[:SHOWN]:
             yield f"\n{line.promise}: {imbalance.text} [{imbalance.verification or '-'}, {imbalance.phone or '-'}]"

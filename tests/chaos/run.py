@@ -33,7 +33,7 @@ SHORT = 60.0
 BACKENDS = 10
 PAUSE = 0.5  # seconds between two stories of one backend, on average
 # Lease and grace are 17 s, and who takes over may have to try again.
-REST = 75.0
+REST = 120.0
 BACK_AGAIN = 120.0
 LOOK = 0.5
 VAULT = Vault([b"s" * 32], b"i" * 32)

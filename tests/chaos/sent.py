@@ -14,6 +14,8 @@ from tests.chaos.findings import Imbalance
 from tests.chaos.policy import DEADLINE
 
 REAL = "telnyx"
+# Faults after which nobody knows whether a send was acted upon.
+LEAVE_OPEN = ("hang_before", "hang_after", "reset_before", "reset_after", "garbage", "gateway_timeout")
 Place = tuple[str, str]  # a number and a channel
 
 
@@ -92,6 +94,35 @@ def find_unexplained(evidence: Evidence) -> Iterator[Imbalance]:
                 yield Imbalance(f"a send was given up early ({send.error})", send.verification, phone)
         if send.state == "sent" and row.deliver and send.provider != REAL:
             yield Imbalance(f"a real send went by {send.provider}", send.verification, phone)
+
+
+def count_wanted(evidence: Evidence) -> int:
+    return sum(row.deliver for row in evidence.rows.values())
+
+
+def find_unsent(evidence: Evidence) -> Iterator[Imbalance]:
+    """Sends in doubt that never went: documented where Telnyx left it open, or the verification ended meanwhile."""
+    held = {send.provider_id for send in evidence.sends}
+    loose = Counter((c.phone_number, c.channel) for c in list_acted(evidence) if c.verification_id not in held)
+    silent = Counter(call.phone_number for call in evidence.send_calls if call.fault in LEAVE_OPEN)
+    silent.update(call.phone_number for call in evidence.lookup_calls if call.fault not in (None, "slow"))
+    for send in evidence.sends:
+        row = evidence.rows[send.verification]
+        if send.state != "in_doubt" or not row.deliver:
+            continue
+        if loose[row.phone, send.by]:
+            loose[row.phone, send.by] -= 1
+            continue
+        left_open = silent[row.phone] or send.provider is None or _stood_still(evidence, send)
+        documented = "0005: in doubt, and not repeated" if left_open else ""
+        yield Imbalance(f"in doubt ({send.error}), and it never went", row.id, row.phone, documented)
+
+
+def _stood_still(evidence: Evidence, send: Send) -> bool:
+    """Whether Telnyx stood still at some time from the wish for a send to its end: look-ups go unanswered then."""
+    first = send.wanted_at.timestamp()
+    last = send.ended_at.timestamp() if send.ended_at else first
+    return any("telnyx_standstill" in event.text and first - 6 < event.at < last for event in evidence.events)
 
 
 def find_betrayed(evidence: Evidence) -> Iterator[Imbalance]:

@@ -65,7 +65,8 @@ def make_evidence() -> Evidence:
     return Evidence(
         calls=[make_request(), check], rows={"v1": make_row()}, sends=[make_send()], guesses=[make_guess()],
         ledger_sends=1, ledger_spent=PRICES["sms"], send_calls=[make_telnyx_call()],
-        check_calls=[make_telnyx_call(code="000000")], held=[Held("t1", "sms", SOURCE.phone, "pending")],
+        check_calls=[make_telnyx_call(code="000000")], lookup_calls=[],
+        held=[Held("t1", "sms", SOURCE.phone, "pending")],
         unapplied=[], unsettled={},
     )  # fmt: skip
 
