@@ -30,8 +30,8 @@ from tests.chaos.world import World, open_world
 # The gateway's processes, by the command of each. A short run has one less to start.
 COMMANDS = ("serve", "serve", "dispatch", "serve")
 SHORT = 60.0
-BACKENDS = 10
-PAUSE = 0.5  # seconds between two stories of one backend, on average
+BACKENDS = 16
+PAUSE = 0.4  # seconds between two stories of one backend, on average
 # Lease and grace are 17 s, and who takes over may have to try again.
 REST = 120.0
 BACK_AGAIN = 120.0

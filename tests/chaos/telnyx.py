@@ -19,7 +19,8 @@ from service.sandbox.telnyx_service import PROFILE_ID, TelnyxSettings
 from service.sandbox.telnyx_webhooks import Manners
 from tests.chaos.processes import Child
 
-LATENCY = 0.05
+# It acts at once and answers so much later (seconds): a process that is killed has often a send on its way.
+LATENCY = 0.3
 AT_ONCE = 16
 PATIENCE = aiohttp.ClientTimeout(total=30)
 
