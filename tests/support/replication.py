@@ -33,6 +33,8 @@ SETTINGS = {
     "wal_keep_size": "256MB",
 }
 
+ORPHAN = "pre-existing shared memory block"
+
 
 class Server:
     """One PostgreSQL server on a port of its own; its data directory outlives its stops."""
@@ -51,6 +53,10 @@ class Server:
 
     async def start(self) -> None:
         """Start the server and wait until it takes connections."""
+        self._launch()
+        await until(self._answers, "the server takes connections")
+
+    def _launch(self) -> None:
         account = self.installation.account
         options = [f"--{name}={value}" for name, value in self.settings.items()]
         with self.log.open("ab") as log:
@@ -61,7 +67,6 @@ class Server:
                 preexec_fn=supervisor._bind_to_parent(),  # noqa: PLW1509 (a killed test run leaves no server behind)
                 **(account.identity if account else {}),
             )  # fmt: skip
-        await until(self._answers, "the server takes connections")
 
     def freeze(self) -> None:
         """Have it stand still, as a lost machine does: the kernel takes connections, and nothing is answered."""
@@ -98,7 +103,10 @@ class Server:
 
     def _answers(self) -> bool:
         assert self.process
-        assert self.process.poll() is None, self.log.read_text()
+        if self.process.poll() is not None:
+            # A process of the server that was killed, begun at that moment, lives until it notices.
+            assert ORPHAN in self.log.read_text()[-500:], self.log.read_text()
+            self._launch()
         probe = ("-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "app", "-d", "postgres")
         return self.installation.run("pg_isready", *probe).returncode == 0
 
