@@ -34,6 +34,9 @@ class Striker:
         begun = time.monotonic()
         for strike in schedule:
             await asyncio.sleep(max(0.0, begun + strike.at - time.monotonic()))
+            for task in self._tasks:
+                if task.done():
+                    task.result()
             self._tasks.append(asyncio.create_task(self._strike(strike)))
 
     async def finish(self) -> None:
