@@ -14,7 +14,7 @@ from service.api.patience import HEAD
 
 # uvloop takes one connection a turn from each listener. While there is much to do a turn is long, and whoever connects
 # would wait unseen in the kernel for many seconds, where nobody tells him 503.
-LISTENERS = 64
+LISTENERS = 16
 
 
 class Listeners:
