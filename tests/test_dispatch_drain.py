@@ -6,7 +6,8 @@ import asyncio
 import signal
 import time
 
-from tests.support.dispatching import calls_to, ended, numbers, sends
+from tests.support.cable import lay_cable
+from tests.support.dispatching import calls_to, end_lease, ended, numbers, row, run_beside, sends
 from tests.support.gateway import Process, run_gateway, run_process
 from tests.support.waiting import until
 
@@ -57,3 +58,19 @@ async def test_what_a_process_promised_and_did_not_begin_is_done_by_the_one_afte
             for verification, phone in zip(verifications, phones, strict=True):
                 [send] = await ended(gateway, verification, patience=25)
                 assert (send["state"], len(calls_to(gateway, phone))) == ("sent", 1)
+
+
+async def test_what_was_being_claimed_when_a_process_is_asked_to_end_waits_for_no_lease(database_url: str) -> None:
+    async with lay_cable(database_url) as (cable, near), run_gateway(database_url, serve=False) as gateway:
+        gateway.environment["DATABASE_URL"] = near
+        async with run_beside(gateway) as calls:
+            verification = await calls.begin()
+            await ended(gateway, verification)
+            cable.lag = 0.3  # its claim is done long before it hears of that
+            await end_lease(gateway, verification)
+
+            async def leased() -> bool:
+                return (await row(gateway, verification))["lease_token"] is not None
+
+            await until(leased, "it is claimed")
+        assert not await leased()

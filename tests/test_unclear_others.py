@@ -14,7 +14,7 @@ from service.sandbox.faults import Fault
 from service.vault import new_id
 from tests.support.admission import Desk
 from tests.support.cable import Moment, lay_cable
-from tests.support.dispatching import calls_to, ended
+from tests.support.dispatching import calls_to, ended, run_beside
 from tests.support.gateway import PHONE, POLICY, run_gateway
 from tests.support.guessing import begin_and_read, count_guesses_at_telnyx, read_budgets, wait_until_settled
 from tests.support.waiting import PATIENCE, until
@@ -79,6 +79,30 @@ async def test_a_press_that_was_told_503_is_not_made_and_the_next_one_is(databas
         assert (await gateway.press(verification)).body["fallback"]["channel"] == "flashcall"
         assert [send["channel"] for send in await ended(gateway, verification, 2)] == ["sms", "call"]
         assert len(calls_to(gateway, PHONE)) == 2
+
+
+async def test_a_press_that_was_told_503_is_taken_back_though_the_next_one_comes_before_that(database_url: str) -> None:
+    async with lay_cable(database_url) as (cable, near), run_gateway(database_url, policy=SOON) as gateway:
+        gateway.environment["DATABASE_URL"] = near
+        async with run_beside(gateway) as other:
+            verification, _ = await begin_and_read(gateway)
+            await asyncio.sleep(1)
+            counted = await read_budgets(gateway)
+            cable.cuts.append((UUID(verification).bytes, "after"))
+            asked = asyncio.create_task(other.press(verification))
+            await until(lambda: not cable.cuts, "it is made, and the answer to it lost")
+            await cable.pull()
+            assert (await asked).status == 503
+            assert (await gateway.read(verification)).body["fallback"]["channel"] == "flashcall"
+            assert (await gateway.press(verification)).status == 503
+            cable.plug()
+
+            async def taken_back() -> bool:
+                return await read_budgets(gateway) == counted
+
+            await until(taken_back, "all is as it was")
+            assert (await gateway.press(verification)).body["fallback"]["channel"] == "flashcall"
+            assert [send["channel"] for send in await ended(gateway, verification, 2)] == ["sms", "call"]
 
 
 async def test_a_press_whose_answer_was_lost_once_is_answered_and_made_once(database_url: str) -> None:

@@ -113,7 +113,10 @@ class Store:
                 sql.PRESS, press, LEASE, GRACE, key, client, row, order, policy.fallback.after, MOST_SENDS, self._keep,
                 policy.lockout.codes_per_verification, *self._columns[policy.number],
             )  # fmt: skip
-            return StatusRow(*_one(found))
+            pressed = StatusRow(*_one(found))
+            if pressed.outcome == "held":
+                raise Unclear("the press before it is not settled yet")
+            return pressed
 
         try:
             return await (ask() if press is None else insist(ask, PATIENCE.answer, waiting))

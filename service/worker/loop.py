@@ -60,6 +60,7 @@ class Worker:
         self._unreadable = False
         self.events = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._claiming: asyncio.Task[int] | None = None
 
     def start(self) -> None:
         """Begin every round."""
@@ -82,6 +83,8 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._claiming is not None:
+            await asyncio.wait([self._claiming])
         await self._slots.drain(DRAIN)
         await self._alarms.stop()
 
@@ -90,8 +93,13 @@ class Worker:
             pass
 
     async def _claim(self) -> None:
-        while await self._leases.claim():
+        """Not cut off when we stop: what is claimed and nobody acts on would wait until its lease is over."""
+        while await asyncio.shield(self._begin_claim()):
             pass
+
+    def _begin_claim(self) -> asyncio.Task[int]:
+        self._claiming = asyncio.create_task(self._leases.claim())
+        return self._claiming
 
     async def _purge(self) -> None:
         for name, gone in (await self._retention.purge()).items():
