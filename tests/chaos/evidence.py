@@ -163,7 +163,7 @@ async def gather(database: Database, telnyx: StandIn, vault: Vault, calls: list[
         lookup_calls=await telnyx.journal("lookup"),
         held=await telnyx.list_held({call.phone_number for call in sent if call.phone_number}),
         unapplied=[row[0] for row in await fetch(UNAPPLIED)],
-        unsettled=await find_unsettled(database),
+        unsettled={},
     )
 
 

@@ -62,7 +62,18 @@ def find_uninvited(evidence: Evidence) -> Iterator[Imbalance]:
             statuses = [call.status for call in calls]
             text = f"{len(more)} rows that nobody was told of; the calls for it were answered {statuses}"
             documented = "0019: killed before it took it back" if len(more) <= unclear + owed else ""
+            if len(more) <= unclear + _count_bound(calls):
+                documented = "0019: bound by its key to tries that were told 503"
             yield Imbalance(text, more[-1].id, whose[1], documented)
+
+
+def _count_bound(calls: list[Call]) -> int:
+    """Count the keys under which two tries or more were told 503, and none 202: each may be a row, for the next try."""
+    told: dict[str, list[int | None]] = defaultdict(list)
+    for call in calls:
+        if call.idem is not None:
+            told[call.idem].append(call.status)
+    return sum(statuses.count(503) > 1 and 202 not in statuses for statuses in told.values())
 
 
 def find_repeated(evidence: Evidence) -> Iterator[Imbalance]:

@@ -103,9 +103,10 @@ async def _come_to_rest(world: World) -> Evidence:
     """Wait until nothing is under way, end the processes so that nothing begins, and read what is left."""
     database = await open_database(world.sites.primary.url())
     try:
-        await _wait_for_rest(database)
+        unsettled = await _wait_for_rest(database)
         ended = await asyncio.gather(*(gateway.end(float("inf")) for gateway in world.gateways))
         evidence = await gather(database, world.telnyx, VAULT, world.book.calls)
+        evidence.unsettled = unsettled
         if not all(ended):
             evidence.unsettled["processes"] = ended.count(False)
         return evidence
@@ -113,7 +114,9 @@ async def _come_to_rest(world: World) -> Evidence:
         await database.aclose()
 
 
-async def _wait_for_rest(database: Database) -> None:
+async def _wait_for_rest(database: Database) -> dict[str, int]:
+    """Wait, and return what was still under way when patience ended."""
     end = time.monotonic() + REST
-    while await find_unsettled(database) and time.monotonic() < end:
+    while (unsettled := await find_unsettled(database)) and time.monotonic() < end:
         await asyncio.sleep(LOOK)
+    return unsettled

@@ -105,7 +105,7 @@ def _draw_telnyx(dice: random.Random, at: float, gateways: int) -> Strike:
     if dice.random() < 0.15:
         return Strike(at=at, kind="telnyx_standstill", seconds=dice.uniform(0.3, LONGEST_STANDSTILL_OF_TELNYX))
     fault = dice.choice(FAULTS)
-    operations = dice.choice(OPERATIONS)
+    operations = dice.choice(OPERATIONS) if fault != "refuse" else ("send",)  # a read is refused nobody
     return Strike(
         at=at, kind="telnyx", fault=fault, operations=operations, seconds=dice.uniform(0.5, 5.0),
         amount=dice.uniform(0.2, 3.0) if fault in ("slow", "throttle") else 0.0,
