@@ -77,14 +77,13 @@ def _count_bound(calls: list[Call]) -> int:
 
 
 def find_repeated(evidence: Evidence) -> Iterator[Imbalance]:
-    """Keys under which more than one row was made. A key's story is for one number of its own, or a crowd's."""
+    """Keys under which more than one row was made, as far as nobody else asked for the number."""
     keyed: dict[str, list[Call]] = defaultdict(list)
     for call in evidence.requests:
         if call.idem is not None:
             keyed[call.idem].append(call)
-    of_number = Counter(
-        call.source.phone for call in {call.idem or call.story: call for call in evidence.requests}.values()
-    )
+    asked = {(call.source.phone, call.idem or call.story) for call in evidence.requests}
+    of_number = Counter(phone for phone, _ in asked)
     for calls in keyed.values():
         source = calls[0].source
         ids = {call.verification for call in calls if call.status == 202}
