@@ -10,10 +10,11 @@ Revises: 0002
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from alembic import op
+
+from service.db.sql_files import make_functions, run_topics
 
 revision = "0003"
 down_revision = "0002"
@@ -28,9 +29,8 @@ BEFORE = (MIGRATIONS / "sql" / "0001", MIGRATIONS / "sql" / "0002")
 
 def upgrade() -> None:
     """Change the tables, then make or replace every function."""
-    for path in sorted(TABLES.glob("*.up.sql")):
-        _run(path)
-    _make(sorted(FUNCTIONS.glob("*.sql")))
+    run_topics(TABLES, "up")
+    make_functions(FUNCTIONS.glob("*.sql"))
 
 
 def downgrade() -> None:
@@ -38,19 +38,5 @@ def downgrade() -> None:
     before = [path for folder in BEFORE for path in sorted(folder.glob("*.sql")) if path.stem != "tables"]
     for path in (*FUNCTIONS.glob("*.sql"), *before):
         op.execute(f"drop function if exists {path.stem} cascade")
-    for path in sorted(TABLES.glob("*.down.sql"), reverse=True):
-        _run(path)
-    _make(before)
-
-
-def _run(path: Path) -> None:
-    for statement in path.read_text().split(";\n"):
-        if statement.strip():
-            op.execute(statement)
-
-
-def _make(paths: Iterable[Path]) -> None:
-    # Functions call one another: their bodies are looked at when they run, so that the order does not matter.
-    op.execute("set local check_function_bodies = off")
-    for path in paths:
-        op.get_bind().exec_driver_sql(path.read_text())
+    run_topics(TABLES, "down")
+    make_functions(before)

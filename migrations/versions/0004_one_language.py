@@ -1,0 +1,34 @@
+"""One language: table changes by topic, then every function as it stands now.
+
+The tables change by the pairs of files in sql/0004 (`TOPIC.up.sql`, `TOPIC.down.sql`), in the order of their names.
+The way back leaves the functions: what a release before calls has a name of its own, and still stands.
+
+Revision ID: 0004
+Revises: 0003
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from service.db.sql_files import make_functions, run_topics
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+MIGRATIONS = Path(__file__).parent.parent
+TABLES = MIGRATIONS / "sql" / "0004"
+FUNCTIONS = MIGRATIONS / "functions"
+
+
+def upgrade() -> None:
+    """Change the tables, then make or replace every function."""
+    run_topics(TABLES, "up")
+    make_functions(FUNCTIONS.glob("*.sql"))
+
+
+def downgrade() -> None:
+    """Take the tables back."""
+    run_topics(TABLES, "down")
