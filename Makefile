@@ -11,7 +11,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-header --no-annotate --no-emit-index-url
 
 # Litestar names them among its dependencies and imports them only to make up examples, which we write ourselves.
-# tests/test_wheel.py runs the app without them.
+# tests/project/test_wheel.py runs the app without them.
 TESTS_ONLY := --no-emit-package polyfactory --no-emit-package faker --no-emit-package tzdata
 
 .PHONY: help

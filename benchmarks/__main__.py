@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from benchmarks import admission, decisions, delays, sends, silence
 from benchmarks.cpu import Calibration
-from benchmarks.house import House, open_house
+from benchmarks.environment import Environment, open_gateway
 from benchmarks.report import Report
 
-Part = Callable[[House, Calibration, Report], Awaitable[None]]
+Part = Callable[[Environment, Calibration, Report], Awaitable[None]]
 
 PARTS: dict[str, Part] = {
     "admission": admission.measure,
@@ -35,13 +35,13 @@ OTHERS = ("outbound", "devices")
 async def measure(names: Sequence[str], report: Report) -> None:
     """Measure parts of the gateway, and print what came out."""
     calibration = Calibration()
-    async with open_house() as house:
-        ask = house.database.pool.fetchval
+    async with open_gateway() as environment:
+        ask = environment.database.pool.fetchval
         version, fsync = await ask("show server_version"), await ask("show fsync")
         print(f"{os.cpu_count()} CPUs, Python {platform.python_version()}, PostgreSQL {version}, fsync {fsync}.\n")
         for name in names:
             begun = time.monotonic()
-            await PARTS[name](house, calibration, report)
+            await PARTS[name](environment, calibration, report)
             print(f"({name}: {time.monotonic() - begun:.0f} s)\n", flush=True)
     print(f"Calibration: {calibration.tell()}.\n")
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks import admits, asks, pgbench
+from benchmarks import admits, pgbench
+from benchmarks import requests as asks
 from benchmarks.admits import Spent
+from benchmarks.client_comparison import alone
 from benchmarks.cpu import Calibration, Clock
+from benchmarks.environment import Environment
 from benchmarks.gateway import Gateway
-from benchmarks.house import House
 from benchmarks.report import Report, Table
-from benchmarks.ways import alone
 
 CLIENTS = 32
 ITEMS = 32
@@ -35,50 +36,50 @@ SINGLE = f"pgbench, {CLIENTS} connections, 1 item a call"
 BATCH = f"pgbench, 1 connection, {ITEMS} items a call"
 
 
-async def measure(house: House, calibration: Calibration, report: Report) -> None:
+async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
     """Measure by turns, so that a neighbour disturbs all alike."""
     found: dict[str, list[Spent]] = {name: [] for name in (STORE, GATEWAY, UNPRESSED, SINGLE, BATCH)}
-    database = await house.clock_server()
+    database = await environment.clock_server()
     with TemporaryDirectory() as folder:
-        async with house.play_telnyx(), house.serve(slots=0) as gateway:
-            await _ask(gateway, house, database, WARM)
+        async with environment.play_telnyx(), environment.serve(slots=0) as gateway:
+            await _ask(gateway, environment, database, WARM)
             for _ in range(CYCLES):
                 for _ in range(WINDOWS):
-                    found[GATEWAY].append(await _ask(gateway, house, database, REQUESTS))
-                    found[UNPRESSED].append(await _ask(gateway, house, database, QUIET, rate=QUIET))
+                    found[GATEWAY].append(await _ask(gateway, environment, database, REQUESTS))
+                    found[UNPRESSED].append(await _ask(gateway, environment, database, QUIET, rate=QUIET))
                     calibration.take()
-                found[STORE] += await _admit(house)
-                found[SINGLE] += await _bench(house, Path(folder), CLIENTS, 1, database)
-                found[BATCH] += await _bench(house, Path(folder), 1, ITEMS, database)
+                found[STORE] += await _admit(environment)
+                found[SINGLE] += await _bench(environment, Path(folder), CLIENTS, 1, database)
+                found[BATCH] += await _bench(environment, Path(folder), 1, ITEMS, database)
                 calibration.take()
     _tell(found, report)
 
 
-async def _ask(gateway: Gateway, house: House, database: Clock, count: int, rate: float = 0.0) -> Spent:
-    requests = [asks.ask(house.key) for _ in range(count)]
+async def _ask(gateway: Gateway, environment: Environment, database: Clock, count: int, rate: float = 0.0) -> Spent:
+    requests = [asks.ask(environment.key) for _ in range(count)]
     service, server = gateway.cpu(), database()
     answers = await gateway.load.play(requests, connections=CLIENTS, rate=rate)
     used = [(gateway.cpu() - service) * 1_000 / count, (database() - server) * 1_000 / count]
     if refused := [answer.status for answer in answers if answer.status != ACCEPTED]:
         raise RuntimeError(f"answered {refused[0]}")
     took = max(answer.began + answer.seconds for answer in answers) - min(answer.began for answer in answers)
-    await house.forget()
+    await environment.forget()
     return Spent(count / took, *used)
 
 
-async def _admit(house: House) -> list[Spent]:
-    work = (house.server.url(), await house.postmaster(), WINDOWS, REQUESTS, CLIENTS)
+async def _admit(environment: Environment) -> list[Spent]:
+    work = (environment.server.url(), await environment.postmaster(), WINDOWS, REQUESTS, CLIENTS)
     with alone() as pool:
         spent = await asyncio.get_running_loop().run_in_executor(pool, admits.run, *work)
-    await house.forget()
+    await environment.forget()
     return spent
 
 
-async def _bench(house: House, folder: Path, clients: int, items: int, database: Clock) -> list[Spent]:
+async def _bench(environment: Environment, folder: Path, clients: int, items: int, database: Clock) -> list[Spent]:
     script = folder / str(items)
     script.write_text(pgbench.write_script(items))
-    windows = await pgbench.run(house.server, script, clients, SECONDS, database)
-    await house.forget()
+    windows = await pgbench.run(environment.server, script, clients, SECONDS, database)
+    await environment.forget()
     return [Spent(calls * items, 0.0, ms / items) for calls, ms in windows]
 
 

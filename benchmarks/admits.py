@@ -16,10 +16,10 @@ import uvloop
 from benchmarks.cpu import of_server
 from service.cli.serving import settle_memory
 from service.db.engine import open_database
-from service.fraud import policy_file
+from service.policy import loading
 from service.vault import new_id, new_token
-from service.verification.rows import Admission
-from service.verification.store import Store
+from service.verification.storage.rows import Admission
+from service.verification.storage.store import Store
 
 SEALED = 104  # bytes
 
@@ -38,7 +38,7 @@ def run(url: str, postmaster: int, windows: int, count: int, at_once: int) -> li
 
 
 async def _run(url: str, postmaster: int, windows: int, count: int, at_once: int) -> list[Spent]:
-    database, policies = await open_database(url), policy_file.load(None)
+    database, policies = await open_database(url), loading.load(None)
     try:
         store = Store(database, policies)
         await _admit(store, postmaster, at_once * 2, at_once)

@@ -15,22 +15,22 @@ import msgspec
 import uvloop
 
 from benchmarks.admits import Spent
-from benchmarks.asks import address_of
 from benchmarks.cpu import of_server
+from benchmarks.requests import address_of
 from service import phone
 from service.cli.serving import settle_memory
 from service.db.engine import Database, open_database
-from service.fraud import policy_file
-from service.fraud.captchas import Captchas
-from service.fraud.events import Asked, Events
+from service.fraud.gathering.captchas import Captchas
+from service.fraud.gathering.device_events import Asked, DeviceEvents
+from service.fraud.histories.subjects import subjects_of
 from service.fraud.judge import Judge, Question
-from service.fraud.subjects import subjects_of
-from service.fraud.weighing import KEEP, Scales
+from service.fraud.store import KEEP, FraudStore
+from service.policy import loading
 from service.vault import Vault, new_id
 from tests.support.gateway import observe_histories
 
 VAULT = Vault([bytes(32)], bytes(32))
-POLICY = policy_file.load(None).default
+POLICY = loading.load(None).default
 
 SENDS = """
 insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
@@ -79,7 +79,7 @@ def run(work: Work) -> tuple[list[Spent], float]:
 async def _run(work: Work) -> tuple[list[Spent], float]:
     database = await open_database(work.url)
     counted = Counted(database)
-    judge = Judge(VAULT, Scales(cast("Database", counted)), Events(None, None), Captchas(None))
+    judge = Judge(VAULT, FraudStore(cast("Database", counted)), DeviceEvents(None, None), Captchas(None))
     questions = [_ask(number) for number in work.numbers]
     try:
         await database.pool.execute(SENDS, [question.id for question in questions])
@@ -96,7 +96,7 @@ async def _run(work: Work) -> tuple[list[Spent], float]:
 
 
 async def _decide(judge: Judge, left: Iterator[Question], work: Work) -> Spent:
-    policy, questions = policy_file.parse(observe_histories("")).default, iter([next(left) for _ in range(work.count)])
+    policy, questions = loading.parse(observe_histories("")).default, iter([next(left) for _ in range(work.count)])
     server = of_server(work.postmaster)
 
     async def decide() -> None:

@@ -10,13 +10,13 @@ import asyncio
 import time
 from itertools import islice
 
-from benchmarks import asks, deciding
+from benchmarks import deciding, requests
 from benchmarks.admits import Spent
+from benchmarks.client_comparison import alone
 from benchmarks.cpu import Calibration
 from benchmarks.deciding import Work
-from benchmarks.house import House
+from benchmarks.environment import Environment
 from benchmarks.report import Report, Table
-from benchmarks.ways import alone
 from tests.support.clusters import query
 
 FILL = 35.0  # seconds
@@ -58,23 +58,23 @@ from (select gen_random_uuid() as subject from generate_series(1, $1) order by 1
 """
 
 
-async def measure(house: House, calibration: Calibration, report: Report) -> None:
+async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
     """Measure in the new database, fill it, measure again."""
     table = Table("One decision", ["", "our CPU ms, least", "PostgreSQL, CPU ms, least", "round trips"])
     for name, full in (("new database", False), ("full histories", True)):
-        await _decide(house, name, table, report, full=full)
+        await _decide(environment, name, table, report, full=full)
         calibration.take()
-    rows = await _fill(house)
-    await _decide(house, f"full histories, among {rows:,} verifications", table, report, full=True)
+    rows = await _fill(environment)
+    await _decide(environment, f"full histories, among {rows:,} verifications", table, report, full=True)
     calibration.take()
-    await house.forget()
+    await environment.forget()
     report.show(table)
 
 
-async def _decide(house: House, name: str, table: Table, report: Report, *, full: bool) -> None:
+async def _decide(environment: Environment, name: str, table: Table, report: Report, *, full: bool) -> None:
     for at_once in AT_ONCE:
-        numbers = list(islice(asks.numbers, COUNT * (WINDOWS + 1)))
-        work = Work(house.server.url(), await house.postmaster(), numbers, COUNT, at_once, full)
+        numbers = list(islice(requests.numbers, COUNT * (WINDOWS + 1)))
+        work = Work(environment.server.url(), await environment.postmaster(), numbers, COUNT, at_once, full)
         with alone() as pool:
             spent, trips = await asyncio.get_running_loop().run_in_executor(pool, deciding.run, work)
         service, database = _least(spent)
@@ -88,9 +88,9 @@ def _least(spent: list[Spent]) -> tuple[float, float]:
     return min(one.service for one in spent), min(one.database for one in spent)
 
 
-async def _fill(house: House) -> int:
+async def _fill(environment: Environment) -> int:
     """Add rows of others for FILL seconds; return how many verifications that made."""
-    url, end, rows = house.server.url(), time.monotonic() + FILL, 0
+    url, end, rows = environment.server.url(), time.monotonic() + FILL, 0
     while time.monotonic() < end:
         statements = (VERIFICATIONS, HISTORIES, COUNTERS)
         await asyncio.gather(*(query(url, statement, CHUNK) for statement in statements))

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
-from benchmarks.ways import IN_FLIGHT, Call, Way, compare, expect
-from service.providers.device import Found
-from service.providers.fingerprint import Api, Fingerprint
+from benchmarks.client_comparison import IN_FLIGHT, Call, Way, compare, expect
+from service.providers.fingerprint.client import Api, Fingerprint
+from service.providers.fingerprint.event import Found
 
 KEY = bytes(32)
 FRESH_FOR = 3_600.0
@@ -36,14 +36,14 @@ async def look_up(api: Api) -> AsyncIterator[Call]:
 
 def v4(base_url: str) -> AbstractAsyncContextManager[Call]:
     """REST, a look-up whole: judged, asked, read."""
-    from service.providers.fingerprint_v4 import V4  # noqa: PLC0415  one way must not pay for another
+    from service.providers.fingerprint.v4 import V4  # noqa: PLC0415  one way must not pay for another
 
     return look_up(V4("KEY", base_url))
 
 
 def v3(base_url: str) -> AbstractAsyncContextManager[Call]:
     """The package in its threads, a look-up whole."""
-    from service.providers.fingerprint_v3 import V3  # noqa: PLC0415
+    from service.providers.fingerprint.v3 import V3  # noqa: PLC0415
 
     return look_up(V3("KEY", base_url, threads=IN_FLIGHT))
 
@@ -52,7 +52,7 @@ def v3(base_url: str) -> AbstractAsyncContextManager[Call]:
 async def sealed(_: str) -> AsyncIterator[Call]:
     """Opened here."""
     from benchmarks.devices_stub import write_v4  # noqa: PLC0415
-    from service.providers.fingerprint_sealed import Sealed  # noqa: PLC0415
+    from service.providers.fingerprint.sealed import Sealed  # noqa: PLC0415
 
     text, opener = seal(write_v4()), Sealed([KEY])
 

@@ -13,8 +13,8 @@ import msgspec
 import uvloop
 
 from benchmarks.outbound_stub import Stub
-from service.sandbox.fingerprint_events import Mint, mint_event
-from service.sandbox.fingerprint_shapes import describe_v3, describe_v4
+from service.sandbox.fingerprint.events import Mint, mint_event
+from service.sandbox.fingerprint.shapes import describe_v3, describe_v4
 
 _HEAD = "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: {}\r\n\r\n"
 # The vendor's own example has 8 kB, most of which nobody reads here.

@@ -1,6 +1,6 @@
 """One served process under measurement: the load that is aimed at it, its CPU, and where that goes.
 
-Made by benchmarks.house.
+Made by benchmarks.environment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from benchmarks.cpu import Clock, of_process
 from benchmarks.load import Load
-from service.fraud.rules import HISTORY
+from service.fraud.rules.catalogue import HISTORY
 
 # What serve sends at once (service.app.SLOTS), where a measurement does not say otherwise.
 SLOTS = 100

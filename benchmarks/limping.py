@@ -14,13 +14,13 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.asks import CODE
+from benchmarks.auc import compare
 from benchmarks.cpu import Calibration
+from benchmarks.environment import Environment
 from benchmarks.gateway import OBSERVED
-from benchmarks.house import House
-from benchmarks.likeness import compare
 from benchmarks.players import POLICY, Kind, make_kinds, play_all
 from benchmarks.report import Report, Table
+from benchmarks.requests import CODE
 
 WAYS: dict[str, dict[str, Any]] = {
     "known ids 0.5 s slower": {"kind": "slow", "ids": "known", "seconds": 0.5},
@@ -38,7 +38,7 @@ OTHERS = ("request", "read at once", "press", "read then", "request again")
 ACCEPTED = 202
 
 
-async def measure(house: House, calibration: Calibration, report: Report) -> None:
+async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
     """Play everybody, in each way to limp and at each pace."""
     table = Table("AUC of one answer's time and status, all decoys against real, while Telnyx limps (± 95 %)",
                   ["", *VERIFIES, "all verifies", "n", *OTHERS])  # fmt: skip
@@ -48,12 +48,12 @@ async def measure(house: House, calibration: Calibration, report: Report) -> Non
             real, decoys = make_kinds()
             plays = [real] * many + [decoys[place % len(decoys)] for place in range(many)]
             random.shuffle(plays)
-            async with house.play_telnyx(), house.serve(POLICY + OBSERVED) as gateway:
-                await _end_some(gateway.url, house.key)
-                async with _limp(house.telnyx_url, {"operations": ["check"], **fault}):
-                    await play_all(gateway.url, house.key, plays, players)
-                await house.wait_until_sent()
-            await house.forget()
+            async with environment.play_telnyx(), environment.serve(POLICY + OBSERVED) as gateway:
+                await _end_some(gateway.url, environment.key)
+                async with _limp(environment.telnyx_url, {"operations": ["check"], **fault}):
+                    await play_all(gateway.url, environment.key, plays, players)
+                await environment.wait_until_sent()
+            await environment.forget()
             calibration.take()
             _tell(f"{name}, {pace}", real, decoys, table, report)
     report.show(table)

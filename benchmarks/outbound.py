@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from benchmarks.ways import Call, Way, compare, expect
-from service.providers.base import Judged, Order, Sent, State
-from service.providers.telnyx import Telnyx
+from benchmarks.client_comparison import Call, Way, compare, expect
+from service.providers.telnyx.client import Telnyx
+from service.providers.verify.protocol import Judged, Order, Sent, State
 
 PROFILE = VERIFICATION = "12ade33a-21c0-473b-b055-b3c836e1c292"
 ORDER = Order("+13035551234", "sms", PROFILE, 305)

@@ -16,11 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 from benchmarks.cpu import Clock
 from service.db import embedded
 from service.db.embedded.installation import find_installation
-from service.fraud import policy_file
-from service.verification.rows import Admission
-from service.verification.statements import ADMIT
+from service.policy import loading
 from service.verification.states import GRACE, LEASE
-from service.verification.windows import joined, widest
+from service.verification.storage.limit_windows import joined, widest
+from service.verification.storage.rows import Admission
+from service.verification.storage.statements import ADMIT
 
 PROGRESS = re.compile(rb"progress: [0-9.]+ s, ([0-9.]+) tps")
 # What stands in for each field of an Admission, in SQL. The key and the client are the first of their tables.
@@ -50,7 +50,7 @@ FIELDS = {
 
 def write_script(items: int) -> str:
     """Write the gateway's own statement, admitting so many new requests, each of its own number and address."""
-    policies = policy_file.load(None)
+    policies = loading.load(None)
     windows = [f"'{column}'" for column in joined(policies)]
     each = "array(select {} from generate_series(1, {}))"
     columns = [each.format(FIELDS[name], items) for name in Admission.__struct_fields__]

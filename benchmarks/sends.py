@@ -13,10 +13,10 @@ from statistics import median
 
 import msgspec
 
-from benchmarks import asks
+from benchmarks import requests as asks
 from benchmarks.cpu import Calibration, Clock
+from benchmarks.environment import Environment
 from benchmarks.gateway import Gateway
-from benchmarks.house import House
 from benchmarks.load import Answer
 from benchmarks.report import Report, Table
 
@@ -43,8 +43,8 @@ Costs = dict[tuple[str, str], list[Cost]]
 class Meter:
     """Plays windows against one gateway, and notes what each cost."""
 
-    def __init__(self, house: House, gateway: Gateway, database: Clock) -> None:
-        self._house = house
+    def __init__(self, environment: Environment, gateway: Gateway, database: Clock) -> None:
+        self._house = environment
         self._gateway = gateway
         self._database = database
         self.costs: Costs = defaultdict(list)
@@ -89,27 +89,27 @@ class Meter:
         return answers
 
 
-async def measure(house: House, calibration: Calibration, report: Report) -> None:
+async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
     """Measure the costs on the gateway as it is served, then the parts on one that is looked into."""
-    database = await house.clock_server()
-    async with house.play_telnyx():
-        async with house.serve() as gateway:
-            meter = Meter(house, gateway, database)
+    database = await environment.clock_server()
+    async with environment.play_telnyx():
+        async with environment.serve() as gateway:
+            meter = Meter(environment, gateway, database)
             await meter.warm()
             for _ in range(WINDOWS):
                 await meter.take_turn(SPREAD)
                 await meter.take_turn(AT_ONCE)
                 calibration.take()
-        found = await _look_into(house, database)
-    await house.forget()
+        found = await _look_into(environment, database)
+    await environment.forget()
     _tell_costs(meter.costs, report)
     _tell_parts(found, meter.costs, report)
 
 
-async def _look_into(house: House, database: Clock) -> dict[str, Counter[str]]:
+async def _look_into(environment: Environment, database: Clock) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {SEND: Counter(), RIGHT: Counter()}
-    async with house.serve(sampled=True) as gateway:
-        meter = Meter(house, gateway, database)
+    async with environment.serve(sampled=True) as gateway:
+        meter = Meter(environment, gateway, database)
         await meter.check(RIGHT, await meter.send(), asks.CODE)
         await gateway.sample()
         for _ in range(SAMPLED):

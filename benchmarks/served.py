@@ -1,7 +1,7 @@
 """`verify-gateway serve` with two knobs that only a measurement has: `python -m benchmarks.served SLOTS FILE PORT`.
 
 SLOTS: how many sends it makes at once. 0 leaves every send to other processes, so that what it spends is spent on
-answering. FILE: where the samples of benchmarks.sampler go, "-" for none. Started by benchmarks.house alone.
+answering. FILE: where the samples of benchmarks.sampler go, "-" for none. Started by benchmarks.environment alone.
 """
 
 from __future__ import annotations

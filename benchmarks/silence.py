@@ -9,10 +9,10 @@ from __future__ import annotations
 import random
 
 from benchmarks import limping
+from benchmarks.auc import Area, compare
 from benchmarks.cpu import Calibration
+from benchmarks.environment import Environment
 from benchmarks.gateway import OBSERVED
-from benchmarks.house import House
-from benchmarks.likeness import Area, compare
 from benchmarks.players import CALLS, POLICY, Kind, make_kinds, play_all
 from benchmarks.report import Report, Table, percentile
 
@@ -21,21 +21,21 @@ DRIFT = 0.03
 SENDS = 3  # of one play: two requests and a press
 
 
-async def measure(house: House, calibration: Calibration, report: Report) -> None:
+async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
     """Play everybody, and classify."""
     real, decoys = make_kinds()
     plays = [kind for kind in (real, real, *decoys) for _ in range(MANY)]
     random.shuffle(plays)
-    async with house.play_telnyx(DRIFT, webhooks=True), house.serve(POLICY + OBSERVED) as gateway:
-        await play_all(gateway.url, house.key, plays, PLAYERS)
-        await house.wait_until_sent()
-        sent = sum(call["phone_number"].startswith(real.prefix) for call in await house.journal("send"))
+    async with environment.play_telnyx(DRIFT, webhooks=True), environment.serve(POLICY + OBSERVED) as gateway:
+        await play_all(gateway.url, environment.key, plays, PLAYERS)
+        await environment.wait_until_sent()
+        sent = sum(call["phone_number"].startswith(real.prefix) for call in await environment.journal("send"))
     if sent != SENDS * 2 * MANY:
         raise RuntimeError(f"{sent} real sends went out, not {SENDS * 2 * MANY}")
-    await house.forget()
+    await environment.forget()
     calibration.take()
     _tell(real, decoys, report)
-    await limping.measure(house, calibration, report)
+    await limping.measure(environment, calibration, report)
 
 
 def _tell(real: Kind, decoys: list[Kind], report: Report) -> None:

@@ -15,12 +15,12 @@ import time
 
 import uvicorn
 
-from benchmarks.asks import CODE
+from benchmarks.requests import CODE
 from service.sandbox.faults import Operation
 from service.sandbox.stage import Stage
-from service.sandbox.telnyx_app import create_telnyx
-from service.sandbox.telnyx_profiles import ChannelSettings, ProfileChange
-from service.sandbox.telnyx_service import PROFILE_ID, Telnyx, TelnyxSettings
+from service.sandbox.telnyx.app import create_telnyx
+from service.sandbox.telnyx.profiles import ChannelSettings, ProfileChange
+from service.sandbox.telnyx.service import PROFILE_ID, Telnyx, TelnyxSettings
 
 SEED = b"0123456789abcdef0123456789abcdef"
 OPERATIONS: tuple[Operation, ...] = ("send", "check", "state", "lookup")

@@ -1,6 +1,6 @@
 """Runs migrations for alembic: one at a time, all or nothing, and never for long in anybody's way.
 
-Executed by alembic; service.db.migrate hands over the address of the database, a developer's DATABASE_URL
+Executed by alembic; service.db.schema.migrate hands over the address of the database, a developer's DATABASE_URL
 takes its place. Holds no migration itself.
 """
 
@@ -13,10 +13,10 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
-from service.db import fraud_tables, tables
-from service.db.columns import metadata
 from service.db.engine import make_engine, resolve
 from service.db.hosts import Hosts
+from service.db.schema import fraud_tables, tables
+from service.db.schema.columns import metadata
 
 DECLARED = (tables, fraud_tables)  # their import puts the tables into the metadata
 TURN = 7_220_563_741  # any number, as long as nothing else in this database takes an advisory lock on it

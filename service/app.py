@@ -13,50 +13,52 @@ from litestar import Litestar
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from service import telemetry
-from service.api import health, manual, operator, verifications, webhooks
+from service.api import health, verifications, webhooks
+from service.api.access.strangers import Strangers
 from service.api.answers import answer
-from service.api.observation import Observation
-from service.api.parts import Parts, WebhookRules
+from service.api.openapi import page
+from service.api.operator import router
 from service.api.refusals import Refusals
-from service.api.strangers import Strangers
-from service.db import migrate
+from service.api.server.observation import Observation
+from service.api.services import Services, WebhookRules
+from service.clients.authenticator import Authenticator
 from service.db.engine import Database, open_database
-from service.fraud import policy_file
-from service.fraud.blocks import Blocks
-from service.fraud.captchas import Captchas, check_provider
-from service.fraud.events import Events as DeviceEvents
+from service.db.schema import migrate
+from service.fraud.gathering.captchas import Captchas, check_provider
+from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.judge import Judge
-from service.fraud.policy import Policies
-from service.fraud.weighing import Scales
+from service.fraud.store import FraudStore
+from service.operators.blocks import Blocks
+from service.operators.exemptions import Exemptions
+from service.operators.verifications import OperatorQueries
+from service.policy import loading
+from service.policy.model import Policies
 from service.providers.alerts import Alerts
-from service.providers.captcha import Captcha
-from service.providers.fingerprint import HOSTS, Fingerprint
-from service.providers.fingerprint_sealed import Sealed
-from service.providers.fingerprint_v3 import V3
-from service.providers.fingerprint_v4 import V4
-from service.providers.health import ProviderHealth
-from service.providers.rehearsal import Rehearsal
-from service.providers.silent import Silent
-from service.providers.telnyx import Telnyx
-from service.providers.telnyx_lines import TelnyxLines
-from service.providers.telnyx_probe import TelnyxProbe
-from service.providers.timings import Timed, Timings
-from service.providers.troubles import Troubles
+from service.providers.captcha.siteverify import Captcha
+from service.providers.fingerprint.client import HOSTS, Fingerprint
+from service.providers.fingerprint.sealed import Sealed
+from service.providers.fingerprint.v3 import V3
+from service.providers.fingerprint.v4 import V4
+from service.providers.health_notes import HealthNotes
+from service.providers.telnyx.client import Telnyx
+from service.providers.telnyx.number_lookup import TelnyxLines
+from service.providers.telnyx.probe import TelnyxProbe
+from service.providers.verify.decoy import DecoyProvider
+from service.providers.verify.health import ProviderHealth
+from service.providers.verify.testing import TestProvider
+from service.providers.verify.timings import Timed, Timings
 from service.settings import Settings
 from service.vault import Vault
-from service.verification.check import Checks
+from service.verification.actions import VerificationActions
+from service.verification.admission import Requests
+from service.verification.checks import Checks
+from service.verification.delivery_events import DeliveryEvents
 from service.verification.dispatch import Dispatch
-from service.verification.ended import Ended
-from service.verification.events import Events
-from service.verification.exemptions import Exemptions
+from service.verification.ended_verifications import Ended
 from service.verification.gate import Gate, profiles_of
-from service.verification.keys import KeyRing
-from service.verification.oversight import Oversight
-from service.verification.request import Requests
 from service.verification.senders import Senders
 from service.verification.slots import Slots
-from service.verification.store import Store
-from service.verification.view import Views
+from service.verification.storage.store import Store
 from service.worker.alarms import Alarms
 from service.worker.leases import Leases
 from service.worker.loop import DRAIN, Worker
@@ -68,24 +70,24 @@ SLOTS = 100
 
 ROUTES: Sequence[ControllerRouterHandler] = [
     verifications.router,
-    operator.router,
+    router.router,
     webhooks.receive_webhook,
     health.read_health,
     health.read_readiness,
     health.read_metrics,
-    manual.read_page,
-    manual.read_style,
-    manual.read_script,
-    manual.read_document,
+    page.read_page,
+    page.read_style,
+    page.read_script,
+    page.read_document,
 ]
 
 
-class House:
+class Gateway:
     """One process's parts: what answers requests, and what works after the answer."""
 
     def __init__(self, settings: Settings, database: Database, now: Callable[[], datetime | None]) -> None:
         """Wire everything; nothing runs yet."""
-        policies = policy_file.load(settings.policy_file)
+        policies = loading.load(settings.policy_file)
         check_provider(policies, configured=settings.captcha_provider is not None)
         vault = Vault(settings.secret_key, settings.index_key)
         store = Store(database, policies, now)
@@ -97,14 +99,16 @@ class House:
         self.devices = _devices(settings)
         self.captcha = _captcha(settings)
         self.alerts = Alerts(str(settings.alert_webhook_url) if settings.alert_webhook_url else None)
-        troubles = Troubles()
+        troubles = HealthNotes()
         sealed = _sealed(settings)
         events = DeviceEvents(self.devices, sealed, troubles)
         self.lines = TelnyxLines(settings.telnyx_api_key, str(settings.telnyx_base_url))
-        self.judge = Judge(vault, Scales(database, now), events, Captchas(self.captcha, troubles), self.lines, troubles)
+        self.judge = Judge(
+            vault, FraudStore(database, now), events, Captchas(self.captcha, troubles), self.lines, troubles
+        )
         dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
         checks = Checks(store, self.judge, self.senders, gate)
-        keys = KeyRing(store, vault, policies)
+        keys = Authenticator(store, vault, policies)
         self.worker = Worker(
             store=store,
             gate=gate,
@@ -119,15 +123,15 @@ class House:
             alarms=Alarms(database, policies.default.alerts, self.alerts, troubles, self.senders.health, now),
             tags=vault.tags,
         )
-        self.parts = Parts(
+        self.services = Services(
             vault=vault,
             keys=keys,
             strangers=Strangers(),
             requests=Requests(store, vault, gate, dispatch, slots, sealed),
             checks=checks,
-            views=Views(store, gate, slots),
-            events=Events(store, self.worker.events.set),
-            oversight=Oversight(database, vault, now),
+            actions=VerificationActions(store, gate, slots),
+            events=DeliveryEvents(store, self.worker.events.set),
+            operator_queries=OperatorQueries(database, vault, now),
             blocks=Blocks(database, vault, now),
             exemptions=Exemptions(database, vault, now),
             database=database,
@@ -160,17 +164,17 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, now: Callable[[], datetime | None] = lambda: None) -> AsyncIterator[House]:
-    """Run a house while the context is open. Raises SchemaOutdated, Unavailable, PolicyError."""
+async def open_gateway(settings: Settings, now: Callable[[], datetime | None] = lambda: None) -> AsyncIterator[Gateway]:
+    """Run a gateway while the context is open. Raises SchemaOutdated, Unavailable, PolicyError."""
     database = await open_database(settings.database_url, pooler=settings.database_pooler)
     try:
         await migrate.check(database)
-        house = House(settings, database, now)
-        await house.start()
+        gateway = Gateway(settings, database, now)
+        await gateway.start()
         try:
-            yield house
+            yield gateway
         finally:
-            await house.stop()
+            await gateway.stop()
     finally:
         await database.aclose()
 
@@ -180,8 +184,8 @@ def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) ->
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_house(settings) as house:
-            app.state.parts = house.parts
+        async with open_gateway(settings) as gateway:
+            app.state.services = gateway.services
             opened()
             yield
 
@@ -205,9 +209,9 @@ def _senders(settings: Settings, policies: Policies, telnyx: Telnyx, ended: Ende
     real = Timed(telnyx, timings)
     return Senders(
         real=real,
-        silent=Silent(timings, telnyx, ended.pick),
-        rehearsal=Rehearsal(vault.hash(b"rehearsal", "").bytes),
-        idle=Silent(Timings()),
+        silent=DecoyProvider(timings, telnyx, ended.pick),
+        rehearsal=TestProvider(vault.hash(b"rehearsal", "").bytes),
+        idle=DecoyProvider(Timings()),
         health=ProviderHealth(profiles_of(policies, settings.telnyx_verify_profile_id)),
         profile_id=settings.telnyx_verify_profile_id,
     )

@@ -1,4 +1,4 @@
-"""What this house raises on purpose; everything else is a defect.
+"""What this service raises on purpose; everything else is a defect.
 
 Raised anywhere, turned into an answer by api.problems and into a sentence by cli. The text of an error
 never holds a number, a code or a key.

@@ -37,7 +37,7 @@ KINDS: dict[int, Kind] = {
 PLUS = ("+", "\uff0b")
 # What stands in the database says of a number its country and kind. Where fewer than 10,000 numbers can be meant by
 # these, the kind is not told; of a country with fewer than a million, not even a number's last two digits are.
-# Counted from phonenumbers' patterns: tests/test_numbers_hidden.py holds both lists against them.
+# Counted from phonenumbers' patterns: tests/fraud/test_numbers_hidden.py holds both lists against them.
 RARE: dict[str, frozenset[Kind]] = {
     "AL": frozenset({"premium", "shared_cost"}),
     "AZ": frozenset({"premium"}),

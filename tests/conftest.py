@@ -22,8 +22,9 @@ import structlog
 from sqlalchemy.engine import make_url
 
 from service import telemetry
-from service.db import embedded, migrate
+from service.db import embedded
 from service.db.engine import Database, open_database
+from service.db.schema import migrate
 from tests.support.clusters import make_home
 
 # A crash of the machine may cost a test run its database; durable commits would cost every run half its time.

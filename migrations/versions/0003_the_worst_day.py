@@ -14,7 +14,7 @@ from pathlib import Path
 
 from alembic import op
 
-from service.db.sql_files import make_functions, run_topics
+from service.db.schema.sql_files import make_functions, run_topics
 
 revision = "0003"
 down_revision = "0002"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.db.sql_files import make_functions, run_topics
+from service.db.schema.sql_files import make_functions, run_topics
 
 revision = "0004"
 down_revision = "0003"

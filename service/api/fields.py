@@ -12,7 +12,7 @@ from service import accounts, addresses, phone
 from service.api.bodies import AnyRequest
 from service.api.problems import Invalid
 from service.errors import InvalidPhoneNumber
-from service.fraud.policy_values import read_seconds
+from service.policy.values import read_seconds
 
 # The largest id of a row.
 LARGEST_ID = 2**31 - 1

@@ -14,11 +14,11 @@ from litestar.handlers import BaseRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service import telemetry
-from service.api.auth import needs_operator
-from service.api.documents import Call
-from service.api.parts import parts_of
-from service.api.schemas import Health
-from service.db import migrate
+from service.api.access.auth import needs_operator
+from service.api.openapi.document import Call
+from service.api.schemas.product import Health
+from service.api.services import services_of
+from service.db.schema import migrate
 from service.errors import Unavailable
 
 PROBED = [HttpMethod.GET, HttpMethod.HEAD]
@@ -48,7 +48,7 @@ async def read_health() -> Health:
 async def read_readiness(request: Request[Any, Any, Any]) -> Health:
     """Ask the database."""
     try:
-        await migrate.check(parts_of(request).database)
+        await migrate.check(services_of(request).database)
     except Exception as error:
         reason = "the database does not answer, or its schema is another one"
         raise Unavailable(reason) from error
@@ -57,7 +57,7 @@ async def read_readiness(request: Request[Any, Any, Any]) -> Health:
 
 async def needs_metrics_here(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Let nobody in where the metrics have a port of their own. Raises NotFoundException."""
-    if not parts_of(connection).metrics_here:
+    if not services_of(connection).metrics_here:
         raise NotFoundException
 
 

@@ -1,4 +1,4 @@
-"""The closed list of problems that leave the house, RFC 9457; nothing in them is about the number.
+"""The closed list of problems that leave the service, RFC 9457; nothing in them is about the number.
 
 Read by answers, which turns what was raised into one of them, and by documents. What is not on the list is a
 plain 500 to the caller and loud in the log.

@@ -12,7 +12,7 @@ from typing import Literal
 from netaddr import IPAddress
 
 from service import telemetry
-from service.providers.troubles import Kind, Troubles
+from service.providers.health_notes import HealthNotes, Kind
 
 # Telnyx repeats what is refused, so that one send brings as many. Anybody who finds the path can ring this alarm, too.
 IN_A_ROW = 3
@@ -45,7 +45,7 @@ COUNTED: dict[Why, tuple[str, Kind]] = {
 class Refusals:
     """One process's refusals since it took a webhook last, by what refused them."""
 
-    def __init__(self, troubles: Troubles) -> None:
+    def __init__(self, troubles: HealthNotes) -> None:
         """Begin with none."""
         self._troubles = troubles
         self._row: Counter[Kind] = Counter()

@@ -14,13 +14,12 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from service import phone
-from service.api.auth import caller_of
+from service.api.access.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
-from service.api.documents import BEARER, Call
 from service.api.fields import read_account, read_address, read_number
-from service.api.parts import parts_of, waiting_of
+from service.api.openapi.document import BEARER, Call
 from service.api.problems import Invalid
-from service.api.schemas import (
+from service.api.schemas.product import (
     MESSAGE,
     CodeCheck,
     CodeChecked,
@@ -29,6 +28,7 @@ from service.api.schemas import (
     VerificationRequest,
     VerificationStatus,
 )
+from service.api.services import services_of, waiting_of
 from service.errors import (
     Closed,
     GuessesInFlight,
@@ -38,9 +38,9 @@ from service.errors import (
     TooEarly,
     Unavailable,
 )
+from service.verification.actions import VerificationView
 from service.verification.callers import Ask, Caller, Evidence
 from service.verification.states import Offer
-from service.verification.view import View
 
 PACK = msgspec.msgpack.Encoder()
 REQUEST = msgspec.json.Decoder(VerificationRequest)
@@ -65,13 +65,13 @@ DIGITS = re.compile(r"\d{4,15}")
 )
 async def request_verification(request: AnyRequest) -> Response[VerificationAccepted]:
     """Take a request."""
-    parts, caller = parts_of(request), await caller_of(request)
+    services, caller = services_of(request), await caller_of(request)
     data = await read_body(request, REQUEST)
     ask = Ask(evidence=_evidence(caller, data), channel=data.channel, deliver=data.deliver)
     if (key := read_idempotency_key(request)) is not None:
         idem, body = _idempotency(request, caller, "request", key, PACK.encode(ask))
         ask = msgspec.structs.replace(ask, idem=idem, body=body)
-    taken = await parts.requests.request(caller, ask, waiting_of(request))
+    taken = await services.requests.request(caller, ask, waiting_of(request))
     reply = VerificationAccepted(
         id=taken.id,
         status="pending",
@@ -102,14 +102,14 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
 )
 async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> Response[CodeChecked]:
     """Judge a code."""
-    parts, caller = parts_of(request), await caller_of(request)
+    services, caller = services_of(request), await caller_of(request)
     data = await read_body(request, CHECK)
     code = _code(data.code)
     idem = body = None
     if (key := read_idempotency_key(request)) is not None:
         # The key stands in what is hashed: without it a code of six digits would be found by trying them all.
         idem, body = _idempotency(request, caller, "verify", key, PACK.encode((key, verification_id, code)))
-    checked = await parts.checks.check(caller, verification_id, code, idem, body, waiting=waiting_of(request))
+    checked = await services.checks.check(caller, verification_id, code, idem, body, waiting=waiting_of(request))
     reply = CodeChecked(
         id=verification_id, status=checked.status, verified=checked.verified, attempts_remaining=checked.remaining
     )
@@ -124,7 +124,7 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
 )
 async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Read one verification."""
-    return _status(await parts_of(request).views.read(await caller_of(request), verification_id))
+    return _status(await services_of(request).actions.read(await caller_of(request), verification_id))
 
 
 @post(
@@ -142,8 +142,8 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
 )
 async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Press the next channel."""
-    views, caller = parts_of(request).views, await caller_of(request)
-    return _status(await views.press(caller, verification_id, waiting_of(request)))
+    actions, caller = services_of(request).actions, await caller_of(request)
+    return _status(await actions.press(caller, verification_id, waiting_of(request)))
 
 
 @post(
@@ -155,8 +155,8 @@ async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> 
 )
 async def cancel_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Cancel a pending verification."""
-    views, caller = parts_of(request).views, await caller_of(request)
-    return _status(await views.cancel(caller, verification_id, waiting_of(request)))
+    actions, caller = services_of(request).actions, await caller_of(request)
+    return _status(await actions.cancel(caller, verification_id, waiting_of(request)))
 
 
 router = Router(
@@ -194,7 +194,7 @@ def _code(text: str) -> str:
 
 
 def _idempotency(request: AnyRequest, caller: Caller, call: str, key: str, body: bytes) -> tuple[UUID, UUID]:
-    vault, client = parts_of(request).vault, str(caller.client_id)
+    vault, client = services_of(request).vault, str(caller.client_id)
     return vault.hash(b"idem.key", client, call, key), vault.hash(b"idem.body", client, body.hex())
 
 
@@ -206,7 +206,7 @@ def _fallback(offer: Offer | None) -> FallbackOffer | None:
     return FallbackOffer(offer.channel, offer.available_at) if offer else None
 
 
-def _status(view: View) -> VerificationStatus:
+def _status(view: VerificationView) -> VerificationStatus:
     return VerificationStatus(
         id=view.id,
         status=view.status,

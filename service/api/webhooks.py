@@ -14,16 +14,16 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from netaddr import IPAddress
 
 from service import telemetry
+from service.api.access.source import came_by_https, peer_of, source_of
 from service.api.bodies import read_bytes
-from service.api.documents import Call
-from service.api.events import Envelope, Event, Payload, Received
-from service.api.parts import WebhookRules, parts_of
+from service.api.openapi.document import Call
 from service.api.problems import Forbidden, Malformed, Unsigned
 from service.api.refusals import Refusals, Why
-from service.api.signature import is_current, is_signed
-from service.api.source import came_by_https, peer_of, source_of
+from service.api.services import WebhookRules, services_of
 from service.errors import Unavailable
-from service.verification.events import TYPES
+from service.providers.telnyx.signature import is_current, is_signed
+from service.providers.telnyx.webhook import Envelope, Event, Payload, Received
+from service.verification.delivery_events import TYPES
 
 ENVELOPE = msgspec.json.Decoder(Envelope)
 PAYLOAD = msgspec.json.Decoder(Payload)
@@ -47,10 +47,10 @@ PAYLOAD = msgspec.json.Decoder(Payload)
 )
 async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
     """Take one event."""
-    parts = parts_of(request)
-    await _admit(request, parts.webhooks, parts.refusals)
+    services = services_of(request)
+    await _admit(request, services.webhooks, services.refusals)
     event, payload = _decode(await read_bytes(request))
-    kept = payload is not None and await parts.events.keep(
+    kept = payload is not None and await services.events.keep(
         event.id, event.event_type, payload.id, payload.delivery_status
     )
     telemetry.WEBHOOKS.labels("kept" if kept else "ignored").inc()

@@ -17,11 +17,11 @@ import msgspec
 
 from service.cli.running import run
 from service.db.engine import Database
-from service.fraud import policy_file
-from service.fraud.backtest import NOT_DECIDED_AGAIN, Backtest, Changes, RuleChange
-from service.fraud.policy import Policies
+from service.operators.backtest import NOT_DECIDED_AGAIN, Backtest, Changes, RuleChange
+from service.operators.recorded_decisions import read_decisions
+from service.policy import loading
+from service.policy.model import Policies
 from service.settings import DatabaseSettings
-from service.verification.recorded import read_decisions
 
 # A run that takes no longer than this (seconds) shows no bar.
 SHORT = 1.0
@@ -57,7 +57,7 @@ class Bar:
 
 def backtest_file(path: str, since: timedelta | None, *, as_json: bool) -> None:
     """Print what a policy file would change. Raises GatewayError."""
-    policies = policy_file.load(path)
+    policies = loading.load(path)
     changes = run(DatabaseSettings, lambda database, _: _decide(database, policies, since), writes=False)
     if as_json:
         extra = {"not_decided_again": NOT_DECIDED_AGAIN}

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from service.cli.lengths import Length
-from service.fraud import policy_file, policy_text
+from service.policy import loading, rendering
 
 OPENAPI = Path("openapi/openapi.json")
 
@@ -30,7 +30,7 @@ def show() -> None:
 
     The shipped one with POLICY_FILE laid over it; what that overrides is marked.
     """
-    click.echo(policy_text.render(os.environ.get("POLICY_FILE")), nl=False)
+    click.echo(rendering.render(os.environ.get("POLICY_FILE")), nl=False)
 
 
 @policy.command()
@@ -40,7 +40,7 @@ def check(file: str | None) -> None:
 
     FILE, else POLICY_FILE; exit code 1 if there is one.
     """
-    loaded = policy_file.load(file or os.environ.get("POLICY_FILE"))
+    loaded = loading.load(file or os.environ.get("POLICY_FILE"))
     click.echo(f"The policy is sound. Clients with settings of their own: {len(loaded.clients)}.")
     click.echo(f"Version {loaded.default.version}")
 
@@ -67,7 +67,7 @@ def backtest(file: str, since: timedelta | None, *, as_json: bool) -> None:
 )
 def openapi(*, check: bool, path: Path) -> None:
     """Write or check the OpenAPI file."""
-    from service.api.documents import write_document  # noqa: PLC0415 (half a second that no other command should pay)
+    from service.api.openapi.document import write_document  # noqa: PLC0415 (half a second that no other command should pay)
     from service.app import create_routes  # noqa: PLC0415 (as above)
 
     text = write_document(create_routes([]), version("verify-gateway"))

@@ -14,12 +14,12 @@ import click
 
 from service.cli.lengths import Length
 from service.cli.running import run
+from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database
 from service.errors import GatewayError, InvalidPhoneNumber
-from service.fraud.policy_file import CLIENT
+from service.policy.loading import CLIENT
 from service.settings import DatabaseSettings, KeySettings, load
 from service.vault import Vault
-from service.verification.keybook import KeyBook
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def migrate() -> None:
 
     Needs DATABASE_URL. All or nothing, and safe to run again, or twice at once.
     """
-    from service.db.migrate import upgrade  # noqa: PLC0415 (alembic, for this command alone)
+    from service.db.schema.migrate import upgrade  # noqa: PLC0415 (alembic, for this command alone)
 
     upgrade(load(DatabaseSettings).database_url)
     click.echo("The schema is up to date.")
@@ -123,8 +123,8 @@ def erase(phone_number: str) -> None:
     and are seen by others on the machine. Pending verifications end. Limits and budgets of wrong codes stay until
     their windows have passed.
     """
+    from service.operators.erasure import erase as forget  # noqa: PLC0415
     from service.phone import normalise  # noqa: PLC0415 (for this command alone)
-    from service.verification.erasure import erase as forget  # noqa: PLC0415
 
     try:
         number = normalise(_read_number() if phone_number == "-" else phone_number)
@@ -143,9 +143,9 @@ def _read_number() -> str:
     return sys.stdin.buffer.readline().decode(errors="replace").strip()
 
 
-def _book(work: Callable[[KeyBook], Awaitable[T]]) -> T:
+def _book(work: Callable[[KeyAdmin], Awaitable[T]]) -> T:
     """Run work on the keys."""
     return run(
         KeySettings,
-        lambda database, settings: work(KeyBook(database, Vault(settings.secret_key, settings.index_key))),
+        lambda database, settings: work(KeyAdmin(database, Vault(settings.secret_key, settings.index_key))),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from service.fraud.policy_values import read_seconds
+from service.policy.values import read_seconds
 
 
 class Length(click.ParamType[timedelta]):

@@ -18,7 +18,7 @@ def run(kind: type[S], work: Callable[[Database, S], Awaitable[T]], *, writes: b
 
     Work without `writes` may be done on a standby.
     """
-    from service.db import migrate  # noqa: PLC0415 (alembic, not for a command's own help)
+    from service.db.schema import migrate  # noqa: PLC0415 (alembic, not for a command's own help)
 
     settings = load(kind)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service import telemetry
-from service.cli.ports import check_free
+from service.cli.process.ports import check_free
 from service.errors import GatewayError, NotAuthorized
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def sandbox(port: int, stage_port: int, home: Path) -> None:
         raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
     for wanted in (port, stage_port):
         check_free("127.0.0.1", wanted, "Choose other ports with --port and --stage-port.")
-    from service.db import migrate  # noqa: PLC0415 (alembic, for this command alone)
     from service.db.engine import resolve  # noqa: PLC0415
+    from service.db.schema import migrate  # noqa: PLC0415 (alembic, for this command alone)
 
     home.mkdir(parents=True, exist_ok=True)
     telemetry.configure_logs("WARNING")
@@ -75,8 +75,8 @@ def sandbox(port: int, stage_port: int, home: Path) -> None:
 
 def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
     from service.sandbox.captcha_app import SECRET  # noqa: PLC0415 (Litestar, for this command)
-    from service.sandbox.fingerprint_service import FingerprintSettings  # noqa: PLC0415
-    from service.sandbox.telnyx_service import PROFILE_ID  # noqa: PLC0415
+    from service.sandbox.fingerprint.service import FingerprintSettings  # noqa: PLC0415
+    from service.sandbox.telnyx.service import PROFILE_ID  # noqa: PLC0415
     from service.settings import Settings, load  # noqa: PLC0415
 
     kept = _kept(home)
@@ -124,7 +124,7 @@ def _policy(home: Path) -> Path:
 
 
 def _public_key(kept: dict[str, str]) -> str:
-    from service.sandbox.telnyx_webhooks import Signer  # noqa: PLC0415 (as above)
+    from service.sandbox.telnyx.webhooks import Signer  # noqa: PLC0415 (as above)
 
     return Signer(base64.b64decode(kept["signing_seed"])).public_key
 
@@ -135,7 +135,7 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
     from service.app import create_app  # noqa: PLC0415
     from service.cli.serving import UVICORN  # noqa: PLC0415
     from service.sandbox.main import SandboxSettings, create_sandbox  # noqa: PLC0415
-    from service.sandbox.telnyx_service import TelnyxSettings  # noqa: PLC0415
+    from service.sandbox.telnyx.service import TelnyxSettings  # noqa: PLC0415
 
     key = await _key(settings, home)
     gateway_url = f"http://127.0.0.1:{port}"
@@ -158,23 +158,23 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
 
 async def _key(settings: Settings, home: Path) -> str:
     """Return the demo client's key: the one of the last start, if the database still knows it."""
+    from service.clients.authenticator import Authenticator  # noqa: PLC0415
+    from service.clients.key_admin import KeyAdmin  # noqa: PLC0415
     from service.db.engine import open_database  # noqa: PLC0415 (as above)
-    from service.fraud import policy_file  # noqa: PLC0415
+    from service.policy import loading  # noqa: PLC0415
     from service.vault import Vault  # noqa: PLC0415
-    from service.verification.keybook import KeyBook  # noqa: PLC0415
-    from service.verification.keys import KeyRing  # noqa: PLC0415
-    from service.verification.store import Store  # noqa: PLC0415
+    from service.verification.storage.store import Store  # noqa: PLC0415
 
     path = home / "demo-key"
     database = await open_database(settings.database_url)
     try:
         vault = Vault(settings.secret_key, settings.index_key)
         if path.exists():
-            key, policies = path.read_text().strip(), policy_file.load(None)
+            key, policies = path.read_text().strip(), loading.load(None)
             with contextlib.suppress(NotAuthorized):
-                await KeyRing(Store(database, policies), vault, policies).find(key)
+                await Authenticator(Store(database, policies), vault, policies).find(key)
                 return key
-        key = await KeyBook(database, vault).create("demo")
+        key = await KeyAdmin(database, vault).create("demo")
         path.touch(mode=0o600)
         path.write_text(key)
         return key

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service import telemetry
-from service.cli.descriptors import most_connections, raise_limit
-from service.cli.ports import check_free
-from service.cli.startup import announce
+from service.cli.process.descriptors import most_connections, raise_limit
+from service.cli.process.ports import check_free
+from service.cli.process.startup import announce
 from service.errors import GatewayError
-from service.fraud.policy import Policies
+from service.policy.model import Policies
 from service.settings import KEEP_ALIVE, Settings, load
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
 
 
 UVICORN: dict[str, Any] = {
-    "loop": "service.cli.loop:Loop",
-    "http": "service.api.protocol:Protocol",
+    "loop": "service.cli.process.loop:Loop",
+    "http": "service.api.server.protocol:Protocol",
     "ws": "none",
     "access_log": False,
     "log_config": None,
@@ -153,12 +153,13 @@ def _gather_metrics(workers: int) -> Iterator[None]:
 
 
 async def _check(settings: Settings) -> tuple[Policies, str]:
-    from service.db import migrate, pooling  # noqa: PLC0415 (alembic and asyncpg, for these commands alone)
+    from service.db import pooler as pooling  # noqa: PLC0415 (alembic and asyncpg, for these commands alone)
     from service.db.engine import open_database  # noqa: PLC0415
-    from service.fraud import policy_file  # noqa: PLC0415
-    from service.fraud.captchas import check_provider  # noqa: PLC0415
+    from service.db.schema import migrate  # noqa: PLC0415 (alembic and asyncpg, for these commands alone)
+    from service.fraud.gathering.captchas import check_provider  # noqa: PLC0415
+    from service.policy import loading  # noqa: PLC0415
 
-    policies = policy_file.load(settings.policy_file)
+    policies = loading.load(settings.policy_file)
     check_provider(policies, configured=settings.captcha_provider is not None)
     database = await open_database(settings.database_url, pooler=settings.database_pooler)
     try:
@@ -171,12 +172,12 @@ async def _check(settings: Settings) -> tuple[Policies, str]:
 
 
 async def _dispatch(settings: Settings) -> None:
-    from service.app import open_house  # noqa: PLC0415 (as above)
+    from service.app import open_gateway  # noqa: PLC0415 (as above)
 
     stopped = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    async with open_house(settings):
+    async with open_gateway(settings):
         settle_memory()
         telemetry.log.info("dispatching")
         await stopped.wait()

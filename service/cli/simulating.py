@@ -14,7 +14,7 @@ import click
 from service import telemetry
 
 if TYPE_CHECKING:
-    from service.fraud.policy import Policy
+    from service.policy.model import Policy
     from service.simulation.report import Played
     from service.simulation.trace import Line
 
@@ -74,7 +74,7 @@ def _read_knobs(knobs: tuple[str, ...]) -> dict[str, Any]:
 def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415 (what only this command needs must not slow down the others)
 
-    from service.fraud.rules import HISTORY  # noqa: PLC0415
+    from service.fraud.rules.catalogue import HISTORY  # noqa: PLC0415
     from service.simulation.picture import draw  # noqa: PLC0415
     from service.simulation.report import summarise  # noqa: PLC0415
     from service.simulation.scratch import choose_policy, make_database  # noqa: PLC0415

@@ -1,6 +1,6 @@
 """Statements of operators and the command line: one round trip each, as short as the hot ones, on lines of their own.
 
-Called by verification.oversight and fraud.blocks. Keeps nothing between two of them.
+Called by operators.verifications and operators.blocks. Keeps nothing between two of them.
 """
 
 from __future__ import annotations

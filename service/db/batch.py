@@ -1,7 +1,7 @@
 """Micro-batches: one call in flight, and what waits meanwhile goes in the next call (in several, where it fills them).
 
-Called by verification.store and fraud.weighing for their hot statements. Knows nothing of what it carries. Whatever a
-batch carries must be safe to run again with the same items, because an unclear end is asked about again.
+Called by verification.storage.store and fraud.store for their hot statements. Knows nothing of what it carries.
+Whatever a batch carries must be safe to run again with the same items, because an unclear end is asked about again.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 from service.db import embedded, faults
 from service.db.connecting import ISOLATION
 from service.db.hosts import Hosts
-from service.db.lines import Lines
+from service.db.pool import Pool
 
 Pooler = Literal["none", "transaction"]
 EMBEDDED = "embedded:"
@@ -42,15 +42,15 @@ LOOK_EVERY = 5.0  # and between those that nothing gave cause for: an old primar
 class Database:
     """The ways to one database: `pool` for what callers wait for, `desk` for operators, `engine` for all else."""
 
-    pool: Lines
+    pool: Pool
     engine: AsyncEngine
     _release: Callable[[], None] | None
     _hosts: Hosts | None = None
     _watch: asyncio.Task[None] | None = None
-    _desk: Lines | None = None
+    _desk: Pool | None = None
 
     @property
-    def desk(self) -> Lines:
+    def desk(self) -> Pool:
         """Connections of the operators' own: however long they look, nobody else waits for a connection."""
         return self._desk or self.pool
 
@@ -99,7 +99,7 @@ async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 1
     hosts = Hosts(address, writes=writes)
     options = _choose_options(pooler, HOT_LIMIT)
     pool, desk = (
-        Lines(lambda: hosts.connect(read_committed=True, **options), size, LINE_LIMIT, hosts.doubt)
+        Pool(lambda: hosts.connect(read_committed=True, **options), size, LINE_LIMIT, hosts.doubt)
         for size in (pool_size, DESK_SIZE)
     )
     engine = make_engine(address, hosts, pooled=pooler == "none", **_choose_options(pooler, COLD_LIMIT))
@@ -144,7 +144,7 @@ def _choose_options(pooler: Pooler, limit: float) -> dict[str, Any]:
     return options | {"server_settings": settings}
 
 
-async def _watch(pool: Lines, hosts: Hosts) -> None:
+async def _watch(pool: Pool, hosts: Hosts) -> None:
     """Look for another primary when a statement stands still, and now and then without cause."""
     loop = asyncio.get_running_loop()
     looked = loop.time()

@@ -1,6 +1,6 @@
 """One statement whose end may be unclear, asked about again for as long as its caller waits.
 
-Called by verification.store for what is not batched. Only for what answers the same when it is run twice.
+Called by verification.storage.store for what is not batched. Only for what answers the same when it is run twice.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is owed to the database, and told to it until it has confirmed: nobody waits for it, and it must not be lost.
 
-Used by verification.store for what has to follow an answer. Lives in memory: what a process still owes when it is
-killed has to be safe without it.
+Used by verification.storage.store for what has to follow an answer. Lives in memory: what a process still owes when it
+is killed has to be safe without it.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ import msgspec
 
 from service import phone
 from service.fraud.facts import Facts
-from service.fraud.histories import without_marks
-from service.fraud.policy import Mode, Policy
-from service.fraud.rules import Rule, choose_channel
-from service.providers.base import Channel
+from service.fraud.histories.history import without_marks
+from service.fraud.rules.catalogue import Rule, choose_channel
+from service.policy.model import Mode, Policy
+from service.providers.verify.protocol import Channel
 
 
 class Finding(msgspec.Struct, frozen=True):

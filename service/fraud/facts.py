@@ -1,6 +1,6 @@
 """What is known about one send before it is decided: all that a rule may look at, and nothing else.
 
-Filled by fraud.judge, stored whole with the decision, read by fraud.rules. Values only.
+Filled by fraud.judge, stored whole with the decision, read by fraud.rules.catalogue. Values only.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Literal
 import msgspec
 
 from service import addresses, phone
-from service.fraud.histories import History
-from service.providers.base import Channel
-from service.providers.device import DeviceEvent
+from service.fraud.histories.history import History
+from service.providers.fingerprint.event import DeviceEvent
+from service.providers.verify.protocol import Channel
 
 DeviceState = Literal["none", "found", "malformed", "stale", "unknown", "unasked", "unread"]
 CaptchaState = Literal["none", "passed", "failed", "unread"]

@@ -12,22 +12,22 @@ from uuid import UUID
 import msgspec
 
 from service import phone
-from service.fraud.captchas import Captchas
 from service.fraud.decision import Decision, Finding, conclude, find
-from service.fraud.events import Asked, Events, Read
 from service.fraud.facts import Device, Facts
-from service.fraud.forgers import Forgers
-from service.fraud.histories import PAUSES, pause
-from service.fraud.history_rules import guilty_ranges
-from service.fraud.lines import Lines
+from service.fraud.gathering.captchas import Captchas
+from service.fraud.gathering.device_events import Asked, DeviceEvents, Read
+from service.fraud.gathering.forged_events import ForgedEventTracker
+from service.fraud.gathering.line_types import LineTypes
+from service.fraud.histories.history import PAUSES, pause
+from service.fraud.histories.subjects import subjects_of
 from service.fraud.money import Booking, book
-from service.fraud.policy import Policy
-from service.fraud.rules import CAPTCHA, DEVICE, FIRST, HISTORY, LINE
-from service.fraud.subjects import subjects_of
-from service.fraud.weighing import Block, Limit, Resolution, Scales, Weighed, Weighing
-from service.providers.base import Channel
-from service.providers.telnyx_lines import LookUp
-from service.providers.troubles import Troubles
+from service.fraud.rules.catalogue import CAPTCHA, DEVICE, FIRST, HISTORY, LINE
+from service.fraud.rules.history import guilty_ranges
+from service.fraud.store import Block, FraudStore, Limit, Resolution, Weighed, Weighing
+from service.policy.model import Policy
+from service.providers.health_notes import HealthNotes
+from service.providers.telnyx.number_lookup import LookUp
+from service.providers.verify.protocol import Channel
 from service.vault import Vault
 
 OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budget of the day"}
@@ -68,17 +68,17 @@ class Judge:
     """The one who decides."""
 
     def __init__(
-        self, vault: Vault, scales: Scales, events: Events, captchas: Captchas, look_up: LookUp | None = None,
-        troubles: Troubles | None = None,
+        self, vault: Vault, scales: FraudStore, events: DeviceEvents, captchas: Captchas, look_up: LookUp | None = None,
+        troubles: HealthNotes | None = None,
     ) -> None:  # fmt: skip
         """Wire the parts. `look_up`: who knows what kind of line a number is; `troubles`: told of spent budgets."""
-        self._troubles = troubles or Troubles()
+        self._troubles = troubles or HealthNotes()
         self._vault = vault
         self._scales = scales
         self._events = events
         self._captchas = captchas
-        self._forgers = Forgers(vault, scales)
-        self._lines = Lines(look_up, scales)
+        self._forgers = ForgedEventTracker(vault, scales)
+        self._lines = LineTypes(look_up, scales)
 
     async def decide(self, question: Question, policy: Policy) -> Decision:
         """Decide one send. Raises Unavailable."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from service.fraud.facts import Facts
-from service.fraud.policy import Policy
-from service.providers.base import Channel
+from service.policy.model import Policy
+from service.providers.verify.protocol import Channel
 
 
 class Booking(msgspec.Struct, frozen=True):

@@ -10,8 +10,8 @@ import re
 
 import msgspec
 
-from service.providers.heard import Reply
-from service.providers.wire import Wire
+from service.providers.http.client import HttpClient
+from service.providers.http.reply import Reply
 
 # Seconds.
 CALL = 5.0
@@ -37,7 +37,7 @@ class Alerts:
         """Open nothing yet."""
         self._url = url
         self._seconds = seconds
-        self._wire = Wire(2, CONNECT)
+        self._wire = HttpClient(2, CONNECT)
 
     @property
     def wanted(self) -> bool:

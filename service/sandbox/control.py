@@ -15,8 +15,8 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from service.sandbox.faults import Fault, Operation
 from service.sandbox.journal import Call
 from service.sandbox.stage import Stage
-from service.sandbox.telnyx_service import Telnyx
-from service.sandbox.telnyx_webhooks import Attempt, Manners
+from service.sandbox.telnyx.service import Telnyx
+from service.sandbox.telnyx.webhooks import Attempt, Manners
 
 
 class FaultId(msgspec.Struct, frozen=True):

@@ -16,8 +16,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
 from service.sandbox.pages import create_page
-from service.sandbox.telnyx_service import Telnyx
-from service.sandbox.telnyx_state import Verification
+from service.sandbox.telnyx.service import Telnyx
+from service.sandbox.telnyx.state import Verification
 
 _SHOWN = 100
 _PAGE = Path(__file__).with_name("inbox.html").read_text(encoding="utf-8")

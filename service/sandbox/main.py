@@ -9,18 +9,18 @@ from __future__ import annotations
 import msgspec
 from litestar import Litestar
 
-from service.sandbox.backend import Backend, open_backend
 from service.sandbox.captcha_app import Siteverify, mount_captcha
 from service.sandbox.composition import compose_app
 from service.sandbox.control import list_stage_controls, list_telnyx_controls
-from service.sandbox.demo import list_demo_routes
+from service.sandbox.demo.backend import Backend, open_backend
+from service.sandbox.demo.page import list_demo_routes
 from service.sandbox.faults import Operation
-from service.sandbox.fingerprint_app import list_fingerprint_controls, mount_fingerprint
-from service.sandbox.fingerprint_service import Fingerprint, FingerprintSettings
+from service.sandbox.fingerprint.app import list_fingerprint_controls, mount_fingerprint
+from service.sandbox.fingerprint.service import Fingerprint, FingerprintSettings
 from service.sandbox.inbox import list_inbox_routes
 from service.sandbox.stage import Stage
-from service.sandbox.telnyx_app import deliver_webhooks, mount_telnyx
-from service.sandbox.telnyx_service import Telnyx, TelnyxSettings
+from service.sandbox.telnyx.app import deliver_webhooks, mount_telnyx
+from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
 
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):

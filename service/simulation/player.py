@@ -13,29 +13,29 @@ from itertools import chain, repeat
 from uuid import UUID
 
 from service import accounts, addresses, phone
+from service.clients.authenticator import Authenticator
+from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database
 from service.errors import GatewayError, Limited
-from service.fraud.captchas import Captchas
 from service.fraud.decision import Decision
-from service.fraud.events import Events
+from service.fraud.gathering.captchas import Captchas
+from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.judge import Gathered, Judge, Question
 from service.fraud.money import price_of
-from service.fraud.policy import Policies, Policy
-from service.fraud.weighing import SPENT, Scales
-from service.providers.health import ProviderHealth
+from service.fraud.store import SPENT, FraudStore
+from service.policy.model import Policies, Policy
+from service.providers.verify.health import ProviderHealth
 from service.simulation.report import Outcome, Played, Result
 from service.simulation.stand_ins import EventBook, Phones
 from service.simulation.trace import Line
 from service.vault import Vault, new_id
+from service.verification.admission import Requests
 from service.verification.callers import Ask, Caller, Evidence
 from service.verification.dispatch import Dispatch
 from service.verification.gate import Gate
-from service.verification.keybook import KeyBook
-from service.verification.keys import KeyRing
-from service.verification.request import Requests
 from service.verification.senders import Senders
 from service.verification.slots import Slots
-from service.verification.store import Store
+from service.verification.storage.store import Store
 
 CLIENT = "simulation"
 # A trace begins at midnight UTC. The same day and the same keys for all: one trace, one report.
@@ -65,10 +65,12 @@ class Player:
         self._now = self._expired = BEGIN
         self._policy = policy
         self._vault = Vault([SECRET], SECRET)
-        self._keys = KeyBook(database, self._vault)
+        self._keys = KeyAdmin(database, self._vault)
         self._store = Store(database, Policies(policy, {}), self._clock)
         self._book, self._phones, self._slots = EventBook(), Phones("telnyx"), Slots(1)
-        self._judge = Witness(self._vault, Scales(database, self._clock), Events(self._book, None), Captchas(None))
+        self._judge = Witness(
+            self._vault, FraudStore(database, self._clock), DeviceEvents(self._book, None), Captchas(None)
+        )
         health = ProviderHealth()
         silent = Phones("silent")
         senders = Senders(
@@ -94,7 +96,7 @@ class Player:
         return self._now
 
     async def _enter(self) -> Caller:
-        ring = KeyRing(self._store, self._vault, Policies(self._policy, {}))
+        ring = Authenticator(self._store, self._vault, Policies(self._policy, {}))
         return await ring.find(await self._keys.create(CLIENT))
 
     async def _ask(self, line: Line, caller: Caller) -> tuple[UUID | None, Outcome]:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from service.db import embedded, migrate
+from service.db import embedded
 from service.db.embedded.supervisor import try_lock
-from service.fraud import policy_file
-from service.fraud.policy import Policy
+from service.db.schema import migrate
+from service.policy import loading
+from service.policy.model import Policy
 from service.simulation.trace import Line, served
 
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -46,8 +47,8 @@ def choose_policy(path: str | None, lines: Iterable[Line]) -> Policy:
 
     Where the file has no word on it, `allow` becomes the countries of the trace's people.
     """
-    own = policy_file.own_text(path)
-    policy, countries = policy_file.parse(own).default, policy_file.read_tables(own).get("countries", {})
+    own = loading.own_text(path)
+    policy, countries = loading.parse(own).default, loading.read_tables(own).get("countries", {})
     if "allow" not in countries:
         suited = msgspec.structs.replace(policy.countries, allow=served(lines))
         policy = msgspec.structs.replace(policy, countries=suited)

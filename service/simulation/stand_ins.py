@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import count
 
-from service.providers.base import CheckAnswer, Found, Judged, NotJudged, Order, SendAnswer, Sent, State
-from service.providers.device import FRESH_FOR, Answer, DeviceEvent, Unknown, judge_time
-from service.providers.device import Found as FoundEvent
+from service.providers.fingerprint.event import FRESH_FOR, Answer, DeviceEvent, Unknown, judge_time
+from service.providers.fingerprint.event import Found as FoundEvent
+from service.providers.verify.protocol import CheckAnswer, Found, Judged, NotJudged, Order, SendAnswer, Sent, State
 from service.simulation.trace import Device
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from service import phone
 from service.errors import GatewayError, InvalidPhoneNumber
-from service.providers.base import Channel
+from service.providers.verify.protocol import Channel
 
 PERSON = "person"
 # What a device event may have null for: it is missing, which is not to say left out of the line.

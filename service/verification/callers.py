@@ -12,12 +12,12 @@ import msgspec
 
 from service.accounts import normalise
 from service.addresses import network_of
-from service.fraud.policy import Policy
-from service.fraud.subjects import number_of
+from service.fraud.histories.subjects import number_of
 from service.phone import subscriber_of
-from service.providers.base import Channel
+from service.policy.model import Policy
+from service.providers.verify.protocol import Channel
 from service.vault import Vault
-from service.verification.rows import Sources
+from service.verification.storage.rows import Sources
 
 
 class Caller(msgspec.Struct, frozen=True):

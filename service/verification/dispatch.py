@@ -21,16 +21,16 @@ from service.addresses import network_of
 from service.db.faults import ConstraintViolated
 from service.errors import Unavailable
 from service.fraud.decision import Decision, Finding, writable
-from service.fraud.events import Asked
+from service.fraud.gathering.device_events import Asked
 from service.fraud.judge import Judge, Question
-from service.fraud.policy import Policy
-from service.providers.base import Found, InDoubt, NotJudged, Order, Provider, SendAnswer, Sent
+from service.policy.model import Policy
+from service.providers.verify.protocol import Found, InDoubt, NotJudged, Order, Provider, SendAnswer, Sent
 from service.verification.callers import Evidence
-from service.verification.outcomes import Outcome, outcome_of
-from service.verification.rows import Recorded
+from service.verification.send_results import Outcome, outcome_of
 from service.verification.senders import Senders
 from service.verification.states import LEASE, SEND_LIMIT, Rest, Send, plan
-from service.verification.store import Store
+from service.verification.storage.rows import Recorded
+from service.verification.storage.store import Store
 
 T = TypeVar("T")
 JSON = msgspec.json.Encoder()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 from service.errors import Unavailable
-from service.fraud.policy import Policies, Policy
-from service.providers.health import ProviderHealth
+from service.policy.model import Policies, Policy
+from service.providers.verify.health import ProviderHealth
 
 # The oldest due verification has waited this long (seconds): more are being asked for than can be sent.
 OVERLOAD = 10.0

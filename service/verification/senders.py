@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from service.providers.base import CheckAnswer, Order, Provider, SendAnswer
-from service.providers.health import ProviderHealth
+from service.providers.verify.health import ProviderHealth
+from service.providers.verify.protocol import CheckAnswer, Order, Provider, SendAnswer
 
 
 class Senders(msgspec.Struct, frozen=True):

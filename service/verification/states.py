@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 
 from service.fraud.facts import CaptchaState
-from service.fraud.policy import Fallback
-from service.providers.base import Channel
+from service.policy.model import Fallback
+from service.providers.verify.protocol import Channel
 
 Status = Literal["pending", "verified", "locked", "expired", "canceled"]
 SendState = Literal["due", "begun", "sent", "refused", "in_doubt", "abandoned"]

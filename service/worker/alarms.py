@@ -13,13 +13,13 @@ from uuid import uuid4
 
 from service import telemetry
 from service.db.engine import Database
-from service.db.lines import Record
-from service.fraud.policy import AlertRules
+from service.db.pool import Record
+from service.policy.model import AlertRules
 from service.providers.alerts import Alerts
-from service.providers.health import ProviderHealth
-from service.providers.troubles import Troubles
+from service.providers.health_notes import HealthNotes
+from service.providers.verify.health import ProviderHealth
 from service.verification.gate import OTHERS
-from service.verification.store import EVENTS_KEPT, MOST_UNKNOWN
+from service.verification.storage.store import EVENTS_KEPT, MOST_UNKNOWN
 from service.worker.traffic import Traffic, find_unusual
 
 # Seconds between two looks, of one process and of all together.
@@ -52,7 +52,7 @@ class Alarms:
     """One process's part in ringing them."""
 
     def __init__(
-        self, database: Database, rules: AlertRules, alerts: Alerts, troubles: Troubles, health: ProviderHealth,
+        self, database: Database, rules: AlertRules, alerts: Alerts, troubles: HealthNotes, health: ProviderHealth,
         now: Callable[[], datetime | None] = lambda: None,
     ) -> None:  # fmt: skip
         """Wire the parts. `now`: as in Store."""

@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from service import telemetry
-from service.fraud.policy import Policies
+from service.policy.model import Policies
 from service.vault import Vault
 from service.verification.callers import Evidence
 from service.verification.dispatch import SECOND_LOOK, Dispatch, Job
-from service.verification.rows import Claimed
 from service.verification.slots import Slots
 from service.verification.states import Begin, GiveUp, Rest, Send, TakeOver, plan
-from service.verification.store import NumberBusy, Store
+from service.verification.storage.rows import Claimed
+from service.verification.storage.store import NumberBusy, Store
 
 NUMBER_BUSY = timedelta(seconds=0.5)
 EVIDENCE = msgspec.msgpack.Decoder(Evidence)

@@ -11,15 +11,15 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from service import telemetry
-from service.fraud.policy import Policies
-from service.providers.health import Prober
-from service.verification.check import Checks
-from service.verification.ended import Ended
+from service.clients.authenticator import Authenticator
+from service.policy.model import Policies
+from service.providers.verify.health import Prober
+from service.verification.checks import Checks
+from service.verification.ended_verifications import Ended
 from service.verification.gate import Gate
-from service.verification.keys import KeyRing
 from service.verification.slots import Slots
 from service.verification.states import LEASE
-from service.verification.store import Store
+from service.verification.storage.store import Store
 from service.worker.alarms import LOOK_EVERY as ALARM_EVERY
 from service.worker.alarms import Alarms
 from service.worker.leases import Leases
@@ -42,7 +42,7 @@ class Worker:
 
     def __init__(  # noqa: PLR0913 (app hands every part over by name)
         self, *, store: Store, gate: Gate, prober: Prober, ended: Ended, slots: Slots, leases: Leases, checks: Checks,
-        policies: Policies, keys: KeyRing, retention: Retention, alarms: Alarms, tags: Sequence[bytes],
+        policies: Policies, keys: Authenticator, retention: Retention, alarms: Alarms, tags: Sequence[bytes],
     ) -> None:  # fmt: skip
         """Wire the parts; nothing runs yet. `tags`: how the rows begin that this process can read."""
         self._store = store

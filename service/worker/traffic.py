@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from service.fraud.policy import AlertRules
+from service.policy.model import AlertRules
 
 
 class Traffic(NamedTuple):

@@ -17,7 +17,7 @@ import aiohttp
 from tests.chaos.database import Sites
 from tests.chaos.processes import Child
 from tests.chaos.records import Book
-from tests.support.cable import Cable
+from tests.support.tcp_proxy import Cable
 
 LOOK = 0.2
 # Sends that run end within 15 s; a process may stand still in between, or be starved.

@@ -10,8 +10,8 @@ import sys
 import uvicorn
 
 from service.sandbox.stage import Stage
-from service.sandbox.telnyx_app import create_telnyx
-from service.sandbox.telnyx_service import Telnyx, TelnyxSettings
+from service.sandbox.telnyx.app import create_telnyx
+from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
 
 SEED = b"0123456789abcdef0123456789abcdef"
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from service.sandbox.faults import Fault
-from service.sandbox.telnyx_webhooks import Manners
+from service.sandbox.telnyx.webhooks import Manners
 from tests.chaos.records import Lapse
 from tests.chaos.schedule import GATEWAY_KINDS, Strike
 from tests.chaos.world import World
-from tests.support.cable import Cable, Moment
+from tests.support.tcp_proxy import Cable, Moment
 
 MOMENTS: tuple[Moment, ...] = ("before", "during", "after", "after")
 

@@ -15,8 +15,8 @@ import msgspec
 
 from service.sandbox.faults import Fault, Operation
 from service.sandbox.journal import Call
-from service.sandbox.telnyx_service import PROFILE_ID, TelnyxSettings
-from service.sandbox.telnyx_webhooks import Manners
+from service.sandbox.telnyx.service import PROFILE_ID, TelnyxSettings
+from service.sandbox.telnyx.webhooks import Manners
 from tests.chaos.processes import Child
 
 # It acts at once and answers so much later (seconds): a process that is killed has often a send on its way.

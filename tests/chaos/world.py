@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from service.db.engine import open_database
-from service.sandbox.telnyx_service import Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
 from tests.chaos.database import Sites, open_sites
 from tests.chaos.gateways import Gateway, open_gateways
 from tests.chaos.policy import CLIENTS, write_policy

@@ -18,18 +18,18 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from service.api.observation import Observation
-from service.app import House, create_routes
+from service.api.server.observation import Observation
+from service.app import Gateway, create_routes
 from service.db.engine import open_database
-from service.sandbox import telnyx_service
 from service.sandbox.composition import Lifespan
 from service.sandbox.faults import Fault, FaultKind
 from service.sandbox.main import SandboxSettings, create_sandbox
 from service.sandbox.stage import Stage
-from service.sandbox.telnyx_service import Telnyx, TelnyxSettings
-from service.sandbox.telnyx_webhooks import Manners, _describe
+from service.sandbox.telnyx import service
+from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
+from service.sandbox.telnyx.webhooks import Manners, _describe
 from service.settings import Settings, load
-from service.verification import check
+from service.verification import checks
 from service.verification.states import MOST_SENDS
 from tests.model.lawful import Rules, Window
 from tests.support.gateway import Calls, environment_of, make_key, observe_histories
@@ -49,11 +49,11 @@ select coalesce((select sum(sends) from ledger), 0)::int,
 class Rig:
     """The gateway, and Telnyx in the same process. `now`: what the database is told to be the time."""
 
-    def __init__(self, house: House, telnyx: Telnyx, stage: Stage, rules: Rules) -> None:
-        self.house = house
+    def __init__(self, gateway: Gateway, telnyx: Telnyx, stage: Stage, rules: Rules) -> None:
+        self.gateway = gateway
         self.rules = rules
         self.calls: dict[str, Calls] = {}
-        self._pool = house.parts.database.pool
+        self._pool = gateway.services.database.pool
         self._orphans: list[str] = []
         self.telnyx = telnyx
         self.stage = stage
@@ -64,7 +64,7 @@ class Rig:
 
     async def settle(self) -> None:
         """Do all that a worker would do now, until nothing is left to do at this moment."""
-        worker = self.house.worker
+        worker = self.gateway.worker
         while True:
             await self._wait_for_slots()
             claimed = await worker._leases.claim()
@@ -81,7 +81,7 @@ class Rig:
         self.stage.latency = {"send": 1.0}
         before = self._count_sends()
         yield
-        running = list(self.house.worker._slots._running)
+        running = list(self.gateway.worker._slots._running)
         if reached and running:
             await until(lambda: self._count_sends() > before, "a send reaches Telnyx")
         for task in running:
@@ -145,7 +145,7 @@ class Rig:
         assert sent <= booked <= sent + doubtful, (sent, booked, doubtful)
 
     async def _wait_for_slots(self) -> None:
-        slots = self.house.worker._slots
+        slots = self.gateway.worker._slots
         await until(lambda: not slots._running, "what was begun has ended")
 
 
@@ -165,27 +165,27 @@ async def open_rig(database_url: str, rules: Rules) -> AsyncIterator[Rig]:
             settings = load(Settings, **{name.lower(): value for name, value in environment.items()})
             keys = {client: await make_key(database, client) for client in CLIENTS}
             rigs: list[Rig] = []
-            house = House(settings, database, lambda: rigs[0].now)
-            rig = Rig(house, telnyx, stage_app.state.stage, rules)
+            gateway = Gateway(settings, database, lambda: rigs[0].now)
+            rig = Rig(gateway, telnyx, stage_app.state.stage, rules)
             rigs.append(rig)
-            patch.setattr(telnyx_service, "write_time", lambda: rig.now.replace(tzinfo=None).isoformat())
-            patch.setattr(check, "STEP", 0.001)
-            patch.setattr(check, "ON_ITS_WAY", 0.0)
-            house.parts.requests._dispatch._spread = 0.0
-            await house.telnyx.start()
+            patch.setattr(service, "write_time", lambda: rig.now.replace(tzinfo=None).isoformat())
+            patch.setattr(checks, "STEP", 0.001)
+            patch.setattr(checks, "ON_ITS_WAY", 0.0)
+            gateway.services.requests._dispatch._spread = 0.0
+            await gateway.telnyx.start()
             try:
-                async with serve_app(Observation(create_routes([_share(house)]), settings.trusted_proxies)) as url:
+                async with serve_app(Observation(create_routes([_share(gateway)]), settings.trusted_proxies)) as url:
                     rig.calls = {client: Calls(url, key, session) for client, key in keys.items()}
                     yield rig
             finally:
-                await house.stop()
+                await gateway.stop()
                 await database.aclose()
 
 
-def _share(house: House) -> Lifespan:
+def _share(gateway: Gateway) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        app.state.parts = house.parts
+        app.state.services = gateway.services
         yield
 
     return lifespan

@@ -13,13 +13,13 @@ from typing import Any, cast
 import asyncpg
 from asyncpg import Connection
 
+from service.clients.authenticator import Authenticator
 from service.db.engine import Database, open_database
-from service.fraud import policy_file
+from service.policy import loading
 from service.vault import Vault, new_id, new_token
 from service.verification.callers import Caller, Evidence, subjects_of
-from service.verification.keys import KeyRing
-from service.verification.rows import Admission, Admitted
-from service.verification.store import Store
+from service.verification.storage.rows import Admission, Admitted
+from service.verification.storage.store import Store
 from tests.support.gateway import ADDRESS, PHONE, make_key
 
 NOON = datetime(2031, 5, 5, 12, tzinfo=UTC)
@@ -33,19 +33,19 @@ account = ["1000/1d"]
 """
 
 
-class Desk:
+class AdmissionHarness:
     """Admits as one process does. `now`: its clock; None leaves it to the database's."""
 
     def __init__(self, database: Database, policy: str = WIDE, now: datetime | None = NOON) -> None:
         self.database = database
         self.now = now
-        self.policies = policy_file.parse(policy)
+        self.policies = loading.parse(policy)
         self.store = Store(database, self.policies, lambda: self.now)
         self.callers: dict[str, Caller] = {}
 
     async def join(self, *clients: str) -> None:
         """Make a key for each client."""
-        ring = KeyRing(self.store, VAULT, self.policies)
+        ring = Authenticator(self.store, VAULT, self.policies)
         for name in clients:
             self.callers[name] = await ring.find(await make_key(self.database, name))
 
@@ -98,11 +98,11 @@ class Desk:
 @asynccontextmanager
 async def open_desk(
     url: str, callers: dict[str, Caller], policy: str = WIDE, now: datetime | None = None
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[AdmissionHarness]:
     """Open a desk with a pool of its own, for clients that have their keys."""
     database = await open_database(url)
     try:
-        desk = Desk(database, policy, now)
+        desk = AdmissionHarness(database, policy, now)
         desk.callers = callers
         yield desk
     finally:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from service.sandbox.telnyx_profiles import ChannelSettings, ProfileChange
-from service.sandbox.telnyx_service import PROFILE_ID
+from service.sandbox.telnyx.profiles import ChannelSettings, ProfileChange
+from service.sandbox.telnyx.service import PROFILE_ID
 from tests.conftest import command
 from tests.support.gateway import PHONE, Gateway, Reply
 

@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from service.providers.device import Answer, DeviceEvent, Found
-from service.providers.fingerprint import Api, Fingerprint
-from service.providers.fingerprint_v3 import V3
-from service.providers.fingerprint_v4 import V4
+from service.providers.fingerprint.client import Api, Fingerprint
+from service.providers.fingerprint.event import Answer, DeviceEvent, Found
+from service.providers.fingerprint.v3 import V3
+from service.providers.fingerprint.v4 import V4
 from service.sandbox.faults import Fault, FaultKind
-from service.sandbox.fingerprint_app import create_fingerprint
-from service.sandbox.fingerprint_events import Mint
-from service.sandbox.fingerprint_service import Fingerprint as Standing
+from service.sandbox.fingerprint.app import create_fingerprint
+from service.sandbox.fingerprint.events import Mint
+from service.sandbox.fingerprint.service import Fingerprint as Standing
 from service.sandbox.stage import Stage
 from tests.support.raw_http import RawRequest, Respond, serve_raw, write_reply
 from tests.support.serving import serve_app
@@ -38,7 +38,7 @@ async def look_up(fingerprint: Fingerprint, event_id: str, *, within: float = 5.
     return await fingerprint.read(event_id, now=datetime.now(UTC), deadline=time.monotonic() + within)
 
 
-class House:
+class LookUpRig:
     """A provider in front of a stand-in."""
 
     def __init__(self, fingerprint: Fingerprint, standing: Standing, stage: Stage, url: str) -> None:
@@ -67,14 +67,14 @@ class House:
 
 
 @asynccontextmanager
-async def run_house(version: Version, *, seconds: float = 1.5) -> AsyncIterator[House]:
+async def run_rig(version: Version, *, seconds: float = 1.5) -> AsyncIterator[LookUpRig]:
     """Serve a stand-in and look events up in it, each call within `seconds`."""
     standing, stage = Standing(), Stage()
     async with serve_app(create_fingerprint(standing, stage)) as url:
         api: Api = V4(standing.settings.secret_key, url) if version == "v4" else V3(standing.settings.secret_key, url)
         fingerprint = Fingerprint(api, seconds=seconds)
         await fingerprint.start()
-        yield House(fingerprint, standing, stage, url)
+        yield LookUpRig(fingerprint, standing, stage, url)
         await fingerprint.aclose()
 
 

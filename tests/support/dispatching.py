@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from service.app import create_app
-from service.providers.base import Channel
+from service.providers.verify.protocol import Channel
 from service.sandbox.journal import Call
-from service.sandbox.telnyx_service import PROFILE_ID, Send
-from service.sandbox.telnyx_state import Verification
+from service.sandbox.telnyx.service import PROFILE_ID, Send
+from service.sandbox.telnyx.state import Verification
 from service.settings import Settings, load
 from tests.support.gateway import Calls, Gateway
 from tests.support.serving import serve_app

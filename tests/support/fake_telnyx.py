@@ -13,8 +13,8 @@ import aiohttp
 from litestar import Litestar
 
 from service.sandbox.stage import Stage
-from service.sandbox.telnyx_app import create_telnyx
-from service.sandbox.telnyx_service import PROFILE_ID, Telnyx, TelnyxSettings
+from service.sandbox.telnyx.app import create_telnyx
+from service.sandbox.telnyx.service import PROFILE_ID, Telnyx, TelnyxSettings
 from tests.support.serving import serve_app
 
 PHONE = "+13125550142"

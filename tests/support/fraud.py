@@ -17,8 +17,8 @@ from service import phone
 from service.db.engine import Database
 from service.fraud.decision import Decision
 from service.fraud.facts import Device, Facts
-from service.fraud.policy_file import parse
-from service.fraud.rules import HISTORY
+from service.fraud.rules.catalogue import HISTORY
+from service.policy.loading import parse
 from tests.support.gateway import PHONE, POLICY, Gateway, run_gateway
 from tests.support.waiting import until
 

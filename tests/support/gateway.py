@@ -21,14 +21,14 @@ import aiohttp
 import msgspec
 
 from service.app import create_app
+from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database, Pooler, open_database
-from service.fraud.rules import HISTORY
+from service.fraud.rules.catalogue import HISTORY
 from service.sandbox.main import SandboxSettings, create_sandbox
 from service.sandbox.stage import Stage
-from service.sandbox.telnyx_service import PROFILE_ID, Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import PROFILE_ID, Telnyx, TelnyxSettings
 from service.settings import Settings, load
 from service.vault import Vault
-from service.verification.keybook import KeyBook
 from tests.support.ports import free_port
 from tests.support.serving import serve_app
 from tests.support.waiting import PATIENCE, until
@@ -120,7 +120,7 @@ class Gateway(Calls):
 
 async def make_key(database: Database, name: str, *, scope: str = "verify", test: bool = False) -> str:
     vault = Vault([b"s" * 32], b"i" * 32)
-    return await KeyBook(database, vault).create(name, scope, test=test)
+    return await KeyAdmin(database, vault).create(name, scope, test=test)
 
 
 def environment_of(database_url: str, stage_url: str, policy: Path, telnyx: Telnyx, **more: str) -> dict[str, str]:

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from service.db.engine import Database
-from service.fraud import policy_file
-from service.verification.rows import Admission, Claimed, Recorded
+from service.policy import loading
 from service.verification.states import Begin
-from service.verification.store import Store
+from service.verification.storage.rows import Admission, Claimed, Recorded
+from service.verification.storage.store import Store
 from tests.support.gateway import make_key
 
 
@@ -21,7 +21,7 @@ class Queue:
     """One database's queue, seen by two processes: `store` and `other`."""
 
     def __init__(self, database: Database, key: int, client: int) -> None:
-        self.policies = policy_file.parse("")
+        self.policies = loading.parse("")
         self.policy = self.policies.default
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.store = Store(database, self.policies, lambda: self.now)

@@ -15,9 +15,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from service.db import migrate
 from service.db.embedded import supervisor
 from service.db.embedded.installation import Installation, find_account, find_installation
+from service.db.schema import migrate
 from tests.support.clusters import query
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE, until

@@ -12,11 +12,11 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from service.vault import new_id
-from service.verification.rows import Claimed, Recorded
 from service.verification.states import Begin, SendState
-from service.verification.store import NumberBusy
+from service.verification.storage.rows import Claimed, Recorded
+from service.verification.storage.store import NumberBusy
 from service.worker.retention import Retention
-from tests.support.admission import Desk
+from tests.support.admission import AdmissionHarness
 
 PHONES = [f"+131255501{number:02}" for number in range(12)]
 ADDRESSES = [f"192.0.2.{number}" for number in range(1, 9)]
@@ -39,7 +39,7 @@ after = "1s"
 class Storm:
     """One process. `known`: verifications with their clients; `held`: the provider's ids."""
 
-    def __init__(self, desk: Desk, seed: int, known: list[tuple[str, UUID]], held: list[str]) -> None:
+    def __init__(self, desk: AdmissionHarness, seed: int, known: list[tuple[str, UUID]], held: list[str]) -> None:
         self.desk = desk
         self.store = desk.store
         self.dice = random.Random(seed)

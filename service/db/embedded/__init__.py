@@ -1,6 +1,6 @@
 """An own PostgreSQL server for one machine: sandbox, tests and DATABASE_URL=embedded:PATH.
 
-Called by db.engine, db.migrate, sandbox and the tests. Speaks over a socket directory of its own account
+Called by db.engine, db.schema.migrate, sandbox and the tests. Speaks over a socket directory of its own account
 only, and never trusts or signals a process that it did not start (docs/decisions/0001).
 """
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from service.simulation.dice import Dice
+from service.simulation.population.dice import Dice
+from service.simulation.population.world import ScenarioError, World
 from service.simulation.scenarios.browsers import Headless, Replayed
 from service.simulation.scenarios.destinations import Unserved, VoicePremium
 from service.simulation.scenarios.ordinary import Scenario, live
 from service.simulation.scenarios.ranges import OneCountry, Patient, Ranges
 from service.simulation.scenarios.sequential import Sequential
 from service.simulation.scenarios.sources import Burst, OneUse, Trickle
-from service.simulation.scenarios.world import ScenarioError, World
 from service.simulation.trace import Line
 
 SCENARIOS: dict[str, type[Scenario]] = {

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from service.simulation.dice import Dice
-from service.simulation.scenarios.habits import HOUR
-from service.simulation.scenarios.world import World
+from service.simulation.population.dice import Dice
+from service.simulation.population.habits import HOUR
+from service.simulation.population.world import World
 from service.simulation.trace import Device, Line
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from service.simulation.dice import Dice, Wheel
+from service.simulation.population.dice import Dice, Wheel
+from service.simulation.population.habits import Hours, Part, Rate, Size, Some
+from service.simulation.population.world import World
 from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
-from service.simulation.scenarios.habits import Hours, Part, Rate, Size, Some
 from service.simulation.scenarios.ordinary import Scenario
-from service.simulation.scenarios.world import World
 from service.simulation.trace import Line
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from service.simulation.dice import Dice
-from service.simulation.scenarios.countries import Country
-from service.simulation.scenarios.habits import HOUR, Habits, busy_part, local_time
-from service.simulation.scenarios.numbering import Rented
-from service.simulation.scenarios.people import Person, meet, visit
-from service.simulation.scenarios.world import World
+from service.simulation.population.countries import Country
+from service.simulation.population.dice import Dice
+from service.simulation.population.habits import HOUR, Habits, busy_part, local_time
+from service.simulation.population.numbering import Rented
+from service.simulation.population.people import Person, meet, visit
+from service.simulation.population.world import World
 from service.simulation.trace import Line
 
 EVENING = 19

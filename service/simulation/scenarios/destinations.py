@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.phone import Kind
-from service.simulation.dice import Dice
+from service.simulation.population.dice import Dice
+from service.simulation.population.habits import Hours, Part, Rate, Size, Some
+from service.simulation.population.numbering import draw_of_kind
+from service.simulation.population.world import ScenarioError, World
 from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
-from service.simulation.scenarios.habits import Hours, Part, Rate, Size, Some
-from service.simulation.scenarios.numbering import draw_of_kind
 from service.simulation.scenarios.ordinary import Scenario
-from service.simulation.scenarios.world import ScenarioError, World
 from service.simulation.trace import Line
 
 FALLBACK = 40.0  # seconds after which a call is asked for, where the message was the first try

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from service.simulation.dice import Dice
-from service.simulation.scenarios.countries import Country
+from service.simulation.population.countries import Country
+from service.simulation.population.dice import Dice
+from service.simulation.population.habits import Habits, waking_time
+from service.simulation.population.people import AGAIN, Person, meet, visit
+from service.simulation.population.world import World
 from service.simulation.scenarios.crowds import gather_crowds
-from service.simulation.scenarios.habits import Habits, waking_time
-from service.simulation.scenarios.people import AGAIN, Person, meet, visit
-from service.simulation.scenarios.world import World
 from service.simulation.trace import Line
 
 

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from service.simulation.dice import Dice
+from service.simulation.population.dice import Dice
+from service.simulation.population.habits import Hours, Rate, Size, Some
+from service.simulation.population.numbering import Numbering
+from service.simulation.population.world import World
 from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
-from service.simulation.scenarios.habits import Hours, Rate, Size, Some
-from service.simulation.scenarios.numbering import Numbering
 from service.simulation.scenarios.ordinary import Scenario
-from service.simulation.scenarios.world import World
 from service.simulation.trace import Line
 
 Order = Literal["straight", "backwards", "shuffled", "interleaved"]

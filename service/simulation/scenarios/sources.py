@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from service.simulation.dice import Dice
-from service.simulation.scenarios.addresses import beside, datacentre
+from service.simulation.population.addresses import beside, datacentre
+from service.simulation.population.dice import Dice
+from service.simulation.population.habits import Digits, Habits, Hours, Rate, Size, Some
+from service.simulation.population.world import World
 from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
-from service.simulation.scenarios.habits import Digits, Habits, Hours, Rate, Size, Some
 from service.simulation.scenarios.ordinary import Scenario
-from service.simulation.scenarios.world import World
 from service.simulation.trace import Line
 
 Source = Literal["address", "network", "subnets", "device"]

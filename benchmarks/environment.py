@@ -1,0 +1,138 @@
+"""What is measured, as it stands in earnest: PostgreSQL with durable commits, Telnyx at 100 ms, `serve`.
+
+Each in a process of its own, so that each one's CPU is its own. Whatever is started here is ended here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from benchmarks.cpu import Clock, of_server
+from benchmarks.gateway import LOOK, PATIENCE, SLOTS, Gateway, wait_until_ready
+from benchmarks.load import Load
+from benchmarks.stage import SEED
+from service.db import embedded
+from service.db.engine import Database, open_database
+from service.db.schema import migrate
+from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
+from tests.support.clusters import make_home
+from tests.support.gateway import environment_of, make_key, observe_histories
+
+LATENCY = 0.1  # seconds that Telnyx takes
+SETTINGS = {"max_connections": "200", "max_wal_size": "8GB"}
+KEPT = {"clients", "api_keys", "alembic_version"}
+
+
+class Environment:
+    """The database and the Telnyx of every measured gateway, one after the other. `key`: an API key of theirs."""
+
+    def __init__(self, folder: Path, server: embedded.Server, database: Database, key: str) -> None:
+        self._folder = folder
+        self.server = server
+        self.database = database
+        self.key = key
+        self._port = _free_port()
+        self.telnyx_url = ""
+
+    async def clock_server(self) -> Clock:
+        """Return a clock of the whole database server."""
+        return of_server(await self.postmaster())
+
+    async def postmaster(self) -> int:
+        """Return the id of the server's first process."""
+        data = await self.database.pool.fetchval("select current_setting('data_directory')")
+        return int((Path(data) / "postmaster.pid").read_text().split()[0])
+
+    @asynccontextmanager
+    async def play_telnyx(self, drift: float = 0.0, *, webhooks: bool = False) -> AsyncIterator[None]:
+        """Have Telnyx there while the context is open, for the gateways that are served then."""
+        told = [f"http://127.0.0.1:{self._port}/webhooks/verify"] if webhooks else []
+        async with _run(["benchmarks.stage", str(LATENCY), str(drift), *told], {}, self._folder / "stage.log") as stage:
+            port = int(await stage.stdout.readline()) if stage.stdout else 0
+            self.telnyx_url = f"http://127.0.0.1:{port}"
+            yield
+
+    @asynccontextmanager
+    async def serve(self, policy: str = "", *, slots: int = SLOTS, sampled: bool = False) -> AsyncIterator[Gateway]:
+        """Serve with the shipped policy and what `policy` lays over it. Histories only observe: nobody reads here."""
+        file, samples, log = (self._folder / name for name in ("policy.toml", "samples", "gateway.log"))
+        file.write_text(observe_histories(policy))
+        telnyx = Telnyx(TelnyxSettings(signing_seed=SEED))
+        environment = environment_of(self.server.url(), self.telnyx_url, file, telnyx)
+        words = ["service", "serve", "--port", str(self._port)]
+        if slots != SLOTS or sampled:
+            words = ["benchmarks.served", str(slots), str(samples) if sampled else "-", str(self._port)]
+        load = Load(self._port)
+        try:
+            async with _run(words, environment, log) as process:
+                await wait_until_ready(process, f"http://127.0.0.1:{self._port}/readyz")
+                yield Gateway(process, self._port, load, samples)
+        finally:
+            load.close()
+
+    async def wait_until_sent(self) -> None:
+        """Wait until no send is on its way or due."""
+        waiting = "select exists (select from sends where state in ('due', 'begun'))"
+        async with asyncio.timeout(PATIENCE):
+            while await self.database.pool.fetchval(waiting):  # noqa: ASYNC110  another process sends
+                await asyncio.sleep(LOOK)
+
+    async def forget(self) -> None:
+        """Empty the tables, but for the keys."""
+        found = await self.database.pool.fetch("select tablename from pg_tables where schemaname = 'public'")
+        names = ", ".join(sorted({row[0] for row in found} - KEPT))
+        await self.database.pool.execute(f"truncate {names}")
+
+    async def journal(self, operation: str) -> list[dict[str, Any]]:
+        """Return and forget the calls of one kind that reached Telnyx."""
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{self.telnyx_url}/control/journal", params={"operation": operation}) as answer:
+                calls: list[dict[str, Any]] = msgspec.json.decode(await answer.read())["calls"]
+            await session.delete(f"{self.telnyx_url}/control/journal")
+        return calls
+
+
+@asynccontextmanager
+async def open_gateway() -> AsyncIterator[Environment]:
+    """Start a new database with a key in it, and end it."""
+    with make_home() as home, TemporaryDirectory() as folder:
+        server = await asyncio.to_thread(embedded.start, home, settings=SETTINGS)
+        async with AsyncExitStack() as running:
+            running.callback(server.release)
+            await asyncio.to_thread(migrate.upgrade, server.url())
+            database = await open_database(server.url())
+            running.push_async_callback(database.aclose)
+            yield Environment(Path(folder), server, database, await make_key(database, "shop"))
+
+
+@asynccontextmanager
+async def _run(
+    words: Sequence[str], environment: dict[str, str], log: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    with log.open("ab") as sink:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *words, stdout=asyncio.subprocess.PIPE, stderr=sink, env=os.environ | environment
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

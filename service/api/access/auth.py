@@ -1,0 +1,81 @@
+"""Who calls: the bearer key of a request, turned into a Caller before its body is read.
+
+Asked for by the handlers, and a guard for what is an operator's. Never logs a header.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
+
+from service.addresses import network_of
+from service.api.access.source import source_of
+from service.api.services import services_of
+from service.errors import NotAuthorized, WrongScope
+from service.verification.callers import Caller
+
+SCHEME = "bearer "
+NOTED = "caller"
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+async def caller_of(connection: Connection) -> Caller:
+    """Return which product's key this is: the first thing that a handler asks for.
+
+    Raises NotAuthorized, WrongScope, Limited for an address that brings one unknown key after another, Unavailable.
+
+    No guard: Litestar copies the handler for each call of one, which costs more than all of this.
+    """
+    caller = await _known(connection)
+    if caller.operator:
+        raise WrongScope("verify")
+    return caller
+
+
+async def operator_of(connection: Connection, *, search: bool = False) -> Caller:
+    """Return which operator's key this is, if it is good at this moment, and count its call.
+
+    Raises as `caller_of`, and Limited for a key that calls too often. `search`: a look-up by number, counted apart too.
+    """
+    caller = await _known(connection)
+    if not caller.operator:
+        raise WrongScope("operator")
+    await services_of(connection).keys.enter(caller, search=search)
+    return caller
+
+
+async def needs_operator(connection: Connection, _: BaseRouteHandler) -> None:
+    """Let operators in. Raises as `operator_of`."""
+    await operator_of(connection)
+
+
+def noted_caller(scope: Scope) -> Caller | None:
+    """Return whose key a request had, once that is known: for its line in the log."""
+    caller: Caller | None = scope["state"].get(NOTED)
+    return caller
+
+
+async def _known(connection: Connection) -> Caller:
+    caller = connection.scope["state"][NOTED] = await _find(connection)
+    return caller
+
+
+async def _find(connection: Connection) -> Caller:
+    lines = connection.headers.getall("authorization", [])
+    # Of two, a proxy in front may have looked at the other one.
+    if len(lines) != 1 or not lines[0].lower().startswith(SCHEME):
+        raise NotAuthorized
+    key, services = lines[0][len(SCHEME) :].strip(), services_of(connection)
+    if (caller := services.keys.known(key)) is not None:
+        return caller
+    source = source_of(connection, services.webhooks.trusted_proxies)
+    network = network_of(str(source)) if source is not None else ""
+    try:
+        return await services.keys.find(key, lambda: services.strangers.check(network))
+    except NotAuthorized:
+        services.strangers.note(network)
+        raise

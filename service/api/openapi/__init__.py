@@ -1,0 +1,1 @@
+"""The OpenAPI file and the page that shows it."""

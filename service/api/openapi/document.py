@@ -1,0 +1,143 @@
+"""The OpenAPI file: written from the routes, the structs and the closed list of problems.
+
+Handlers describe themselves with a Call, as their `call=`; the command `openapi` and the API's page read what
+comes of it. A route without a Call is no part of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import HttpMethod, Litestar
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from service.api.openapi.examples import EXAMPLES
+from service.api.openapi.wording import COMPONENTS, HEAD, PARAMETERS
+from service.api.problems import KINDS, MEDIA_TYPE, Invalid, Kind, Malformed, Problem, WrongMediaType
+from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight, Unavailable, WrongScope
+
+BEARER: list[dict[str, list[str]]] = [{"apiKey": []}]
+BODY_PROBLEMS = (Malformed, RequestEntityTooLarge, WrongMediaType, Invalid)
+IDEMPOTENCY_PROBLEMS = (Invalid, SameKeyInFlight, OtherRequestSameKey)
+JSON_TYPE = "application/json"
+
+Json = dict[str, Any]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """What a call takes and gives. `means`: success, in words; `problems`: those that do not follow from the rest."""
+
+    means: str
+    gives: type[msgspec.Struct]
+    takes: type[msgspec.Struct] | None = None
+    problems: tuple[type[Exception], ...] = (Unavailable,)
+    body_problems: tuple[type[Exception], ...] = BODY_PROBLEMS
+    idempotent: bool = False
+    query: tuple[str, ...] = ()
+
+
+def write_document(app: Litestar, version: str) -> str:
+    """Write the OpenAPI file of an app's routes."""
+    paths: dict[str, Json] = {}
+    failures: dict[str, Json] = {}
+    structs: set[type[msgspec.Struct]] = {Problem}
+    for route, handler, call in _calls(app):
+        # A HEAD is what HTTP makes of a GET, and no call of its own.
+        method = next(iter(handler.http_methods - {HttpMethod.HEAD})).lower()
+        paths.setdefault(route.path_format, {})[method] = _operation(route, handler, call, failures)
+        structs |= {struct for struct in (call.takes, call.gives) if struct}
+    ordered = sorted(structs, key=lambda struct: struct.__name__)
+    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():
+        _hoist(schema)
+    document = {
+        "openapi": "3.1.0",
+        **HEAD,
+        "info": HEAD["info"] | {"version": version},
+        "paths": paths,
+        "components": COMPONENTS | {"responses": failures, "schemas": dict(sorted(schemas.items()))},
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _hoist(schema: Json) -> None:
+    """Move the words of a field that may be null from its first choice to the field: generators look there."""
+    for field in schema["properties"].values():
+        for choice in field.get("anyOf", []):
+            field.update({word: choice.pop(word) for word in ("description", "examples") if word in choice})
+
+
+def _calls(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler, Call]]:
+    for route in [route for route in app.routes if isinstance(route, HTTPRoute)]:
+        # Litestar keeps those of one path in no order.
+        for handler in sorted(route.route_handlers, key=lambda handler: min(handler.http_methods)):
+            if isinstance(call := handler.opt.get("call"), Call):
+                yield route, handler, call
+
+
+def _operation(route: HTTPRoute, handler: HTTPRouteHandler, call: Call, failures: dict[str, Json]) -> Json:
+    security = handler.resolve_security()
+    parameters = [PARAMETERS[name] for name in (*route.path_parameters, *call.query)]
+    parameters += [PARAMETERS["Idempotency-Key"]] if call.idempotent else []
+    operation: Json = {
+        "operationId": handler.operation_id,
+        "tags": handler.resolve_tags(),
+        "summary": handler.summary,
+        "description": handler.description,
+        "parameters": parameters,
+        "requestBody": {"required": True, "content": {JSON_TYPE: _content(call.takes)}} if call.takes else None,
+        "responses": {str(handler.status_code): _success(call)} | _failures(call, failures, secured=bool(security)),
+        "security": security,
+    }
+    return {name: value for name, value in operation.items() if value or name == "security"}
+
+
+def _success(call: Call) -> Json:
+    names = ["X-Request-Id"] + (["Idempotent-Replayed"] if call.idempotent else [])
+    return {"description": call.means, "headers": _headers(names), "content": {JSON_TYPE: _content(call.gives)}}
+
+
+def _failures(call: Call, described: dict[str, Json], *, secured: bool) -> Json:
+    """Refer to what the call can fail with, by status; describe there what no call before this one fails with."""
+    raised = list(call.problems)
+    raised += [NotAuthorized, WrongScope, Limited] if secured else []
+    raised += call.body_problems if call.takes else ()
+    raised += IDEMPOTENCY_PROBLEMS if call.idempotent else ()
+    kinds = {KINDS[error].name: KINDS[error] for error in raised}
+    by_status: dict[int, list[Kind]] = {}
+    for kind in sorted(kinds.values(), key=lambda kind: (kind.status, kind.name)):
+        by_status.setdefault(kind.status, []).append(kind)
+    names = {status: ".".join(kind.name for kind in alike) for status, alike in by_status.items()}
+    described.update({names[status]: _failure(status, alike) for status, alike in by_status.items()})
+    return {str(status): {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}
+
+
+def _failure(status: int, kinds: list[Kind]) -> Json:
+    names = ["X-Request-Id"]
+    names += ["Retry-After"] if any(kind.wait is not None for kind in kinds) else []
+    names += ["WWW-Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []
+    examples = {kind.name: {"value": _plain(kind.example())} for kind in kinds}
+    return {
+        "description": " ".join(f"{kind.title}." for kind in kinds),
+        "headers": _headers(names),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+    }
+
+
+def _content(struct: type[msgspec.Struct]) -> Json:
+    named = {name: {"value": _plain(value)} for name, value in EXAMPLES.get(struct, {}).items()}
+    return {"schema": {"$ref": f"#/components/schemas/{struct.__name__}"}, "examples": named}
+
+
+def _headers(names: list[str]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _plain(value: msgspec.Struct) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))

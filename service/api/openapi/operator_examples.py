@@ -1,0 +1,81 @@
+"""Whole examples of what operators send and get, as the OpenAPI file and the API's page show them. Read by examples."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from service.api.schemas import operator as wire
+
+Named = dict[str, msgspec.Struct]
+
+ID = UUID("01a2001c-325a-71f0-9c85-1a4935d9dd81")
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+FINDING = wire.RuleFinding("sequential", "enforce", "chance 1e-9")
+FACTS = {"number": {"country": "US", "valid": True, "kind": "fixed_or_mobile"}, "channel": "sms"}
+SENT = wire.SendSeen(
+    ordinal=1, channel="sms", cause="request", state="sent", wanted_at=NOON, begun_at=NOON, ended_at=NOON + SECOND,
+    attempts=1, provider="silent", error=None, delivery=None, delivery_at=None,
+    decision=wire.SendDecision(allow=False, findings=[FINDING], facts=FACTS, policy_version="0f8b2c6d1e57", by=None),
+)  # fmt: skip
+EVENTS = [
+    wire.TimelineEvent(NOON, "requested", None),
+    wire.TimelineEvent(NOON, "sms begun", 1),
+    wire.TimelineEvent(NOON + SECOND, "sms suppressed", 1),
+]
+BLOCK = wire.BlockSeen(
+    id=17, kind="range", label="US block_10k", reason="Pumped since noon", level=0, began_at=NOON,
+    until=NOON + timedelta(hours=2), lifted_at=None, set_by="key 2", in_force=True,
+)  # fmt: skip
+LIFTED = msgspec.structs.replace(BLOCK, lifted_at=NOON + timedelta(minutes=5), in_force=False)
+EXEMPTION = wire.ExemptionSeen(
+    id=3, number="+1…42", rules=["block", "range"], limits=True, lockouts=False, reason="Called us, ticket 4711",
+    began_at=NOON, until=NOON + timedelta(minutes=30), lifted_at=None, set_by="key 2", in_force=True,
+)  # fmt: skip
+
+EXAMPLES: dict[type[msgspec.Struct], Named] = {
+    wire.VerificationSeen: {
+        "suppressed": wire.VerificationSeen(
+            id=ID, client="shop", test=False, deliver=True, status="pending", number="+1…42", country="US",
+            created_at=NOON, expires_at=NOON + timedelta(minutes=5), closed_at=None, wrong_codes=0,
+            sends=[SENT], events=EVENTS,
+        )
+    },
+    wire.NumberSearch: {"plain": wire.NumberSearch("+14155550100")},
+    wire.NumberFound: {
+        "one": wire.NumberFound(
+            [wire.MatchSeen(ID, "shop", test=False, deliver=True, status="expired", created_at=NOON,
+                            channels=["sms"], suppressed_by=["sequential"])]
+        ),
+        "none": wire.NumberFound([]),
+    },
+    wire.TrafficSummary: {
+        "hour": wire.TrafficSummary(
+            since=NOON - timedelta(hours=1), until=NOON, requests=130, decoys=10, sends=100, suppressed=20, sent_to=100,
+            verified=75, verified_share=0.75, groups=[wire.GroupCount("US", "sms", 120, 100, 20, 75)],
+            findings=[wire.RuleCount("sequential", "enforce", 20)],
+        )
+    },
+    wire.Ledger: {
+        "a day": wire.Ledger(
+            spent=0.8, saved=0.16, lines=[wire.LedgerLine(NOON.date(), "shop", "US", "sms", 100, 0.8, 20, 0.16)]
+        )
+    },
+    wire.BlockOrder: {
+        "range": wire.BlockOrder("2h", "Pumped since noon", phone_number="+14155550100", digits=4),
+        "country": wire.BlockOrder("30m", "Pumped since noon", country="US"),
+        "address": wire.BlockOrder("1d", "A farm of phones", ip_address="203.0.113.9"),
+        "device": wire.BlockOrder("7d", "A farm of phones", visitor_id="Ibk1527CUFmcnjLwIs4A9"),
+    },
+    wire.BlockSeen: {"range": BLOCK, "lifted": LIFTED},
+    wire.BlockList: {"two": wire.BlockList([BLOCK, LIFTED])},
+    wire.ExemptionOrder: {
+        "rules": wire.ExemptionOrder("+14155550100", "30m", "Called us, ticket 4711", rules=["range", "block"]),
+        "locked out": wire.ExemptionOrder("+14155550100", "1h", "Called us, ticket 4711", limits=True, lockouts=True),
+    },
+    wire.ExemptionSeen: {"rules": EXEMPTION},
+    wire.ExemptionList: {"one": wire.ExemptionList([EXEMPTION])},
+}  # fmt: skip

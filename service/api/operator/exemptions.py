@@ -1,0 +1,100 @@
+"""The operators' calls on exemptions: see them, set one, lift one. Part of operator's router."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import delete, get, post
+from litestar.params import FromPath
+
+from service.api.access.auth import operator_of
+from service.api.bodies import AnyRequest, read_body
+from service.api.fields import LARGEST_ID, read_length, read_number, read_reason
+from service.api.openapi.document import Call
+from service.api.options import list_methods
+from service.api.problems import Invalid
+from service.api.schemas import operator as wire
+from service.api.services import services_of
+from service.errors import NotFound, Unavailable
+from service.operators.exemptions import Exemption
+from service.policy.model import Rules
+
+EXEMPTION = msgspec.json.Decoder(wire.ExemptionOrder)
+LONGEST = 3600
+NAMES = frozenset(field.name for field in msgspec.structs.fields(Rules))
+WIDE = ("limits", "lockouts")
+
+
+@get(
+    "/exemptions",
+    operation_id="listExemptions",
+    summary="List exemptions",
+    description="Those in force, and those that ended or were lifted within a day.",
+    call=Call(means="The exemptions.", gives=wire.ExemptionList),
+)
+async def list_exemptions(request: AnyRequest) -> wire.ExemptionList:
+    """List exemptions."""
+    await operator_of(request)
+    return wire.ExemptionList([_seen(one) for one in await services_of(request).exemptions.list()])
+
+
+@post(
+    "/exemptions",
+    status_code=201,
+    operation_id="setExemption",
+    summary="Exempt a number",
+    description="From chosen rules, from limits, or from lockouts, for an hour at most: for somebody who is known to "
+    "be a person. It holds for what is requested from now on, for every client.",
+    call=Call(means="It holds.", takes=wire.ExemptionOrder, gives=wire.ExemptionSeen),
+)
+async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
+    """Exempt a number."""
+    services, operator = services_of(request), await operator_of(request)
+    data = await read_body(request, EXEMPTION)
+    number, lifts, reason = read_number(data.phone_number), _lifts(data), read_reason(data.reason)
+    length = read_length(data.duration, "duration", LONGEST)
+    return _seen(await services.exemptions.set(operator.key_id, number, lifts, reason, length))
+
+
+@delete(
+    "/exemptions/{exemption_id:int}",
+    status_code=200,
+    operation_id="liftExemption",
+    summary="Lift an exemption",
+    description="At once, for what is requested from now on.",
+    call=Call(means="Lifted.", gives=wire.ExemptionSeen, problems=(NotFound, Unavailable)),
+)
+async def lift_exemption(request: AnyRequest, exemption_id: FromPath[int]) -> wire.ExemptionSeen:
+    """Lift an exemption."""
+    operator = await operator_of(request)
+    if not 0 < exemption_id <= LARGEST_ID:
+        raise NotFound
+    return _seen(await services_of(request).exemptions.lift(operator.key_id, exemption_id))
+
+
+HANDLERS = [list_methods("/exemptions", "GET", "POST"), list_exemptions, set_exemption, lift_exemption]
+
+
+def _lifts(data: wire.ExemptionOrder) -> list[str]:
+    """Return what is to be lifted. Raises Invalid for nothing, or for a rule that there is not."""
+    if set(data.rules) - NAMES:
+        raise Invalid("rules", detail="There is no such rule: verify-gateway policy show lists them.")
+    lifts = sorted({*data.rules, *(name for name in WIDE if getattr(data, name))})
+    if not lifts:
+        raise Invalid("rules", *WIDE, detail="Name what is to be lifted: rules, limits or lockouts.")
+    return lifts
+
+
+def _seen(exemption: Exemption) -> wire.ExemptionSeen:
+    return wire.ExemptionSeen(
+        id=exemption.id,
+        number=exemption.label,
+        rules=[name for name in exemption.lifts if name not in WIDE],
+        limits="limits" in exemption.lifts,
+        lockouts="lockouts" in exemption.lifts,
+        reason=exemption.reason,
+        began_at=exemption.began_at,
+        until=exemption.until,
+        lifted_at=exemption.lifted_at,
+        set_by=exemption.set_by,
+        in_force=exemption.in_force,
+    )

@@ -1,0 +1,88 @@
+"""The operators' calls: look at a verification, search a number, sum up a window.
+
+Routed by app, with those of operator_blocks, _exemptions and _ledger; every one needs a key of the scope operator.
+Translates HTTP and back. A number comes in a body, never in a URL, and leaves masked.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+from litestar import Router, get, post
+from litestar.params import FromPath
+
+from service.api.access.auth import operator_of
+from service.api.bodies import AnyRequest, read_body
+from service.api.fields import read_number, read_window
+from service.api.openapi.document import BEARER, Call
+from service.api.operator import blocks, exemptions, ledger
+from service.api.problems import Invalid
+from service.api.schemas import operator as wire
+from service.api.services import services_of
+from service.errors import NotFound, Unavailable
+
+SEARCH = msgspec.json.Decoder(wire.NumberSearch)
+LONGEST_WINDOW = 86_400
+
+
+@get(
+    "/verifications/{verification_id:uuid}",
+    operation_id="inspectVerification",
+    summary="See a verification whole",
+    description="Of any client: its decisions with every finding, its sends and deliveries, and what happened when.",
+    call=Call(means="All that is known of it.", gives=wire.VerificationSeen, problems=(NotFound, Unavailable)),
+)
+async def inspect_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> wire.VerificationSeen:
+    """See one verification."""
+    await operator_of(request)
+    dossier = await services_of(request).operator_queries.read(verification_id)
+    return msgspec.convert(dossier, wire.VerificationSeen, from_attributes=True)
+
+
+@post(
+    "/search",
+    status_code=200,
+    operation_id="searchNumber",
+    summary="List a number's verifications",
+    description="Of every client. The search is noted: whose key, when, and the number's hash.",
+    call=Call(means="What there is.", takes=wire.NumberSearch, gives=wire.NumberFound),
+)
+async def search_number(request: AnyRequest) -> wire.NumberFound:
+    """Search by number."""
+    services, operator = services_of(request), await operator_of(request, search=True)
+    data = await read_body(request, SEARCH)
+    found = await services.operator_queries.search(operator.key_id, read_number(data.phone_number), data.limit)
+    return wire.NumberFound([msgspec.convert(match, wire.MatchSeen, from_attributes=True) for match in found])
+
+
+@get(
+    "/summary",
+    operation_id="summariseTraffic",
+    summary="Sum up what was asked for",
+    description="Requests, sends and what rules kept back, by country, channel and rule.",
+    call=Call(means="The sums.", gives=wire.TrafficSummary, query=("window",), problems=(Invalid, Unavailable)),
+)
+async def summarise_traffic(request: AnyRequest) -> wire.TrafficSummary:
+    """Sum up a window."""
+    services, _ = services_of(request), await operator_of(request)
+    summary = await services.operator_queries.summarise(read_window(request, "1h", LONGEST_WINDOW))
+    share = summary.verified / summary.sent_to if summary.sent_to else None
+    return msgspec.convert(
+        msgspec.structs.asdict(summary) | {"verified_share": share}, wire.TrafficSummary, from_attributes=True
+    )
+
+
+router = Router(
+    "/v1/operator",
+    route_handlers=[
+        inspect_verification,
+        search_number,
+        summarise_traffic,
+        *blocks.HANDLERS,
+        *exemptions.HANDLERS,
+        *ledger.HANDLERS,
+    ],
+    security=BEARER,
+    tags=["Operators"],
+)

@@ -1,0 +1,340 @@
+"""What operators send and get, field by field, with the words and examples of the OpenAPI file.
+
+Read by operator, documents and operator_examples. Plain shapes, filled from the values of the same names in
+operators.verification_detail and operators.blocks.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from service.api.schemas.product import NO_NUL, TEXT, Channel, CreatedAt, ExpiresAt, Id, PhoneNumber, Status
+
+LENGTH = r"^[1-9][0-9]{0,5}[smhd](?!\n)$"
+NOON = "2026-01-31T12:00:00.000000Z"
+
+At = Annotated[datetime, Meta(tz=True, description="When it happened.", examples=[NOON])]
+BeganAt = Annotated[datetime, Meta(tz=True, description="From when on it holds.", examples=[NOON])]
+Until = Annotated[datetime, Meta(tz=True, description="Until when it holds, unless it is lifted.", examples=[NOON])]
+LiftedAt = Annotated[datetime, Meta(tz=True, description="When somebody lifted it.", examples=[NOON])]
+Since = Annotated[datetime, Meta(tz=True, description="Where the window begins.", examples=[NOON])]
+Now = Annotated[datetime, Meta(tz=True, description="Where it ends: now.", examples=["2026-01-31T13:00:00.000000Z"])]
+InForce = Annotated[bool, Meta(description="Whether it holds now.", examples=[True])]
+SetBy = Annotated[str, Meta(description="A rule, or the id of the key that set it.", examples=["key 2", "rule"])]
+Reason = Annotated[
+    str,
+    Meta(
+        min_length=3, max_length=200, pattern=NO_NUL, examples=["Pumped since noon, ticket 4711"],
+        description="Why, for whoever reads it later. No numbers of people: what looks like one is refused.",
+    ),
+]  # fmt: skip
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=LENGTH, examples=["30m"],
+        description="For how long: a whole number and s, m, h or d.",
+    ),
+]  # fmt: skip
+Client = Annotated[str, Meta(description="Whose verification it is.", examples=["shop"])]
+Test = Annotated[bool, Meta(description="Whether it is a test client's.", examples=[False])]
+Deliver = Annotated[bool, Meta(description="false: the client asked for a decoy.", examples=[True])]
+Country = Annotated[str, Meta(description="ISO 3166 alpha-2; ? for a number of no country.", examples=["US"])]
+OfChannel = Annotated[Channel, Meta(description="By which channel.", examples=["sms"], extra_json_schema=TEXT)]
+RuleName = Annotated[str, Meta(description="Which rule.", examples=["sequential"])]
+RuleMode = Annotated[str, Meta(description="What it was allowed to do.", examples=["enforce", "observe"])]
+
+
+class RuleFinding(msgspec.Struct):
+    """What one rule objected to."""
+
+    rule: RuleName
+    mode: RuleMode
+    detail: Annotated[str, Meta(description="What it saw.", examples=["chance 1e-9"])]
+
+
+class SendDecision(msgspec.Struct):
+    """A decision as recorded, whole. A rule that is not among the findings found nothing, was off, or was not asked."""
+
+    allow: Annotated[bool, Meta(description="Whether a code might go out.", examples=[False])]
+    findings: Annotated[list[RuleFinding], Meta(description="Every rule that objected, enforced or only observed.")]
+    facts: Annotated[
+        dict[str, Any],
+        Meta(
+            description="What the rules were shown. Histories without the digits of the numbers in them.",
+            examples=[{"number": {"country": "US", "valid": True, "kind": "mobile"}, "channel": "sms"}],
+        ),
+    ]
+    policy_version: Annotated[str, Meta(description="Which policy.", examples=["0f8b2c6d1e57"])]
+    by: (
+        Annotated[
+            Channel,
+            Meta(
+                description="By which channel it went instead of the one asked for: a landline's sms goes by call.",
+                examples=["call"],
+                extra_json_schema=TEXT,
+            ),
+        ]
+        | None
+    )
+
+
+class SendSeen(msgspec.Struct):
+    """One send, and how it ended."""
+
+    ordinal: Annotated[int, Meta(ge=1, description="Its place in the verification.", examples=[1])]
+    channel: OfChannel
+    cause: Annotated[str, Meta(description="Why it was made.", examples=["request", "press", "failed"])]
+    state: Annotated[str, Meta(description="How it stands.", examples=["sent", "refused", "in_doubt"])]
+    wanted_at: At
+    begun_at: At | None
+    ended_at: At | None
+    attempts: Annotated[int, Meta(ge=0, description="How often it was tried.", examples=[1])]
+    provider: (
+        Annotated[str, Meta(description="Who took it; silent: nobody, it was suppressed.", examples=["telnyx"])] | None
+    )
+    error: Annotated[str, Meta(description="What kept it, in a word.", examples=["deadline"])] | None
+    delivery: Annotated[str, Meta(description="What Telnyx said of it.", examples=["delivered"])] | None
+    delivery_at: At | None
+    decision: Annotated[
+        SendDecision | None, Meta(description="Why it was made, or was not; null before it is decided.")
+    ]
+
+
+class TimelineEvent(msgspec.Struct):
+    """Something that happened to a verification."""
+
+    at: At
+    what: Annotated[str, Meta(description="What happened.", examples=["sms suppressed", "code wrong"])]
+    send: Annotated[int, Meta(ge=1, description="Which send it is about.", examples=[1])] | None
+
+
+class VerificationSeen(msgspec.Struct):
+    """A verification as operators see it: whose and why, never to whom."""
+
+    id: Id
+    client: Client
+    test: Test
+    deliver: Deliver
+    status: Status
+    number: (
+        Annotated[
+            str, Meta(description="Country code and last two digits; null once it has ended.", examples=["+1…42"])
+        ]
+        | None
+    )
+    country: Country | None
+    created_at: CreatedAt
+    expires_at: ExpiresAt
+    closed_at: At | None
+    wrong_codes: Annotated[int, Meta(ge=0, description="How many wrong codes were tried.", examples=[1])]
+    sends: Annotated[list[SendSeen], Meta(description="Its sends, in order.")]
+    events: Annotated[list[TimelineEvent], Meta(description="What happened, in order.")]
+
+
+class NumberSearch(msgspec.Struct, forbid_unknown_fields=True):
+    """A number to look for. That it was looked for is noted."""
+
+    phone_number: PhoneNumber
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.", examples=[50])] = 50
+
+
+class MatchSeen(msgspec.Struct):
+    """One verification of the number."""
+
+    id: Id
+    client: Client
+    test: Test
+    deliver: Deliver
+    status: Status
+    created_at: CreatedAt
+    channels: Annotated[list[Channel], Meta(description="What was asked for.", examples=[["sms"]])]
+    suppressed_by: Annotated[
+        list[str], Meta(description="The rules that kept a send of it back.", examples=[["country"]])
+    ]
+
+
+class NumberFound(msgspec.Struct):
+    """The verifications of a number, of every client."""
+
+    verifications: Annotated[list[MatchSeen], Meta(description="The newest first.")]
+
+
+class RuleCount(msgspec.Struct):
+    """How often a rule objected."""
+
+    rule: RuleName
+    mode: RuleMode
+    count: Annotated[int, Meta(ge=0, description="How many sends.", examples=[12])]
+
+
+class GroupCount(msgspec.Struct):
+    """The sends of one country by one channel."""
+
+    country: Country
+    channel: OfChannel
+    requests: Annotated[int, Meta(ge=0, description="Sends that were asked for.", examples=[120])]
+    sends: Annotated[int, Meta(ge=0, description="Of these, gone out.", examples=[100])]
+    suppressed: Annotated[int, Meta(ge=0, description="Of these, kept back by a rule.", examples=[20])]
+    verified: Annotated[
+        int, Meta(ge=0, description="Of those that went out: in verifications that were verified.", examples=[75])
+    ]
+
+
+class TrafficSummary(msgspec.Struct):
+    """What was asked for within a window; test clients left out."""
+
+    since: Since
+    until: Now
+    requests: Annotated[int, Meta(ge=0, description="Verifications that were admitted.", examples=[130])]
+    decoys: Annotated[int, Meta(ge=0, description="Of these, decoys.", examples=[10])]
+    sends: Annotated[int, Meta(ge=0, description="Codes that went out.", examples=[100])]
+    suppressed: Annotated[int, Meta(ge=0, description="Sends that a rule kept back.", examples=[20])]
+    sent_to: Annotated[int, Meta(ge=0, description="Verifications that a code went out for.", examples=[100])]
+    verified: Annotated[int, Meta(ge=0, description="Of these, verified.", examples=[75])]
+    verified_share: Annotated[float, Meta(ge=0, le=1, description="verified / sent_to.", examples=[0.75])] | None
+    groups: Annotated[list[GroupCount], Meta(description="By country and channel, the busiest first.")]
+    findings: Annotated[list[RuleCount], Meta(description="By rule and mode, the most frequent first.")]
+
+
+Money = Annotated[float, Meta(ge=0, description="In the currency of the policy's prices.", examples=[0.8])]
+
+
+class LedgerLine(msgspec.Struct):
+    """One day of one client, country and channel."""
+
+    day: Annotated[date, Meta(description="The day, UTC.", examples=["2026-01-31"])]
+    client: Client
+    country: Country
+    channel: OfChannel
+    sends: Annotated[int, Meta(ge=0, description="Codes that went out.", examples=[100])]
+    spent: Money
+    stopped: Annotated[int, Meta(ge=0, description="Sends that a rule or a budget kept back.", examples=[20])]
+    saved: Money
+
+
+class Ledger(msgspec.Struct):
+    """What was spent, and what the sends that were kept back would have cost."""
+
+    spent: Money
+    saved: Money
+    lines: Annotated[list[LedgerLine], Meta(description="The newest day first.")]
+
+
+class BlockOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What to block: a range (phone_number and digits), a country, an address or a device, one of them."""
+
+    duration: Duration
+    reason: Reason
+    phone_number: PhoneNumber | None = None
+    digits: (
+        Annotated[
+            int, Meta(ge=4, le=6, description="How many last digits of phone_number are any; range only.", examples=[4])
+        ]
+        | None
+    ) = None
+    country: (
+        Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="ISO 3166 alpha-2.", examples=["US"])] | None
+    ) = None
+    ip_address: (
+        Annotated[
+            str,
+            Meta(
+                min_length=2, max_length=45, pattern=NO_NUL, examples=["203.0.113.9"],
+                description="An end user's address; IPv6 blocks its /64.",
+            ),
+        ]
+        | None
+    ) = None  # fmt: skip
+    visitor_id: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1, max_length=128, pattern=NO_NUL, examples=["Ibk1527CUFmcnjLwIs4A9"],
+                description="A device, as Fingerprint names it.",
+            ),
+        ]
+        | None
+    ) = None  # fmt: skip
+
+
+class BlockSeen(msgspec.Struct):
+    """A block: nothing goes out to it while it holds, and no reply tells."""
+
+    id: Annotated[int, Meta(ge=1, description="What to lift it by.", examples=[17])]
+    kind: Annotated[
+        Literal["range", "country", "ip", "device"],
+        Meta(description="What is blocked.", examples=["range"], extra_json_schema=TEXT),
+    ]
+    label: Annotated[str, Meta(description="What is known of it.", examples=["US block_10k"])]
+    reason: Annotated[str, Meta(description="Why.", examples=["chance 1e-9"])]
+    level: Annotated[int, Meta(ge=0, description="How often a rule doubled it, from 5 minutes.", examples=[0])]
+    began_at: BeganAt
+    until: Until
+    lifted_at: LiftedAt | None
+    set_by: SetBy
+    in_force: InForce
+
+
+class BlockList(msgspec.Struct):
+    """Blocks in force, and those that ended within a day."""
+
+    blocks: Annotated[
+        list[BlockSeen],
+        Meta(description="Those in force first, of those an operator's, the newest first; 500 at most."),
+    ]
+
+
+RuleNames = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=64)]],
+    Meta(max_length=64, description="Rules that may object and stop nothing, by name.", examples=[["range", "block"]]),
+]
+LiftLimits = Annotated[
+    bool, Meta(description="Whether limits count and refuse nothing, those of rules too.", examples=[True])
+]
+LiftLockouts = Annotated[
+    bool,
+    Meta(
+        description="Whether the number's budgets of wrong codes refuse nothing. Five still lock a verification.",
+        examples=[False],
+    ),
+]
+
+
+class ExemptionOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Whom to exempt, from what."""
+
+    phone_number: PhoneNumber
+    duration: Annotated[
+        str,
+        Meta(pattern=LENGTH, examples=["30m"], description="For how long: a whole number and s, m or h; at most 1h."),
+    ]
+    reason: Reason
+    rules: RuleNames = []
+    limits: LiftLimits = False
+    lockouts: LiftLockouts = False
+
+
+class ExemptionSeen(msgspec.Struct):
+    """An exemption: what is requested for its number while it holds is free of what it lifts."""
+
+    id: Annotated[int, Meta(ge=1, description="What to lift it by.", examples=[3])]
+    number: Annotated[str, Meta(description="Country code and last two digits.", examples=["+1…42"])]
+    rules: RuleNames
+    limits: LiftLimits
+    lockouts: LiftLockouts
+    reason: Reason
+    began_at: BeganAt
+    until: Until
+    lifted_at: LiftedAt | None
+    set_by: SetBy
+    in_force: InForce
+
+
+class ExemptionList(msgspec.Struct):
+    """Exemptions in force, and those that ended within a day."""
+
+    exemptions: Annotated[list[ExemptionSeen], Meta(description="Those in force first, the newest first.")]

@@ -1,0 +1,94 @@
+"""Around every request: an id, one log line, two metrics. The outermost ASGI layer.
+
+Wrapped around the app by app. Reads no body, and logs the route's template, never the path.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types.asgi_types import HTTPResponseBodyEvent, HTTPResponseStartEvent
+from netaddr import IPSet
+
+from service import telemetry
+from service.api.access.auth import noted_caller
+from service.api.access.source import source_of
+from service.api.problems import KINDS, MEDIA_TYPE
+from service.api.server.paths import refuse_other_spellings
+from service.api.server.rush import Rush
+from service.errors import Unavailable
+
+HEADER = b"x-request-id"
+# Of keys and webhooks; 429 without a caller is for whoever brings one unknown key after another.
+REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+BUSY = KINDS[Unavailable]
+REFUSAL = msgspec.json.encode(BUSY.problem())
+REFUSAL_HEADERS = (
+    (b"content-type", MEDIA_TYPE.encode()),
+    (b"content-length", str(len(REFUSAL)).encode()),
+    (b"retry-after", b"2"),
+)
+# Finding a metric by its labels costs more than counting in it, and there are few.
+count_of = cache(telemetry.REQUESTS.labels)
+seconds_of = cache(telemetry.SECONDS.labels)
+
+
+class Observation:
+    """An ASGI app around another. `trusted`: the proxies whose word on where a request came from is taken."""
+
+    def __init__(self, app: ASGIApp, trusted: IPSet) -> None:
+        """Wrap the app."""
+        self._app = app
+        self._trusted = trusted
+        self.rush = Rush()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Name the request, let it through, and note how it ended."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        self.rush.begin()
+        begun = time.perf_counter()
+        request_id = secrets.token_hex(8)
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (HEADER, request_id.encode())]
+            await send(message)
+
+        refuse_other_spellings(scope)
+        structlog.contextvars.bind_contextvars(request=request_id)
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            self._note(scope, status, time.perf_counter() - begun)
+
+    async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (as ASGI has it)
+        """Answer 503 at the least cost: more requests come than can be read. Counted, and not logged one by one."""
+        count_of("refused", BUSY.status).inc()
+        headers = [*REFUSAL_HEADERS, (HEADER, secrets.token_hex(8).encode())]
+        await send(HTTPResponseStartEvent(type="http.response.start", status=BUSY.status, headers=headers))
+        await send(HTTPResponseBodyEvent(type="http.response.body", body=REFUSAL, more_body=False))
+
+    def _note(self, scope: HTTPScope, status: int, seconds: float) -> None:
+        route = scope.get("path_template") or "unmatched"
+        count_of(route, status).inc()
+        seconds_of(route).observe(seconds)
+        who: dict[str, Any] = {}
+        if (caller := noted_caller(scope)) is not None:
+            who = {"client": caller.client, "key_id": caller.key_id}
+        if status in REFUSED or (status == HTTPStatus.TOO_MANY_REQUESTS and caller is None):
+            who["source"] = str(source_of(ASGIConnection(scope), self._trusted) or "unknown")
+        telemetry.log.info("http", route=route, status=status, ms=round(seconds * 1000, 1), **who)

@@ -1,0 +1,220 @@
+"""HTTP/1.1 below the app: one request of a connection at a time, and a problem for what cannot be parsed.
+
+Given to uvicorn by cli. Sees bytes before anybody has shown a key, so it keeps no more of them than one read, and
+logs none.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sys
+from asyncio import AbstractEventLoop, Transport
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from service import telemetry
+from service.api.problems import KINDS, MEDIA_TYPE, HeadTooLarge, Kind, Malformed
+from service.api.server.connections import Connections
+from service.api.server.observation import Observation
+from service.api.server.patience import LINGER, UNREAD, Patience
+from service.api.server.received import Received
+from service.api.services import WAITING
+from service.db.batch import Waiting
+from service.errors import Unavailable
+
+# What may be refused unread while more comes than can be read: not health, metrics or webhooks.
+PRODUCT = b"/v1/"
+# What Java's client offers with each first request over plain HTTP, and anybody may decline by saying nothing.
+H2C = re.compile(rb"(?<=\r\n)upgrade(?=[ \t]*:[ \t]*h2c[ \t]*\r\n)", re.IGNORECASE)
+
+
+class Flow(FlowControl):
+    """Whether the transport reads. uvicorn would read on with every answer, and whenever a handler asks for a body."""
+
+    full = False
+
+    def resume_reading(self) -> None:
+        """Read on, unless there is more at hand than may be parsed now."""
+        if not self.full:
+            super().resume_reading()
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's own, with answers of our form and limits, and one request at a time.
+
+    The parser is given no byte of a request before the one ahead of it is answered: it makes an object of each, a
+    hundred times as large as the request, and what it cannot parse would be answered ahead of its turn.
+    """
+
+    flow: Flow
+    _patience: Patience
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
+    ) -> None:
+        """Join the other connections of this server."""
+        super().__init__(config, server_state, app_state, _loop)
+        shared = vars(server_state)
+        if "limited" not in shared:
+            shared["limited"] = Connections(config.limit_concurrency or sys.maxsize)
+        self._others: Connections = shared["limited"]
+        self.limit_concurrency = None  # which is counted there: uvicorn's own answer is none of our problems
+        self._received = Received()
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Expect a request soon, if there is room for one more."""
+        super().connection_made(transport)
+        self.flow, self._patience = Flow(transport), Patience(self.loop, transport)
+        if self._others.enter(transport):
+            self._patience.expect_more(in_head=True)
+        else:
+            self._refuse(KINDS[Unavailable])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._others.leave(self.transport)
+        self._patience.expect_nothing()
+        self._patience.take_as_read()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was read."""
+        self._received.add(data)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Parse to the end of a request that can be answered; what stands behind it waits for that answer."""
+        received = self._received
+        while received and not self._is_answering() and (piece := received.take()):
+            if received.is_too_large():
+                self._refuse(KINDS[HeadTooLarge if received.in_head else RequestEntityTooLarge])
+            else:
+                super().data_received(H2C.sub(b"declined", piece) if received.in_head and b"h2c" in piece else piece)
+            if self.transport.is_closing():
+                return
+        if not self._is_answering():
+            if not received.ended:
+                self._patience.expect_more(in_head=received.in_head)
+        elif received:
+            self.flow.full = True
+            self.flow.pause_reading()
+
+    def _is_answering(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        return cycle is not None and not cycle.more_body and not cycle.response_complete
+
+    def on_headers_complete(self) -> None:
+        """Give up on what is not a plain request."""
+        length = 0
+        for name, value in self.headers:
+            if name == b"content-length":
+                length = int(value)
+        # The parser takes what follows an upgrade for another protocol, and uvicorn that for the next request: a
+        # stranger's body would be answered to whoever shares his proxy's connection.
+        if self.parser.should_upgrade() and (length or any(name == b"transfer-encoding" for name, _ in self.headers)):
+            raise ValueError
+        # A host in the target is one that nobody in front of us has looked at; what follows a "#" is never sent.
+        if self.url[:1] != b"/" or b"#" in self.url:
+            raise ValueError
+        waiting = Waiting(self.loop.time(), self.transport.is_closing)
+        self.scope[WAITING] = waiting  # type: ignore[literal-required] # a server may add what is its own
+        self._take_up()
+        self._received.begin_body(length)
+        # The request has the list. Headers that stand behind the last chunk would be added to it, and no proxy in
+        # front has looked at those.
+        self.headers = []
+
+    def _take_up(self) -> None:
+        """Hand the request to the app; where too many wait for it already, to what refuses them."""
+        app = self.app
+        before: RequestResponseCycle | None = self.cycle
+        if not isinstance(app, Observation):
+            super().on_headers_complete()
+            return
+        busy = self.url.startswith(PRODUCT) and not app.rush.has_room()
+        self.app = app.refuse if busy else app
+        super().on_headers_complete()
+        self.app = app
+        # One that is piped behind another begins when that has been answered, and waits for no turn until then.
+        if not busy and self.cycle is not before and (before is None or before.response_complete):
+            app.rush.join()
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        self._received.end()
+        self._patience.expect_nothing()
+        super().on_message_complete()
+        if self._is_answering():
+            self._others.work(self.transport)
+
+    def on_response_complete(self) -> None:
+        """Expect the next request, which may be here already."""
+        self.flow.full = False
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._close()
+        else:
+            self._others.wait(self.transport)
+            if self._received:
+                self._read_on()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that nobody has used for long."""
+        self._close()
+
+    def pause_writing(self) -> None:
+        """Wait for the peer to read, but not for ever."""
+        super().pause_writing()
+        self._others.wait(self.transport)
+        self._patience.expect_to_read(UNREAD)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self._patience.take_as_read()
+        if self._is_answering():
+            self._others.work(self.transport)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words, for which we have our own)
+        """Answer what cannot be parsed."""
+        self._refuse(KINDS[Malformed])
+
+    def _refuse(self, kind: Kind) -> None:
+        """Answer in the app's stead, and close."""
+        if not self._received.in_head:
+            if self.cycle.response_started:
+                # It was answered before its body came. A second answer would be taken for the next request's.
+                self._close()
+                return
+            self.cycle.disconnected = True
+        telemetry.REQUESTS.labels("unmatched", kind.status).inc()
+        body = msgspec.json.encode(kind.problem("Send HTTP/1.1." if kind.status == HTTPStatus.BAD_REQUEST else None))
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", secrets.token_hex(8).encode()),
+            (b"connection", b"close"),
+            *([(b"retry-after", b"%d" % kind.wait)] if kind.wait else []),
+        ]
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(STATUS_LINE[kind.status] + lines + b"\r\n" + body)
+        self._close()
+
+    def _close(self) -> None:
+        """Close as soon as the peer has read what it was sent, and soon in any case."""
+        self.transport.close()
+        if self in self.connections:
+            self._patience.expect_to_read(LINGER)

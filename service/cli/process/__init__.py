@@ -1,0 +1,1 @@
+"""What a serving process needs from its machine: descriptors, event loop, ports, and its start-up checks."""

@@ -1,0 +1,117 @@
+"""Who an API key belongs to. What a key says never changes, so a process keeps every good key's digest in memory.
+
+Called by api and worker. That a key was revoked is not decided here: every hot statement checks it, at no round trip.
+A key that is not known costs no statement of its own: all that are not known share a look, a few times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from service.errors import Limited, NotAuthorized, Unavailable
+from service.policy.model import Policies
+from service.vault import Vault
+from service.verification.callers import Caller
+from service.verification.storage.store import Store
+
+LONGEST_KEY = 128
+# Seconds between two looks for keys that were made since the last.
+LOOK_EVERY = 0.2
+
+
+class Authenticator:
+    """Knows the keys that are good; holds digests only, two for each key in the database at most."""
+
+    def __init__(self, store: Store, vault: Vault, policies: Policies) -> None:
+        """Start with none."""
+        self._store = store
+        self._vault = vault
+        self._policies = policies
+        self._known: dict[bytes, Caller] = {}
+        self._by_digest: dict[bytes, Caller] = {}
+        self._looked_at = 0.0
+        self._look: asyncio.Task[None] | None = None
+        self._used: set[int] = set()
+
+    def known(self, api_key: str) -> Caller | None:
+        """Return whom a key speaks for that was good before; None for any other, and for one that has ended."""
+        caller = self._known.get(hashlib.sha256(api_key.encode()).digest())
+        if caller is None or _has_ended(caller):
+            return None
+        self._used.add(caller.key_id)
+        return caller
+
+    async def find(self, api_key: str, check_stranger: Callable[[], None] = lambda: None) -> Caller:
+        """Look for a key that was not used here yet. Raises NotAuthorized, Unavailable.
+
+        `check_stranger` is asked before a look for a key that nobody had at the last one, and may raise.
+        """
+        if len(api_key) > LONGEST_KEY:
+            raise NotAuthorized
+        digests = self._vault.digests(api_key)
+        if (found := self._among(digests)) is None:
+            check_stranger()
+            await self._look_again()
+            found = self._among(digests)
+        if found is None or _has_ended(found):
+            raise NotAuthorized
+        self._known[hashlib.sha256(api_key.encode()).digest()] = found
+        self._used.add(found.key_id)
+        return found
+
+    async def enter(self, caller: Caller, *, search: bool = False) -> None:
+        """Count an operator's call. Raises NotAuthorized when the key was revoked, Limited when it makes too many."""
+        key, rules = str(caller.key_id), caller.policy.operators
+        windows = [(self._vault.hash(b"limit.operator", key), window) for window in rules.calls]
+        if search:
+            windows += [(self._vault.hash(b"limit.search", key), window) for window in rules.searches]
+        wait = await self._store.enter_operator(caller.key_id, windows)
+        if wait is None:
+            raise NotAuthorized
+        if wait > 0:
+            raise Limited(wait)
+
+    async def keep_up(self) -> None:
+        """Read which keys there are, and write down which were used since the last time. Raises Unavailable."""
+        await self._look_again()
+        used, self._used = self._used, set()
+        try:
+            if used:
+                await self._store.note_key_uses(sorted(used))
+        except Unavailable:
+            self._used |= used
+            raise
+
+    def _among(self, digests: list[bytes]) -> Caller | None:
+        return next((self._by_digest[digest] for digest in digests if digest in self._by_digest), None)
+
+    async def _look_again(self) -> None:
+        """Wait for a look that begins after this call: all who wait share it."""
+        if self._look is None:
+            self._look = asyncio.create_task(self._read())
+        await asyncio.shield(self._look)
+
+    async def _read(self) -> None:
+        await asyncio.sleep(max(0.0, self._looked_at + LOOK_EVERY - time.monotonic()))
+        # Who comes from here on may bring a key that this look does not see any more.
+        self._look, self._looked_at = None, time.monotonic()
+        self._by_digest = {
+            row["digest"]: Caller(
+                key_id=row["id"],
+                client_id=row["client_id"],
+                client=row["name"],
+                test=row["test"],
+                operator=row["scope"] == "operator",
+                policy=self._policies.of(row["name"]),
+                ends_at=row["ends_at"],
+            )
+            for row in await self._store.keys()
+        }
+
+
+def _has_ended(caller: Caller) -> bool:
+    return caller.ends_at is not None and caller.ends_at <= datetime.now(UTC)

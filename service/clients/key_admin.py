@@ -1,0 +1,90 @@
+"""Make, list and revoke API keys. Cold: SQLAlchemy over the declared tables.
+
+Called by cli and the sandbox. A key leaves `create` once; the database holds its digest.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Insert, Row, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from service.db.engine import Database
+from service.db.schema.fraud_tables import Audit
+from service.db.schema.tables import ApiKey, Client
+from service.errors import GatewayError
+from service.vault import Vault, new_api_key
+
+# How many characters of a key the list shows, after its prefix.
+HINT = 5
+DAY, MINUTE = "%Y-%m-%d", "%Y-%m-%d %H:%M"
+
+
+class KeyAdmin:
+    """The clients and keys of one database."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        """Use the database's cold way in."""
+        self._database = database
+        self._vault = vault
+
+    async def create(
+        self, name: str, scope: str = "verify", *, test: bool = False, ends_after: timedelta | None = None
+    ) -> str:
+        """Make a key for a client, and the client if it is new; audited.
+
+        `ends_after`: how long it is good, None for without an end. Raises GatewayError if the client is of the other
+        kind.
+        """
+        key = new_api_key(test=test)
+        async with self._database.begin() as connection:
+            known = upsert(Client).values(name=name, test=test).on_conflict_do_nothing()
+            await connection.execute(known)
+            client = (await connection.execute(select(Client.id, Client.test).where(Client.name == name))).one()
+            if client.test != test:
+                kind = "a test client" if client.test else "no test client"
+                raise GatewayError(f"{name} is {kind}, and stays what it was made.")
+            digest = self._vault.digests(key)[0]
+            row = insert(ApiKey).values(
+                client_id=client.id, digest=digest, hint=key[: key.index("_") + HINT], scope=scope,
+                ends_at=None if ends_after is None else func.clock_timestamp() + ends_after,
+            )  # fmt: skip
+            made = (await connection.execute(row.returning(ApiKey.id))).scalar_one()
+            await connection.execute(_note("create_key", made))
+        return key
+
+    async def list(self) -> list[str]:
+        """Describe every key, a line each."""
+        statement = (
+            select(ApiKey, Client.name, Client.test, func.now().label("now"))
+            .join(Client, Client.id == ApiKey.client_id)
+            .order_by(ApiKey.id)
+        )
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(statement)).all()
+        return [_describe(row) for row in rows]
+
+    async def revoke(self, key_id: int) -> bool:
+        """Revoke one key, audited; False when there is none to revoke."""
+        statement = update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
+        async with self._database.begin() as connection:
+            revoked = (await connection.execute(statement)).rowcount > 0
+            if revoked:
+                await connection.execute(_note("revoke_key", key_id))
+        return revoked
+
+
+def _note(action: str, key_id: int) -> Insert:
+    return insert(Audit).values(at=func.clock_timestamp(), action=action, row_id=key_id)
+
+
+def _describe(row: Row[*tuple[Any, ...]]) -> str:
+    words = [str(row.id), f"{row.name} (test)" if row.test else row.name, row.scope, f"{row.hint}…"]
+    words += [f"{row.created_at:{DAY}}", f"used {row.last_used_at:{MINUTE}}" if row.last_used_at else "never used"]
+    if row.ends_at:
+        words.append(f"{'ended' if row.ends_at <= row.now else 'ends'} {row.ends_at:{MINUTE}}")
+    if row.revoked_at:
+        words.append(f"revoked {row.revoked_at:{MINUTE}}")
+    return "  ".join(words)

@@ -1,0 +1,220 @@
+"""Connections for short statements, lent without ado: lending costs asyncpg's own pool more than the statement.
+
+Opened by engine, used as Database.pool. What ran on a line leaves nothing behind for the next statement. The one place
+where the driver's errors become ours; runs again by itself only what the server has rolled back for another's sake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from service.db import faults
+from service.errors import Unavailable
+
+Record: TypeAlias = asyncpg.Record
+Line: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Run: TypeAlias = Callable[..., Awaitable[Any]]
+
+# Seconds that a line may lie idle: whatever stands between us and the server forgets the silent ones.
+IDLE = 240.0
+# How often a statement is run that loses against another transaction (a deadlock, a failed serialisation).
+TRIES = 3
+# Seconds that a dropped line gets to tell its server: without them the request to cancel what runs on it, and with
+# that the place of the statement in the server's queues, would outlive us behind a pooler without a time limit.
+FAREWELL = 2.0
+
+
+class Pool:
+    """At most `most` connections, opened when they are wanted, dropped when anything about them is in doubt."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Line]],
+        most: int,
+        patience: float,
+        doubt: Callable[[Line], None] = lambda _: None,
+    ) -> None:
+        """Open nothing yet. `patience`: seconds to wait for a line; `doubt` is told of one that was lost."""
+        self._connect = connect
+        self._most = most
+        self._patience = patience
+        self._doubt = doubt
+        self._free: list[tuple[Line, float]] = []
+        self._lent: dict[Line, float] = {}
+        self._places = 0
+        self._waiting: deque[asyncio.Future[Line | None]] = deque()
+        self._parting: set[asyncio.Task[None]] = set()
+        self._returned = asyncio.Event()
+        self._closed = False
+
+    async def fetch(self, statement: str, *values: object) -> list[Record]:
+        """Run a statement; return its rows.
+
+        Raises Unavailable where it was not done, Unclear where nobody knows, ConstraintViolated; any other error of the
+        driver's is a defect.
+        """
+        rows: list[Record] = await self._run(asyncpg.Connection.fetch, statement, values)
+        return rows
+
+    async def fetchrow(self, statement: str, *values: object) -> Record | None:
+        """Run a statement; return its first row. Raises as `fetch`."""
+        row: Record | None = await self._run(asyncpg.Connection.fetchrow, statement, values)
+        return row
+
+    async def fetchval(self, statement: str, *values: object) -> Any:
+        """Run a statement; return the first value of its first row. Raises as `fetch`."""
+        return await self._run(asyncpg.Connection.fetchval, statement, values)
+
+    async def execute(self, statement: str, *values: object) -> str:
+        """Run a statement; return what the server says it did. Raises as `fetch`."""
+        return str(await self._run(asyncpg.Connection.execute, statement, values))
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Line]:
+        """Lend a line for more than a statement, such as a lock that is to be held. It is dropped after that."""
+        line = self._find_free() or await self._wait()
+        self._lent[line] = time.monotonic()
+        try:
+            yield line
+        finally:
+            self._put_back(line, good=False)
+
+    async def close(self) -> None:
+        """Close every line, those that are lent when they come back."""
+        self._closed = True
+        while self._waiting:
+            _tell(self._waiting.popleft(), None)
+        free, self._free = self._free, []
+        await asyncio.gather(*(line.close() for line, _ in free))
+        while self._lent:
+            self._returned.clear()
+            await self._returned.wait()
+        await asyncio.gather(*self._parting, return_exceptions=True)
+
+    def terminate(self) -> None:
+        """End every line at once."""
+        for line in [*self._lent, *(line for line, _ in self._free)]:
+            line.terminate()
+        for task in self._parting:
+            task.cancel()
+
+    def longest_wait(self) -> float:
+        """Return for how many seconds the oldest statement has been under way; 0 when there is none."""
+        now = time.monotonic()
+        return now - next(iter(self._lent.values()), now)
+
+    async def _run(self, run: Run, statement: str, values: tuple[object, ...]) -> Any:
+        for tried in range(1, TRIES + 1):
+            line = self._find_free() or await self._wait()
+            self._lent[line] = time.monotonic()
+            try:
+                found = await run(line, statement, *values)
+            except Exception as error:
+                fault = faults.judge(error)
+                if not fault.line_is_good and isinstance(fault.error, Unavailable):
+                    self._drop_idle(line)
+                self._put_back(line, good=fault.line_is_good)
+                if fault.again and tried < TRIES:
+                    continue
+                if fault.error is error:
+                    raise
+                raise fault.error from error
+            except BaseException:
+                # Cut off in the middle: what comes on it next may be the answer to this.
+                self._put_back(line, good=False)
+                raise
+            self._put_back(line, good=True)
+            return found
+        raise AssertionError
+
+    def _drop_idle(self, lost: Line) -> None:
+        """Trust none of the idle lines after one was lost: where its host is gone, each would cost a time limit."""
+        self._doubt(lost)
+        for line, _ in self._free:
+            line.terminate()
+
+    def _find_free(self) -> Line | None:
+        while self._free:
+            line, since = self._free.pop()
+            if not line.is_closed() and time.monotonic() - since < IDLE:
+                return line
+            line.terminate()
+            self._places -= 1
+        return None
+
+    async def _wait(self) -> Line:
+        """Open a line where there is a place for it, else wait for one, or for the place of one that was dropped."""
+        if self._places < self._most:
+            self._places += 1
+            return await self._open()
+        place: asyncio.Future[Line | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            async with asyncio.timeout(self._patience):
+                line = await place
+        except BaseException as error:
+            if place.done() and not place.cancelled():
+                self._pass_on(place.result())
+            if isinstance(error, TimeoutError):
+                raise Unavailable("No connection to the database was free in time.", faults.RETRY_AFTER) from error
+            raise
+        return line or await self._open()
+
+    async def _open(self) -> Line:
+        if self._closed:
+            raise Unavailable("The connections to the database are closed.")
+        try:
+            return await self._connect()
+        except faults.UNCONNECTED as error:
+            self._pass_on(None)
+            raise faults.unreachable(error) from error
+        except BaseException:
+            self._pass_on(None)
+            raise
+
+    def _put_back(self, line: Line, *, good: bool) -> None:
+        self._lent.pop(line, None)
+        self._returned.set()
+        keep = good and not self._closed and not line.is_closed()
+        if not keep:
+            self._drop(line)
+        self._pass_on(line if keep else None)
+
+    def _drop(self, line: Line) -> None:
+        """Part from a line; what it still has to tell its server is told beside, while its place is another's."""
+        if line.is_closed():
+            return
+        task = asyncio.create_task(_part(line))
+        self._parting.add(task)
+        task.add_done_callback(self._parting.discard)
+
+    def _pass_on(self, line: Line | None) -> None:
+        """Hand a line, or the place of one that is gone, to who has waited longest."""
+        while self._waiting:
+            if _tell(self._waiting.popleft(), line):
+                return
+        if line is None:
+            self._places -= 1
+        else:
+            self._free.append((line, time.monotonic()))
+
+
+def _tell(place: asyncio.Future[Line | None], line: Line | None) -> bool:
+    if place.done():
+        return False
+    place.set_result(line)
+    return True
+
+
+async def _part(line: Line) -> None:
+    try:
+        await line.close(timeout=FAREWELL)
+    except (*faults.UNCONNECTED, asyncio.CancelledError):
+        line.terminate()

@@ -1,0 +1,161 @@
+"""The tables of the fraud checks, of operators and of alerts, as SQLAlchemy declares them.
+
+Read by migrations, which `alembic check` holds against this file. Holds no statement and no rule.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Identity,
+    Index,
+    Integer,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db.schema.columns import BUSY, Base, Count, Moment, Small
+
+
+class History(Base):
+    """The newest sends of one subject (a number's range, a country, an address), newest first, and faded counts.
+
+    `marks` tell numbers apart within the subject; `goods`: whether the code was read. See fraud.histories.history.
+    """
+
+    __tablename__ = "histories"
+    __table_args__ = (BUSY,)
+    subject: Mapped[UUID] = mapped_column(primary_key=True)
+    ats: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+    marks: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    goods: Mapped[list[bool]] = mapped_column(ARRAY(Boolean))
+    day_sends: Mapped[Count]
+    day_good: Mapped[Count]
+    long_sends: Mapped[Count]
+    long_good: Mapped[Count]
+    peak: Mapped[Count]
+
+
+class LedgerLine(Base):
+    """What a day (UTC) cost: sends and their prices, and what was suppressed instead. See fraud.money."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (BUSY,)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    client_id: Mapped[int] = mapped_column(primary_key=True)
+    country: Mapped[str] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    sends: Mapped[int]
+    spent: Mapped[Count]
+    stopped: Mapped[int]
+    saved: Mapped[Count]
+
+
+class UsedDeviceEvent(Base):
+    """A device event, hashed, and the client and number that brought it first."""
+
+    __tablename__ = "device_events"
+    event: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[int]
+    phone_hash: Mapped[UUID]
+    first_used_at: Mapped[Moment] = mapped_column(index=True)
+
+
+class Block(Base):
+    """A subject that gets nothing until a time: 5 minutes, twice as long each time, or what an operator set."""
+
+    __tablename__ = "blocks"
+    __table_args__ = (
+        CheckConstraint("kind in ('range', 'country', 'ip', 'device')", name="kind"),
+        Index("ix_blocks_subject_until", "subject", "until"),
+        Index("ix_blocks_until", "until"),
+    )
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    subject: Mapped[UUID]
+    kind: Mapped[str]
+    label: Mapped[str]
+    reason: Mapped[str]
+    level: Mapped[Small]
+    began_at: Mapped[Moment]
+    until: Mapped[Moment]
+    lifted_at: Mapped[Moment | None]
+    set_by: Mapped[str]
+
+
+class Round(Base):
+    """When some work that one process does for all was done last."""
+
+    __tablename__ = "rounds"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[Moment]
+
+
+class Traffic(Base):
+    """One minute of the whole service: sends that reached the provider, verifications sent to, and those read.
+
+    The last two once the minute is `settled`: its verifications have ended.
+    """
+
+    __tablename__ = "traffic"
+    minute: Mapped[Moment] = mapped_column(primary_key=True)
+    sends: Mapped[int]
+    sent: Mapped[int] = mapped_column(server_default=text("0"))
+    read: Mapped[int] = mapped_column(server_default=text("0"))
+    settled: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Alert(Base):
+    """An incident that operators were told of: one of a kind at a time. `seen_at`: when it was still so.
+
+    `began_by`, `ended_by`: the asking that was told so (see ring_alerts_v2).
+    """
+
+    __tablename__ = "alerts"
+    __table_args__ = (Index("one_incident", "kind", unique=True, postgresql_where=text("ended_at is null")),)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    kind: Mapped[str]
+    text: Mapped[str]
+    began_at: Mapped[Moment]
+    seen_at: Mapped[Moment]
+    ended_at: Mapped[Moment | None]
+    began_by: Mapped[UUID | None]
+    ended_by: Mapped[UUID | None]
+
+
+class Audit(Base):
+    """What an operator looked up by number, or changed: who (`key_id`; none for the command line), when, and why.
+
+    `subject`: the number's keyed hash; `row_id`: the block, exemption or key that was made, lifted or revoked.
+    """
+
+    __tablename__ = "audits"
+    __table_args__ = (
+        CheckConstraint(
+            "action in ('search', 'block', 'unblock', 'exempt', 'unexempt', 'erase', 'create_key', 'revoke_key')",
+            name="action",
+        ),
+        Index("ix_audits_subject", "subject", postgresql_where=text("subject is not null")),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[Moment]
+    key_id: Mapped[int | None]
+    action: Mapped[str]
+    subject: Mapped[UUID | None]
+    row_id: Mapped[int | None] = mapped_column(BigInteger)
+    reason: Mapped[str | None]
+
+
+class Lookup(Base):
+    """What kind of line a number is, as Telnyx told when it was asked last; good `until`."""
+
+    __tablename__ = "lookups"
+    phone_hash: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    until: Mapped[Moment] = mapped_column(index=True)

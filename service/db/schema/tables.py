@@ -1,0 +1,261 @@
+"""The tables of the main job, as SQLAlchemy declares them; `alembic check` holds the migrations against this file.
+
+Read by migrations, verification.storage.store and the operators' queries. Holds no statement and no rule.
+Keyed hashes (numbers, limit subjects, idempotency keys) are 128 bits in PostgreSQL's uuid type: sixteen
+bytes in the row and in its index, compared as two words.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db.schema.columns import BUSY, Base, Count, Created, Moment, Small
+
+
+class Client(Base):
+    """A product: owns verifications, budgets and settings under its name, with any number of keys."""
+
+    __tablename__ = "clients"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    test: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[Created]
+
+
+class ApiKey(Base):
+    """One key of a client. `digest` is keyed with SECRET_KEY; the key itself is kept nowhere.
+
+    `last_used_at` is behind by a minute at most; `ends_at`: when it is good no more, None for never.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (CheckConstraint("scope in ('verify', 'operator')", name="scope"),)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"), index=True)
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    hint: Mapped[str]
+    scope: Mapped[str]
+    created_at: Mapped[Created]
+    revoked_at: Mapped[Moment | None]
+    last_used_at: Mapped[Moment | None]
+    ends_at: Mapped[Moment | None]
+
+
+class Counter(Base):
+    """The last counted times of one subject, newest first: they answer every window of that subject.
+
+    No index but the key, so that an update touches no index.
+    """
+
+    __tablename__ = "counters"
+    __table_args__ = (BUSY,)
+    subject: Mapped[UUID] = mapped_column(primary_key=True)
+    hits: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+
+
+class Exemption(Base):
+    """What operators lift for a number for a while: limits, lockouts, names of rules. `label`: the number, masked."""
+
+    __tablename__ = "exemptions"
+    __table_args__ = (Index("ix_exemptions_phone_hash_until", "phone_hash", "until"),)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    phone_hash: Mapped[UUID]
+    label: Mapped[str]
+    lifts: Mapped[list[str]]
+    reason: Mapped[str]
+    began_at: Mapped[Moment]
+    until: Mapped[Moment]
+    lifted_at: Mapped[Moment | None]
+    set_by: Mapped[str]
+
+
+class Verification(Base):
+    """One request of a product, and its own queue entry (`next_action_at` and the lease).
+
+    `phone_limit` and `ip_limit` are the subjects that a press counts in; `source_budget` and
+    `total_budget` those of wrong codes. `sealed` is the number and the request's evidence, encrypted,
+    dropped when the verification ends. `nudged`: something happened while a lease was held. `lifts`: what operators had
+    lifted for the number when it was requested. `sources`: what is known once its code is given. `press`: one whose
+    caller is not known yet to have been answered, and `before_press` what pressed_at and expires_at were before it.
+    """
+
+    __tablename__ = "verifications"
+    __table_args__ = (
+        CheckConstraint("status in ('pending', 'verified', 'locked', 'expired', 'canceled')", name="status"),
+        Index("ix_verifications_due", "next_action_at", postgresql_where=text("next_action_at is not null")),
+        Index("ix_verifications_phone_hash", "phone_hash"),
+        BUSY,
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[int]
+    phone_hash: Mapped[UUID]
+    used: Mapped[list[str]]
+    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    deliver: Mapped[bool]
+    test: Mapped[bool]
+    created_at: Mapped[Moment]
+    expires_at: Mapped[Moment]
+    pressed_at: Mapped[Moment]
+    closed_at: Mapped[Moment | None]
+    guesses_wrong: Mapped[Small] = mapped_column(server_default=text("0"))
+    guesses_open: Mapped[Small] = mapped_column(server_default=text("0"))
+    phone_limit: Mapped[UUID]
+    ip_limit: Mapped[UUID | None]
+    source_budget: Mapped[UUID]
+    total_budget: Mapped[UUID]
+    sealed: Mapped[bytes | None]
+    next_action_at: Mapped[Moment | None]
+    nudged: Mapped[bool] = mapped_column(server_default=text("false"))
+    lease_until: Mapped[Moment | None]
+    lease_token: Mapped[UUID | None]
+    lifts: Mapped[list[str] | None]
+    sources: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    press: Mapped[UUID | None]
+    before_press: Mapped[list[datetime] | None] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+
+
+class KnownSource(Base):
+    """A source from which a number was verified, for one client: account, device or address, hashed with both.
+
+    Its requests and wrong codes are counted apart from strangers'. `phone_hash`: whom to forget it with.
+    """
+
+    __tablename__ = "known_sources"
+    source: Mapped[UUID] = mapped_column(primary_key=True)
+    phone_hash: Mapped[UUID] = mapped_column(index=True)
+    until: Mapped[Moment] = mapped_column(index=True)
+
+
+class Send(Base):
+    """One send of a verification: wanted, begun, and how it ended, with the decision that let it go.
+
+    `one_in_flight`: a number has one send that may be at the provider at a time, so that whoever takes
+    over after a crash can tell whose the provider's newest verification is.
+    """
+
+    __tablename__ = "sends"
+    __table_args__ = (
+        CheckConstraint("channel in ('sms', 'call', 'flashcall')", name="channel"),
+        CheckConstraint("state in ('due', 'begun', 'sent', 'refused', 'in_doubt', 'abandoned')", name="state"),
+        CheckConstraint("cause in ('request', 'press', 'refused', 'failed', 'waited')", name="cause"),
+        Index("one_in_flight", "phone_hash", unique=True, postgresql_where=text("state = 'begun'")),
+        Index("one_holder", "provider_id", unique=True, postgresql_where=text("provider_id is not null")),
+        BUSY,
+    )
+    verification_id: Mapped[UUID] = mapped_column(primary_key=True)
+    ordinal: Mapped[Small] = mapped_column(primary_key=True)
+    phone_hash: Mapped[UUID]
+    channel: Mapped[str]
+    cause: Mapped[str]
+    state: Mapped[str]
+    wanted_at: Mapped[Moment]
+    due_at: Mapped[Moment]
+    begun_at: Mapped[Moment | None]
+    ended_at: Mapped[Moment | None]
+    attempts: Mapped[Small] = mapped_column(server_default=text("0"))
+    provider: Mapped[str | None]
+    provider_id: Mapped[str | None]
+    error: Mapped[str | None]
+    delivery: Mapped[str | None]
+    delivery_at: Mapped[Moment | None]
+    decision: Mapped[dict[str, Any] | None]
+    weighed: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    weighed_at: Mapped[Moment | None]
+    credited: Mapped[bool] = mapped_column(server_default=text("false"))
+    country: Mapped[str | None]
+    booked: Mapped[str | None]
+    price: Mapped[Count | None]
+    booked_on: Mapped[date | None]
+
+
+class Guess(Base):
+    """One code that was tried (never the code): reserved before the provider is asked, settled once.
+
+    A guess that was certainly not compared is deleted, and its place in the budgets given back.
+    `settle_at`: when a worker asks the provider what became of it. `status` and `remaining`: what stood when it was
+    settled, which is what the same Idempotency-Key is told again. `body`: a keyed hash of the code and of what it was
+    for, under INDEX_KEY, kept as long as the key: another code under it is refused.
+    """
+
+    __tablename__ = "guesses"
+    __table_args__ = (
+        CheckConstraint("state in ('open', 'right', 'wrong')", name="state"),
+        Index("ix_guesses_keyed", "counted_at", postgresql_where=text("idem is not null")),
+        Index("ix_guesses_unsettled", "settle_at", postgresql_where=text("state = 'open'")),
+        Index("ix_guesses_verification_id", "verification_id"),
+        BUSY,
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    verification_id: Mapped[UUID]
+    state: Mapped[str] = mapped_column(server_default=text("'open'"))
+    counted_at: Mapped[Moment]
+    settle_at: Mapped[Moment]
+    status: Mapped[str | None]
+    remaining: Mapped[Small | None]
+    idem: Mapped[UUID | None] = mapped_column(unique=True)
+    body: Mapped[UUID | None]
+
+
+class IdempotencyKey(Base):
+    """A request's Idempotency-Key, hashed with its client: what was asked (hashed) and what was answered.
+
+    `replayed`: it was answered a second time, so that what it leads to cannot be taken back any more.
+    """
+
+    __tablename__ = "idempotency_keys"
+    idem: Mapped[UUID] = mapped_column(primary_key=True)
+    body: Mapped[UUID]
+    verification_id: Mapped[UUID]
+    created_at: Mapped[Moment] = mapped_column(index=True)
+    expires_at: Mapped[Moment]
+    remaining: Mapped[Small]
+    replayed: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Withdrawal(Base):
+    """The id of a request, guess or press that a 503 was told of while nobody knew its end: it must not come late."""
+
+    __tablename__ = "withdrawals"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[Moment]
+
+
+class WebhookEvent(Base):
+    """What Telnyx told of one verification: once, without its code and without its number.
+
+    `look_at`: when somebody has to look whether a send of ours holds the id. `unknown_no`: its number among those whose
+    id none did when it was looked for.
+    """
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (
+        Index("one_event", "event_id", "event_type", "delivery", unique=True),
+        Index("ix_webhook_events_due", "look_at", postgresql_where=text("look_at is not null")),
+        Index("ix_webhook_events_unapplied", "provider_id", postgresql_where=text("applied_at is null")),
+        Index("ix_webhook_events_unknown", "unknown_no", postgresql_where=text("unknown_no is not null")),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    event_id: Mapped[str]
+    event_type: Mapped[str]
+    delivery: Mapped[str]
+    provider_id: Mapped[str]
+    received_at: Mapped[Created]
+    applied_at: Mapped[Moment | None]
+    look_at: Mapped[Moment | None] = mapped_column(server_default=func.now())
+    unknown_no: Mapped[int | None] = mapped_column(BigInteger)

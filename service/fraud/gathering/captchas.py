@@ -1,0 +1,69 @@
+"""The captcha of a request: asked about once, and what came of it as one word.
+
+Called by fraud.judge, after the answer. A token is good for one question: what is known of it is never asked again,
+and what our own crash may have spent is never held against a person.
+"""
+
+from __future__ import annotations
+
+from service import telemetry
+from service.errors import SettingsError
+from service.fraud.facts import CaptchaState
+from service.fraud.gathering.device_events import Asked
+from service.policy.model import Policies
+from service.providers.captcha.siteverify import Captcha, Down, Failed
+from service.providers.health_notes import HealthNotes
+from service.providers.http.circuit_breaker import CircuitBreaker
+
+# How the three word a token that was used before.
+SPENT = frozenset({"timeout-or-duplicate", "already-seen-response", "invalid-or-already-seen-response"})
+
+
+class Captchas:
+    """Asks about tokens, where a provider is set up. After five outages in a row nobody waits for it."""
+
+    def __init__(self, captcha: Captcha | None, troubles: HealthNotes | None = None) -> None:
+        """Use the provider, or none: then nothing is known of any token."""
+        self._breaker = CircuitBreaker()
+        self._troubles = troubles or HealthNotes()
+        self._captcha = captcha
+
+    async def read(self, asked: Asked) -> CaptchaState:
+        """Say how the captcha of a request was solved. Raises nothing but cancellation."""
+        if self._captcha is None or asked.captcha_token is None:
+            return "none"
+        if asked.captcha is not None:
+            return asked.captcha
+        state = await self._ask(self._captcha, asked.captcha_token, asked)
+        telemetry.CAPTCHAS.labels(state).inc()
+        return state
+
+    async def _ask(self, captcha: Captcha, token: str, asked: Asked) -> CaptchaState:
+        if not self._breaker.admit():
+            self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not answer.")
+            return "unread"
+        try:
+            answer = await captcha.verify(token, asked.ip_address)
+        except BaseException:
+            self._breaker.forget()
+            raise
+        self._breaker.note(outage=isinstance(answer, Down) and not answer.ours)
+        if isinstance(answer, Down):
+            telemetry.log.warning("captcha_unread", provider=captcha.name, code=answer.code, ours=answer.ours)
+            self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not judge: {answer.code}.")
+            return "unread"
+        # A token is spent by being asked about: by us, if an earlier try ended before it was recorded.
+        if isinstance(answer, Failed):
+            return "unread" if asked.captcha_begun and answer.code in SPENT else "failed"
+        return "passed"
+
+
+def check_provider(policies: Policies, *, configured: bool) -> None:
+    """Raise SettingsError when a client must bring captchas that nobody could judge."""
+    if configured:
+        return
+    wanting = ["client.captcha_required"] if policies.default.client.captcha_required else []
+    wanting += [f"clients.{n}.captcha_required" for n, p in policies.clients.items() if p.client.captcha_required]
+    if wanting:
+        lines = ["These settings need attention:", f"  CAPTCHA_PROVIDER: is missing; the policy sets {wanting[0]}"]
+        raise SettingsError("\n".join(lines))

@@ -1,0 +1,51 @@
+"""The kind of line that a number is: asked of Telnyx once in a long while, and kept under the number's hash.
+
+Called by fraud.judge for a send that would go, after the answer. It fails open: what is not learnt is left to the
+numbering plan, and keeping what was learnt is never waited for twice.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from service import phone, telemetry
+from service.errors import Unavailable
+from service.fraud.store import FraudStore, Line
+from service.phone import Kind
+from service.providers.http.circuit_breaker import CircuitBreaker
+from service.providers.telnyx.number_lookup import LookUp, Missed
+
+# What Telnyx could not tell it may know tomorrow.
+DAY = 86_400.0
+
+
+class LineTypes:
+    """One process's look-ups. After five outages in a row nobody waits for one."""
+
+    def __init__(self, look_up: LookUp | None, scales: FraudStore) -> None:
+        """Ask `look_up`, or nobody."""
+        self._look_up = look_up
+        self._scales = scales
+        self._breaker = CircuitBreaker()
+
+    async def read(self, phone_number: str, phone_hash: UUID, keep: float) -> Kind | None:
+        """Ask about a number and keep the answer for `keep` seconds. Raises nothing but cancellation."""
+        if self._look_up is None or not self._breaker.admit():
+            return None
+        try:
+            found = await self._look_up.find(phone_number)
+        except BaseException:
+            self._breaker.forget()
+            raise
+        self._breaker.note(outage=isinstance(found, Missed) and found.outage)
+        if isinstance(found, Missed):
+            telemetry.LOOKUPS.labels("missed").inc()
+            telemetry.log.info("look_up_missed", code=found.code)
+            return None
+        telemetry.LOOKUPS.labels(found).inc()
+        kept = phone.tell_kind(phone.describe(phone_number).country, found)
+        try:
+            await self._scales.keep_line(Line(phone_hash, kept, keep if found != "unknown" else min(keep, DAY)))
+        except Unavailable:
+            telemetry.log.info("look_up_not_kept")
+        return found

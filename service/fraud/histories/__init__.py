@@ -1,0 +1,1 @@
+"""What a send is weighed against: whose history, and the evidence in it. Pure."""

@@ -1,0 +1,65 @@
+"""Numbers that lie too close, or follow one another: what chance would not do.
+
+Called by fraud.rules.history. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from itertools import pairwise
+
+from service.fraud.histories.history import History, unread_marks
+
+# Fewer unread neighbours than this are a family.
+LEAST_GROUP = 4
+STEPS = LEAST_GROUP - 1
+
+
+def aligned(history: History, size: int, least: float = 0.0) -> float:
+    """Return how unlikely it is that unread numbers of a day lie so close by chance, as -log10; 0 if not over `least`.
+
+    Marks lie on a circle of `size`: the range's numbers, turned. Of n numbers drawn from it, about
+    n * C(n-1, k-1) * (w/size)^(k-1) groups of k lie within w. The least likely group counts, unless a quarter of those
+    within it read their codes: a family, an office.
+    """
+    marks = sorted(set(unread_marks(history)))
+    total = len(marks)
+    if total < LEAST_GROUP:
+        return 0.0
+    marks += [mark + size for mark in marks[:-1]]
+    read_marks = [mark for mark, good in zip(history.marks, history.goods, strict=True) if good]
+    best, closest = 0.0, min(last - first for first, last in zip(marks[:total], marks[STEPS:], strict=False))
+    for count in range(LEAST_GROUP, total + 1):
+        reach = count - 1
+        # No group lies closer than the closest four, three steps by three. Nearly always that is far enough.
+        if _unlikely(count, closest * (reach // STEPS) + 1, size, total) <= max(best, least):
+            continue
+        span, first = min((last - first, first) for first, last in zip(marks[:total], marks[reach:], strict=False))
+        unlikely = _unlikely(count, span + 1, size, total)
+        if unlikely > best and sum(1 for mark in read_marks if (mark - first) % size <= span) * 3 < count:
+            best = unlikely
+    return best if best > least else 0.0
+
+
+def _unlikely(count: int, span: int, size: int, total: int) -> float:
+    return -(_log10_ways(total, count) + (count - 1) * math.log10(span / size))
+
+
+@cache
+def _log10_ways(total: int, count: int) -> float:
+    return math.log10(total) + _log10_choose(total - 1, count - 1)
+
+
+def _log10_choose(n: int, k: int) -> float:
+    return (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / math.log(10)
+
+
+def stride(history: History, size: int) -> int:
+    """Return how many of the newest unread numbers follow one another at one and the same distance, on the circle."""
+    marks = unread_marks(history)
+    steps = [(newer - older) % size for newer, older in pairwise(marks)]
+    run = 0
+    while run < len(steps) and steps[run] == steps[0] != 0:
+        run += 1
+    return run + 1 if run else min(1, len(marks))

@@ -1,0 +1,183 @@
+"""The two statements of a decision: weigh a send against its histories, and resolve what was decided.
+
+Called by fraud.judge; micro-batched, so that a busy country's history is held once for many sends. Never held
+across a call to the outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import chain
+from uuid import UUID
+
+import msgspec
+
+from service.db.batch import Batcher
+from service.db.engine import Database
+from service.db.pool import Record
+from service.fraud.decision import Decision, writable
+from service.fraud.histories.history import History
+from service.fraud.histories.subjects import Subject
+from service.fraud.money import Booking
+from service.phone import Kind
+from service.policy.model import Window
+
+KEEP = 48
+KEEP_LIMITS = 1000
+# What a limit says in a finding: how many there were is nobody's.
+SPENT = "limit spent"
+JSON = msgspec.json.Encoder()
+HISTORIES = msgspec.json.Decoder(list[History])
+DECISIONS = msgspec.json.Decoder(Decision)
+
+WEIGH = "select item, bound, histories, line, decided from weigh_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+RESOLVE = """
+select item, decided
+from resolve_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+    $19, $20, $21, $22, $23, $24, $25, $26)
+"""
+CREDIT = "select credit($1, $2)"
+KEEP_LINE = """
+insert into lookups (phone_hash, kind, until)
+select phone_hash, kind, coalesce($1::timestamptz, clock_timestamp()) + make_interval(secs => seconds)
+from unnest($2::uuid[], $3::text[], $4::float8[]) as k(phone_hash, kind, seconds) order by phone_hash
+on conflict (phone_hash) do update set kind = excluded.kind, until = excluded.until
+"""
+IS_SPENT = """
+select w.item from unnest($2::int[], $3::uuid[], $4::int[], $5::float8[]) as w(item, subject, max, seconds)
+join counters c on c.subject = w.subject
+where c.hits[w.max] > coalesce($1::timestamptz, clock_timestamp()) - make_interval(secs => w.seconds)
+"""
+
+
+class Weighing(msgspec.Struct, frozen=True):
+    """One send to weigh. `event`: the device event's hash, where there is one."""
+
+    id: UUID
+    ordinal: int
+    client_id: int
+    phone_hash: UUID
+    event: UUID | None
+    subjects: list[Subject]
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """Its histories, by kind; `bound`: whether the event is this client's and number's (None: no event).
+
+    `line`: the kind of line that a look-up told, while that is good.
+    """
+
+    bound: bool | None
+    subjects: list[Subject]
+    histories: dict[str, History]
+    line: Kind | None
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What a look-up told of a number. `seconds`: for how long that is good."""
+
+    phone_hash: UUID
+    kind: Kind
+    seconds: float
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A limit that a send reserves a place in when it is allowed."""
+
+    name: str
+    subject: UUID
+    windows: list[Window]
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A block to raise. `label` is for operators and holds nobody's number; `least`: seconds that it lasts or more."""
+
+    subject: UUID
+    kind: str
+    label: str
+    reason: str
+    least: float = 0.0
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """How one send was decided, and whether it goes. `booking`: None for a decoy, which costs and saves nothing.
+
+    `strike`: a subject against which this send counts in any case.
+    """
+
+    id: UUID
+    ordinal: int
+    goes: bool
+    decision: Decision
+    limits: Sequence[Limit] = ()
+    blocks: Sequence[Block] = ()
+    booking: Booking | None = None
+    strike: UUID | None = None
+
+
+class FraudStore:
+    """The statements, bound to one database and one clock."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime | None] = lambda: None) -> None:
+        """Use the pool."""
+        self._pool = database.pool
+        self._now = now
+        self.weigh = Batcher(self._weigh).submit
+        self.resolve = Batcher(self._resolve).submit
+        self.credit = Batcher(self._credit).submit
+        self.keep_line = Batcher(self._keep_line).submit
+        self.is_spent = Batcher(self._is_spent).submit
+
+    async def _weigh(self, items: Sequence[Weighing], again: bool) -> list[Weighed | Decision]:  # noqa: ARG002, FBT001 (Batcher's; what was weighed is not counted again)
+        lines = [(n, s.hash, s.mark) for n, item in enumerate(items, 1) for s in item.subjects]
+        rows = await self._pool.fetch(
+            WEIGH, self._now(), KEEP, [item.id for item in items], [item.ordinal for item in items],
+            [item.event for item in items], [item.client_id for item in items], [item.phone_hash for item in items],
+            *_columns(lines, 3),
+        )  # fmt: skip
+        return [_weighed(items[row[0] - 1], row) for row in rows]
+
+    async def _resolve(self, items: Sequence[Resolution], again: bool) -> list[Decision]:  # noqa: ARG002, FBT001 (Batcher's; what was resolved is told again)
+        limits = [
+            (n, limit.name, limit.subject, window.max, window.seconds)
+            for n, item in enumerate(items, 1)
+            for limit in item.limits
+            for window in limit.windows
+        ]
+        blocks = [(n, *msgspec.structs.astuple(b)) for n, item in enumerate(items, 1) for b in item.blocks]
+        bookings = [(n, *msgspec.structs.astuple(i.booking)) for n, i in enumerate(items, 1) if i.booking is not None]
+        rows = await self._pool.fetch(
+            RESOLVE, self._now(), KEEP_LIMITS, SPENT, [item.id for item in items], [item.ordinal for item in items],
+            [item.goes for item in items], [JSON.encode(writable(item.decision)).decode() for item in items],
+            [item.strike for item in items], *chain(_columns(limits, 5), _columns(blocks, 6), _columns(bookings, 7)),
+        )  # fmt: skip
+        return [DECISIONS.decode(told) if told else items[item - 1].decision for item, told in rows]
+
+    async def _credit(self, rows: Sequence[UUID], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
+        await self._pool.execute(CREDIT, self._now(), list(rows))
+        return [None] * len(rows)
+
+    async def _keep_line(self, lines: Sequence[Line], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
+        newest = {line.phone_hash: (line.phone_hash, line.kind, line.seconds) for line in lines}
+        await self._pool.execute(KEEP_LINE, self._now(), *_columns(list(newest.values()), 3))
+        return [None] * len(lines)
+
+    async def _is_spent(self, limits: Sequence[Limit], again: bool) -> list[bool]:  # noqa: ARG002, FBT001 (as above)
+        lines = [(n, limit.subject, w.max, w.seconds) for n, limit in enumerate(limits, 1) for w in limit.windows]
+        rows = await self._pool.fetch(IS_SPENT, self._now(), *_columns(lines, 4))
+        spent = {row[0] for row in rows}
+        return [n in spent for n in range(1, len(limits) + 1)]
+
+
+def _weighed(item: Weighing, row: Record) -> Weighed | Decision:
+    _, bound, histories, line, decided = row
+    if decided:
+        return DECISIONS.decode(str(decided))
+    found = HISTORIES.decode(str(histories))
+    by_kind: dict[str, History] = {s.kind: history for s, history in zip(item.subjects, found, strict=True)}
+    return Weighed(bound, item.subjects, by_kind, line)
+
+
+def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object] | None]:
+    return [list(column) for column in zip(*lines, strict=True)] if lines else [None] * width

@@ -1,0 +1,178 @@
+"""Decisions made again from their recorded facts under another policy, and what would have been different.
+
+Called by `verify-gateway policy backtest`. Pure. Facts are what they were: sends that the other policy would have
+stopped stand in the histories of those that came after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import cache
+
+import msgspec
+
+from service.fraud.decision import Decision, Finding, conclude, find
+from service.fraud.money import price_of
+from service.fraud.rules.catalogue import CAPTCHA, DEVICE, FIRST, HISTORY, LINE
+from service.policy.model import Policies, Policy
+
+DECISION = msgspec.json.Decoder(Decision)
+# What counters refused then. They are not asked again: what was refused stays so while its rule, or budget, is there.
+SPENT = "limit spent"
+NOT_DECIDED_AGAIN = (
+    "Limits and budgets: what device, phone_everywhere, device_unread or a budget refused then is, and nothing more.",
+    "Blocks: those in force then are in force again; none is raised or spared by what the policy changes.",
+    "Histories: sends that the policy would have stopped stay in the histories of later ones.",
+    "Limits answered 429 (phone, ip, account) and budgets of wrong codes: no decision was recorded.",
+)
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """One send as it was decided. `sent`: it went out; `verified`: its verification was."""
+
+    client: str
+    decision: str
+    sent: bool
+    verified: bool
+
+
+class RuleChange(msgspec.Struct):
+    """What changes for one rule: sends that it stops. `gained_sent`: of those gained, gone out then, and verified."""
+
+    before: int = 0
+    after: int = 0
+    gained: int = 0
+    gained_sent: int = 0
+    gained_verified: int = 0
+    lost: int = 0
+    lost_released: int = 0
+
+
+class Changes(msgspec.Struct):
+    """What would have been different.
+
+    `unread`: decisions of another version, not counted. `unasked`: of those let through anew, such that some rules were
+    not asked then, because another had objected before them: they may object. Money by the policy's price list: `saved`
+    of sends that went out then, `saved_verified` of those that were verified, `added` of sends let through anew.
+    """
+
+    policy: str
+    currency: str
+    priced: str
+    decided: int = 0
+    unread: int = 0
+    stopped_before: int = 0
+    stopped_after: int = 0
+    newly_stopped: int = 0
+    newly_stopped_sent: int = 0
+    newly_stopped_verified: int = 0
+    newly_released: int = 0
+    unasked: int = 0
+    saved: float = 0.0
+    saved_verified: float = 0.0
+    added: float = 0.0
+    rules: dict[str, RuleChange] = {}
+
+
+class Backtest:
+    """Counts the changes of one policy file, send by send."""
+
+    def __init__(self, policies: Policies) -> None:
+        """Decide by these, each client by its own."""
+        self._of = cache(policies.of)
+        prices = policies.default.prices
+        self.changes = Changes(policies.default.version, prices.currency, f"{prices.dated}, {prices.source}")
+
+    def add(self, recorded: Iterable[Recorded]) -> None:
+        """Count some sends. What cannot be read any more is counted as such."""
+        for one in recorded:
+            policy = self._of(one.client)
+            try:
+                old = DECISION.decode(one.decision)
+                new = decide_again(old, policy)
+            except (msgspec.DecodeError, ValueError, ArithmeticError, LookupError):
+                self.changes.unread += 1
+                continue
+            self._count(one, old, new)
+            self._price(one, old, new, policy)
+
+    def _price(self, one: Recorded, old: Decision, new: Decision, policy: Policy) -> None:
+        decided = new if new.allow else old
+        price = price_of(policy, decided.facts.number.country, decided.by or decided.facts.channel)
+        if one.sent and not new.allow:
+            self.changes.saved += price
+            self.changes.saved_verified += price * one.verified
+        if new.allow and not old.allow:
+            self.changes.added += price
+
+    def _count(self, one: Recorded, old: Decision, new: Decision) -> None:
+        changes = self.changes
+        changes.decided += 1
+        changes.stopped_before += not old.allow
+        changes.stopped_after += not new.allow
+        if old.allow and not new.allow:
+            changes.newly_stopped += 1
+            changes.newly_stopped_sent += one.sent
+            changes.newly_stopped_verified += one.sent and one.verified
+        if new.allow and not old.allow:
+            changes.newly_released += 1
+            changes.unasked += not _is_gathered(old)
+        before, after = _stopped_by(old), _stopped_by(new)
+        for rule in before | after:
+            change = changes.rules.setdefault(rule, RuleChange())
+            change.before += rule in before
+            change.after += rule in after
+            if rule not in before:
+                change.gained += 1
+                change.gained_sent += one.sent
+                change.gained_verified += one.sent and one.verified
+            if rule not in after:
+                change.lost += 1
+                change.lost_released += new.allow
+
+
+def decide_again(old: Decision, policy: Policy) -> Decision:
+    """Decide a send from its recorded facts, in the order in which the judge asks."""
+    facts = old.facts
+    lifts = {finding.rule for finding in old.findings if finding.mode == "lifted"}
+    findings = list(find(FIRST, msgspec.structs.replace(facts, line=None), policy, lifts))
+    if not _stops(findings):
+        findings += find(CAPTCHA, facts, policy, lifts)
+    if not _stops(findings) and _is_gathered(old):
+        findings += find(DEVICE | HISTORY, facts, policy, lifts)
+        findings = [finding for finding in findings if finding.rule not in LINE]
+        findings += find(LINE, facts, policy, lifts)
+        findings += _limited(old, policy, lifts)
+    return conclude(findings, facts, policy)
+
+
+def _limited(old: Decision, policy: Policy, lifts: Collection[str]) -> list[Finding]:
+    return [
+        finding
+        for finding in old.findings
+        if finding.detail == SPENT and finding.rule not in lifts and _holds(finding.rule, old, policy)
+    ]
+
+
+def _holds(limit: str, old: Decision, policy: Policy) -> bool:
+    budgets = policy.budgets
+    match limit:
+        case "budget":
+            return budgets.everything > 0
+        case "budget_country":
+            return budgets.countries.get(old.facts.number.country or "", budgets.each_country) > 0
+        case _:
+            return getattr(getattr(policy.rules, limit, None), "mode", "off") == "enforce"
+
+
+def _is_gathered(decision: Decision) -> bool:
+    """Say whether the event was read and the histories weighed, or a rule had objected before."""
+    return bool(decision.facts.histories)
+
+
+def _stops(findings: Iterable[Finding]) -> bool:
+    return any(finding.mode == "enforce" for finding in findings)
+
+
+def _stopped_by(decision: Decision) -> set[str]:
+    return {finding.rule for finding in decision.findings if finding.mode == "enforce"}

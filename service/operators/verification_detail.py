@@ -1,0 +1,192 @@
+"""What operators see: one verification whole, a number's verifications, what a window held.
+
+Made by oversight; read by api. Values, and the order of events in them. Nobody's number, and no last digits of the
+numbers that a send was weighed against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from service.fraud.histories.history import History
+from service.providers.verify.protocol import Channel
+from service.verification.states import Cause, SendState, Status
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one rule objected to, and in which mode it was."""
+
+    rule: str
+    mode: str
+    detail: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One send's decision, as it was recorded: maybe by another version, of which what is not known is left out."""
+
+    allow: bool
+    findings: list[Finding] = []
+    facts: dict[str, Any] = {}
+    policy_version: str = "?"
+    by: Channel | None = None
+
+
+class SendRow(msgspec.Struct, frozen=True):
+    """One send, and how it ended."""
+
+    ordinal: int
+    channel: Channel
+    cause: Cause
+    state: SendState
+    wanted_at: datetime
+    begun_at: datetime | None
+    ended_at: datetime | None
+    attempts: int
+    provider: str | None
+    error: str | None
+    delivery: str | None
+    delivery_at: datetime | None
+    decision: Verdict | None
+
+
+class GuessRow(msgspec.Struct, frozen=True):
+    """One code that was tried."""
+
+    counted_at: datetime
+    state: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened. `send`: which send it is about."""
+
+    at: datetime
+    what: str
+    send: int | None = None
+
+
+class VerificationDetail(msgspec.Struct, frozen=True):
+    """One verification whole. `number`: its country code and last two digits, while it is pending."""
+
+    id: UUID
+    client: str
+    test: bool
+    deliver: bool
+    status: Status
+    number: str | None
+    country: str | None
+    created_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+    wrong_codes: int
+    sends: list[SendRow]
+    events: list[Event]
+
+
+class Match(msgspec.Struct, frozen=True):
+    """One verification of a number that was searched for."""
+
+    id: UUID
+    client: str
+    test: bool
+    deliver: bool
+    status: Status
+    created_at: datetime
+    channels: list[Channel]
+    suppressed_by: list[str]
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The sends of one country by one channel: asked for, gone out, suppressed, and read."""
+
+    country: str
+    channel: Channel
+    requests: int
+    sends: int
+    suppressed: int
+    verified: int
+
+
+class Found(msgspec.Struct, frozen=True):
+    """How often a rule objected in a mode."""
+
+    rule: str
+    mode: str
+    count: int
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """What one day (UTC) cost one client, in one country, by one channel."""
+
+    day: date
+    client: str
+    country: str
+    channel: str
+    sends: int
+    spent: float
+    stopped: int
+    saved: float
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a window held. `sent_to`: verifications that something went out for; `verified`: those of them that were."""
+
+    since: datetime
+    until: datetime
+    requests: int
+    decoys: int
+    sends: int
+    suppressed: int
+    sent_to: int
+    verified: int
+    groups: list[Group]
+    findings: list[Found]
+
+
+def explain(send: SendRow) -> SendRow:
+    """Name what a send's histories hold, and leave out which numbers were in them."""
+    if send.decision is None:
+        return send
+    facts = dict(send.decision.facts)
+    stored = facts.get("histories")
+    facts["histories"] = {kind: _name(one) for kind, one in stored.items()} if isinstance(stored, dict) else {}
+    return msgspec.structs.replace(send, decision=msgspec.structs.replace(send.decision, facts=facts))
+
+
+def _name(stored: Any) -> dict[str, Any]:
+    try:
+        named: dict[str, Any] = msgspec.structs.asdict(msgspec.convert(stored, History))
+    except msgspec.ValidationError:  # another version wrote it
+        return {}
+    del named["marks"]
+    return named
+
+
+def tell(
+    created_at: datetime, closed_at: datetime | None, status: str, sends: list[SendRow], guesses: list[GuessRow]
+) -> list[Event]:
+    """List what happened, in the order in which it did."""
+    events = [Event(created_at, "requested")]
+    events += [event for send in sends for event in _sent(send)]
+    events += [Event(guess.counted_at, f"code {guess.state}") for guess in guesses]
+    events += [Event(closed_at, status)] if closed_at else []
+    return sorted(events, key=lambda event: event.at)
+
+
+def _sent(send: SendRow) -> Iterator[Event]:
+    if send.cause != "request":
+        yield Event(send.wanted_at, f"{send.channel} wanted: {send.cause}", send.ordinal)
+    if send.begun_at:
+        yield Event(send.begun_at, f"{send.channel} begun", send.ordinal)
+    if send.ended_at:
+        yield Event(send.ended_at, f"{send.channel} {_how(send)}", send.ordinal)
+    if send.delivery_at and send.delivery:
+        yield Event(send.delivery_at, f"delivery {send.delivery}", send.ordinal)
+
+
+def _how(send: SendRow) -> str:
+    return "suppressed" if send.decision and not send.decision.allow else send.state

@@ -1,0 +1,103 @@
+"""What operators may look at: a verification with its decisions, a number's verifications, a window's sums.
+
+Called by api for operators alone. Changes nothing but the audit of a search; shows nobody's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from service import phone
+from service.db.asking import ask
+from service.db.engine import Database
+from service.errors import NotFound
+from service.fraud.histories.subjects import number_of
+from service.operators import statements as sql
+from service.operators.verification_detail import (
+    Found,
+    Group,
+    GuessRow,
+    LedgerLine,
+    Match,
+    SendRow,
+    Summary,
+    VerificationDetail,
+    explain,
+    tell,
+)
+from service.vault import Vault, first_id
+from service.verification.callers import Evidence
+
+EVIDENCE = msgspec.msgpack.Decoder(Evidence)
+SENDS = msgspec.json.Decoder(list[SendRow])
+GUESSES = msgspec.json.Decoder(list[GuessRow])
+GROUPS = msgspec.json.Decoder(list[Group])
+FOUND = msgspec.json.Decoder(list[Found])
+# A process whose clock is behind the database's by more than this hides its newest requests from a short window.
+CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+class OperatorQueries:
+    """The operators' eyes on one database."""
+
+    def __init__(self, database: Database, vault: Vault, now: Callable[[], datetime | None] = lambda: None) -> None:
+        """Open what is sealed with the vault's keys, to mask it."""
+        self._database = database
+        self._vault = vault
+        self._now = now
+
+    async def read(self, row: UUID) -> VerificationDetail:
+        """Read one verification of any client. Raises NotFound, Unavailable."""
+        for found in await ask(self._database, sql.READ, self._now(), row):
+            return self._dossier(found)
+        raise NotFound
+
+    async def search(self, key: int, phone_number: str, most: int) -> list[Match]:
+        """List a number's verifications of every client, the newest first; noted under the operator's key."""
+        phone_hash = number_of(self._vault, phone_number)
+        return [Match(**row) for row in await ask(self._database, sql.SEARCH, self._now(), key, phone_hash, most)]
+
+    async def summarise(self, window: timedelta) -> Summary:
+        """Sum up what was asked for within a window that ends now. Raises Unavailable where that takes too long."""
+        begin = (self._now() or datetime.now(UTC)) - window - CLOCKS_DIFFER
+        [row] = await ask(self._database, sql.SUMMARY, self._now(), window, first_id(begin))
+        return Summary(**row | {"groups": GROUPS.decode(row["groups"]), "findings": FOUND.decode(row["findings"])})
+
+    async def account(self, window: timedelta) -> list[LedgerLine]:
+        """Read the ledger of the days of a window that ends now, the newest first. Raises Unavailable."""
+        return [LedgerLine(**row) for row in await ask(self._database, sql.LEDGER, self._now(), window)]
+
+    def _dossier(self, row: dict[str, Any]) -> VerificationDetail:
+        sends, guesses = SENDS.decode(row["sends"]), GUESSES.decode(row["guesses"])
+        return VerificationDetail(
+            id=row["id"],
+            client=row["client"],
+            test=row["test"],
+            deliver=row["deliver"],
+            status=row["status"],
+            number=self._masked(row),
+            country=_country(sends),
+            created_at=row["created_at"],
+            expires_at=row["expires_at"],
+            closed_at=row["closed_at"],
+            wrong_codes=row["guesses_wrong"],
+            sends=[explain(send) for send in sends],
+            events=tell(row["created_at"], row["closed_at"], row["status"], sends, guesses),
+        )
+
+    def _masked(self, row: dict[str, Any]) -> str | None:
+        plain = self._vault.unseal(row["id"], row["sealed"]) if row["sealed"] else None
+        return phone.mask(EVIDENCE.decode(plain).phone_number) if plain else None
+
+
+def _country(sends: list[SendRow]) -> str | None:
+    for send in sends:
+        if send.decision:
+            number = send.decision.facts.get("number")
+            return number.get("country") if isinstance(number, dict) else None
+    return None

@@ -1,0 +1,112 @@
+"""Reading the policy: the shipped TOML file, the one laid over it, and what is wrong with either.
+
+Called by app and cli at the start. Reads its two files and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from service.errors import PolicyError
+from service.policy.model import Policies, Policy
+from service.policy.toml_lines import line_of
+from service.policy.values import read_value
+
+Table = dict[str, Any]
+CLIENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def default_text() -> str:
+    """Return the text of the policy that ships."""
+    return resources.files("service.policy").joinpath("default_policy.toml").read_text(encoding="utf-8")
+
+
+def own_text(path: str | Path | None) -> str:
+    """Return the text that overrides it, "" for none. Raises PolicyError when it cannot be read."""
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")  # as editors on Windows write it
+    except OSError as error:
+        raise PolicyError(f"The policy file {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise PolicyError(f"The policy file {path} is not text in UTF-8.") from None
+
+
+def load(path: str | Path | None) -> Policies:
+    """Read the shipped policy and the file that overrides it. Raises PolicyError naming every mistake."""
+    return parse(own_text(path))
+
+
+def parse(own: str) -> Policies:
+    """Merge an overriding text with the shipped policy. Raises PolicyError naming every mistake with its line."""
+    base, given = tomllib.loads(default_text()), read_tables(own)
+    version = hashlib.sha256((default_text() + own).encode()).hexdigest()[:12]
+    clients = given.pop("clients", {})
+    mistakes: list[str] = []
+    tables = merge(base, given)
+    default = _build(tables, "", mistakes, version=version, number=0)
+    # With a mistake in what holds for all, each client's own values are still looked at.
+    below = base if mistakes else tables
+    built = {}
+    for number, (name, table) in enumerate(clients.items() if isinstance(clients, dict) else [("", None)], 1):
+        if not CLIENT.fullmatch(name) or not isinstance(table, dict):
+            mistakes.append(f"clients.{name}: expected a table named after a client, such as [clients.shop]")
+            continue
+        if "alerts" in table:
+            mistakes.append(f"clients.{name}.alerts: alerts are of the whole service, no client has its own")
+        if isinstance(table.get("client"), dict):
+            mistakes.append(f"clients.{name}.client: what one client has of its own stands in [clients.{name}] itself")
+        merged = merge(below, client_tables(table))
+        built[name] = _build(merged, f"clients.{name}.", mistakes, version=version, number=number)
+    if mistakes:
+        placed = sorted({_place(own, mistake) for mistake in mistakes})
+        raise PolicyError("\n".join(["The policy file needs attention:", *(f"  {where}" for _, where in placed)]))
+    return Policies(default, built)  # type: ignore[arg-type] # without mistakes each was built
+
+
+def read_tables(own: str) -> Table:
+    """Decode the overriding text. Raises PolicyError."""
+    try:
+        return tomllib.loads(own)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"The policy file is not TOML: {error}") from None
+    except (RecursionError, ValueError):
+        # tomllib's own limits, for which it has neither a word nor a place.
+        raise PolicyError("The policy file is no policy: lists within lists, or digits, without end.") from None
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
+    """Lay one table over another, table by table, value by value."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        merged[name] = merge(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def client_tables(table: Table) -> Table:
+    """Put the plain values of [clients.NAME] where they stand in a policy: in its table `client`."""
+    plain = {name: value for name, value in table.items() if not isinstance(value, dict)}
+    return {**{name: value for name, value in table.items() if isinstance(value, dict)}, "client": plain}
+
+
+def _build(tables: Table, where: str, mistakes: list[str], *, version: str, number: int) -> Policy | None:
+    own = {"version": version, "number": number}
+    found = [f"{name}: there is no such setting" for name in own if name in tables]
+    policy: Policy | None = read_value(Policy, tables | own, "", found)
+    mistakes.extend(f"{where}{mistake}" for mistake in found)
+    return policy
+
+
+def _place(text: str, mistake: str) -> tuple[int, str]:
+    path, _, reason = mistake.partition(": ")
+    path = path.replace(".client.", ".", 1) if path.startswith("clients.") else path
+    line = line_of(text, path)
+    return line or 0, f"{f'line {line}: ' if line else ''}{path}: {reason}"

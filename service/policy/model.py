@@ -1,0 +1,341 @@
+"""The policy: what is allowed, for whom, as one frozen value a client.
+
+Made by policy_file; read by verification, fraud.rules.catalogue and api. Does no I/O and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from service.phone import Kind
+from service.providers.verify.protocol import Channel
+
+Mode = Literal["off", "observe", "enforce"]
+
+
+class Window:
+    """At most `max` in any `seconds`."""
+
+    __slots__ = ("max", "seconds")
+
+    def __init__(self, most: int, seconds: float) -> None:
+        """Hold both, as the SQL functions take them."""
+        self.max = most
+        self.seconds = seconds
+
+    def __repr__(self) -> str:
+        """Show it as the policy writes it."""
+        return f"{self.max}/{self.seconds:g}s"
+
+
+class Seconds(float):
+    """A length of time in seconds, written in the policy as "30s" or "5m"."""
+
+    __slots__ = ()
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sliding windows for each subject."""
+
+    phone: list[Window]
+    ip: list[Window]
+    account: list[Window]
+    phone_everywhere: list[Window]
+    device: list[Window]
+
+
+class OperatorLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many calls one operator's key may make; searches are counted among them, and apart."""
+
+    calls: list[Window]
+    searches: list[Window]
+
+
+class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many wrong codes."""
+
+    codes_per_verification: int
+    codes_per_phone: Window
+    codes_per_phone_total: Window
+
+    def most(self) -> int:
+        """Return how many codes a verification has where none was tried before."""
+        return min(self.codes_per_verification, self.codes_per_phone.max, self.codes_per_phone_total.max)
+
+
+class Lifetimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long things take at most."""
+
+    expires_after: Seconds
+    code_length: int
+    dispatch_deadline: Seconds
+
+
+class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When and in which order another channel follows."""
+
+    mode: Literal["offer", "auto", "off"]
+    after: Seconds
+    order: list[Channel]
+
+
+class Countries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where codes may go, in ISO 3166 alpha-2; a channel's own list narrows `allow`."""
+
+    allow: list[str]
+    sms: list[str] | None = None
+    call: list[str] | None = None
+    flashcall: list[str] | None = None
+
+
+class NumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Kinds of number that get nothing."""
+
+    mode: Mode
+    kinds: list[Kind]
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule without numbers of its own."""
+
+    mode: Mode
+
+
+class AboveRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects above a number."""
+
+    mode: Mode
+    above: float
+
+
+class BelowRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects below a number."""
+
+    mode: Mode
+    below: float
+
+
+class FreshRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects to what is older."""
+
+    mode: Mode
+    after: Seconds
+
+
+class ForgedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects to invented events; beyond `ip` of them from one address, Fingerprint is not asked for it any more."""
+
+    mode: Mode
+    ip: list[Window]
+
+
+class UnreadDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds while Fingerprint cannot be read: `open` under `ip`'s tighter limit, or `closed`."""
+
+    mode: Mode
+    fail: Literal["open", "closed"]
+    ip: list[Window]
+
+
+class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects to captchas that were not solved; `fail`: what holds while the provider cannot be asked."""
+
+    mode: Mode
+    fail: Literal["open", "closed"]
+
+
+class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Evidence in a number's ranges: unread codes, and more an hour than is no surprise (by size of the range)."""
+
+    mode: Mode
+    above: float
+    least: float
+    part: float
+    crowd: float
+    block_10k: float
+    block_100k: float
+    block_1m: float
+
+
+class SourceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Evidence against who asks: unread codes, and more requests than `an_hour` (`crowd` nats at most)."""
+
+    mode: Mode
+    above: float
+    crowd: float
+    an_hour: float
+
+
+class BurstRule(SourceRule, frozen=True, forbid_unknown_fields=True):
+    """The same; and more than `rush` within a minute, of which none was read."""
+
+    rush: int
+
+
+class ShareRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """More than a share of at least so many."""
+
+    mode: Mode
+    above: float
+    least: int
+
+
+class CountryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Evidence against a whole country; from `calm` on it adds `alarm` at most to that against its ranges."""
+
+    mode: Mode
+    above: float
+    part: float
+    calm: float
+    alarm: float
+
+
+class SequenceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbers too close to one another: -log10 of chance, or so many at one distance."""
+
+    mode: Mode
+    above: float
+    stride: int
+
+
+class SpikeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Unread codes of a day over all three: `least`, a share of the fortnight's peak, a share of the read ones."""
+
+    mode: Mode
+    least: float
+    of_peak: float
+    of_read: float
+
+
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table a rule."""
+
+    number: NumberRule
+    country: Rule
+    landline: Rule
+    block: Rule
+    captcha: CaptchaRule
+    bot: Rule
+    suspect_score: AboveRule
+    confidence: BelowRule
+    event_replayed: Rule
+    event_stale: FreshRule
+    event_forged: ForgedRule
+    event_bound: Rule
+    event_ip: Rule
+    event_linked: Rule
+    event_incomplete: Rule
+    no_event: Rule
+    device_unread: UnreadDeviceRule
+    tampering: Rule
+    tor: Rule
+    vpn: Rule
+    virtual_machine: Rule
+    device: Rule
+    phone_everywhere: Rule
+    sequential: SequenceRule
+    range: RangeRule
+    country_spike: SpikeRule
+    country_conversion: CountryRule
+    ip_conversion: SourceRule
+    burst: BurstRule
+    unverified_share: ShareRule
+    device_numbers: AboveRule
+    many_countries: AboveRule
+
+
+class Lookup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether Telnyx is asked what kind of line a number is, and how long its answer is good."""
+
+    mode: Literal["off", "on"]
+    keep: Seconds
+
+
+class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When operators are told. Of the whole service: a client's own are not looked at."""
+
+    a_minute: int
+    spike: float
+    spike_least: float
+    conversion: float
+    conversion_least: int
+    ends_after: Seconds
+
+
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one send to a country costs, by channel; None: what it costs elsewhere."""
+
+    sms: float | None = None
+    call: float | None = None
+    flashcall: float | None = None
+
+
+class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The price list: its source and date, and the prices where a country has none of its own."""
+
+    currency: str
+    source: str
+    dated: str
+    sms: float
+    call: float
+    flashcall: float
+    countries: dict[str, Price]
+
+
+class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be spent in a day (UTC), in the currency of the prices; 0 is no budget."""
+
+    everything: float
+    each_country: float
+    countries: dict[str, float]
+
+
+class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What concerns one client's requests alone."""
+
+    ip_required: bool
+    captcha_required: bool
+    verify_profile_id: str
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that holds for one client.
+
+    `version` names the text that it was read from, `number` tells it from the other clients' of one process.
+    """
+
+    limits: Limits
+    lockout: Lockout
+    verification: Lifetimes
+    fallback: Fallback
+    countries: Countries
+    lookup: Lookup
+    rules: Rules
+    prices: Prices
+    budgets: Budgets
+    alerts: AlertRules
+    operators: OperatorLimits
+    client: ClientSettings
+    version: str
+    number: int
+
+
+class Policies:
+    """The default policy and those of the clients that have their own."""
+
+    def __init__(self, default: Policy, clients: Mapping[str, Policy]) -> None:
+        """Keep them by client name."""
+        self.default = default
+        self.clients = dict(clients)
+
+    def of(self, client: str) -> Policy:
+        """Return the policy that holds for a client."""
+        return self.clients.get(client, self.default)
+
+    def __iter__(self) -> Iterator[Policy]:
+        """Go through every policy in force."""
+        yield self.default
+        yield from self.clients.values()

@@ -1,0 +1,165 @@
+"""The values of a policy, read one by one so that every mistake is found, and the bounds that they must keep.
+
+Called by policy_file. A mistake is "path: reason".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+
+from service.phone import is_country
+from service.policy.model import Price, Seconds, Window
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+MOST_HITS = 1000
+MOST_MONEY = 1e9
+# Counters are kept as long (worker.retention): a longer window would forget.
+LONGEST_WINDOW = 30 * 86400.0
+# A time that far ahead of any row is still a date.
+LONGEST_TIME = 365 * 86400.0
+PROFILE = re.compile(r"|[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+Check = Callable[[Any], str | None]
+
+
+def read_value(kind: Any, value: Any, path: str, mistakes: list[str]) -> Any:
+    """Read one value, or a table with all its values, as the type that it must be; None with a mistake noted."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _read_table(kind, value, path, mistakes)
+    try:
+        read = msgspec.convert(value, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        mistakes.append(f"{path}: {_reason(kind, str(error))}")
+        return None
+    if isinstance(read, float) and not math.isfinite(read):
+        mistakes.append(f"{path}: must be a number, and neither nan nor inf")
+    elif path in CHECKS and (reason := CHECKS[path](read)) is not None:
+        mistakes.append(f"{path}: {reason}")
+    return read
+
+
+def _read_table(kind: type[msgspec.Struct], table: Any, path: str, mistakes: list[str]) -> Any:
+    if not isinstance(table, dict):
+        mistakes.append(f"{path}: expected a table")
+        return None
+    before = len(mistakes)
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    mistakes.extend(f"{_join(path, name)}: there is no such setting" for name in table if name not in fields)
+    read = {
+        name: read_value(fields[name], table[name], _join(path, name), mistakes) for name in fields if name in table
+    }
+    return kind(**read) if len(mistakes) == before else None
+
+
+def _most(seconds: float, text: str) -> Check:
+    return lambda value: None if value <= seconds else f"must be at most {text}"
+
+
+def _between(least: int, most: int) -> Check:
+    return lambda value: None if least <= value <= most else f"must be {least} to {most}"
+
+
+def _check_order(value: list[str]) -> str | None:
+    return None if value and len(set(value)) == len(value) else "must name each channel once, and one at least"
+
+
+def _check_countries(value: list[str] | None) -> str | None:
+    unknown = [code for code in value or [] if not is_country(code)]
+    return f"{', '.join(unknown)}: must be ISO 3166 alpha-2 codes such as US" if unknown else None
+
+
+def _check_prices(value: dict[str, Price]) -> str | None:
+    prices = [price for listed in value.values() for price in msgspec.structs.astuple(listed) if price is not None]
+    return _check_countries(list(value)) or _check_amounts(prices)
+
+
+def _check_budgets(value: dict[str, float]) -> str | None:
+    return _check_countries(list(value)) or _check_amounts(value.values())
+
+
+def _check_amount(value: float) -> str | None:
+    return _check_amounts([value])
+
+
+def _check_amounts(values: Iterable[float]) -> str | None:
+    return None if all(0 <= value <= MOST_MONEY for value in values) else "must be an amount of money, 0 or more"
+
+
+def _check_profile(value: str) -> str | None:
+    return None if PROFILE.fullmatch(value) else "must be the id of a Verify profile, a UUID"
+
+
+# What is of the right type and out of bounds all the same.
+CHECKS: dict[str, Check] = {
+    "lockout.codes_per_verification": _between(1, MOST_HITS),
+    "verification.expires_after": _most(600.0, "10m"),
+    "verification.code_length": _between(4, 10),
+    "fallback.order": _check_order,
+    "countries.allow": _check_countries,
+    "countries.sms": _check_countries,
+    "countries.call": _check_countries,
+    "countries.flashcall": _check_countries,
+    "client.verify_profile_id": _check_profile,
+    # That an event was used is known for a day longer than this (worker.retention).
+    "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
+    "prices.sms": _check_amount,
+    "prices.call": _check_amount,
+    "prices.flashcall": _check_amount,
+    "prices.countries": _check_prices,
+    "budgets.everything": _check_amount,
+    "budgets.each_country": _check_amount,
+    "budgets.countries": _check_budgets,
+}
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _reason(kind: Any, text: str) -> str:
+    if text.startswith("Invalid enum value"):
+        choice = kind if get_origin(kind) is Literal else get_args(kind)[0]
+        return f"must be one of {', '.join(get_args(choice))}"
+    reason = text.partition(" - at `$")[0]
+    return f"{reason[:1].lower()}{reason[1:]}"
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Window:
+        return _window(value)
+    if kind is Seconds:
+        return _seconds(value)
+    raise NotImplementedError
+
+
+def _window(value: Any) -> Window:
+    found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,7}[smhd])", str(value))
+    if not found or not 1 <= int(found[1]) <= MOST_HITS or not 0 < _length(found[2]) <= LONGEST_WINDOW:
+        message = 'expected "count/window" such as "3/10m", count 1 to 1000, window at most 30d'
+        raise ValueError(message)
+    return Window(int(found[1]), _length(found[2]))
+
+
+def _seconds(value: Any) -> Seconds:
+    if (seconds := read_seconds(value)) > LONGEST_TIME:
+        message = "must be at most 365d"
+        raise ValueError(message)
+    return Seconds(seconds)
+
+
+def read_seconds(value: Any) -> float:
+    """Read a length of time such as 30s or 5m. Raises ValueError."""
+    found = re.fullmatch(r"[0-9]{1,7}[smhd]", str(value))
+    if not found or not _length(found[0]):
+        message = 'expected a length of time such as "30s" or "5m"'
+        raise ValueError(message)
+    return _length(found[0])
+
+
+def _length(text: str) -> float:
+    return float(int(text[:-1]) * UNITS[text[-1]])

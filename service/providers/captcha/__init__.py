@@ -1,0 +1,1 @@
+"""Captcha vendors. Called by fraud.gathering."""

@@ -1,0 +1,115 @@
+"""Whether a captcha was solved: one siteverify call, the same for Turnstile, hCaptcha and reCAPTCHA.
+
+Called by fraud.facts with the token that a product's page got. It must never repeat a call, for a token is good for
+one, nor take our own wrong secret for everybody's wrong answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+import msgspec
+
+from service.providers.http.client import HttpClient
+from service.providers.http.reply import NoReply, Reply, decode
+
+Kind = Literal["turnstile", "hcaptcha", "recaptcha"]
+
+BASE_URLS: dict[Kind, str] = {
+    "turnstile": "https://challenges.cloudflare.com/turnstile/v0",
+    "hcaptcha": "https://api.hcaptcha.com",
+    "recaptcha": "https://www.google.com/recaptcha/api",
+}
+"""`/siteverify` follows; CAPTCHA_BASE_URL stands in for one of these."""
+
+# Seconds.
+CALL = 3.0
+CONNECT = 2.0
+
+# What the three use, and no more: a firewall on the way could take anything else for an attack and let it pass as an
+# outage.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,8192}")
+_CODE = re.compile(r"[a-z-]{1,40}")
+_OURS = frozenset({"invalid-input-secret", "missing-input-secret", "sitekey-secret-mismatch"})
+_THEIRS = frozenset({"internal-error"})
+# A refusal comes with 200 or, from some, with 400; whatever comes with another status is no verdict.
+_VERDICTS = frozenset({200, 400})
+_TOO_LONG = frozenset({413, 414, 431})
+
+
+class Passed(msgspec.Struct, frozen=True, tag=True):
+    """Solved, just now, for the first time."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """Not solved, or not for the first time. `code`: the provider's own, or ours."""
+
+    code: str
+
+
+class Down(msgspec.Struct, frozen=True, tag=True):
+    """Nothing is known. `ours`: nothing will be until somebody mends our secret."""
+
+    code: str
+    ours: bool = False
+
+
+Answer = Passed | Failed | Down
+
+
+class _Body(msgspec.Struct):
+    success: bool
+    codes: Any = msgspec.field(default=None, name="error-codes")
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+class Captcha:
+    """One provider's siteverify. `seconds`: the most for a call."""
+
+    def __init__(
+        self, kind: Kind, secret: str, base_url: str | None = None, *, seconds: float = CALL, connections: int = 100
+    ) -> None:
+        """Open nothing yet."""
+        self.name = kind
+        self._url = f"{(base_url or BASE_URLS[kind]).rstrip('/')}/siteverify"
+        self._secret = secret
+        self._seconds = seconds
+        self._wire = HttpClient(connections, CONNECT, {"Content-Type": "application/x-www-form-urlencoded"})
+
+    async def verify(self, token: str, ip_address: str | None = None) -> Answer:
+        """Ask about one token, once. `ip_address`: the end user's. Raises nothing but cancellation."""
+        if not _TOKEN.fullmatch(token):
+            return Failed("not_a_token")
+        form = {"secret": self._secret, "response": token} | ({"remoteip": ip_address} if ip_address else {})
+        heard = await self._wire.call("POST", self._url, urlencode(form).encode(), self._seconds)
+        return Down(heard.code) if isinstance(heard, NoReply) else _judge(heard)
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+        await self._wire.aclose()
+
+
+def _judge(reply: Reply) -> Answer:
+    if reply.status in _TOO_LONG:
+        return Failed(f"http_{reply.status}")
+    read = decode(_body, reply.body) if reply.status in _VERDICTS else None
+    if read is None:
+        return Down(f"http_{reply.status}")
+    if read.success:
+        return Passed() if reply.success else Down(f"http_{reply.status}")
+    codes = _read_codes(read.codes)
+    if ours := _OURS.intersection(codes):
+        return Down(min(ours), ours=True)
+    if theirs := _THEIRS.intersection(codes):
+        return Down(min(theirs))
+    return Failed(codes[0] if codes else "not_solved")
+
+
+def _read_codes(codes: object) -> list[str]:
+    """Their plain words; a text that is none goes no further."""
+    given = codes if isinstance(codes, list) else []
+    return [code for code in given if isinstance(code, str) and _CODE.fullmatch(code)]

@@ -1,0 +1,61 @@
+"""Reading a body of Fingerprint's in part, with msgspec, whatever somebody put into it.
+
+Called by fingerprint_v4_body and fingerprint_v3_body. Pure, and never raises. What a page's visitor can attach to an
+event (tag, linked id, address of the page) must not decide whether it can be read.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+from service.providers.fingerprint.event import DeviceEvent, Down, Unknown
+
+MOST_BYTES = 1_048_576
+"""More than any event with all that can be tagged to it."""
+
+UNREADABLE = "unreadable"
+_MOST_DIGITS = 18
+
+T = TypeVar("T")
+Read = DeviceEvent | Unknown | Down
+
+
+class Confidence(msgspec.Struct):
+    """The same in both APIs."""
+
+    score: Any = None
+
+
+def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T | Unknown | Down:
+    """Read a body; Down when it is none that Fingerprint could have written."""
+    try:
+        return decoder.decode(body)
+    except RecursionError:
+        return Unknown(UNREADABLE)
+    except (msgspec.MsgspecError, ValueError):
+        return _decode_patiently(decoder.type, body)
+
+
+def _decode_patiently(kind: type[T], body: bytes) -> T | Unknown | Down:
+    """Read what msgspec will not have and a visitor can bring about: lone surrogates, numbers without end, depth.
+
+    Python gives up near a depth of a thousand, Fingerprint's own part has ten: depth is held against who made it.
+    """
+    try:
+        return msgspec.convert(json.loads(body, parse_int=lambda digits: int(digits[:_MOST_DIGITS])), kind)
+    except RecursionError:
+        return Unknown(UNREADABLE)
+    except (msgspec.MsgspecError, ValueError):
+        return Down(UNREADABLE)
+
+
+def dig(thing: Any, *path: str) -> Any:
+    """What stands at the end of a path, None where the path ends early."""
+    for name in path:
+        if thing is None:
+            return None
+        thing = getattr(thing, name)
+    return thing

@@ -1,0 +1,161 @@
+"""Looking a device event up: what is judged before a call, how often it is asked, how long, and when not at all.
+
+Implements `Devices` over one API of Fingerprint's (fingerprint_v4 or fingerprint_v3). Called by fraud.facts. It must
+never hold a dispatch past its deadline, nor ask for what is not an id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from datetime import datetime
+from typing import Literal, Protocol
+
+from service.providers.fingerprint.bodies import Read
+from service.providers.fingerprint.errors import NOT_FOUND, is_outage, sort_fault
+from service.providers.fingerprint.event import (
+    FRESH_FOR,
+    Answer,
+    Down,
+    Found,
+    Quota,
+    Unknown,
+    judge_id,
+    judge_time,
+    read_time,
+)
+from service.providers.http.circuit_breaker import CircuitBreaker
+from service.providers.http.reply import Heard, NoReply
+
+HOSTS: dict[Literal["us", "eu", "ap"], str] = {
+    "us": "https://api.fpjs.io",
+    "eu": "https://eu.api.fpjs.io",
+    "ap": "https://ap.api.fpjs.io",
+}
+
+# Seconds.
+CALL = 1.5
+YOUNG = 10.0  # an event of this age may not have reached every server of theirs
+AGAIN = 0.4
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 5.0
+SHORTEST_CALL = 0.05
+TELLING_CALL = 0.5
+
+_dice = random.SystemRandom()
+
+
+class Api(Protocol):
+    """One version of Fingerprint's server API."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Pay for what is slow to import."""
+
+    async def ask(self, event_id: str, seconds: float) -> Heard:
+        """Make one call of at most `seconds`. Raises nothing but cancellation."""
+
+    def read(self, body: bytes, asked: str) -> Read:
+        """Read the event in the body of a success."""
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+
+
+class Fingerprint:
+    """Implements `Devices`. `seconds`: the most for one call; a look-up can take several, up to its deadline."""
+
+    def __init__(self, api: Api, *, seconds: float = CALL, breaker: CircuitBreaker | None = None) -> None:
+        """Open nothing yet."""
+        self.name = api.name
+        self.breaker = breaker or CircuitBreaker()
+        self._api = api
+        self._seconds = seconds
+        self._paused_until = 0.0
+
+    async def start(self) -> None:
+        """Pay for what is slow to import; without it the first look-up does."""
+        await self._api.start()
+
+    async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> Answer:
+        """Look one event up by `deadline` (monotonic, in seconds). `now`: what its age is counted against."""
+        unfit = judge_id(event_id, now, fresh_for)
+        if unfit:
+            return unfit
+        answer = await self._look_up(event_id, deadline, young=_is_young(event_id, now))
+        if isinstance(answer, Found):
+            # An id could name another time than its event's own.
+            return judge_time(answer.event.observed_at, now, fresh_for) or answer
+        return answer
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+        await self._api.aclose()
+
+    async def _look_up(self, event_id: str, deadline: float, *, young: bool) -> Answer:
+        """Ask, and again where that can help: once for a young id that is not found, and while there is no quota."""
+        pause = FIRST_PAUSE
+        wait = self._draw_wait()
+        answer: Answer = Quota(wait) if wait else Down("no_time")
+        while _fits(wait, deadline):
+            if wait:
+                await asyncio.sleep(wait)
+            answer = await self._ask(event_id, deadline)
+            if isinstance(answer, Quota):
+                self._pause(answer.after)
+                wait, pause = self._draw_wait(pause), pause * 2
+            elif young and answer == Unknown(NOT_FOUND):
+                # Should there be no time to ask again, nobody has been proven a forger.
+                wait, young, answer = AGAIN, False, Down("not_found_yet")
+            else:
+                break
+        return answer
+
+    async def _ask(self, event_id: str, deadline: float) -> Answer:
+        if not self.breaker.admit():
+            return Down("breaker_open")
+        seconds = min(self._seconds, deadline - time.monotonic())
+        try:
+            heard = await self._api.ask(event_id, seconds)
+        except BaseException:
+            self.breaker.forget()
+            raise
+        self._tell_breaker(heard, seconds)
+        if isinstance(heard, NoReply):
+            return Down(heard.code)
+        if not heard.success:
+            return sort_fault(heard, time.time())
+        event = self._api.read(heard.body, event_id)
+        return event if isinstance(event, Unknown | Down) else Found(event)
+
+    def _tell_breaker(self, heard: Heard, seconds: float) -> None:
+        if _is_telling(heard, seconds):
+            self.breaker.note(outage=is_outage(heard))
+        else:
+            self.breaker.forget()
+
+    def _pause(self, after: float) -> None:
+        self._paused_until = max(self._paused_until, time.monotonic() + min(after, LONGEST_PAUSE))
+
+    def _draw_wait(self, least: float = 0.0) -> float:
+        """Seconds to wait: one that was turned away speaks for all, and all must not come back at once."""
+        wait = max(least, self._paused_until - time.monotonic())
+        return wait * _dice.uniform(1.0, 1.5) if wait else 0.0
+
+
+def _is_young(event_id: str, now: datetime) -> bool:
+    made_at = read_time(event_id)
+    return made_at is not None and (now - made_at).total_seconds() < YOUNG
+
+
+def _is_telling(heard: Heard, seconds: float) -> bool:
+    """A call that had too little time, or waited for a place of ours until it had none, is nobody's outage."""
+    if isinstance(heard, NoReply) and heard.code == "time_limit":
+        return heard.handed_over and seconds >= TELLING_CALL
+    return True
+
+
+def _fits(wait: float, deadline: float) -> bool:
+    return time.monotonic() + wait + SHORTEST_CALL <= deadline

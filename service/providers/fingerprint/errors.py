@@ -1,0 +1,63 @@
+"""What an answer of Fingerprint's that holds no event means: the visitor's doing, ours or theirs.
+
+Called by providers.fingerprint.client. Pure. It must never pass on a text of theirs, nor the id that was asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from service.providers.fingerprint.event import AccountProblem, Down, Quota, Unknown
+from service.providers.http.reply import Heard, NoReply, Reply, decode, read_reset
+
+NOT_FOUND = "not_found"
+NOT_AN_ID = "not_an_id"
+
+# Fingerprint's own codes are plain words, in v3 written together.
+_CODE = re.compile(r"[A-Za-z_]{1,40}")
+_SERVER_ERROR = 500
+_REQUEST_TIMEOUT = 408
+
+
+class _Error(msgspec.Struct):
+    code: Any = None
+
+
+class _Body(msgspec.Struct):
+    error: _Error | None = None
+
+
+_errors = msgspec.json.Decoder(_Body)
+
+
+def sort_fault(reply: Reply, now: float) -> Unknown | Quota | Down | AccountProblem:
+    """Sort an answer that is no success. `now`: unix time.
+
+    A 400 or 404 in which Fingerprint's application names no code was not written by it: were that held against
+    the event, one wrong FINGERPRINT_BASE_URL would make everybody a forger.
+    """
+    code = _read_code(reply.body)
+    named = code or f"http_{reply.status}"
+    match reply.status:
+        case 400 | 404 if code:
+            return Unknown(NOT_FOUND if reply.status == 404 else NOT_AN_ID)  # noqa: PLR2004
+        case 400 | 401 | 402 | 403 | 404:
+            return AccountProblem(named)
+        case 429:
+            return Quota(read_reset(reply.reset, now))
+        case _:
+            return Down(named)
+
+
+def is_outage(heard: Heard) -> bool:
+    """Whether nothing came of the call that tells of a Fingerprint in working order."""
+    return isinstance(heard, NoReply) or heard.status >= _SERVER_ERROR or heard.status == _REQUEST_TIMEOUT
+
+
+def _read_code(body: bytes) -> str | None:
+    read = decode(_errors, body)
+    code = read.error.code if read and read.error else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None

@@ -1,0 +1,88 @@
+"""Sealed client results: the event that the browser carried here itself, opened with our keys. No call is made.
+
+Called by fraud.facts where a request holds one. It must never raise for what a stranger sent, and an event that it
+opens is as real as one that Fingerprint answers with.
+"""
+
+from __future__ import annotations
+
+import binascii
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from service.providers.fingerprint.bodies import MOST_BYTES, Read
+from service.providers.fingerprint.event import (
+    FRESH_FOR,
+    AccountProblem,
+    Answer,
+    Down,
+    Found,
+    Malformed,
+    Unknown,
+    judge_time,
+)
+from service.providers.fingerprint.v3_body import read_v3
+from service.providers.fingerprint.v4_body import read_v4
+
+_HEADER = bytes.fromhex("9E85DCED")
+_NONCE = slice(4, 16)
+_CIPHERTEXT = slice(16, None)
+_LEAST_BYTES = 32  # header, nonce, tag
+
+
+class Sealed:
+    """Opens with any of `keys` (32 bytes each), the newest first: a new one is added before Fingerprint uses it."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """Without a key everything is Ours: a client sends what nobody here can open."""
+        self._keys = [AESGCM(key) for key in keys]
+
+    def read(self, sealed: str, *, now: datetime, fresh_for: float = FRESH_FOR) -> Answer:
+        """Open one, in base64. What no key opens is Unknown; what is not sealed, or from the future, Malformed."""
+        raw = _unpack(sealed)
+        if raw is None:
+            return Malformed()
+        if not self._keys:
+            return AccountProblem("no_sealed_key")
+        packed = self._decrypt(raw)
+        if packed is None:
+            return Unknown("no_key_opens")
+        body = _inflate(packed)
+        event = Down("unreadable") if body is None else _read(body)
+        if isinstance(event, Unknown | Down):
+            return event
+        return judge_time(event.observed_at, now, fresh_for) or Found(event)
+
+    def _decrypt(self, raw: bytes) -> bytes | None:
+        for key in self._keys:
+            try:
+                return key.decrypt(raw[_NONCE], raw[_CIPHERTEXT], None)
+            except InvalidTag:
+                continue
+        return None
+
+
+def _unpack(sealed: str) -> bytes | None:
+    try:
+        raw = binascii.a2b_base64(sealed, strict_mode=True)
+    except ValueError:
+        return None
+    return raw if raw.startswith(_HEADER) and len(raw) >= _LEAST_BYTES else None
+
+
+def _read(body: bytes) -> Read:
+    """Read an event of either API; it must name itself, for nobody asked for it by name."""
+    read = read_v4(body)
+    return read_v3(body) if isinstance(read, Down) else read
+
+
+def _inflate(packed: bytes) -> bytes | None:
+    """Inflate no further than any event goes; None when it is not deflated."""
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, MOST_BYTES)
+    except zlib.error:
+        return None

@@ -1,0 +1,72 @@
+"""Fingerprint's server API v3, through the vendor's package, which blocks: in threads of its own, few and bounded.
+
+Called by providers.fingerprint.client for accounts that have not moved to v4. The package must never run, nor be
+imported, on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TYPE_CHECKING
+
+from service.providers.fingerprint.bodies import Read
+from service.providers.fingerprint.v3_body import read_v3
+from service.providers.http.reply import Heard, NoReply
+
+if TYPE_CHECKING:
+    from service.providers.fingerprint.sdk import FingerprintSdk
+
+
+class V3:
+    """Implements `Api`. `threads`: the most calls at once; a call that finds none free waits within its own time."""
+
+    name = "fingerprint_v3"
+
+    def __init__(self, secret_key: str, base_url: str, *, threads: int = 32) -> None:
+        """Start and import nothing yet. `base_url` is one of HOSTS, without a version."""
+        self._secret_key = secret_key
+        self._base_url = base_url.rstrip("/")
+        self._most = threads
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="fingerprint")
+        self._package: FingerprintSdk | None = None
+        self._loading = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Import the package in a thread (0.5 s)."""
+        await self._loaded()
+
+    async def ask(self, event_id: str, seconds: float) -> Heard:
+        """Make the call. Should it run out of time, its thread is free again at most `seconds` of silence later."""
+        ends = time.monotonic() + seconds
+        begun = Event()
+        try:
+            async with asyncio.timeout(seconds):
+                package = await self._loaded()
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, package.read_event, event_id, ends, begun)
+        except TimeoutError:
+            return NoReply(begun.is_set(), "time_limit")
+        except Exception:  # noqa: BLE001  its text would hold the whole event
+            return NoReply(handed_over=True, code="broken_off")
+
+    def read(self, body: bytes, asked: str) -> Read:
+        """Read what it brought."""
+        return read_v3(body, asked)
+
+    async def aclose(self) -> None:
+        """Let calls that wait for a thread go; those on their way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _loaded(self) -> FingerprintSdk:
+        async with self._loading:
+            if self._package is None:
+                self._package = await asyncio.to_thread(self._load)
+            return self._package
+
+    def _load(self) -> FingerprintSdk:
+        from service.providers.fingerprint.sdk import FingerprintSdk  # noqa: PLC0415  slow: in this thread, or not at all
+
+        return FingerprintSdk(self._secret_key, self._base_url, self._most)

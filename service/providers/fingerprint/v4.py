@@ -1,0 +1,41 @@
+"""Fingerprint's server API v4, over REST: one GET, which takes the request ids of v3 too. The default.
+
+Called by providers.fingerprint.client. Nothing may be asked for that judge_id has not passed: the id becomes part of a
+path.
+"""
+
+from __future__ import annotations
+
+from service.providers.fingerprint.bodies import MOST_BYTES, Read
+from service.providers.fingerprint.v4_body import read_v4
+from service.providers.http.client import HttpClient
+from service.providers.http.reply import Heard
+
+CONNECT = 1.0
+"""Seconds for a place in the pool, name, TCP and TLS."""
+
+
+class V4:
+    """Implements `Api`."""
+
+    name = "fingerprint_v4"
+
+    def __init__(self, secret_key: str, base_url: str, *, connections: int = 100) -> None:
+        """Open nothing yet. `base_url` is one of HOSTS, without a version."""
+        self._events = f"{base_url.rstrip('/')}/v4/events/"
+        self._wire = HttpClient(connections, CONNECT, {"Authorization": f"Bearer {secret_key}"})
+
+    async def start(self) -> None:
+        """Nothing is slow."""
+
+    async def ask(self, event_id: str, seconds: float) -> Heard:
+        """Make the call."""
+        return await self._wire.call("GET", self._events + event_id, None, seconds, MOST_BYTES)
+
+    def read(self, body: bytes, asked: str) -> Read:
+        """Read what it brought."""
+        return read_v4(body, asked)
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+        await self._wire.aclose()

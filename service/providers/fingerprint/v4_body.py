@@ -1,0 +1,78 @@
+"""An event as Fingerprint's API v4 writes it down.
+
+Called by fingerprint_v4 and fingerprint_sealed. Pure, and never raises.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from service.providers.fingerprint.bodies import UNREADABLE, Confidence, Read, decode_body, dig
+from service.providers.fingerprint.event import Down
+from service.providers.fingerprint.verdicts import NO_VERDICTS, Seen, Verdicts, compose
+
+
+class _Identification(msgspec.Struct):
+    visitor_id: Any = None
+    confidence: Confidence | None = None
+
+
+class _Blocklist(msgspec.Struct):
+    tor_node: Any = None
+
+
+class _V4(msgspec.Struct):
+    event_id: Any = None
+    timestamp: Any = None
+    source: Any = None
+    incremental_identification_status: Any = None
+    identification: _Identification | None = None
+    replayed: Any = None
+    ip_address: Any = None
+    linked_id: Any = None
+    bot: Any = None
+    suspect_score: Any = None
+    tampering: Any = None
+    vpn: Any = None
+    proxy: Any = None
+    ip_blocklist: _Blocklist | None = None
+    virtual_machine: Any = None
+    incognito: Any = None
+
+    def computed(self) -> bool:
+        """Whether its verdicts, where there are any, mean something: the vendor says of these two that they do not."""
+        return not (self.incremental_identification_status == "partially_completed" or self.source == "edge")
+
+
+_decoder = msgspec.json.Decoder(_V4)
+
+
+def read_v4(body: bytes, asked: str | None = None) -> Read:
+    """Read an event of API v4. `asked`: the id it was asked for, should the body not repeat it."""
+    read = decode_body(_decoder, body)
+    if not isinstance(read, _V4):
+        return read
+    if read.event_id is None and read.timestamp is None:
+        return Down(UNREADABLE)
+    seen = Seen(
+        event_id=read.event_id,
+        timestamp=read.timestamp,
+        visitor_id=dig(read.identification, "visitor_id"),
+        confidence=dig(read.identification, "confidence", "score"),
+        replayed=read.replayed,
+        ip_address=read.ip_address,
+        linked_id=read.linked_id,
+    )
+    verdicts = Verdicts(
+        bot=read.bot,
+        suspect_score=read.suspect_score,
+        tampering=read.tampering,
+        vpn=read.vpn,
+        proxy=read.proxy,
+        tor=dig(read.ip_blocklist, "tor_node"),
+        virtual_machine=read.virtual_machine,
+        incognito=read.incognito,
+    )
+    return compose(seen, verdicts if read.computed() else NO_VERDICTS, asked) or Down(UNREADABLE)

@@ -1,0 +1,56 @@
+"""When Fingerprint is not asked: opened by failures in a row, tried by one look-up at a time, closed by an answer.
+
+Held by providers.fingerprint.client, read by whoever rings the alarm. It must open for outages alone: what a visitor
+can bring about (forged ids, a spent quota, events that cannot be read) counts as an answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+# Seconds, but FAILURES.
+FAILURES = 5
+COOL_DOWN = 2.0
+LONGEST_COOL_DOWN = 30.0
+
+
+class CircuitBreaker:
+    """`clock` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin closed."""
+        self._clock = clock
+        self._failures = 0
+        self._cool_down = 0.0
+        self._open_until = 0.0
+        self._probing = False
+
+    @property
+    def open(self) -> bool:
+        """Whether it has opened and no answer has come since."""
+        return self._cool_down > 0
+
+    def admit(self) -> bool:
+        """Whether a call may be made; each True wants one `note` or `forget`. Half open, one call at a time may."""
+        if not self.open:
+            return True
+        if self._probing or self._clock() < self._open_until:
+            return False
+        self._probing = True
+        return True
+
+    def note(self, *, outage: bool) -> None:
+        """Take in how a call ended. Calls that were on their way when it opened cannot open it further."""
+        if not outage:
+            self._failures, self._cool_down, self._probing = 0, 0.0, False
+            return
+        self._failures += 1
+        if self._probing or (not self.open and self._failures >= FAILURES):
+            self._cool_down = min(max(COOL_DOWN, self._cool_down * 2), LONGEST_COOL_DOWN)
+            self._open_until = self._clock() + self._cool_down
+            self._probing = False
+
+    def forget(self) -> None:
+        """A call ended and says nothing: it was given up, or had too little time."""
+        self._probing = False

@@ -1,0 +1,136 @@
+"""One HTTP call to the outside: bounded in time, in size and in connections, and a POST is never made twice.
+
+Called by every provider that speaks HTTP, each with a Wire of its own. It must never follow a redirect, repeat a
+POST, or let a text of the other side, or an address with a secret in it, out in an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from yarl import URL
+
+from service.providers.http.reply import Heard, NoReply, Reply
+
+# Idle connections are dropped before the servers' usual 5 s: one that the other side closes while a POST is
+# on its way leaves that POST in doubt.
+KEEP_ALIVE = 4.0
+MOST_BYTES = 65_536
+# Milliseconds after which the kernel stops delivering what the other side has not acknowledged. It would go on for a
+# quarter of an hour, also for a process that has died, and hand over a POST that another has long taken over.
+UNACKNOWLEDGED = 8_000
+
+
+class TrackedPayload(aiohttp.BytesPayload):
+    """A body that knows whether it was handed to the connection: head and body go in one write, or not at all.
+
+    Not at all after its time: a process that stood still while it connected must not send late what another has
+    taken over. The loop's own time limit strikes too late for that.
+    """
+
+    handed_over = False
+
+    def __init__(self, body: bytes, seconds: float) -> None:
+        super().__init__(body)
+        self._latest = time.monotonic() + seconds
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if time.monotonic() > self._latest:
+            raise TimeoutError
+        self.handed_over = True
+        try:
+            await super().write_with_length(writer, content_length)
+        except aiohttp.ClientConnectionResetError:
+            # Raised before the write, when the connection closed between its choice and this moment.
+            self.handed_over = False
+            raise
+
+
+class HttpClient:
+    """Keep-alive connections to one origin. `connect_seconds`: for a place in the pool, name, TCP and TLS together."""
+
+    def __init__(self, connections: int, connect_seconds: float, headers: Mapping[str, str] | None = None) -> None:
+        """Open nothing yet: the connections belong to the loop of the first call. `headers` go with each one."""
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # what is not unpacked cannot be a bomb
+            "Content-Type": "application/json",
+            "User-Agent": "verify-gateway",
+        } | dict(headers or {})
+        self._connections = connections
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_seconds)
+        self._opened: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def call(
+        self, method: str, url: str, body: bytes | None, seconds: float, most_bytes: int = MOST_BYTES
+    ) -> Heard:
+        """Make one call of at most `seconds`. Raises nothing but cancellation."""
+        if self._closed:
+            return NoReply(handed_over=False, code="closed")
+        letter = TrackedPayload(body, seconds) if body is not None else None
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._session().request(method, URL(url, encoded=True), data=letter, allow_redirects=False) as response,
+            ):
+                return Reply(
+                    response.status,
+                    await _read(response.content, most_bytes),
+                    response.headers.get("x-ratelimit-reset") or response.headers.get("retry-after"),
+                )
+        except Exception as error:  # noqa: BLE001  whatever the other side provokes ends as a value
+            return NoReply(letter is None or letter.handed_over, _name(error))
+
+    async def aclose(self) -> None:
+        """Close all connections; calls made from now on go nowhere."""
+        self._closed = True
+        if self._opened:
+            await self._opened.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections, keepalive_timeout=KEEP_ALIVE, socket_factory=_make_socket
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                headers=self._headers,
+                timeout=self._timeout,
+            )
+        return self._opened
+
+
+def _make_socket(address: tuple[int, int, int, str, object]) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED)
+    return made
+
+
+async def _read(content: aiohttp.StreamReader, most_bytes: int) -> bytes:
+    """Read a body; empty when it breaks off or is too long, for its status is still worth knowing."""
+    parts = []
+    left = most_bytes
+    try:
+        while part := await content.read(left + 1):
+            left -= len(part)
+            if left < 0:
+                return b""
+            parts.append(part)
+    except aiohttp.ClientError:
+        return b""
+    return b"".join(parts)
+
+
+def _name(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return "no_connection"
+    return "time_limit" if isinstance(error, TimeoutError) else "broken_off"

@@ -1,0 +1,62 @@
+"""What was heard of one HTTP call: an answer, or none; and how such things are read without ever raising.
+
+Filled by providers.http.client, read by every provider. Pure. It must never put a text of the other side into an error.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+import msgspec
+
+_UNNAMED_WAIT = 1.0
+_LONGEST_WAIT = 3600.0
+_EPOCH = 1e9
+
+T = TypeVar("T")
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer whose status arrived. `body`: empty when it broke off or was too long.
+
+    `reset`: the header that names when to come back, x-ratelimit-reset or else retry-after.
+    """
+
+    status: int
+    body: bytes = b""
+    reset: str | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether the status is one of 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004
+
+
+class NoReply(msgspec.Struct, frozen=True):
+    """No answer. `handed_over`: whether any of the request may have left this process."""
+
+    handed_over: bool
+    code: str
+
+
+Heard = Reply | NoReply
+
+
+def read_reset(reset: str | None, now: float) -> float:
+    """Seconds to wait, at most an hour, from seconds or an epoch (over 1e9); 1 when nothing readable was named."""
+    try:
+        value = float(reset or "")
+    except ValueError:
+        return _UNNAMED_WAIT
+    if not math.isfinite(value):
+        return _UNNAMED_WAIT
+    return min(max(value - now if value > _EPOCH else value, 0.0), _LONGEST_WAIT)
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
+    """Read a body; None when it is not what the decoder expects, in whatever way."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,1 @@
+"""Everything that knows Telnyx: its calls, answers, errors and webhooks."""

@@ -1,0 +1,147 @@
+"""What an answer of Telnyx means to a send, a check, a state and a look-up: one of the values in providers.verify.protocol.
+
+Called by providers.telnyx.client. Pure. Of a body it passes on an id, a state and a short code, never a text: Telnyx's
+records hold the number and the code.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import msgspec
+
+from service.providers.http.reply import Heard, NoReply, Reply, decode, read_reset
+from service.providers.telnyx.errors import Fault, sort_fault
+from service.providers.verify.protocol import (
+    AccountProblem,
+    CheckAnswer,
+    Found,
+    InDoubt,
+    Judged,
+    NotJudged,
+    Refused,
+    SendAnswer,
+    Sent,
+    State,
+    TryAgain,
+)
+
+UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UNREADABLE = "unreadable"
+
+
+class _Verification(msgspec.Struct):
+    id: str
+
+
+class _Created(msgspec.Struct):
+    data: _Verification
+
+
+class _Comparison(msgspec.Struct):
+    response_code: str
+
+
+class _Compared(msgspec.Struct):
+    data: _Comparison
+
+
+class _Listed(msgspec.Struct):
+    id: str
+    type: str
+    verify_profile_id: str
+    created_at: datetime
+
+
+_created = msgspec.json.Decoder(_Created)
+_compared = msgspec.json.Decoder(_Compared)
+
+
+def judge_send(heard: Heard, now: float) -> SendAnswer:
+    """Say how a send ended. `now`: unix time, against which a reset that is an epoch is read."""
+    if isinstance(heard, NoReply):
+        return InDoubt(heard.code) if heard.handed_over else TryAgain(heard.code)
+    if heard.success:
+        created = decode(_created, heard.body)
+        return Sent(created.data.id) if created and UUID.fullmatch(created.data.id) else InDoubt("no_id")
+    return _judge_fault(*sort_fault(heard), read_reset(heard.reset, now))
+
+
+def judge_check(heard: Heard, now: float) -> CheckAnswer:
+    """Say how a check ended.
+
+    What Telnyx holds against these digits or this verification is a wrong code, not an outage: a decoy
+    answers "wrong" to the same digits, and a caller must not be able to tell the two apart.
+    """
+    if isinstance(heard, NoReply):
+        return InDoubt(heard.code) if heard.handed_over else NotJudged(heard.code)
+    if heard.success:
+        compared = decode(_compared, heard.body)
+        return Judged(compared.data.response_code == "accepted") if compared else InDoubt("no_response_code")
+    fault, code = sort_fault(heard)
+    if fault in {"unknown", "refused"}:
+        return Judged(accepted=False)
+    return InDoubt(code) if fault == "late" else _not_judged(heard, fault, code, now)
+
+
+def judge_state(status: object, now: float) -> State | NotJudged:
+    """Read a verification's status as the package gave it, or what was heard instead of a record."""
+    if isinstance(status, str):
+        return State(status == "accepted")
+    if isinstance(status, NoReply):
+        return NotJudged(status.code)
+    if not isinstance(status, Reply) or status.success:
+        return NotJudged("no_status")
+    fault, code = sort_fault(status)
+    return State(accepted=False) if fault in {"unknown", "refused"} else _not_judged(status, fault, code, now)
+
+
+def judge_list(items: object, pages: object) -> list[Found] | NotJudged:
+    """Read a number's verifications, newest first.
+
+    One that cannot be read, or a first page that may not hold the newest, makes the whole look-up fail: a
+    verification that is overlooked would be sent again.
+    """
+    try:
+        found = [_read_listed(item) for item in msgspec.convert(items, list[_Listed], from_attributes=True)]
+    except (msgspec.MsgspecError, ValueError, OverflowError):
+        return NotJudged(_UNREADABLE)
+    newest_first = sorted(found, key=lambda one: one.created_at, reverse=True)
+    return newest_first if pages == 1 or found == newest_first else NotJudged("more_pages")
+
+
+def judge_no_list(heard: Heard, now: float) -> list[Found] | NotJudged:
+    """Read what was heard instead of a list; a number that Telnyx does not know has no verifications."""
+    if isinstance(heard, NoReply):
+        return NotJudged(heard.code)
+    if heard.success:
+        return NotJudged(_UNREADABLE)
+    fault, code = sort_fault(heard)
+    return [] if fault == "unknown" else _not_judged(heard, fault, code, now)
+
+
+def _judge_fault(fault: Fault, code: str, after: float) -> SendAnswer:
+    match fault:
+        case "ours" | "unknown":  # all that a send names and Telnyx could not know is our profile
+            return AccountProblem(code)
+        case "throttled":
+            return TryAgain(code, after, throttled=True)
+        case "down":
+            return TryAgain(code)
+        case "late":
+            return InDoubt(code)
+        case "forbidden" | "refused":
+            return Refused(code)
+
+
+def _not_judged(reply: Reply, fault: Fault, code: str, now: float) -> NotJudged:
+    return NotJudged(code, read_reset(reply.reset, now) if fault == "throttled" else None)
+
+
+def _read_listed(item: _Listed) -> Found:
+    if not UUID.fullmatch(item.id):
+        raise ValueError
+    at = item.created_at
+    in_utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return Found(item.id, item.type, item.verify_profile_id, in_utc)

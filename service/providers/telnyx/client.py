@@ -1,0 +1,131 @@
+"""Telnyx Verify as a provider: send, check by id, state by id, look-up by number.
+
+Called by verification.flow through providers.verify.protocol. It decides what is asked; what an answer means is in
+telnyx_answers. Nothing goes into a path that is not a UUID or a number in E.164.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from service.providers.http.client import HttpClient
+from service.providers.http.reply import Heard, NoReply, Reply
+from service.providers.telnyx.answers import UUID, judge_check, judge_list, judge_no_list, judge_send, judge_state
+from service.providers.verify.protocol import CheckAnswer, Found, NotJudged, Order, Refused, SendAnswer, State
+
+if TYPE_CHECKING:
+    from service.providers.telnyx.sdk import TelnyxSdk
+
+BASE_URL = "https://api.telnyx.com/v2"
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How long each call may take, in seconds. A send's must stay far below the lease of a dispatch."""
+
+    connect: float = 2.0
+    send: float = 8.0
+    check: float = 5.0
+    read: float = 5.0
+
+
+class _Trigger(msgspec.Struct):
+    phone_number: str
+    verify_profile_id: str
+    timeout_secs: int
+
+
+class _Guess(msgspec.Struct):
+    code: str
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Telnyx:
+    """Implements `Provider`. `connections`: the most at once; what finds none free within `connect` is not sent."""
+
+    name = "telnyx"
+
+    def __init__(
+        self, api_key: str, base_url: str = BASE_URL, *, connections: int = 200, limits: Limits | None = None
+    ) -> None:
+        """Open and import nothing yet."""
+        self._api_key = api_key
+        self._base_url = base_url.rstrip("/")
+        self._limits = limits or Limits()
+        self._wire = HttpClient(connections, self._limits.connect, {"Authorization": f"Bearer {api_key}"})
+        self._package: TelnyxSdk | None = None
+        self._loading = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Import the vendor's package in a thread (2 s). Without it the first state or look-up pays."""
+        await self._loaded()
+
+    async def send(self, order: Order) -> SendAnswer:
+        """Ask for one send, once."""
+        if not _E164.fullmatch(order.phone_number):
+            return Refused("not_e164")
+        body = _encode(_Trigger(order.phone_number, order.profile_id, order.timeout_secs))
+        url = f"{self._base_url}/verifications/{order.channel}"
+        return judge_send(await self._wire.call("POST", url, body, self._limits.send), time.time())
+
+    async def check(self, provider_id: str, code: str) -> CheckAnswer:
+        """Compare a code with one verification, once; a flashcall's code is whatever digits the caller gives."""
+        if not UUID.fullmatch(provider_id):
+            return NotJudged("not_an_id")
+        url = f"{self._base_url}/verifications/{provider_id}/actions/verify"
+        heard = await self._wire.call("POST", url, _encode(_Guess(code)), self._limits.check)
+        return judge_check(heard, time.time())
+
+    async def state(self, provider_id: str) -> State | NotJudged:
+        """Read one verification back."""
+        if not UUID.fullmatch(provider_id):
+            return NotJudged("not_an_id")
+        try:
+            async with asyncio.timeout(self._limits.read):
+                package = await self._loaded()
+                status = await package.read_status(provider_id)
+        except Exception as error:  # noqa: BLE001  the package reads any body as a record and stumbles later
+            return _unreadable(error)
+        return judge_state(status, time.time())
+
+    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
+        """List a number's verifications, newest first."""
+        if not _E164.fullmatch(phone_number):
+            return NotJudged("not_e164")
+        try:
+            async with asyncio.timeout(self._limits.read):
+                package = await self._loaded()
+                listed = await package.list_verifications(phone_number)
+        except Exception as error:  # noqa: BLE001  as above
+            return _unreadable(error)
+        return judge_no_list(listed, time.time()) if isinstance(listed, Reply | NoReply) else judge_list(*listed)
+
+    async def read(self, path: str) -> Heard:
+        """Read what belongs to the account: `path` must hold nothing that a caller sent."""
+        return await self._wire.call("GET", f"{self._base_url}/{path}", None, self._limits.read)
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+        await self._wire.aclose()
+
+    async def _loaded(self) -> TelnyxSdk:
+        async with self._loading:
+            if self._package is None:
+                self._package = await asyncio.to_thread(self._load)
+            return self._package
+
+    def _load(self) -> TelnyxSdk:
+        from service.providers.telnyx.sdk import TelnyxSdk  # noqa: PLC0415  2 s: in this thread, or not at all
+
+        return TelnyxSdk(self._wire, self._api_key, self._base_url, self._limits.read)
+
+
+def _unreadable(error: Exception) -> NotJudged:
+    return NotJudged("time_limit" if isinstance(error, TimeoutError) else "unreadable")

@@ -1,0 +1,102 @@
+"""What an error of Telnyx's means: whose fault, how much it concerns, and by which short code.
+
+Called by providers.telnyx.answers, health and telnyx_probe. Pure. It must never pass on a text of Telnyx's: they repeat
+the number.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+from service.providers.http.reply import Reply, decode
+
+# Five digits, or a word: nothing longer with digits in it, or a phone number could pass for a code.
+_CODE = re.compile(r"[0-9]{5}|[a-z_]{1,32}")
+_UNREADABLE = "unreadable"
+
+NOT_FOUND = "10005"
+
+Scope = Literal["number", "request", "everything", "key", "account", "funds", "profile", "unknown"]
+
+# Every code that Telnyx's guides name, and what meets the same fault with the next send: this number or request alone,
+# all that is sent now (throttled), or everything until somebody mends it. The spend limit comes with 429, and is a
+# profile's own. One that is not found is, for a send, its profile: that is all it names that Telnyx may not know.
+SCOPES: dict[str, Scope] = {
+    "10002": "number",  # not a number
+    "10016": "number",  # not in E.164
+    "40020": "number",  # its traffic is blocked for a day
+    "40309": "number",  # destination not allowed
+    "40331": "number",  # destination not enabled
+    "10015": "request",
+    "10027": "request",
+    "10011": "everything",
+    "10009": "key",
+    "10010": "key",
+    "10038": "account",  # its level does not allow it
+    "10039": "account",
+    "20012": "funds",
+    "20100": "funds",
+    "40333": "profile",  # its spend limit
+    NOT_FOUND: "unknown",
+}
+_OURS = frozenset({"key", "account", "funds", "profile"})
+# Whatever the code: no key, no money.
+_OUR_STATUSES = frozenset({401, 402})
+
+# Somebody on the way gave up waiting, so Telnyx may have acted: 408, a gateway's 504, Cloudflare's 524.
+_LATE = frozenset({408, 504, 524})
+
+Fault = Literal["ours", "throttled", "late", "down", "forbidden", "unknown", "refused"]
+
+
+class _Error(msgspec.Struct):
+    code: str | int | None = None
+
+
+class _Errors(msgspec.Struct):
+    errors: list[_Error] = []
+
+
+_errors = msgspec.json.Decoder(_Errors)
+
+
+def sort_fault(reply: Reply) -> tuple[Fault, str]:
+    """Sort an error, 400 and 422 alike by errors[0].code. Without such a code a gateway spoke, not Telnyx.
+
+    A code that nobody listed refuses this number only: if it stopped everybody, a stranger could stop everybody.
+    """
+    code = _read_code(reply.body)
+    named = code or f"http_{reply.status}"
+    scope = SCOPES.get(named)
+    if scope in _OURS or reply.status in _OUR_STATUSES:
+        return "ours", named
+    if scope == "everything" or reply.status == 429:  # noqa: PLR2004
+        return "throttled", named
+    if reply.status in _LATE:
+        return "late", named
+    if code is None or not 400 <= reply.status < 500:  # noqa: PLR2004
+        return "down", named
+    if scope == "unknown":
+        return "unknown", named
+    return ("forbidden" if reply.status == 403 else "refused"), named  # noqa: PLR2004
+
+
+def concerns_profile(code: str) -> bool:
+    """Say whether what refused a send with this code, of those that are ours, is its profile's own trouble."""
+    return SCOPES.get(code) in {"profile", "unknown"}
+
+
+def concerns_funds(code: str) -> bool:
+    """Say whether what refused a send with this code is that the account has no money."""
+    return SCOPES.get(code) == "funds" or code == "http_402"
+
+
+def _read_code(body: bytes) -> str | None:
+    read = decode(_errors, body)
+    if not read or not read.errors:
+        return None
+    code = str(read.errors[0].code)
+    return code if _CODE.fullmatch(code) else _UNREADABLE

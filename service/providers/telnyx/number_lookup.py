@@ -1,0 +1,117 @@
+"""What kind of line a number is: Telnyx's number look-up, one GET.
+
+Called by fraud.gathering.line_types. It must never repeat a number, nor a text of Telnyx's; what it cannot read is no
+answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Protocol
+
+import msgspec
+
+from service.phone import Kind
+from service.providers.http.client import HttpClient
+from service.providers.http.reply import NoReply, decode
+
+# Seconds: the lease of a dispatch also has to hold a captcha, a look-up at Fingerprint and the send.
+CALL = 1.5
+CONNECT = 1.0
+
+# What Telnyx holds against one number; all else (our key, a limit, an outage) would meet the next one as well.
+_OF_THE_NUMBER = frozenset({400, 404, 422})
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+# The words are not in the specification: those of Telnyx's examples, and what carriers' databases say elsewhere.
+_KINDS: dict[str, Kind] = {
+    "mobile": "mobile",
+    "wireless": "mobile",
+    "fixed line": "fixed",
+    "landline": "fixed",
+    "fixed line or mobile": "fixed_or_mobile",
+    "voip": "voip",
+    "fixed voip": "voip",
+    "non fixed voip": "voip",
+    "nonfixed voip": "voip",
+    "toll free": "toll_free",
+    "premium rate": "premium",
+    "shared cost": "shared_cost",
+    "personal number": "personal",
+    "pager": "pager",
+    "uan": "uan",
+    "voicemail": "voicemail",
+}
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """Nothing was learnt. `outage`: nor is there any from another number."""
+
+    code: str
+    outage: bool
+
+
+class LookUp(Protocol):
+    """Who knows what kind of line a number is."""
+
+    async def find(self, phone_number: str) -> Kind | Missed:
+        """Ask about one number; `unknown` where the answer does not say. Raises nothing but cancellation."""
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+
+
+class _Carrier(msgspec.Struct):
+    type: Any = None
+
+
+class _Portability(msgspec.Struct):
+    line_type: Any = None
+
+
+class _Data(msgspec.Struct):
+    carrier: _Carrier | None = None
+    portability: _Portability | None = None
+
+
+class _Body(msgspec.Struct):
+    data: _Data
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+class TelnyxLines:
+    """Implements `LookUp`."""
+
+    def __init__(self, api_key: str, base_url: str, *, seconds: float = CALL, connections: int = 100) -> None:
+        """Open nothing yet."""
+        self._base_url = base_url.rstrip("/")
+        self._seconds = seconds
+        self._wire = HttpClient(connections, CONNECT, {"Authorization": f"Bearer {api_key}"})
+
+    async def find(self, phone_number: str) -> Kind | Missed:
+        """Ask about one number, once."""
+        if not _E164.fullmatch(phone_number):
+            return Missed("not_e164", outage=False)
+        url = f"{self._base_url}/number_lookup/%2B{phone_number[1:]}?type=carrier"
+        heard = await self._wire.call("GET", url, None, self._seconds)
+        if isinstance(heard, NoReply):
+            return Missed(heard.code, outage=True)
+        read = decode(_body, heard.body) if heard.success else None
+        if read is None:
+            return Missed(f"http_{heard.status}", outage=heard.status not in _OF_THE_NUMBER)
+        return _kind(read.data)
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+        await self._wire.aclose()
+
+
+def _kind(data: _Data) -> Kind:
+    """Where the number was ported to comes before whose it once was."""
+    ported = _word(data.portability.line_type) if data.portability else None
+    return ported or (_word(data.carrier.type) if data.carrier else None) or "unknown"
+
+
+def _word(told: object) -> Kind | None:
+    return _KINDS.get(re.sub(r"[\s_-]+", " ", told).strip().lower()) if isinstance(told, str) else None

@@ -1,0 +1,1 @@
+"""Providers of verifications: the protocol, and those that never leave this process."""

@@ -1,0 +1,101 @@
+"""The provider of decoys and suppressed sends: as slow, and as often unable to judge, as the real one is now.
+
+Called by verification.flow in place of the real provider. What it answers to a check is never accepted; it must
+never be given away by its time, nor hold any state of a verification.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Callable
+
+import msgspec
+
+from service.providers.verify.decoy_calls import Allowance, choose
+from service.providers.verify.protocol import CheckAnswer, Found, NotJudged, Order, Provider, SendAnswer, Sent, State
+from service.providers.verify.timings import WRONG, Call, Kind, Timings
+
+# Seconds, for a process that has no real provider to ask.
+_DEFAULT_SPREAD = (0.08, 0.35)
+
+_dice = random.SystemRandom()
+
+
+class DecoyProvider:
+    """Implements `Provider`. Each call copies a real one for itself: two at once may end as differently as real ones.
+
+    A real one begun within the last seconds, where there are enough of them. Else `real` is asked about the id that
+    `ended` names: a verification of ours that is over, which no check harms and which Telnyx treats as it treats ids
+    that it knows. Where there is none, about an id that nobody has.
+    """
+
+    name = "silent"
+
+    def __init__(
+        self, timings: Timings, real: Provider | None = None, ended: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """Share the timings of the real provider, which stays the caller's to close."""
+        self._timings = timings
+        self._real = real
+        self._ended = ended
+        self._allowance = Allowance(timings.clock)
+
+    async def send(self, order: Order) -> SendAnswer:  # noqa: ARG002  nobody is told whom it is for
+        """Take as long as a real send, and be taken."""
+        await self._end_as(self._timings.draw_newest("send"), self._timings.clock())
+        return Sent(str(uuid.uuid4()))
+
+    async def check(self, provider_id: str, code: str) -> CheckAnswer:  # noqa: ARG002
+        """Take as long as a real check and end as it did: wrong, not judged or in doubt."""
+        return await self._imitate("check")
+
+    async def state(self, provider_id: str) -> State | NotJudged:  # noqa: ARG002
+        """Settle what `check` left in doubt, as long after as for a real one."""
+        outcome = await self._imitate("state")
+        return outcome if isinstance(outcome, NotJudged) else State(accepted=False)
+
+    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:  # noqa: ARG002
+        """Nothing is ever found."""
+        await self._imitate("state")
+        return []
+
+    async def aclose(self) -> None:
+        """Nothing to give back: each ask belongs to the call that waits for it."""
+
+    async def _imitate(self, kind: Kind) -> CheckAnswer:
+        began = self._timings.clock()
+        call = self._timings.draw_present(kind)
+        if call is None and self._real is not None:
+            call = await self._ask(self._real, kind) if self._allowance.take() else self._timings.draw_newest(kind)
+        return await self._end_as(call, began)
+
+    async def _end_as(self, call: Call | None, began: float) -> CheckAnswer:
+        """End as a call did, as long after our own beginning; wait for its end if it is still out."""
+        if call is not None:
+            await call.ended.wait()
+        seconds = call.seconds if call and call.seconds is not None else _dice.uniform(*_DEFAULT_SPREAD)
+        await asyncio.sleep(max(0.0, seconds - (self._timings.clock() - began)))
+        return _age(call.outcome, call.started + seconds, self._timings.clock()) if call and call.outcome else WRONG
+
+    async def _ask(self, real: Provider, kind: Kind) -> Call:
+        """Ask what costs nobody a guess: a check for a check, so that it fails as checks do."""
+        ended = self._ended()
+        target = ended or str(uuid.uuid4())
+        call = self._timings.begin(kind, asked=True)
+        try:
+            if kind == "check":
+                await self._timings.follow(call, real.check(target, f"{_dice.randrange(10**6):06}"))
+            else:
+                await self._timings.follow(call, real.state(target))
+        finally:
+            self._allowance.give_back()
+        return choose(call, *self._timings.remember(kind), known=ended is not None)
+
+
+def _age(outcome: CheckAnswer, ended: float, now: float) -> CheckAnswer:
+    """What was left of a wait that the provider named is less by the time since."""
+    if not isinstance(outcome, NotJudged) or outcome.after is None:
+        return outcome
+    return msgspec.structs.replace(outcome, after=max(0.0, outcome.after - max(0.0, now - ended)))

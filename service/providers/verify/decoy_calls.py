@@ -1,0 +1,75 @@
+"""What decoys may ask of a provider, and which call they copy after they asked.
+
+Used by providers.verify.decoy. It must never let one decoy's answer stand for another's that could have asked for
+itself.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from service.providers.verify.timings import Call
+
+# Asks a second, at once, and out at a time: what a flood of decoys is beyond them draws from what was asked.
+A_SECOND = 10.0
+AT_ONCE = 20
+MOST_OUT = 32
+# A difference in time below this (seconds) is no sign that Telnyx treats two ids differently.
+SAME_TIME = 0.1
+
+_dice = random.SystemRandom()
+
+
+class Allowance:
+    """How much may be asked: a flood of decoys must not become a flood of calls."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Begin with as many as may be asked at once."""
+        self._clock = clock
+        self._left = float(AT_ONCE)
+        self._counted_at = clock()
+        self._out = 0
+
+    def take(self) -> bool:
+        """Take one ask, to be given back when it was answered; False when there is none."""
+        now = self._clock()
+        self._left = min(self._left + (now - self._counted_at) * A_SECOND, AT_ONCE)
+        self._counted_at = now
+        if self._left < 1 or self._out >= MOST_OUT:
+            return False
+        self._left -= 1
+        self._out += 1
+        return True
+
+    def give_back(self) -> None:
+        """Say that one was answered."""
+        self._out -= 1
+
+
+def choose(asked: Call, real: Sequence[Call], asks: Sequence[Call], *, known: bool) -> Call:
+    """Say which call to copy: what was asked, unless the real ones tell that Telnyx treats the asked id differently.
+
+    `real`: the newest ones; `asks`: all since the first of those; `known`: whether a verification of ours was asked
+    about, or an id that nobody has.
+
+    Different it is where a real call went worse than every ask (ids that Telnyx knows are slow or fail, the one that
+    nobody has is not), and where all asks failed while the real ones were judged. About a verification of ours many
+    have to say so, for a difference is chance there as a rule; about an id that nobody has the first does.
+    """
+    if not asks or len(real) < 2:  # noqa: PLR2004  one real call tells nothing of the next
+        return asked
+    drawn = _dice.choice(real)
+    most_asks, most_worse = (8, 3) if known else (1, 1)
+    worse = [call for call in real if all(_is_worse(call, ask) for ask in asks)]
+    if len(asks) >= most_asks and len(worse) >= most_worse and drawn in worse:
+        return drawn
+    later = [call for call in real if call.started > asks[0].started]
+    in_vain = min(len(asks), len(later)) >= 3 and all(call.failed for call in asks)  # noqa: PLR2004  not by chance
+    return drawn if in_vain and not any(call.failed for call in real) else asked
+
+
+def _is_worse(call: Call, ask: Call) -> bool:
+    if call.failed != ask.failed:
+        return call.failed
+    return (call.seconds or 0.0) > (ask.seconds or 0.0) + SAME_TIME

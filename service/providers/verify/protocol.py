@@ -1,0 +1,114 @@
+"""What a provider of verifications must answer: one send, one check, one state, one look-up.
+
+Called by verification.flow; implemented by telnyx, silent and rehearsal. No implementation raises for
+an answer of the other side: every way it can end is one of the values below.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+Channel = Literal["sms", "call", "flashcall"]
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One send to ask for. `timeout_secs`: how long the code stays good, in seconds."""
+
+    phone_number: str
+    channel: Channel
+    profile_id: str
+    timeout_secs: int
+
+
+class Sent(msgspec.Struct, frozen=True, tag=True):
+    """Taken: `provider_id` names the verification at the provider. `delivery` only where it is known at once."""
+
+    provider_id: str
+    delivery: Literal["sent", "delivered", "failed"] = "sent"
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """This number on this channel, never: the next channel may go on at once."""
+
+    code: str
+
+
+class TryAgain(msgspec.Struct, frozen=True, tag=True):
+    """Not taken, and certainly nothing sent. `after`: seconds to wait, when the other side named them.
+
+    `throttled` is a 429: everything to this provider waits, not this send alone.
+    """
+
+    code: str
+    after: float | None = None
+    throttled: bool = False
+
+
+class InDoubt(msgspec.Struct, frozen=True, tag=True):
+    """The call may or may not have been acted upon (time limit, reset)."""
+
+    code: str
+
+
+class AccountProblem(msgspec.Struct, frozen=True, tag=True):
+    """Our key, account, funds or spend limit: no number could be sent to now."""
+
+    code: str
+
+
+SendAnswer = Sent | Refused | TryAgain | InDoubt | AccountProblem
+
+
+class Judged(msgspec.Struct, frozen=True, tag=True):
+    """The code was compared."""
+
+    accepted: bool
+
+
+class NotJudged(msgspec.Struct, frozen=True, tag=True):
+    """The code was certainly not compared (no connection, 429, an error status)."""
+
+    code: str
+    after: float | None = None
+
+
+CheckAnswer = Judged | NotJudged | InDoubt
+
+
+class State(msgspec.Struct, frozen=True, tag=True):
+    """What the provider holds of one verification."""
+
+    accepted: bool
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One verification of a number, as the provider lists it. `created_at` is aware, in UTC."""
+
+    provider_id: str
+    channel: str
+    profile_id: str
+    created_at: datetime
+
+
+class Provider(Protocol):
+    """Ways to send and check. Every call ends within its time limit and raises nothing but cancellation."""
+
+    name: str
+
+    async def send(self, order: Order) -> SendAnswer:
+        """Ask for one send; at most 8 s, never repeated."""
+
+    async def check(self, provider_id: str, code: str) -> CheckAnswer:
+        """Compare a code with one verification; at most 5 s, never repeated."""
+
+    async def state(self, provider_id: str) -> State | NotJudged:
+        """Read one verification back; at most 5 s."""
+
+    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
+        """List the verifications of a number, newest first; at most 5 s."""
+
+    async def aclose(self) -> None:
+        """Give the connections back."""

@@ -1,0 +1,85 @@
+"""Numbers that always behave in one way: the one table of the sandbox's Telnyx and of `TestProvider`.
+
+Read by service.sandbox and service.providers.verify.testing. All of them lie in ranges kept for fiction
+(NANP 555-0100 to 555-0199); no number that anybody could own may ever be added.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from service.providers.verify.protocol import Channel
+
+FIXED_CODE = "123456"
+"""The code that every one of these numbers receives, where it receives any."""
+
+SLOW_ANSWER = 3.0
+"""Seconds until the provider answers a send to a slow number: within the limit of 8, past anybody's patience."""
+
+Outcome = Literal["delivered", "unreported", "undelivered", "slow", "refused"]
+
+
+class ScriptedNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """One number, what becomes of a send to it on each channel, and whether its code is ever taken."""
+
+    phone_number: str
+    meaning: str
+    sms: Outcome = "delivered"
+    call: Outcome = "delivered"
+    flashcall: Outcome = "delivered"
+    code_accepted: bool = True
+    line_type: Literal["mobile", "fixed line", "voip"] = "mobile"
+
+    def outcome(self, channel: str) -> Outcome:
+        """What a send on this channel comes to; a channel without a column of its own behaves as sms does."""
+        return self.flashcall if channel == "flashcall" else self.call if channel == "call" else self.sms
+
+
+def _everywhere(phone_number: str, outcome: Outcome, meaning: str) -> ScriptedNumber:
+    return ScriptedNumber(phone_number=phone_number, meaning=meaning, sms=outcome, call=outcome, flashcall=outcome)
+
+
+NUMBERS: tuple[ScriptedNumber, ...] = (
+    _everywhere("+14155550100", "delivered", "Delivered at once; the code is right."),
+    _everywhere("+14155550101", "undelivered", "Taken, then reported as not delivered, on every channel."),
+    _everywhere("+14155550102", "refused", "Refused on every channel."),
+    _everywhere("+14155550103", "slow", "Taken after 3 seconds and delivered late; the code is right."),
+    ScriptedNumber(
+        phone_number="+14155550104",
+        meaning="Delivered at once; no code is ever right.",
+        code_accepted=False,
+    ),
+    ScriptedNumber(
+        phone_number="+14155550105",
+        meaning="A landline, also by number look-up: refuses sms and flashcall, takes calls.",
+        sms="refused",
+        flashcall="refused",
+        line_type="fixed line",
+    ),
+    ScriptedNumber(
+        phone_number="+14155550106",
+        meaning="The sms is reported as not delivered; a call gets through.",
+        sms="undelivered",
+    ),
+    _everywhere("+14155550107", "unreported", "Delivered, but nobody ever reports it; the code is right."),
+    ScriptedNumber(
+        phone_number="+14155550108",
+        meaning="Delivered at once, to an internet telephone (VoIP) by its carrier's record.",
+        line_type="voip",
+    ),
+)
+
+_BY_NUMBER = {number.phone_number: number for number in NUMBERS}
+
+
+def find_number(phone_number: str) -> ScriptedNumber | None:
+    """The entry of a number in E.164, or None for all the others."""
+    return _BY_NUMBER.get(phone_number)
+
+
+def find_outcome(phone_number: str, channel: Channel | Literal["whatsapp"]) -> Outcome:
+    """What a send comes to; a number that is not in the table is delivered."""
+    number = _BY_NUMBER.get(phone_number)
+    return "delivered" if number is None else number.outcome(channel)

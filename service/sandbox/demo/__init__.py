@@ -1,0 +1,1 @@
+"""The demo page and the backend behind it."""

@@ -1,0 +1,106 @@
+"""A product's backend in small: it holds the gateway's key and calls the gateway for the demo page.
+
+Called by demo. Everything it passes on is what the gateway said; the key must never reach a browser.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import aiohttp
+import msgspec
+from litestar import Litestar
+
+from service.sandbox.fingerprint.events import Mint
+from service.sandbox.fingerprint.service import Fingerprint
+
+TIME_LIMIT = 15.0
+"""Seconds for one call to the gateway."""
+
+Visitor = Literal["person", "bot", "stranger"]
+"""Who plays: an ordinary person, an automated browser, or somebody whom the product has not registered."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the gateway answered, or a 502 of our own when it did not."""
+
+    status: int
+    body: Any
+    retry_after: str | None = None
+
+
+class Backend:
+    """The four calls that a product makes, between `open` and `close`."""
+
+    def __init__(self, gateway_url: str, api_key: str, fingerprint: Fingerprint) -> None:
+        self._url = gateway_url.rstrip("/")
+        self._key = api_key
+        self._fingerprint = fingerprint
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make the connections' pool; needs the running loop."""
+        self._session = aiohttp.ClientSession(
+            headers={"authorization": f"Bearer {self._key}"}, timeout=aiohttp.ClientTimeout(total=TIME_LIMIT)
+        )
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def request(self, phone_number: str, channel: str, visitor: Visitor, address: str) -> Answer:
+        """Ask for a verification, with the event that the visitor's browser would have brought."""
+        minted = self._fingerprint.mint(Mint(bot="bad" if visitor == "bot" else "not_detected", ip=address))
+        body = {
+            "phone_number": phone_number,
+            "ip_address": address,
+            "channel": channel,
+            "device_event_id": minted.event_id,
+            "deliver": visitor != "stranger",
+        }
+        return await self._call("POST", "/v1/verifications", body)
+
+    async def verify(self, verification_id: str, code: str) -> Answer:
+        """Hand a guess in."""
+        return await self._call("POST", f"/v1/verifications/{verification_id}/verify", {"code": code})
+
+    async def press_fallback(self, verification_id: str) -> Answer:
+        """Ask for the next channel."""
+        return await self._call("POST", f"/v1/verifications/{verification_id}/fallback", None)
+
+    async def read(self, verification_id: str) -> Answer:
+        """Read the status."""
+        return await self._call("GET", f"/v1/verifications/{verification_id}", None)
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Answer:
+        if self._session is None:
+            raise RuntimeError("the demo's backend is not open: its app must be served with its lifespan")
+        try:
+            async with self._session.request(method, self._url + path, json=body) as response:
+                content = msgspec.json.decode(await response.read() or b"null")
+                return Answer(response.status, content, response.headers.get("retry-after"))
+        except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
+            detail = "The gateway gave no usable answer. Is it running?"
+            return Answer(502, {"title": "Gateway not reached", "detail": detail, "status": 502})
+
+
+@asynccontextmanager
+async def open_backend(app: Litestar) -> AsyncIterator[None]:
+    """Lifespan: the backend is the app's `state.backend`."""
+    await app.state.backend.open()
+    try:
+        yield
+    finally:
+        await app.state.backend.close()
+
+
+def draw_address() -> str:
+    """An address for a visitor of the demo, from the IPv6 range kept for documentation.
+
+    All who try the demo sit at this machine: with its own address they would use up each other's limit.
+    """
+    return f"2001:db8:{secrets.randbelow(0xFFFF) + 1:x}:{secrets.randbelow(0xFFFF) + 1:x}::1"

@@ -1,0 +1,41 @@
+"""What Telnyx asks of a request before it acts: well-formed JSON, right types, a number in E.164.
+
+Called by the telnyx_* modules that plan calls. Each failure is a `Declined` in Telnyx's error shape.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TypeVar
+
+import msgspec
+
+from service.sandbox.telnyx.replies import decline
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+T = TypeVar("T")
+
+
+def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Read a body; 400 with what is wrong in it."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError) as wrong:
+        raise decline(400, "10015", f"The request body is not valid: {wrong}") from None
+
+
+def require_e164(phone_number: str) -> str:
+    """The number as it came; 422 for one that is not in +E.164."""
+    if not _E164.fullmatch(phone_number):
+        raise decline(422, "10016", f"{phone_number} is not a valid phone number.", "/phone_number")
+    return phone_number
+
+
+def read_id(verification_id: str) -> str:
+    """Write a verification's id as Telnyx does; 400 for one that is not a UUID."""
+    try:
+        return str(uuid.UUID(verification_id))
+    except ValueError:
+        raise decline(400, "10015", "The verification's id is not valid.", "/verification_id") from None

@@ -1,0 +1,72 @@
+"""What Telnyx's number look-up says of a number, drawn from phonenumbers and the table of scripted numbers.
+
+Called by telnyx_app and telnyx_sends. It invents no carrier: the names are plainly made up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import phonenumbers
+
+from service.providers.verify.test_numbers import find_number
+from service.sandbox.stage import Planned
+from service.sandbox.telnyx.bodies import require_e164
+from service.sandbox.telnyx.replies import decline, record
+
+_LINE_TYPES = {
+    phonenumbers.PhoneNumberType.FIXED_LINE: "fixed line",
+    phonenumbers.PhoneNumberType.MOBILE: "mobile",
+    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed line or mobile",
+    phonenumbers.PhoneNumberType.TOLL_FREE: "toll free",
+    phonenumbers.PhoneNumberType.PREMIUM_RATE: "premium rate",
+    phonenumbers.PhoneNumberType.SHARED_COST: "shared cost",
+    phonenumbers.PhoneNumberType.VOIP: "voip",
+    phonenumbers.PhoneNumberType.PERSONAL_NUMBER: "personal number",
+    phonenumbers.PhoneNumberType.PAGER: "pager",
+    phonenumbers.PhoneNumberType.UAN: "uan",
+    phonenumbers.PhoneNumberType.VOICEMAIL: "voicemail",
+}
+
+
+def find_country(phone_number: str) -> str | None:
+    """The ISO code of a number's country; None where it has none of its own."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(phone_number))
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def plan_carrier(phone_number: str) -> Planned:
+    """Look a number up; 422 for one that no country has."""
+    require_e164(phone_number)
+    try:
+        parsed = phonenumbers.parse(phone_number)
+    except phonenumbers.NumberParseException:
+        raise decline(422, "10016", f"{phone_number} is not a valid phone number.", "/phone_number") from None
+    return Planned(
+        operation="carrier", act=lambda: (record(_describe(phone_number, parsed)), None), phone_number=phone_number
+    )
+
+
+def _describe(phone_number: str, parsed: phonenumbers.PhoneNumber) -> dict[str, Any]:
+    scripted = find_number(phone_number)
+    line_type = scripted.line_type if scripted else _LINE_TYPES.get(phonenumbers.number_type(parsed), "unknown")
+    return {
+        "record_type": "number_lookup",
+        "phone_number": phone_number,
+        "national_format": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
+        "country_code": phonenumbers.region_code_for_number(parsed),
+        "valid_number": phonenumbers.is_valid_number(parsed),
+        "carrier": {
+            "name": "Sandbox Mobile",
+            "type": line_type,
+            "mobile_country_code": "",
+            "mobile_network_code": "",
+            "normalized_carrier": "",
+            "error_code": None,
+        },
+        "portability": {"line_type": line_type, "ported_status": "N", "ported_date": "", "spid_carrier_name": ""},
+        "caller_name": {"caller_name": "", "error_code": ""},
+        "fraud": None,
+    }

@@ -1,0 +1,77 @@
+"""Telnyx's /verify_profiles (list, make, read, change, delete) and /balance.
+
+Called by telnyx_app. Templates are not played: no gateway call needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from service.sandbox.stage import Planned
+from service.sandbox.telnyx.bodies import decode_body
+from service.sandbox.telnyx.profiles import ProfileChange
+from service.sandbox.telnyx.replies import decline, error, listing, record
+from service.sandbox.telnyx.service import Telnyx
+from service.sandbox.wire import Reply, Request
+
+_decoder = msgspec.json.Decoder(ProfileChange)
+
+
+def plan_profile(telnyx: Telnyx, request: Request) -> Planned:
+    """Understand any call below /verify_profiles; raises `Declined`."""
+    act: Callable[[], Reply]
+    match request.method, request.parts[1:]:
+        case "GET", []:
+            act = partial(_list, telnyx, request.query.get("filter[name]"))
+        case "POST", []:
+            act = partial(_create, telnyx, _decode_creation(request.body))
+        case "PATCH", [profile_id]:
+            act = partial(_change, telnyx, profile_id, decode_body(_decoder, request.body))
+        case "GET", [profile_id]:
+            act = partial(_change, telnyx, profile_id, None)
+        case "DELETE", [profile_id]:
+            act = partial(_delete, telnyx, profile_id)
+        case _:
+            raise decline(404, "10005", "The requested resource or URL could not be found.")
+    return Planned(operation="profile", act=lambda: (act(), None))
+
+
+def plan_balance(telnyx: Telnyx) -> Planned:
+    """Say what the account still has; amounts are texts, as in all of Telnyx's records of money."""
+    credit = f"{telnyx.available_credit:.2f}"
+    told = {"record_type": "balance", "currency": "USD", "balance": credit, "available_credit": credit}
+    return Planned(operation="balance", act=lambda: (record(told), None))
+
+
+def _decode_creation(body: bytes) -> ProfileChange:
+    change = decode_body(_decoder, body)
+    if change.name is msgspec.UNSET:
+        raise decline(400, "10015", "A name is required.", "/name")
+    return change
+
+
+def _list(telnyx: Telnyx, name: str | None) -> Reply:
+    found = [profile.fields for profile in telnyx.profiles.list_all(name)]
+    return listing(found, len(found))
+
+
+def _create(telnyx: Telnyx, change: ProfileChange) -> Reply:
+    return record(telnyx.profiles.create(change).fields)
+
+
+def _change(telnyx: Telnyx, profile_id: str, change: ProfileChange | None) -> Reply:
+    profile = telnyx.profiles.find(profile_id)
+    if profile is None:
+        return error(404, "10005", "The verify profile does not exist.")
+    if change is not None:
+        profile.change(change)
+    return record(profile.fields)
+
+
+def _delete(telnyx: Telnyx, profile_id: str) -> Reply:
+    reply = _change(telnyx, profile_id, None)
+    telnyx.profiles.delete(profile_id)
+    return reply

@@ -1,0 +1,102 @@
+"""Verify profiles: made, changed, listed; their settings decide code length, time limit and countries.
+
+Called by telnyx_profile_calls. As at Telnyx, a setting with an unknown name is taken and ignored in silence.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+import msgspec
+
+from service.sandbox.telnyx.state import write_time
+
+_App = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9 -]{1,30}\Z")]
+_AlphaSender = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9 ]{1,11}\Z")]
+_Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2}|\*)\Z")]
+_CodeLength = Annotated[int, msgspec.Meta(ge=4, le=10)]
+
+
+class ChannelSettings(msgspec.Struct):
+    """What a profile says of one channel; UNSET is left as it was."""
+
+    app_name: _App | msgspec.UnsetType = msgspec.UNSET
+    alpha_sender: _AlphaSender | msgspec.UnsetType | None = msgspec.UNSET
+    code_length: _CodeLength | msgspec.UnsetType = msgspec.UNSET
+    default_verification_timeout_secs: int | msgspec.UnsetType = msgspec.UNSET
+    messaging_template_id: uuid.UUID | msgspec.UnsetType = msgspec.UNSET
+    whitelisted_destinations: list[_Country] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ProfileChange(msgspec.Struct):
+    """The body of a POST or PATCH."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    language: str | msgspec.UnsetType = msgspec.UNSET
+    webhook_url: str | msgspec.UnsetType = msgspec.UNSET
+    webhook_failover_url: str | msgspec.UnsetType = msgspec.UNSET
+    daily_spend_limit: Annotated[float, msgspec.Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
+    daily_spend_limit_enabled: bool | msgspec.UnsetType = msgspec.UNSET
+    sms: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
+    call: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
+    flashcall: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
+    whatsapp: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
+
+
+class Profile(msgspec.Struct):
+    """One profile. `fields` is the record as the API answers it."""
+
+    fields: dict[str, Any]
+
+    def code_length(self, channel: str) -> int:
+        """Digits of a code on this channel; Telnyx's default is five."""
+        length: int = self.fields.get(channel, {}).get("code_length", 5)
+        return length
+
+    def timeout_secs(self, channel: str) -> int:
+        """How long a code is good when the send does not say, in seconds."""
+        seconds: int = self.fields.get(channel, {}).get("default_verification_timeout_secs", 300)
+        return seconds
+
+    def countries(self, channel: str) -> list[str]:
+        """Countries that are sent to on this channel; `*` is all."""
+        countries: list[str] = self.fields.get(channel, {}).get("whitelisted_destinations", ["*"])
+        return countries
+
+    def change(self, change: ProfileChange) -> None:
+        """Take over what is set, one channel's settings at a time."""
+        for name, value in msgspec.to_builtins(change).items():
+            if isinstance(value, dict):
+                self.fields[name] = {**self.fields.get(name, {}), **value}
+            else:
+                self.fields[name] = value
+        self.fields["updated_at"] = write_time()
+
+
+class Profiles:
+    """Every profile by id."""
+
+    def __init__(self) -> None:
+        self._profiles: dict[str, Profile] = {}
+
+    def create(self, change: ProfileChange, profile_id: str | None = None) -> Profile:
+        """Make one, with an id of its own unless one is given."""
+        now = write_time()
+        profile_id = profile_id or str(uuid.uuid4())
+        profile = Profile({"id": profile_id, "record_type": "verification_profile", "created_at": now})
+        profile.change(change)
+        self._profiles[profile_id] = profile
+        return profile
+
+    def find(self, profile_id: str) -> Profile | None:
+        """One by its id."""
+        return self._profiles.get(profile_id)
+
+    def delete(self, profile_id: str) -> None:
+        """Drop one; one that is not there is dropped already."""
+        self._profiles.pop(profile_id, None)
+
+    def list_all(self, name: str | None) -> list[Profile]:
+        """All, or those whose name contains `name`."""
+        return [profile for profile in self._profiles.values() if name is None or name in profile.fields["name"]]

@@ -1,0 +1,1 @@
+"""Who and what traces are drawn from: people, countries, numbers, addresses, chance."""

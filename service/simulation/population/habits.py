@@ -1,0 +1,77 @@
+"""The knobs of ordinary traffic, and the hours at which people are awake.
+
+Read by people and crowds. Each scenario has one Habits, so that attacks can be tried among other people.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from service.simulation.population.countries import AWAKE, COUNTRIES
+from service.simulation.population.dice import Dice, Wheel
+
+DAY = 86400.0
+HOUR = 3600.0
+EVERYWHERE = tuple(COUNTRIES)
+
+Part = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Size = Annotated[int, msgspec.Meta(ge=0)]
+Some = Annotated[int, msgspec.Meta(ge=1)]
+Hours = Annotated[float, msgspec.Meta(ge=0)]
+Rate = Annotated[float, msgspec.Meta(gt=0)]
+Digits = Annotated[int, msgspec.Meta(ge=1, le=6)]
+
+
+class Habits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What people do. A trace begins at midnight UTC.
+
+    `visits`: people who want a code, a day; `conversion` of a country decides how many get it and type it.
+    Parts of them: `resend` ask again; `mistype` type a wrong code first; `returning` were here before; `mobile` come
+    through a carrier's shared address, `vpn` through a service's; `ipv6` have it; `deviceless` send no device event;
+    `calls` want to be called. Rarely, and nobody's fault: `slow` ones leave the page open for minutes, `odd` ones
+    look suspect, `relayed` ones show the device check another address than the product's backend.
+    Crowds, a trace: `offices` share an address; `companies` have consecutive numbers too, and `staff` who sign up
+    within one morning; `families` have neighbouring numbers; `launch` people of one town come within three hours;
+    for an hour one country is `push` times as busy.
+    """
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=60)] = 1
+    visits: Size = 7000
+    countries: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = EVERYWHERE
+    resend: Part = 0.1
+    mistype: Part = 0.08
+    returning: Part = 0.05
+    mobile: Part = 0.45
+    vpn: Part = 0.03
+    ipv6: Part = 0.4
+    deviceless: Part = 0.03
+    calls: Part = 0.02
+    slow: Part = 0.0005
+    odd: Part = 0.0005
+    relayed: Part = 0.001
+    offices: Size = 25
+    companies: Size = 4
+    staff: Size = 20
+    families: Size = 60
+    launch: Size = 250
+    push: Annotated[float, msgspec.Meta(ge=1)] = 2.0
+
+
+_HOURS = Wheel(list(enumerate(AWAKE)))
+
+
+def waking_time(habits: Habits, offset: float, dice: Dice) -> float:
+    """Draw when somebody comes, `offset` hours ahead of UTC: more in the evening, hardly any at night."""
+    return local_time(habits, offset, _HOURS.draw(dice) + dice.number(), dice)
+
+
+def local_time(habits: Habits, offset: float, hour: float, dice: Dice) -> float:
+    """Return the second of the trace at which it is `hour` o'clock there, on any of its days."""
+    return dice.integer(0, habits.days - 1) * DAY + (hour - offset) % 24 * HOUR
+
+
+def busy_part(hour: int) -> float:
+    """Say which part of a day's visits falls into an hour of the local day."""
+    return AWAKE[hour] / sum(AWAKE)

@@ -1,0 +1,119 @@
+"""People: who they are, and what one visit of theirs looks like to the gateway.
+
+Called by ordinary and crowds. Everything here is meant well: whoever stops these lines is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from service.providers.verify.protocol import Channel
+from service.simulation.population.addresses import vpn_exit
+from service.simulation.population.dice import Dice, Wheel
+from service.simulation.population.habits import Habits
+from service.simulation.population.numbering import draw_of_kind
+from service.simulation.population.world import World
+from service.simulation.trace import Device, Line
+
+AGAIN = 0.15  # of those who asked twice, how many ask once more
+FRESH = 110.0  # seconds for which a page goes on with the device event that it has
+LANDLINE = 0.15  # of those who want to be called
+SCORES: Wheel[int] = Wheel([(0, 0.75), (1, 0.07), (2, 0.05), (3, 0.04), (5, 0.04), (7, 0.03), (10, 0.015), (13, 0.005)])
+MISTAKES: Wheel[int] = Wheel([(1, 0.75), (2, 0.19), (3, 0.05), (4, 0.01)])
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody with a telephone. `seen_at`: the address that the device check saw."""
+
+    number: str
+    address: str
+    seen_at: str
+    account: str | None
+    visitor: str | None
+    score: int
+    channel: Channel
+
+
+def meet(world: World, habits: Habits, code: str, dice: Dice, *, number: str = "", address: str = "") -> Person:
+    """Draw somebody from a country; a number or an address that is given is theirs."""
+    calls = not number and dice.chance(habits.calls)
+    if calls and dice.chance(LANDLINE):
+        number = draw_of_kind(dice, code, "fixed") or ""
+    address = address or _address(world, habits, code, dice)
+    return Person(
+        number=number or world.numbers[code].draw(dice),
+        address=address,
+        seen_at=_seen_at(world, habits, code, address, dice),
+        account=dice.letters(8) if dice.chance(0.9) else None,
+        visitor=None if dice.chance(habits.deviceless) else dice.letters(20),
+        score=dice.integer(21, 30) if dice.chance(habits.odd) else SCORES.draw(dice),
+        channel="call" if calls else "sms",
+    )
+
+
+def visit(person: Person, habits: Habits, t: float, dice: Dice, *, converts: bool) -> Iterator[Line]:
+    """Have somebody ask for a code, again where it seems lost, and type the last one where `converts` says so."""
+    asks = 1 + dice.chance(habits.resend)
+    asks += asks > 1 and dice.chance(AGAIN)
+    channel, device = person.channel, _event(person, habits, dice)
+    for left in range(asks - 1, -1, -1):
+        yield _ask(person, habits, t, channel, device, dice, converts=converts and not left)
+        gap = round(35 + min(dice.waiting(30), 120), 3)
+        t += gap
+        device = _next_event(person, habits, device, gap, dice)
+        channel = "call" if dice.chance(0.2) else channel
+
+
+def _ask(
+    person: Person, habits: Habits, t: float, channel: Channel, device: Device | None, dice: Dice, *, converts: bool
+) -> Line:
+    wrong = MISTAKES.draw(dice) if dice.chance(habits.mistype) else 0
+    return Line(
+        t=round(t, 3),
+        phone_number=person.number,
+        ip_address=person.address,
+        account_id=person.account,
+        device=device,
+        channel=channel,
+        verifies=converts,
+        verify_after=round(6 + min(dice.waiting(18), 200) + 15 * wrong, 1),
+        wrong_codes=wrong,
+    )
+
+
+def _event(person: Person, habits: Habits, dice: Dice) -> Device | None:
+    if person.visitor is None:
+        return None
+    age = dice.between(5, 60) if dice.chance(0.2) else 0.4 + min(dice.waiting(2), 20)
+    return Device(
+        visitor_id=person.visitor,
+        event_id=dice.letters(10),
+        ip_address=person.seen_at,
+        suspect_score=person.score,
+        age=round(dice.between(150, 900) if dice.chance(habits.slow) else age, 3),
+    )
+
+
+def _next_event(person: Person, habits: Habits, device: Device | None, gap: float, dice: Dice) -> Device | None:
+    """A page that asks again uses the event that it has, or a new one; after a while always a new one."""
+    if device is not None and device.age + gap < FRESH and dice.chance(0.5):
+        return msgspec.structs.replace(device, age=round(device.age + gap, 3))
+    return _event(person, habits, dice)
+
+
+def _address(world: World, habits: Habits, code: str, dice: Dice) -> str:
+    if dice.chance(habits.vpn):
+        return vpn_exit(dice)
+    addresses = world.addresses[code]
+    if dice.chance(habits.ipv6):
+        return addresses.home_v6(dice)
+    return addresses.tower(dice) if dice.chance(habits.mobile) else addresses.home(dice)
+
+
+def _seen_at(world: World, habits: Habits, code: str, address: str, dice: Dice) -> str:
+    """One in ten with IPv6 reaches the device check by IPv4; a relay shows it any address of the country."""
+    if dice.chance(habits.relayed) or (":" in address and dice.chance(0.1)):
+        return world.addresses[code].tower(dice)
+    return address

@@ -1,0 +1,35 @@
+"""What the people and the attackers of one trace share: the countries, their numbers and their addresses.
+
+Made by scenarios for each seed; people, crowds and the attacks draw from it. Holds no time and no requests.
+"""
+
+from __future__ import annotations
+
+from service.errors import GatewayError
+from service.simulation.population.addresses import Addresses
+from service.simulation.population.countries import COUNTRIES, Country
+from service.simulation.population.dice import Dice
+from service.simulation.population.numbering import Numbering
+
+
+class ScenarioError(GatewayError):
+    """No such scenario or knob, or a value that it cannot have."""
+
+
+class World:
+    """The countries that the product serves."""
+
+    def __init__(self, dice: Dice, countries: tuple[str, ...]) -> None:
+        """Settle the numbering of each. Raises ScenarioError for a country that is not in the table."""
+        if unknown := sorted(set(countries) - COUNTRIES.keys()):
+            raise ScenarioError(f"nothing is known of people in {', '.join(unknown)}, only in {', '.join(COUNTRIES)}")
+        self.countries: list[Country] = [COUNTRIES[code] for code in countries]
+        self.numbers = {code: Numbering(COUNTRIES[code], dice.fork(code)) for code in countries}
+        places = {code: place for place, code in enumerate(COUNTRIES)}
+        self.addresses = {code: Addresses(places[code]) for code in countries}
+
+    def pick(self, dice: Dice, wanted: str = "") -> str:
+        """Draw a country that is served, each alike, or take the wanted one. Raises ScenarioError if it is not."""
+        if wanted and wanted not in self.numbers:
+            raise ScenarioError(f"{wanted} is not one of the countries that the people live in")
+        return wanted or dice.pick(self.countries).code

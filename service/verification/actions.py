@@ -1,0 +1,116 @@
+"""Read, press and cancel: what a caller may do with a verification beside guessing.
+
+Called by api. What it tells is computed from the caller's own calls, the clock and the guesses counted.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from service.db.batch import Waiting
+from service.db.insisting import insist
+from service.errors import Closed, Limited, NoChannelLeft, NotAuthorized, NotFound, TooEarly, Unclear
+from service.vault import new_token
+from service.verification.callers import Caller
+from service.verification.gate import Gate
+from service.verification.slots import Slots
+from service.verification.states import Offer, Status, offer
+from service.verification.storage.rows import Held, StatusRow
+from service.verification.storage.store import PATIENCE, Store
+
+
+class VerificationView(msgspec.Struct, frozen=True):
+    """A verification as its caller sees it."""
+
+    id: UUID
+    status: Status
+    created_at: datetime
+    expires_at: datetime
+    verified_at: datetime | None
+    remaining: int
+    offer: Offer | None
+
+
+class VerificationActions:
+    """Reads and small changes, one statement each."""
+
+    def __init__(self, store: Store, gate: Gate, slots: Slots) -> None:
+        """Wire the parts."""
+        self._store = store
+        self._gate = gate
+        self._slots = slots
+
+    async def read(self, caller: Caller, row: UUID) -> VerificationView:
+        """Return the verification. Raises NotAuthorized, NotFound."""
+        found = await self._store.read(caller.key_id, caller.client_id, row, caller.policy)
+        if found is None:
+            raise NotAuthorized
+        if found.status is None:
+            raise NotFound
+        return _view(caller, row, found)
+
+    async def press(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> VerificationView:
+        """Use the next channel; `waiting`: who waits for it.
+
+        Raises Unavailable, NotFound, Closed, NoChannelLeft, TooEarly, Limited.
+        """
+        self._gate.check_requests(caller.policy)
+        press = new_token()
+        found = await self._store.press(
+            caller.key_id, caller.client_id, row, caller.policy, press=press, waiting=waiting
+        )
+        match found.outcome:
+            case "unauthorized":
+                raise NotAuthorized
+            case "unknown":
+                raise NotFound
+            case "closed":
+                raise Closed(found.status or "expired")
+            case "exhausted":
+                raise NoChannelLeft
+            case "early":
+                raise TooEarly(found.wait or 1.0)
+            case "limited":
+                raise Limited(found.wait or 1.0)
+            case _:
+                self._store.owed.pressed.put(Held(row, press, self._slots.ask))
+                return _view(caller, row, found)
+
+    async def cancel(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> VerificationView:
+        """End a pending verification. Raises Closed when it had ended already."""
+        named = (caller.key_id, caller.client_id, row, caller.policy)
+        unclear = False
+
+        async def cancel() -> StatusRow | None:
+            nonlocal unclear
+            try:
+                return await self._store.cancel(*named) or await self._store.read(*named)
+            except Unclear:
+                unclear = True
+                raise
+
+        found = await insist(cancel, PATIENCE.answer, waiting)
+        if found is None:
+            raise NotAuthorized
+        if found.status is None:
+            raise NotFound
+        # Asked again after an unclear end, it may have been this call that ended it.
+        if found.outcome == "canceled" or (unclear and found.status == "canceled"):
+            return _view(caller, row, found)
+        raise Closed(found.status)
+
+
+def _view(caller: Caller, row: UUID, found: StatusRow) -> VerificationView:
+    status = found.status or "pending"
+    return VerificationView(
+        id=row,
+        status=status,
+        created_at=found.created_at,
+        expires_at=found.expires_at,
+        verified_at=found.closed_at if status == "verified" else None,
+        remaining=found.remaining,
+        offer=offer(caller.policy.fallback, found.used, found.pressed_at) if status == "pending" else None,
+    )

@@ -1,0 +1,170 @@
+"""Answer a request: one round trip, before anything is looked up about the number or the device.
+
+Called by api. What it answers depends on the caller's own calls and the clock; the sending comes after.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+from service.db.batch import Waiting
+from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight
+from service.providers.fingerprint.event import Found
+from service.providers.fingerprint.sealed import Sealed
+from service.vault import Vault, new_id, new_token
+from service.verification.callers import Ask, Caller, subjects_of
+from service.verification.dispatch import Dispatch, Job
+from service.verification.gate import Gate
+from service.verification.slots import Slots
+from service.verification.states import Offer, Send, offer
+from service.verification.storage.rows import Admission, Admitted, Held
+from service.verification.storage.store import Store
+
+PACK = msgspec.msgpack.Encoder()
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """What the caller is told of a request that was taken."""
+
+    id: UUID
+    created_at: datetime
+    expires_at: datetime
+    remaining: int
+    offer: Offer | None
+    replayed: bool
+
+
+class Requests:
+    """Takes requests, and starts the dispatch of those that were admitted with a slot."""
+
+    def __init__(
+        self, store: Store, vault: Vault, gate: Gate, dispatch: Dispatch, slots: Slots, sealed: Sealed | None = None
+    ) -> None:
+        """Wire the parts. `sealed`: what opens sealed results, where a client sends them."""
+        self._sealed = sealed
+        self._store = store
+        self._vault = vault
+        self._gate = gate
+        self._dispatch = dispatch
+        self._slots = slots
+        self._in_flight: set[UUID] = set()
+
+    async def request(self, caller: Caller, ask: Ask, waiting: Waiting | None = None) -> Accepted:
+        """Admit one request; `waiting`: who waits for it.
+
+        Raises Unavailable, Limited, NotAuthorized, SameKeyInFlight, OtherRequestSameKey.
+        """
+        self._gate.check_requests(caller.policy)
+        if ask.idem is None:
+            return await self._admit(caller, ask, waiting)
+        if ask.idem in self._in_flight:
+            raise SameKeyInFlight
+        self._in_flight.add(ask.idem)
+        try:
+            return await self._admit(caller, ask, waiting)
+        finally:
+            self._in_flight.discard(ask.idem)
+
+    async def _admit(self, caller: Caller, ask: Ask, waiting: Waiting | None) -> Accepted:
+        begins = self._slots.take()
+        begun = time.monotonic()
+        running = False
+        try:
+            item, token = self._admission(caller, ask, begins=begins)
+            admitted = await self._store.admit(item, waiting)
+            if admitted.outcome == "admitted" and admitted.leased:
+                job = _job(caller, ask, item, token, admitted, begun)
+                self._slots.run(self._dispatch.make(job, job.sends[0]))
+                running = True
+            elif admitted.outcome == "admitted":
+                self._store.owed.rows.put(Held(item.id, token, self._slots.ask))
+        finally:
+            if begins and not running:
+                self._slots.give_back()
+        return _accepted(caller, ask, admitted)
+
+    def _admission(self, caller: Caller, ask: Ask, *, begins: bool) -> tuple[Admission, UUID]:
+        subjects = subjects_of(
+            self._vault, caller.client_id, ask.evidence, visitor_id=self._visitor(caller, ask), test=caller.test
+        )
+        row, token = new_id(), new_token()
+        item = Admission(
+            id=row,
+            key_id=caller.key_id,
+            client_id=caller.client_id,
+            policy=caller.policy.number,
+            phone_hash=subjects.phone_hash,
+            channel=ask.channel,
+            deliver=ask.deliver,
+            test=caller.test,
+            lifetime=caller.policy.verification.expires_after,
+            codes=caller.policy.lockout.most(),
+            phone_limit=subjects.phone_limit,
+            ip_limit=subjects.ip_limit,
+            account_limit=subjects.account_limit,
+            source_budget=subjects.source_budget,
+            total_budget=subjects.total_budget,
+            sealed=self._vault.seal(row, PACK.encode(ask.evidence)),
+            idem=ask.idem,
+            body=ask.body,
+            token=token,
+            sources=subjects.sources,
+            begins=begins,
+        )
+        return item, token
+
+    def _visitor(self, caller: Caller, ask: Ask) -> str | None:
+        """Read which device it is off what the request itself holds: to look an event up would be to ask first."""
+        sealed = ask.evidence.device_sealed_result
+        if sealed is None or self._sealed is None:
+            return None
+        fresh_for = caller.policy.rules.event_stale.after
+        answer = self._sealed.read(sealed, now=datetime.now(UTC), fresh_for=fresh_for)
+        return answer.event.visitor_id if isinstance(answer, Found) else None
+
+
+def _job(caller: Caller, ask: Ask, item: Admission, token: UUID, admitted: Admitted, begun: float) -> Job:
+    now = admitted.created_at
+    return Job(
+        id=admitted.id,
+        client_id=caller.client_id,
+        phone_hash=item.phone_hash,
+        asked_at=now,
+        policy=caller.policy,
+        test=caller.test,
+        deliver=ask.deliver,
+        evidence=ask.evidence,
+        expires_at=admitted.expires_at,
+        token=token,
+        now=now,
+        begun=begun,
+        lifts=admitted.lifts or [],
+        sends=[
+            Send(
+                ordinal=1, channel=ask.channel, cause="request", state="begun", wanted_at=now, due_at=now, begun_at=now
+            )
+        ],
+    )
+
+
+def _accepted(caller: Caller, ask: Ask, admitted: Admitted) -> Accepted:
+    if admitted.outcome == "unauthorized":
+        raise NotAuthorized
+    if admitted.outcome == "limited":
+        raise Limited(admitted.wait or 1.0)
+    if admitted.outcome == "in_flight":
+        raise SameKeyInFlight
+    if admitted.outcome == "mismatch":
+        raise OtherRequestSameKey
+    return Accepted(
+        id=admitted.id,
+        created_at=admitted.created_at,
+        expires_at=admitted.expires_at,
+        remaining=admitted.remaining,
+        offer=offer(caller.policy.fallback, [ask.channel], admitted.created_at),
+        replayed=admitted.outcome == "replayed",
+    )

@@ -1,0 +1,201 @@
+"""Check a code: reserve a guess, ask every send at once, settle, and answer on the step.
+
+Called by api (check) and by worker (settle_lost). A guess is committed before anybody is asked, so that
+no number of callers, crashes or lost answers buys one more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from service import telemetry
+from service.db.batch import Waiting
+from service.errors import (
+    Closed,
+    GuessesInFlight,
+    NotAuthorized,
+    NotFound,
+    OtherRequestSameKey,
+    SameKeyInFlight,
+    Unavailable,
+)
+from service.fraud.judge import Judge
+from service.policy.model import Policy
+from service.providers.verify.protocol import CheckAnswer, InDoubt, Judged, NotJudged, Provider, State
+from service.vault import new_id
+from service.verification.callers import Caller
+from service.verification.gate import Gate
+from service.verification.senders import Senders
+from service.verification.states import Send, Status
+from service.verification.storage.rows import Reserved, Settled, Unsettled
+from service.verification.storage.store import Store
+
+# Whatever is not right is answered at the next whole step after it came: how long the judging took does not show.
+STEP = 0.5
+# So long after a request or a press its send may still be on its way; how often a check looks for it (seconds).
+ON_ITS_WAY = 1.0
+LOOK_AGAIN = 0.04
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What the caller is told of a code that was judged."""
+
+    id: UUID
+    status: Status
+    verified: bool
+    remaining: int
+    replayed: bool
+
+
+class Checks:
+    """The flow of one guess."""
+
+    def __init__(self, store: Store, judge: Judge, senders: Senders, gate: Gate) -> None:
+        """Wire the parts."""
+        self._judge_of_sends = judge
+        self._crediting: set[asyncio.Task[None]] = set()
+        self._store = store
+        self._senders = senders
+        self._gate = gate
+
+    async def check(
+        self, caller: Caller, row: UUID, code: str, idem: UUID | None = None, body: UUID | None = None,
+        *, waiting: Waiting | None = None,
+    ) -> Checked:  # fmt: skip
+        """Judge one code; `waiting`: who waits for it.
+
+        Raises what the reservation or an unreachable provider calls for.
+        """
+        came = time.monotonic()
+        self._gate.check_provider(caller.policy)
+        guess = new_id()
+        reserved = await self._store.reserve(caller, row, guess, idem, body, waiting=waiting)
+        _refuse(reserved)
+        if reserved.outcome == "replayed":
+            status = reserved.status or "pending"
+            return Checked(row, status, verified=bool(reserved.verified), remaining=reserved.remaining, replayed=True)
+        ripe = came + _round_up(ON_ITS_WAY - max(0.0, reserved.age or 0.0))
+        sends = await self._await_sends(row, reserved.sends, ripe)
+        early = max(0.0, ripe - time.monotonic())
+        asked = self._asked(sends, test=bool(reserved.test), channels=reserved.channels or 1)
+        result = await self._judge(asked, code)
+        telemetry.GUESSES.labels(result).inc()
+        settled = await self._settle(row, guess, result, caller.policy)
+        if not (settled and settled.verified):
+            await _wait_for_step(came, early)
+        if settled is None or result == "returned":
+            reason = f"the provider's answer was {result}"
+            raise Unavailable(reason)
+        return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
+
+    async def _settle(self, row: UUID, guess: UUID, result: str, policy: Policy) -> Settled | None:
+        if result == "lost":
+            await self._store.leave_open(guess)
+            return None
+        settled = await self._store.settle(guess, result, policy)
+        if settled.verified:
+            self._credit(row)
+        return settled
+
+    def _credit(self, row: UUID) -> None:
+        """Tell the histories, after the answer: losing one in a crash costs a range a little of its good name."""
+        task = asyncio.create_task(self._judge_of_sends.credit(row))
+        self._crediting.add(task)
+        task.add_done_callback(self._credited)
+
+    def _credited(self, task: asyncio.Task[None]) -> None:
+        self._crediting.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            telemetry.log.warning("credit_failed", exc_info=task.exception())
+
+    async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
+        """Settle a guess whose answer was lost, by what the provider holds of its sends; later if it cannot say."""
+        wanted = sum(send.cause in ("request", "press") for send in guess.sends)
+        result = await self._ask_states(self._asked(guess.sends, test=guess.test, channels=max(1, wanted)))
+        await self._settle(guess.verification_id, guess.id, result, policy)
+
+    async def _await_sends(self, row: UUID, sends: list[Send], ripe: float) -> list[Send]:
+        """Wait for sends that are on their way: a quick caller's right code must not be judged by none.
+
+        When they come is the provider's doing and must not show: what is not right is answered as if every
+        judging had begun on the step at which none can be on its way, which the caller's own calls alone decide.
+        """
+        while any(send.state in ("due", "begun") for send in sends) and time.monotonic() < ripe:
+            await asyncio.sleep(LOOK_AGAIN)
+            sends = await self._store.sends(row)
+        return sends
+
+    def _asked(self, sends: Sequence[Send], *, test: bool, channels: int) -> list[tuple[Provider, str]]:
+        """List whom to ask: every send that the provider took, and the silent one for each channel that it did not.
+
+        So many are asked as the caller used channels: how often none of them can judge must not tell what became of
+        each.
+        """
+        taken = [(self._senders.named(send.provider), send.provider_id or "") for send in sends if send.state == "sent"]
+        real = [(provider, held) for provider, held in taken if provider is not None]
+        return real + [(self._senders.choose(test=test, allow=False), "")] * (channels - len(real))
+
+    async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> str:
+        """Ask every send at once.
+
+        right, wrong, returned (certainly not judged), accepted (not heard, but some code was taken) or lost (nobody
+        can say yet). Where one send judged and another did not, the guess was spent: it is wrong.
+        """
+        answers = await self._ask(asked, code)
+        if Judged(accepted=True) in answers:
+            return "right"
+        if any(isinstance(answer, InDoubt) for answer in answers):
+            return await self._ask_states(asked)
+        return "wrong" if any(isinstance(answer, Judged) for answer in answers) else "returned"
+
+    async def _ask(self, asked: Sequence[tuple[Provider, str]], code: str) -> list[CheckAnswer]:
+        """Ask every send at once; return what came until one took the code."""
+        calls = [self._senders.check(provider, held, code) for provider, held in asked]
+        if len(calls) == 1:
+            return [await calls[0]]
+        answers: list[CheckAnswer] = []
+        for answer in asyncio.as_completed(calls):
+            answers.append(await answer)
+            if answers[-1] == Judged(accepted=True):
+                break
+        return answers
+
+    async def _ask_states(self, asked: Sequence[tuple[Provider, str]]) -> str:
+        states = await asyncio.gather(*(provider.state(held) for provider, held in asked))
+        if any(state == State(accepted=True) for state in states):
+            return "accepted"
+        return "lost" if any(isinstance(state, NotJudged) for state in states) else "wrong"
+
+
+def _refuse(reserved: Reserved) -> None:
+    match reserved.outcome:
+        case "unauthorized":
+            raise NotAuthorized
+        case "unknown":
+            raise NotFound
+        case "closed":
+            raise Closed(reserved.status or "expired")
+        case "busy":
+            raise GuessesInFlight
+        case "in_flight":
+            raise SameKeyInFlight
+        case "mismatch":
+            raise OtherRequestSameKey
+        case _:
+            return
+
+
+async def _wait_for_step(came: float, early: float) -> None:
+    """Wait for the step that it would be, had the judging begun so much later as it began early."""
+    passed = time.monotonic() - came
+    await asyncio.sleep(_round_up(passed + early) - passed)
+
+
+def _round_up(seconds: float) -> float:
+    return max(0, math.ceil(seconds / STEP)) * STEP

@@ -1,0 +1,65 @@
+"""Verifications of ours that are over: what Telnyx may be asked about without costing anybody a guess.
+
+Refreshed by worker, picked from by providers.verify.decoy and providers.telnyx.probe. It holds Telnyx's ids and nothing
+of the numbers, and never one that a code could still be right for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+from service.db.engine import Database
+
+# So many are asked about in turn: none of them again and again.
+WANTED = 32
+ENOUGH = 8
+# Seconds: until those found are looked at anew, and while there are few.
+REFRESH_EVERY = 60.0
+LOOK_EVERY = 2.0
+
+# By the key, which goes by time, and from several moments on: what a flood of decoys hides at one is found at another.
+# A locked one has had all its guesses, and another would look like a sixth. Telnyx takes a code for 5 s longer than we;
+# of one that was verified, it might still take that of another channel.
+FIND = """
+with clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now), places as (
+    select v.id, v.status, v.expires_at
+    from clock, unnest(array['0 s', '11 min', '1 h', '6 h', '1 day', '7 days']::interval[]) as back, lateral (
+        select id, status, expires_at from verifications where id < first_id(now - back) order by id desc limit 300
+    ) as v
+), over as (
+    select distinct p.id from places p, clock
+    where p.status <> 'locked' and p.expires_at < now - interval '30 seconds'
+       or p.status = 'verified' and 1 = (select count(*) from sends s where s.verification_id = p.id)
+)
+select s.provider_id from over join sends s on s.verification_id = over.id
+where s.state = 'sent' and s.provider = 'telnyx' order by over.id desc limit $2
+"""
+
+
+class Ended:
+    """The newest of them, as one process knows them."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime | None] = lambda: None) -> None:
+        """Begin with none. `now`: as in Store."""
+        self._pool = database.pool
+        self._now = now
+        self._ids: deque[str] = deque(maxlen=WANTED)
+        self._look_at = 0.0
+
+    async def refresh(self) -> None:
+        """Look for newer ones, when it is time; those that are known stay where none is found."""
+        if time.monotonic() < self._look_at:
+            return
+        found = [row[0] for row in await self._pool.fetch(FIND, self._now(), WANTED)]
+        self._ids.extendleft(reversed([one for one in found if one not in self._ids]))
+        self._look_at = time.monotonic() + (REFRESH_EVERY if len(self._ids) >= ENOUGH else LOOK_EVERY)
+
+    def pick(self) -> str | None:
+        """Return one to ask about, each in its turn; None where there is none."""
+        if not self._ids:
+            return None
+        self._ids.rotate(-1)
+        return self._ids[-1]

@@ -1,0 +1,46 @@
+"""How a provider's answer to a send becomes a record: the one place where the kinds of answer are told apart.
+
+Called by dispatch. Pure, but for the draw of a back-off.
+"""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from service.providers.verify.protocol import AccountProblem, InDoubt, Refused, SendAnswer, Sent, TryAgain
+from service.verification.states import SendState
+
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 8.0
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What is recorded of a send. `wait`: seconds until it is tried again, for state 'due'."""
+
+    state: SendState
+    wait: float = 0.0
+    provider_id: str | None = None
+    error: str | None = None
+    delivery: str | None = None
+
+
+def outcome_of(answer: SendAnswer, attempts: int, pause: float) -> Outcome:
+    """Say what is recorded. `attempts` before this one; `pause`: seconds for which nothing is sent at all."""
+    match answer:
+        case Sent(provider_id, delivery):
+            return Outcome("sent", provider_id=provider_id, delivery=delivery)
+        case Refused(code):
+            return Outcome("refused", error=code)
+        case InDoubt(code):
+            return Outcome("in_doubt", error=code)
+        case TryAgain(code, after):
+            return Outcome("due", wait=max(after or 0.0, pause, back_off(attempts)), error=code)
+        case AccountProblem(code):
+            return Outcome("due", wait=max(pause, back_off(attempts)), error=code)
+
+
+def back_off(attempts: int) -> float:
+    """Return how long to wait after that many tries: doubling, with a draw so that sends do not come in step."""
+    return float(min(LONGEST_WAIT, FIRST_WAIT * 2**attempts) * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, hides nothing)

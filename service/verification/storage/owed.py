@@ -1,0 +1,112 @@
+"""What follows an answer in the database: what a 503 was told of is taken back, what was answered is set free.
+
+Filled by store and the flows. Nobody waits for it, and the database is told until it confirms. What a killed process
+still owes is safe without it: its callers were told nothing, and nothing of theirs is claimed before its lease is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from service import telemetry
+from service.db.outbox import Outbox
+from service.db.pool import Pool, Record
+from service.errors import Unavailable
+from service.verification.storage import statements as sql
+from service.verification.storage.rows import Admission, Held, Verdict
+
+Clock = Callable[[], datetime | None]
+# Rows given free at once, while requests come faster than they are sent.
+MOST_FREED = 256
+
+
+class Owed:
+    """One process's debts. `columns`: the windows of each policy, by its number."""
+
+    def __init__(self, pool: Pool, now: Clock, columns: Mapping[int, tuple[str, str, str]]) -> None:
+        """Owe nothing yet."""
+        self._pool = pool
+        self._now = now
+        self._columns = columns
+        self.requests = Outbox(self._withdraw)
+        self.rows = Outbox(self._release, MOST_FREED)
+        self.pressed = Outbox(self._release_presses)
+        self.presses = Outbox(self._withdraw_presses)
+        self.guesses = Outbox(self._withdraw_guesses)
+        self.verdicts = Outbox(self._settle)
+
+    async def settle_up(self, limit: float) -> bool:
+        """Wait until everything is confirmed, `limit` seconds at most. Says whether it is."""
+        boxes = (self.requests, self.rows, self.pressed, self.presses, self.guesses, self.verdicts)
+        return all(await asyncio.gather(*(box.drain(limit) for box in boxes)))
+
+    async def settle(self, verdict: Verdict) -> Record | None:
+        """Tell what became of a guess."""
+        policy = verdict.policy
+        codes, columns = policy.lockout.codes_per_verification, self._columns[policy.number]
+        return await self._pool.fetchrow(sql.SETTLE, self._now(), verdict.guess, verdict.result, codes, *columns)
+
+    async def _withdraw(self, items: Sequence[Admission]) -> Sequence[Admission]:
+        """Take requests back, with what they counted. None of them can come late."""
+        rows = await self._pool.fetch(
+            sql.WITHDRAW, self._now(), [item.id for item in items], [item.token for item in items],
+            [item.call for item in items], [item.idem for item in items], [item.account_limit for item in items],
+        )  # fmt: skip
+        for row in rows:
+            if row["late"]:
+                _complain(row["id"])
+        done = {row["id"] for row in rows}
+        return [item for item in items if item.id not in done]
+
+    async def _release(self, rows: Sequence[Held]) -> Sequence[Held]:
+        """Give rows free that were admitted and not begun, now that their admission is heard of."""
+        await self._pool.execute(sql.RELEASE, self._now(), [row.id for row in rows], [row.token for row in rows])
+        for then in {row.then for row in rows}:
+            then()
+        return []
+
+    async def _release_presses(self, presses: Sequence[Held]) -> Sequence[Held]:
+        """Make presses due whose callers are being answered."""
+        for place, press in enumerate(presses):
+            try:
+                await self._pool.execute(sql.RELEASE_PRESS, self._now(), press.id, press.token)
+            except Unavailable:
+                return presses[place:]
+            press.then()
+        return []
+
+    async def _withdraw_presses(self, presses: Sequence[Held]) -> Sequence[Held]:
+        for place, press in enumerate(presses):
+            try:
+                row = await self._pool.fetchrow(sql.WITHDRAW_PRESS, self._now(), press.id, press.token)
+            except Unavailable:
+                return presses[place:]
+            if row is not None and not row[0]:
+                _complain(press.id)
+        return []
+
+    async def _withdraw_guesses(self, guesses: Sequence[tuple[UUID, Verdict]]) -> Sequence[tuple[UUID, Verdict]]:
+        """Give guesses back that were perhaps reserved, and that nobody was asked about. None can come late."""
+        for place, (row, verdict) in enumerate(guesses):
+            try:
+                await self._pool.execute(sql.TAKE_BACK, row, verdict.guess)
+            except Unavailable:
+                return guesses[place:]
+            self.verdicts.put(verdict)
+        return []
+
+    async def _settle(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+        for place, verdict in enumerate(verdicts):
+            try:
+                await self.settle(verdict)
+            except Unavailable:
+                return verdicts[place:]
+        return []
+
+
+def _complain(row: UUID) -> None:
+    """Say that something went out though its caller had been told 503: we were away for longer than the lease."""
+    telemetry.log.error("withdrawn_too_late", verification=str(row))

@@ -1,0 +1,260 @@
+"""Every statement of the heart, on the driver: what happens to a verification goes through here.
+
+Called by this package and worker. Each method is one statement and one committed transaction; none is
+held across a call to the outside. The clock is the database's, unless `now` drives it (history decided
+again, traces played in virtual time).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from service import telemetry
+from service.db.asking import ask
+from service.db.batch import Batcher, Patience, Waiting
+from service.db.engine import Database
+from service.db.faults import ConstraintViolated
+from service.db.insisting import insist
+from service.db.pool import Record
+from service.errors import Unavailable, Unclear
+from service.policy.model import Policies, Policy, Window
+from service.vault import new_token
+from service.verification.callers import Caller
+from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, Send
+from service.verification.storage import statements as sql
+from service.verification.storage.limit_windows import columns_of, joined, widest
+from service.verification.storage.owed import Owed
+from service.verification.storage.rows import (
+    Admission,
+    Admitted,
+    Backlog,
+    Claimed,
+    Held,
+    Recorded,
+    Reserved,
+    Settled,
+    StatusRow,
+    Unsettled,
+    Verdict,
+)
+
+SENDS = msgspec.json.Decoder(list[Send])
+EVENTS_KEPT = 900.0
+# Verifications that one statement ends.
+ENDED_AT_ONCE = 500
+EVENTS_AT_ONCE = 500
+# Events about none of our sends that wait for one: 1,000 a second would still leave each 100 s, and ours are recorded
+# within 20, also where another process has to.
+MOST_UNKNOWN = 100_000
+# A guess whose process died is asked about this long after it was reserved: longer than any check takes.
+SETTLE_AFTER = 20.0
+# A caller is answered within 3 s of coming: what has not begun after the first of these is not begun any more, what has
+# not ended after the second is not waited for. `most`: more than a process can answer within that time.
+PATIENCE = Patience(begin=2.0, answer=2.75, most=2000, calls=3)
+
+
+class NumberBusy(Exception):
+    """Another send to this number is in flight."""
+
+
+class Store:
+    """The statements, bound to one database and one clock."""
+
+    def __init__(
+        self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None
+    ) -> None:
+        """Use the pool; hits are kept as long as the widest limit of any policy needs them."""
+        self._database = database
+        self._pool = database.pool
+        self._keep = widest(policies)
+        self._now = now
+        by_number = {policy.number: policy for policy in policies}
+        self._columns = {number: columns_of(policy) for number, policy in by_number.items()}
+        self._windows = lru_cache(maxsize=256)(lambda numbers: joined(by_number[number] for number in numbers))
+        self.owed = Owed(self._pool, now, self._columns)
+        self.admit = Batcher(self._admit, patience=PATIENCE, undo=self.owed.requests.put).submit
+        self.record = Batcher(self._record).submit
+
+    async def _admit(self, items: Sequence[Admission], *, again: bool) -> list[Admitted]:
+        if not again:
+            call = new_token()
+            for item in items:
+                item.call = call
+        windows = self._windows(frozenset(item.policy for item in items))
+        columns = zip(*map(msgspec.structs.astuple, items), strict=True)
+        rows = await self._pool.fetch(
+            sql.ADMIT, self._now(), again, LEASE, GRACE, self._keep, *windows, *map(list, columns)
+        )
+        return [Admitted(*row[1:]) for row in sorted(rows, key=_place)]
+
+    async def _record(self, items: Sequence[Recorded], *, again: bool) -> list[bool]:  # noqa: ARG002 (a record is safe to repeat)
+        columns = zip(*map(msgspec.structs.astuple, items), strict=True)
+        kept = {row[0] for row in await self._pool.fetch(sql.RECORD, self._now(), *map(list, columns))}
+        return [item.token in kept for item in items]
+
+    async def _row(self, statement: str, *values: object) -> Record | None:
+        return await self._pool.fetchrow(statement, self._now(), *values)
+
+    async def press(
+        self, key: int, client: int, row: UUID, policy: Policy, *,
+        press: UUID | None = None, waiting: Waiting | None = None,
+    ) -> StatusRow:  # fmt: skip
+        """Press the next channel, guarded and counted. With an id it is held until release_press."""
+        order = policy.fallback.order if policy.fallback.mode != "off" else []
+
+        async def ask() -> StatusRow:
+            found = await self._row(
+                sql.PRESS, press, LEASE, GRACE, key, client, row, order, policy.fallback.after, MOST_SENDS, self._keep,
+                policy.lockout.codes_per_verification, *self._columns[policy.number],
+            )  # fmt: skip
+            pressed = StatusRow(*_one(found))
+            if pressed.outcome == "held":
+                raise Unclear("the press before it is not settled yet")
+            return pressed
+
+        try:
+            return await (ask() if press is None else insist(ask, PATIENCE.answer, waiting))
+        except Unclear:
+            if press is not None:
+                self.owed.presses.put(Held(row, press))
+            raise
+
+    async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow | None:
+        """Read what a caller may know; None for a key that is no longer good."""
+        codes = policy.lockout.codes_per_verification
+        values = (key, client, row, codes, *self._columns[policy.number])
+        found = await insist(lambda: self._row(sql.READ, *values), PATIENCE.answer)
+        return StatusRow(*found) if found else None
+
+    async def cancel(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow | None:
+        """Cancel a pending verification; None when it was not pending."""
+        codes = policy.lockout.codes_per_verification
+        found = await self._row(sql.CANCEL, key, client, row, codes, *self._columns[policy.number])
+        return StatusRow(*found) if found else None
+
+    async def reserve(
+        self, caller: Caller, row: UUID, guess: UUID, idem: UUID | None = None, body: UUID | None = None,
+        *, waiting: Waiting | None = None,
+    ) -> Reserved:  # fmt: skip
+        """Reserve one guess, committed before anybody is asked about it. `body`: what `idem` was given for, hashed."""
+        policy = caller.policy
+
+        async def ask() -> Reserved:
+            found = _one(await self._row(
+                sql.RESERVE, caller.key_id, caller.client_id, row, guess, idem, body, SETTLE_AFTER,
+                policy.lockout.codes_per_verification, self._keep, *self._columns[policy.number],
+            ))  # fmt: skip
+            return Reserved(**{**found, "sends": SENDS.decode(found["sends"] or "[]")})
+
+        try:
+            return await insist(ask, PATIENCE.answer, waiting)
+        except Unclear:
+            self.owed.guesses.put((row, Verdict(guess, "returned", policy)))
+            raise
+
+    async def sends(self, row: UUID) -> list[Send]:
+        """Read the sends of one verification."""
+        return SENDS.decode(_one(await self._pool.fetchrow(sql.SENDS, row))[0])
+
+    async def settle(self, guess: UUID, result: str, policy: Policy) -> Settled:
+        """Settle one guess as right, wrong, accepted or returned; later, where the database does not answer now.
+
+        Raises Unavailable then, and for one that is not there any more: a first try, whose answer was lost, gave it
+        back.
+        """
+        verdict = Verdict(guess, result, policy)
+        try:
+            found = await insist(lambda: self.owed.settle(verdict), PATIENCE.answer)
+        except Unavailable:
+            self.owed.verdicts.put(verdict)
+            raise
+        if found is None:
+            reason = "the guess was given back before"
+            raise Unavailable(reason)
+        return Settled(*found)
+
+    async def leave_open(self, guess: UUID) -> None:
+        """Have a worker ask again what became of this guess, soon at first and every 15 s in the end."""
+        await self._row(sql.LEAVE_OPEN, guess)
+
+    async def unsettled(self, most: int) -> list[Unsettled]:
+        """Take guesses whose answers were lost; each comes again after 15 s if the process that took it dies."""
+        rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most)
+        return [Unsettled(row[0], row[1], row[2], row[3], SENDS.decode(row[4])) for row in rows]
+
+    async def claim(self, most: int, tags: Sequence[bytes] | None = None) -> list[Claimed]:
+        """Claim due verifications under fresh leases: those sealed under the keys of these tags, or any."""
+        rows = await self._pool.fetch(sql.CLAIM, self._now(), most, LEASE, GRACE, tags)
+        return [Claimed(**{**row, "sends": SENDS.decode(row["sends"])}) for row in rows]
+
+    async def begin(self, row: UUID, token: UUID, step: Begin) -> bool:
+        """Mark a send begun, before it may leave; False when the lease is gone. Raises NumberBusy."""
+        try:
+            return await self._row(
+                sql.BEGIN, row, token, step.ordinal, step.channel, step.cause, step.wanted_at
+            ) is not None  # fmt: skip
+        except ConstraintViolated as error:
+            raise NumberBusy from error
+
+    async def rest(self, row: UUID, token: UUID, until: datetime) -> None:
+        """Give a lease back with nothing done; the row is looked at again then, or at once if it was nudged."""
+        await self._row(sql.REST, row, token, until)
+
+    async def held(self, provider_ids: Sequence[str]) -> set[str]:
+        """Say which of the provider's verifications some send of ours holds already."""
+        return {row[0] for row in await self._pool.fetch(sql.HELD, list(provider_ids))}
+
+    async def keys(self) -> list[dict[str, Any]]:
+        """List the keys that have not been revoked, each with its client."""
+        return [dict(row) for row in await insist(lambda: self._pool.fetch(sql.KEYS), PATIENCE.answer)]
+
+    async def enter_operator(self, key: int, windows: Sequence[tuple[UUID, Window]]) -> float | None:
+        """Count an operator's call; return how long to wait where it was not (s), None for a key that is not good."""
+        columns = ([subject for subject, _ in windows], [w.max for _, w in windows], [w.seconds for _, w in windows])
+        [row] = await ask(self._database, sql.ENTER_OPERATOR, self._now(), key, self._keep, *columns)
+        wait: float | None = row["wait"]
+        return wait
+
+    async def note_key_uses(self, keys: Sequence[int]) -> None:
+        """Write down that these keys were used, now."""
+        await self._pool.execute(sql.NOTE_KEY_USES, self._now(), list(keys))
+
+    async def expire(self) -> int:
+        """End what is over: no number is kept longer than its verification, and no money for what was not sent."""
+        return int(await self._pool.fetchval(sql.EXPIRE, self._now(), ENDED_AT_ONCE))
+
+    async def backlog(self, tags: Sequence[bytes] | None = None) -> Backlog:
+        """Return for how long what could be claimed has waited: that sealed under the keys of these tags, or any."""
+        return Backlog(*_one(await self._pool.fetchrow(sql.BACKLOG, self._now(), tags)))
+
+    async def keep_event(self, event_id: str, event_type: str, delivery: str, provider_id: str) -> None:
+        """Keep what a webhook told, once."""
+        await self._row(sql.KEEP_EVENT, event_id, event_type, delivery, provider_id)
+
+    async def apply_events(self) -> int:
+        """Apply the events that are due to their sends; returns how many were applied."""
+        total = 0
+        while True:
+            row = _one(await self._row(sql.APPLY_EVENTS, EVENTS_KEPT, EVENTS_AT_ONCE, MOST_UNKNOWN))
+            telemetry.WEBHOOKS.labels("unknown").inc(row["unknown"])
+            telemetry.WEBHOOKS.labels("dropped").inc(row["dropped"])
+            total += int(row["applied"])
+            if row["looked"] < EVENTS_AT_ONCE:
+                return total
+
+
+def _place(row: Record) -> int:
+    return int(row[0])
+
+
+def _one(row: Record | None) -> Record:
+    if row is None:
+        message = "a statement that always answers one row answered none"
+        raise RuntimeError(message)
+    return row

@@ -1,0 +1,79 @@
+"""One account is one subject, however its id is spelt."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from service import accounts
+from service.fraud.gathering.device_events import Asked, DeviceEvents
+from service.providers.fingerprint.sealed import Sealed
+from service.sandbox.fingerprint.events import Mint
+from service.sandbox.fingerprint.service import Fingerprint, FingerprintSettings
+from tests.support.gateway import run_gateway
+
+SPELLINGS = {
+    "case": ("account-4711", "ACCOUNT-4711"),
+    "spaces": ("account-4711", " account-4711\u3000"),
+    "widths": ("account-4711", "\uff41ccount-\uff14\uff17\uff11\uff11"),
+    "zero width": ("account-4711", "acc\u200bount\u2060-47\ufe0f11\ufeff"),
+    "controls": ("account-4711", "\taccount-\x7f4711\r\n"),
+    "composition": ("jos\u00e9", "JOSE\u0301"),
+    "folding": ("strasse", "STRA\u00dfE"),
+    "iota": ("\u1fc3", "\u0397\u0345"),
+    "ligature": ("office", "o\ufb03ce"),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_spellings_of_one_account_are_one(one: str, other: str) -> None:
+    assert accounts.normalise(one) == accounts.normalise(other) != ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a", "b"), ("a b", "ab"), ("a-1", "a_1"), ("e", "\u00e9"), ("i", "\u0131")]
+)
+def test_accounts_that_differ_stay_apart(one: str, other: str) -> None:
+    assert accounts.normalise(one) != accounts.normalise(other)
+
+
+@given(st.text(max_size=40))
+@example("\u0345\u0391\u0301")
+@example("\u03d3\u0301")
+@example("\u1e9b\u0323")
+@example("\xa8\u200b ")
+def test_what_is_in_its_form_stays_in_it(text: str) -> None:
+    once = accounts.normalise(text)
+    assert accounts.normalise(once) == once
+    assert accounts.normalise(f" {text}\u200b ") == once
+
+
+@pytest.mark.parametrize(("account", "same"), [("account-4711 ", True), ("account-4712", False)])
+async def test_a_device_event_is_of_the_account_in_whatever_spelling_the_page_linked_it(
+    account: str, *, same: bool
+) -> None:
+    key = b"k" * 32
+    made = Fingerprint(FingerprintSettings(sealed_key=key)).mint(Mint(linked_id="Account-4711"))
+    asked = Asked(None, made.sealed_result, None, account, datetime.now(UTC))
+    read = await DeviceEvents(None, Sealed([key])).read(asked, 60.0)
+    assert (read.device.state, read.device.same_account) == ("found", same)
+
+
+async def test_a_limit_counts_all_spellings_of_an_account_together(database_url: str) -> None:
+    policy = '[limits]\nip = ["1000/1h"]\naccount = ["1/1h"]\n'
+    async with run_gateway(database_url, policy=policy) as gateway:
+        plain = dict.fromkeys(one for one, _ in SPELLINGS.values())
+        for place, account in enumerate([*plain, *(f"{one}x" for one in plain)]):
+            assert (await gateway.request(f"+131255500{place:02}", account_id=account)).status == 202, account
+        for place, (_, account) in enumerate(SPELLINGS.values(), start=50):
+            assert (await gateway.request(f"+131255500{place:02}", account_id=account)).status == 429, account
+
+
+async def test_an_account_in_which_nothing_can_be_seen_is_none(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        for nothing in (" ", "\u3000\t", "\u200b\u2060", "\ufeff", "\u3164", "\U000e0041"):
+            refused = await gateway.request(account_id=nothing)
+            assert (refused.status, "account_id" in str(refused.body)) == (422, True)

@@ -1,0 +1,142 @@
+"""While a version is rolled out, processes of the release before (0.1.0) go on with their functions on its tables.
+
+What they call stands here as they call it, in the order of a verification's life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from service.db.engine import Database
+from service.vault import new_id
+from service.verification.storage import statements as sql
+from service.verification.storage.store import EVENTS_AT_ONCE, EVENTS_KEPT, MOST_UNKNOWN
+from tests.support.admission import AdmissionHarness
+
+ADMIT = """
+select * from admit(null, false, '15 s', '2 s', 10, '{}', '{}', '{}', '{}', array[$1::uuid], array[$2::int],
+    array[$3::int], array[0], array[$4::uuid], array['sms'], array[true], array[false], array[300::float8], array[5],
+    array[$5::uuid], array[$6::uuid], array[null::uuid], array[$7::uuid], array[$8::uuid], array['sealed'::bytea],
+    array[null::uuid], array[null::uuid], array[$9::uuid])
+"""
+WEIGH = """
+select * from weigh(null, 100, array[null::uuid], array[$1::int], array[$2::uuid], array[1], array[$3::uuid], array[7])
+"""
+RESOLVE = """
+select * from resolve(null, 1000, array[$1::uuid], array[1], array[true], array[$2::timestamptz], array[1],
+    array[$3::uuid], '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+    array[1], array[$4::int], array['US'], array['sms'], array[0.01::float8], array[null::float8], array[null::float8])
+"""
+RECORD = """
+select record(null, array[$1::uuid], array[$2::uuid], array[1], array[$3], array[0::float8], array['telnyx'],
+    array[$4], array[null], array[null], array[$5::jsonb], array[30::float8])
+"""
+EVENT = """
+insert into webhook_events (event_id, event_type, delivery, provider_id, received_at)
+values ($1, 'verify.delivered', 'delivered', $2, clock_timestamp())
+"""
+GUESS = "select outcome from reserve_guess(null, $1, $2, $3, $4, null, '20 s', 5, 10, '{}', '{}', '{}')"
+SETTLE = "select status from settle_guess(null, $1, $2, 5, '{}', '{}', '{}')"
+PRESS = "select outcome from press(null, $1, $2, $3, array['sms', 'call'], '0 s', 3, 10, 5, '{}', '{}', '{}')"
+
+
+class Old:
+    """A process of the release before, at work on one verification."""
+
+    def __init__(self, desk: AdmissionHarness) -> None:
+        self.pool = desk.database.pool
+        self.item = desk.item(token=True)
+        self.of_key = (self.item.key_id, self.item.client_id, self.item.id)
+        self.subject = new_id()
+
+    async def admit(self) -> None:
+        i = self.item
+        [row] = await self.pool.fetch(
+            ADMIT, i.id, i.key_id, i.client_id, i.phone_hash, i.phone_limit, i.ip_limit, i.source_budget,
+            i.total_budget, i.token,
+        )  # fmt: skip
+        assert (row["outcome"], row["leased"]) == ("admitted", True)
+
+    async def decide(self) -> None:
+        [row] = await self.pool.fetch(WEIGH, self.item.client_id, self.item.phone_hash, self.subject)
+        assert json.loads(row["histories"])[0][3:5] == [1, 0], "one send in its history, none of them good"
+        [resolved] = await self.pool.fetch(RESOLVE, self.item.id, row["at"], self.subject, self.item.client_id)
+        assert resolved["refused_by"] is None
+
+    async def record(self, state: str = "sent", provider_id: str | None = "of-telnyx") -> None:
+        kept = await self.pool.fetchval(RECORD, self.item.id, self.item.token, state, provider_id, '{"allow": true}')
+        assert kept == self.item.token
+
+    async def guess(self, result: str) -> str:
+        guess = new_id()
+        assert await self.pool.fetchval(GUESS, *self.of_key, guess) == "reserved"
+        return str(await self.pool.fetchval(SETTLE, guess, result))
+
+    async def spent(self) -> Any:
+        return tuple(await self.pool.fetchrow("select sends, spent from ledger") or ())
+
+
+@pytest.fixture
+async def old(database: Database) -> Old:
+    desk = AdmissionHarness(database, now=None)
+    await desk.join("shop")
+    process = Old(desk)
+    await process.admit()
+    return process
+
+
+async def test_a_verification_lives_its_whole_life_at_a_process_of_the_release_before(old: Old) -> None:
+    await old.decide()
+    await old.record()
+    assert await old.spent() == (1, 0.01)
+    assert await old.guess("wrong") == await old.guess("returned") == "pending"
+    assert await old.pool.fetchval(PRESS, *old.of_key) == "pressed"
+    [claimed] = await old.pool.fetch("select * from claim(null, 10, '15 s', '2 s')")
+    assert [send["channel"] for send in json.loads(claimed["sends"])] == ["sms", "call"]
+    assert await old.guess("right") == "verified"
+    await old.pool.execute("select credit(null, array[$1::uuid])", old.item.id)
+    assert await old.pool.fetchval("select goods from histories") == [True]
+
+
+async def test_what_a_process_of_the_release_before_refunds_is_refunded_once(old: Old) -> None:
+    await old.decide()
+    await old.record("refused", None)
+    await old.pool.execute("select refund($1, 1)", old.item.id)
+    assert await old.spent() == (0, 0.0)
+
+
+async def test_an_event_that_it_keeps_is_applied_by_either(old: Old) -> None:
+    await old.record()
+    await old.pool.execute(EVENT, "1", "of-telnyx")
+    [looked] = await old.pool.fetch(sql.APPLY_EVENTS, None, EVENTS_KEPT, EVENTS_AT_ONCE, MOST_UNKNOWN)
+    assert looked["applied"] == 1
+    await old.pool.execute(EVENT, "2", "of-telnyx")
+    assert await old.pool.fetchval("select apply_webhooks(null, '15 min')") == 1
+    assert await old.pool.fetchval("select delivery from sends") == "delivered"
+
+
+async def test_its_alerts_and_what_it_forgets_and_counts_are_as_they_were(old: Old) -> None:
+    await old.decide()
+    alert = "select event from ring_alerts(null, array['telnyx'], array['down'], '5 min')"
+    assert [row["event"] for row in await old.pool.fetch(alert)] == ["began", "open"]
+    await old.pool.execute("select strike(null, 10, array[$1::uuid])", UUID(int=7))
+    assert await old.pool.fetchval("select cardinality(hits) from counters where subject = $1", UUID(int=7)) == 1
+    await old.pool.fetch("select * from watch_traffic(null, '2 s')")
+    forgotten = "select id from forget(null, $1, '{}', '{}', '{}')"
+    assert await old.pool.fetchval(forgotten, old.item.phone_hash) == old.item.id
+    assert await old.pool.fetchval("select phone_hash from verifications") != old.item.phone_hash
+
+
+async def test_it_records_when_a_row_that_somebody_held_is_free(old: Old, database: Database) -> None:
+    """It takes a lock that is not to be had in time for a defect, and would leave the send to whoever takes over."""
+    async with database.pool.acquire() as other, other.transaction():
+        await other.execute("select from verifications for update")
+        recording = asyncio.create_task(old.record())
+        await asyncio.sleep(0.8)
+        assert not recording.done()
+    await recording

@@ -1,0 +1,163 @@
+"""A trace is played through the real gateway: pumping is stopped, people are not, and a replay says the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from service.db.engine import Database, open_database
+from service.db.schema import migrate
+from service.errors import PolicyError
+from service.policy.model import Policy
+from service.simulation.player import Player
+from service.simulation.report import Played, Report, summarise
+from service.simulation.scratch import choose_policy
+from service.simulation.trace import Device, Line, write
+from tests.support.commands import run, run_inside
+
+
+def make_device(name: str, address: str, **changes: object) -> Device:
+    return Device(**{"visitor_id": f"visitor {name}", "event_id": f"event {name}", "ip_address": address, **changes})  # type: ignore[arg-type]
+
+
+def make_person(place: int, **changes: object) -> Line:
+    address = f"198.51.100.{place}"
+    fields: dict[str, object] = {
+        "t": place * 90.0,
+        "phone_number": f"+1{('212', '310', '312', '713')[place % 4]}{200 + 37 * place}{1000 + 331 * place:04}",
+        "ip_address": address,
+        "account_id": f"person {place}",
+        "device": make_device(f"person {place}", address),
+        "verifies": True,
+        "wrong_codes": place % 2,
+    }
+    return Line(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def make_pump(place: int) -> Line:
+    address = f"203.0.113.{place}"
+    return Line(
+        t=600.0 + place * 20.0,
+        label="attack:sequential",
+        phone_number=f"+1415555{2000 + place:04}",
+        ip_address=address,
+        account_id=f"pump {place}",
+        device=make_device(f"pump {place}", address),
+        verifies=False,
+    )
+
+
+PEOPLE = [make_person(place) for place in range(20)]
+PUMPED = [*PEOPLE, *(make_pump(place) for place in range(40))]
+
+
+async def play(database: Database, lines: Sequence[Line], policy: Policy | None = None) -> list[Played]:
+    chosen = policy or choose_policy(None, lines)
+    return [played async for played in Player(database, chosen).play(lines)]
+
+
+async def report(database: Database, lines: Sequence[Line], policy: Policy | None = None) -> Report:
+    return summarise(await play(database, lines, policy))
+
+
+async def test_a_limit_that_refuses_in_silence_is_a_limit_and_no_rule(database: Database) -> None:
+    one = [make_person(n, device=make_device(f"event {n}", f"198.51.100.{n}", visitor_id="v")) for n in range(8)]
+    people = (await report(database, one)).people
+    assert people
+    assert (people.sent, people.refused, people.suppressed, people.by_rule) == (5, 3, 0, {"device": 3})
+
+
+async def test_sequential_pumping_is_stopped_and_no_person_is(database: Database) -> None:
+    said = await report(database, PUMPED)
+    assert said.attacks
+    assert said.people
+    assert (said.attacks.stopped or 0) >= 0.8
+    assert {"sequential", "block"} <= said.attacks.by_rule.keys()
+    assert said.people.sent == len(PEOPLE)
+    assert said.people.errors == said.attacks.errors == 0
+
+
+async def test_whoever_reads_his_codes_is_not_stopped(database: Database) -> None:
+    """The same numbers as the pump's: codes that are typed when the trace says so speak for them."""
+    read = [msgspec.structs.replace(make_pump(place), verifies=True, verify_after=10.0) for place in range(40)]
+    said = await report(database, [*PEOPLE, *read])
+    assert said.attacks
+    assert said.attacks.sent == 40
+
+
+async def test_the_gateway_never_sees_a_label(database: Database) -> None:
+    said = await report(database, [msgspec.structs.replace(line, label="person") for line in PUMPED])
+    assert said.people
+    assert said.people.suppressed >= 32
+
+
+async def test_a_trace_is_played_alike_every_time(database: Database, empty_database_url: str) -> None:
+    await asyncio.to_thread(migrate.upgrade, empty_database_url)
+    other = await open_database(empty_database_url)
+    try:
+        assert await play(database, PUMPED) == await play(other, PUMPED)
+    finally:
+        await other.aclose()
+
+
+async def test_an_event_that_stands_twice_is_one_event(database: Database) -> None:
+    first, second = PEOPLE[:2]
+    stolen = make_device("thief", str(second.ip_address), event_id="event person 0")
+    (_, taken), (_, thief) = await play(database, [first, msgspec.structs.replace(second, device=stolen)])
+    assert taken.result == "sent"
+    assert (thief.result, thief.rules) == ("suppressed", ("event_bound",))
+
+
+async def test_limits_and_lockouts_take_their_time_from_the_trace(database: Database) -> None:
+    """Three requests in ten minutes; ten wrong codes a day; both are over when their time has passed."""
+    asked = [make_person(1, t=t, verifies=False, wrong_codes=w, device=None) for t, w in TIMES]
+    assert [outcome.result for _, outcome in await play(database, asked)] == RESULTS
+
+
+TIMES = [(0, 5), (60, 5), (120, 0), (90_000, 0), (90_060, 0), (90_120, 0), (90_180, 0), (90_700, 0)]
+RESULTS = ["sent", "sent", "refused", "sent", "sent", "sent", "refused", "sent"]
+
+
+async def test_what_api_would_refuse_is_an_error_and_counts_for_nobody(database: Database) -> None:
+    wrong: list[dict[str, object]] = [{"phone_number": "+1"}, {"ip_address": "nowhere"}, {"ip_address": None}]
+    lines = [make_person(1, **fields) for fields in wrong]
+    assert {outcome.result for _, outcome in await play(database, lines)} == {"error"}
+
+
+def test_the_policy_allows_the_countries_of_people_unless_a_file_says_otherwise(tmp_path: Path) -> None:
+    own = tmp_path / "policy.toml"
+    own.write_text('[countries]\nallow = ["DE"]\n')
+    assert choose_policy(None, PUMPED).countries.allow == ["US"]
+    assert choose_policy(str(own), PUMPED).countries.allow == ["DE"]
+    with pytest.raises(PolicyError):
+        choose_policy(str(tmp_path / "none.toml"), PUMPED)
+
+
+async def test_the_command_brings_its_own_database_and_prints_the_report(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    write(trace, PUMPED[:4])
+    done = await run("simulate", str(trace), "--json")
+    assert (done.code, done.err) == (0, "")
+    said = json.loads(done.out)
+    assert said["people"]["sent"] == 4
+    assert said["allow"] == ["US"]
+    assert said["modes"]["range"] == "enforce"
+
+
+async def test_the_command_makes_a_trace(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    words = ["--scenario", "ordinary", "--seed", "3", "--knob", "people.visits=10", "--write", str(trace)]
+    done = await run_inside("simulate", *words)
+    assert done.out == f"Wrote {len(trace.read_text().splitlines())} requests.\n"
+
+
+async def test_the_command_says_what_it_needs() -> None:
+    for words in ([], ["--scenario", "ordinary"], ["--scenario", "none", "--write", "x"], ["--policy", "none"]):
+        done = await run_inside("simulate", *words)
+        assert done.code in (1, 2), words
+        assert "Traceback" not in done.err
