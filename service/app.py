@@ -22,6 +22,7 @@ from service.api.refusals import Refusals
 from service.api.server.observation import Observation
 from service.api.services import Services, WebhookRules
 from service.clients.authenticator import Authenticator
+from service.clients.store import KeyStore
 from service.db.engine import Database, open_database
 from service.db.schema import migrate
 from service.fraud.gathering.captchas import Captchas, check_provider
@@ -108,7 +109,7 @@ class Gateway:
         )
         dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
         checks = Checks(store, self.judge, self.senders, gate)
-        keys = Authenticator(store, vault, policies)
+        keys = Authenticator(KeyStore(database, now), vault, policies)
         self.worker = Worker(
             store=store,
             gate=gate,

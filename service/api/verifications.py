@@ -29,6 +29,7 @@ from service.api.schemas.product import (
     VerificationStatus,
 )
 from service.api.services import services_of, waiting_of
+from service.clients.caller import Caller
 from service.errors import (
     Closed,
     GuessesInFlight,
@@ -39,7 +40,7 @@ from service.errors import (
     Unavailable,
 )
 from service.verification.actions import VerificationView
-from service.verification.callers import Ask, Caller, Evidence
+from service.verification.callers import Ask, Evidence
 from service.verification.states import Offer
 
 PACK = msgspec.msgpack.Encoder()

@@ -160,10 +160,10 @@ async def _key(settings: Settings, home: Path) -> str:
     """Return the demo client's key: the one of the last start, if the database still knows it."""
     from service.clients.authenticator import Authenticator  # noqa: PLC0415
     from service.clients.key_admin import KeyAdmin  # noqa: PLC0415
+    from service.clients.store import KeyStore  # noqa: PLC0415
     from service.db.engine import open_database  # noqa: PLC0415 (as above)
     from service.policy import loading  # noqa: PLC0415
     from service.vault import Vault  # noqa: PLC0415
-    from service.verification.storage.store import Store  # noqa: PLC0415
 
     path = home / "demo-key"
     database = await open_database(settings.database_url)
@@ -172,7 +172,7 @@ async def _key(settings: Settings, home: Path) -> str:
         if path.exists():
             key, policies = path.read_text().strip(), loading.load(None)
             with contextlib.suppress(NotAuthorized):
-                await Authenticator(Store(database, policies), vault, policies).find(key)
+                await Authenticator(KeyStore(database), vault, policies).find(key)
                 return key
         key = await KeyAdmin(database, vault).create("demo")
         path.touch(mode=0o600)

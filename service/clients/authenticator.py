@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from service.clients.caller import Caller
+from service.clients.store import KeyStore
 from service.errors import Limited, NotAuthorized, Unavailable
 from service.policy.model import Policies
 from service.vault import Vault
-from service.verification.callers import Caller
-from service.verification.storage.store import Store
 
 LONGEST_KEY = 128
 # Seconds between two looks for keys that were made since the last.
@@ -26,7 +26,7 @@ LOOK_EVERY = 0.2
 class Authenticator:
     """Knows the keys that are good; holds digests only, two for each key in the database at most."""
 
-    def __init__(self, store: Store, vault: Vault, policies: Policies) -> None:
+    def __init__(self, store: KeyStore, vault: Vault, policies: Policies) -> None:
         """Start with none."""
         self._store = store
         self._vault = vault
@@ -81,7 +81,7 @@ class Authenticator:
         used, self._used = self._used, set()
         try:
             if used:
-                await self._store.note_key_uses(sorted(used))
+                await self._store.note_uses(sorted(used))
         except Unavailable:
             self._used |= used
             raise
@@ -109,7 +109,7 @@ class Authenticator:
                 policy=self._policies.of(row["name"]),
                 ends_at=row["ends_at"],
             )
-            for row in await self._store.keys()
+            for row in await self._store.list()
         }
 
 

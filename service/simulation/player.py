@@ -14,7 +14,9 @@ from uuid import UUID
 
 from service import accounts, addresses, phone
 from service.clients.authenticator import Authenticator
+from service.clients.caller import Caller
 from service.clients.key_admin import KeyAdmin
+from service.clients.store import KeyStore
 from service.db.engine import Database
 from service.errors import GatewayError, Limited
 from service.fraud.decision import Decision
@@ -30,7 +32,7 @@ from service.simulation.stand_ins import EventBook, Phones
 from service.simulation.trace import Line
 from service.vault import Vault, new_id
 from service.verification.admission import Requests
-from service.verification.callers import Ask, Caller, Evidence
+from service.verification.callers import Ask, Evidence
 from service.verification.dispatch import Dispatch
 from service.verification.gate import Gate
 from service.verification.senders import Senders
@@ -67,6 +69,7 @@ class Player:
         self._vault = Vault([SECRET], SECRET)
         self._keys = KeyAdmin(database, self._vault)
         self._store = Store(database, Policies(policy, {}), self._clock)
+        self._key_store = KeyStore(database, self._clock)
         self._book, self._phones, self._slots = EventBook(), Phones("telnyx"), Slots(1)
         self._judge = Witness(
             self._vault, FraudStore(database, self._clock), DeviceEvents(self._book, None), Captchas(None)
@@ -96,7 +99,7 @@ class Player:
         return self._now
 
     async def _enter(self) -> Caller:
-        ring = Authenticator(self._store, self._vault, Policies(self._policy, {}))
+        ring = Authenticator(self._key_store, self._vault, Policies(self._policy, {}))
         return await ring.find(await self._keys.create(CLIENT))
 
     async def _ask(self, line: Line, caller: Caller) -> tuple[UUID | None, Outcome]:

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import msgspec
 
+from service.clients.caller import Caller
 from service.db.batch import Waiting
 from service.db.insisting import insist
 from service.errors import Closed, Limited, NoChannelLeft, NotAuthorized, NotFound, TooEarly, Unclear
 from service.vault import new_token
-from service.verification.callers import Caller
 from service.verification.gate import Gate
 from service.verification.slots import Slots
 from service.verification.states import Offer, Status, offer

@@ -11,12 +11,13 @@ from uuid import UUID
 
 import msgspec
 
+from service.clients.caller import Caller
 from service.db.batch import Waiting
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight
 from service.providers.fingerprint.event import Found
 from service.providers.fingerprint.sealed import Sealed
 from service.vault import Vault, new_id, new_token
-from service.verification.callers import Ask, Caller, subjects_of
+from service.verification.callers import Ask, subjects_of
 from service.verification.dispatch import Dispatch, Job
 from service.verification.gate import Gate
 from service.verification.slots import Slots

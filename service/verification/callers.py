@@ -1,11 +1,10 @@
-"""Who calls and what is asked: the values that api makes and the flows take.
+"""What a caller asks for, and the subjects that it is counted under.
 
-Made by api; read by request, check and fallback. Holds no statement and no rule.
+Made by api; read by admission, checks and dispatch. Holds no statement and no rule.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -14,22 +13,9 @@ from service.accounts import normalise
 from service.addresses import network_of
 from service.fraud.histories.subjects import number_of
 from service.phone import subscriber_of
-from service.policy.model import Policy
 from service.providers.verify.protocol import Channel
 from service.vault import Vault
 from service.verification.storage.rows import Sources
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """A client behind one of its keys, and the policy that holds for it. `ends_at`: when the key is good no more."""
-
-    key_id: int
-    client_id: int
-    client: str
-    test: bool
-    operator: bool
-    policy: Policy
-    ends_at: datetime | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from service import telemetry
+from service.clients.caller import Caller
 from service.db.batch import Waiting
 from service.errors import (
     Closed,
@@ -29,7 +30,6 @@ from service.fraud.judge import Judge
 from service.policy.model import Policy
 from service.providers.verify.protocol import CheckAnswer, InDoubt, Judged, NotJudged, Provider, State
 from service.vault import new_id
-from service.verification.callers import Caller
 from service.verification.gate import Gate
 from service.verification.senders import Senders
 from service.verification.states import Send, Status

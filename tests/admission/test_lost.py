@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from service.clients.caller import Caller
 from service.db.engine import Database
 from service.errors import Unclear
-from service.verification.callers import Caller
 from tests.support.admission import VAULT, AdmissionHarness, open_desk
 from tests.support.gateway import PHONE, read_code, run_gateway
 from tests.support.tcp_proxy import Moment, lay_cable

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from service.clients.caller import Caller
 from service.db import embedded
 from service.db.engine import Database
 from service.db.schema import migrate
 from service.errors import Unavailable
-from service.verification.callers import Caller
 from tests.support.admission import AdmissionHarness, open_desk
 from tests.support.clusters import kill, make_home, query
 from tests.support.gateway import OTHER_PHONE, PHONE, read_code, run_gateway

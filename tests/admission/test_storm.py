@@ -7,8 +7,8 @@ import os
 from datetime import timedelta
 from uuid import UUID
 
+from service.clients.caller import Caller
 from service.db.engine import open_database
-from service.verification.callers import Caller
 from tests.support.admission import AdmissionHarness, open_desk
 from tests.support.storm import POLICY, Storm
 

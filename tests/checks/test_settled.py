@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from service.clients.caller import Caller
 from service.policy import loading
-from service.verification.callers import Caller
 from service.verification.storage.store import Store
 from tests.support.gateway import Gateway, run_gateway, wrong
 from tests.support.guessing import begin_and_read, read_budgets, wait_for_guesses_at_telnyx

@@ -14,10 +14,12 @@ import asyncpg
 from asyncpg import Connection
 
 from service.clients.authenticator import Authenticator
+from service.clients.caller import Caller
+from service.clients.store import KeyStore
 from service.db.engine import Database, open_database
 from service.policy import loading
 from service.vault import Vault, new_id, new_token
-from service.verification.callers import Caller, Evidence, subjects_of
+from service.verification.callers import Evidence, subjects_of
 from service.verification.storage.rows import Admission, Admitted
 from service.verification.storage.store import Store
 from tests.support.gateway import ADDRESS, PHONE, make_key
@@ -45,7 +47,7 @@ class AdmissionHarness:
 
     async def join(self, *clients: str) -> None:
         """Make a key for each client."""
-        ring = Authenticator(self.store, VAULT, self.policies)
+        ring = Authenticator(KeyStore(self.database, lambda: self.now), VAULT, self.policies)
         for name in clients:
             self.callers[name] = await ring.find(await make_key(self.database, name))
 

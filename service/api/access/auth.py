@@ -14,8 +14,8 @@ from litestar.types import Scope
 from service.addresses import network_of
 from service.api.access.source import source_of
 from service.api.services import services_of
+from service.clients.caller import Caller
 from service.errors import NotAuthorized, WrongScope
-from service.verification.callers import Caller
 
 SCHEME = "bearer "
 NOTED = "caller"

@@ -1,4 +1,4 @@
-"""What an answer of Telnyx means to a send, a check, a state and a look-up: one of the values in providers.verify.protocol.
+"""What an answer of Telnyx means to a send, a check, a state and a look-up: a value of verify.protocol.
 
 Called by providers.telnyx.client. Pure. Of a body it passes on an id, a state and a short code, never a text: Telnyx's
 records hold the number and the code.
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from service.providers.http.reply import Heard, NoReply, Reply, decode, read_reset
-from service.providers.telnyx.errors import Fault, sort_fault
+from service.providers.telnyx.errors import Fault, concerns_profile, sort_fault
 from service.providers.verify.protocol import (
     AccountProblem,
     CheckAnswer,
@@ -124,7 +124,7 @@ def judge_no_list(heard: Heard, now: float) -> list[Found] | NotJudged:
 def _judge_fault(fault: Fault, code: str, after: float) -> SendAnswer:
     match fault:
         case "ours" | "unknown":  # all that a send names and Telnyx could not know is our profile
-            return AccountProblem(code)
+            return AccountProblem(code, concerns_profile(code))
         case "throttled":
             return TryAgain(code, after, throttled=True)
         case "down":
@@ -136,7 +136,8 @@ def _judge_fault(fault: Fault, code: str, after: float) -> SendAnswer:
 
 
 def _not_judged(reply: Reply, fault: Fault, code: str, now: float) -> NotJudged:
-    return NotJudged(code, read_reset(reply.reset, now) if fault == "throttled" else None)
+    after = read_reset(reply.reset, now) if fault == "throttled" else None
+    return NotJudged(code, after, concerns_profile(code))
 
 
 def _read_listed(item: _Listed) -> Found:

@@ -14,7 +14,7 @@ import msgspec
 
 from service.providers.http.reply import Reply, decode
 from service.providers.telnyx.client import Telnyx
-from service.providers.telnyx.errors import NOT_FOUND, concerns_funds, concerns_profile, sort_fault
+from service.providers.telnyx.errors import NOT_FOUND, concerns_funds, sort_fault
 from service.providers.verify.protocol import AccountProblem, Judged, Order, Refused, Sent
 
 # No plan has this number (area codes do not begin with 0), and no account this profile: a send to it can only be
@@ -51,7 +51,7 @@ class TelnyxProbe:
             return False
         answer = await self._telnyx.send(Order(NO_NUMBER, "sms", profile_id or NO_PROFILE, 60))
         if isinstance(answer, AccountProblem):
-            return profile_id is None and concerns_profile(answer.code)
+            return profile_id is None and answer.profile_only
         return isinstance(answer, Sent | Refused)
 
     async def can_check(self) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from service import telemetry
-from service.providers.telnyx.errors import concerns_profile
 from service.providers.verify.breaker import Breaker, Clock
 from service.providers.verify.protocol import (
     AccountProblem,
@@ -106,7 +105,7 @@ class ProviderHealth:
                 self._all["send"].succeed()
                 if profile := self._profiles.get(profile_id):
                     profile.succeed()
-            case AccountProblem(code) if concerns_profile(code):
+            case AccountProblem(code, profile_only=True):
                 # Telnyx knew our key and looked at the profile: that is no silence.
                 self._runs["send"].clear()
                 if profile := self._profiles.get(profile_id):
@@ -124,7 +123,7 @@ class ProviderHealth:
             case Judged():
                 self._runs["check"].clear()
                 self._all["check"].succeed()
-            case NotJudged(code) if concerns_profile(code):
+            case NotJudged(profile_only=True):
                 pass
             case NotJudged() | InDoubt():
                 self._fail("check")

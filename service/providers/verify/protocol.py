@@ -54,9 +54,13 @@ class InDoubt(msgspec.Struct, frozen=True, tag=True):
 
 
 class AccountProblem(msgspec.Struct, frozen=True, tag=True):
-    """Our key, account, funds or spend limit: no number could be sent to now."""
+    """Our key, account, funds or spend limit: no number could be sent to now.
+
+    `profile_only`: the trouble is the profile's own; other profiles of the account may well be served.
+    """
 
     code: str
+    profile_only: bool = False
 
 
 SendAnswer = Sent | Refused | TryAgain | InDoubt | AccountProblem
@@ -69,10 +73,11 @@ class Judged(msgspec.Struct, frozen=True, tag=True):
 
 
 class NotJudged(msgspec.Struct, frozen=True, tag=True):
-    """The code was certainly not compared (no connection, 429, an error status)."""
+    """The code was certainly not compared (no connection, 429, an error). `profile_only`: as in AccountProblem."""
 
     code: str
     after: float | None = None
+    profile_only: bool = False
 
 
 CheckAnswer = Judged | NotJudged | InDoubt

@@ -151,16 +151,3 @@ on conflict do nothing
 APPLY_EVENTS = """
 select looked, applied, unknown, dropped from apply_webhooks_v2($1, make_interval(secs => $2), $3, $4)
 """
-
-KEYS = """
-select k.id, k.client_id, c.name, c.test, k.scope, k.digest, k.ends_at
-from api_keys k join clients c on c.id = k.client_id
-where k.revoked_at is null
-"""
-
-ENTER_OPERATOR = "select enter_operator($1, $2, $3, $4, $5, $6) as wait"
-
-NOTE_KEY_USES = """
-update api_keys set last_used_at = greatest(last_used_at, coalesce($1::timestamptz, clock_timestamp()))
-where id = any ($2::int[])
-"""

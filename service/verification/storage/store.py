@@ -10,22 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from service import telemetry
-from service.db.asking import ask
+from service.clients.caller import Caller
 from service.db.batch import Batcher, Patience, Waiting
 from service.db.engine import Database
 from service.db.faults import ConstraintViolated
 from service.db.insisting import insist
 from service.db.pool import Record
 from service.errors import Unavailable, Unclear
-from service.policy.model import Policies, Policy, Window
+from service.policy.model import Policies, Policy
 from service.vault import new_token
-from service.verification.callers import Caller
 from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, Send
 from service.verification.storage import statements as sql
 from service.verification.storage.limit_windows import columns_of, joined, widest
@@ -70,7 +68,6 @@ class Store:
         self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None
     ) -> None:
         """Use the pool; hits are kept as long as the widest limit of any policy needs them."""
-        self._database = database
         self._pool = database.pool
         self._keep = widest(policies)
         self._now = now
@@ -209,21 +206,6 @@ class Store:
     async def held(self, provider_ids: Sequence[str]) -> set[str]:
         """Say which of the provider's verifications some send of ours holds already."""
         return {row[0] for row in await self._pool.fetch(sql.HELD, list(provider_ids))}
-
-    async def keys(self) -> list[dict[str, Any]]:
-        """List the keys that have not been revoked, each with its client."""
-        return [dict(row) for row in await insist(lambda: self._pool.fetch(sql.KEYS), PATIENCE.answer)]
-
-    async def enter_operator(self, key: int, windows: Sequence[tuple[UUID, Window]]) -> float | None:
-        """Count an operator's call; return how long to wait where it was not (s), None for a key that is not good."""
-        columns = ([subject for subject, _ in windows], [w.max for _, w in windows], [w.seconds for _, w in windows])
-        [row] = await ask(self._database, sql.ENTER_OPERATOR, self._now(), key, self._keep, *columns)
-        wait: float | None = row["wait"]
-        return wait
-
-    async def note_key_uses(self, keys: Sequence[int]) -> None:
-        """Write down that these keys were used, now."""
-        await self._pool.execute(sql.NOTE_KEY_USES, self._now(), list(keys))
 
     async def expire(self) -> int:
         """End what is over: no number is kept longer than its verification, and no money for what was not sent."""

@@ -1,0 +1,24 @@
+"""The client behind a request's API key.
+
+Made by authenticator; read by api, verification and operators. Holds no key: only the id of the one that was used.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from service.policy.model import Policy
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A client behind one of its keys, and the policy that holds for it. `ends_at`: when the key is good no more."""
+
+    key_id: int
+    client_id: int
+    client: str
+    test: bool
+    operator: bool
+    policy: Policy
+    ends_at: datetime | None = None
