@@ -1,4 +1,4 @@
-"""The text of the operators' statements. Read by oversight; one round trip each, bounded by a key or a window."""
+"""The text of the operators' statements. Read by operators.verifications; one round trip each, bounded by a key or a window."""
 
 from __future__ import annotations
 

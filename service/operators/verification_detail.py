@@ -1,7 +1,7 @@
 """What operators see: one verification whole, a number's verifications, what a window held.
 
-Made by oversight; read by api. Values, and the order of events in them. Nobody's number, and no last digits of the
-numbers that a send was weighed against.
+Made by operators.verifications; read by api. Values, and the order of events in them. Nobody's number, and no last
+digits of the numbers that a send was weighed against.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The policy: what is allowed, for whom, as one frozen value a client.
 
-Made by policy_file; read by verification, fraud.rules.catalogue and api. Does no I/O and decides nothing.
+Made by policy.loading; read by verification, fraud.rules.catalogue and api. Does no I/O and decides nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a value stands in a TOML text, for messages. Called by policy_file; reads text, understands nothing."""
+"""Where a value stands in a TOML text, for messages. Called by policy.loading; reads text, understands nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The values of a policy, read one by one so that every mistake is found, and the bounds that they must keep.
 
-Called by policy_file. A mistake is "path: reason".
+Called by policy.loading. A mistake is "path: reason".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How the sandbox's apps are put together: what handlers share is given to them by name.
 
-Called by telnyx_app, fingerprint_app and main. None of the apps documents itself or touches the logging of
-the process that it lives in.
+Called by sandbox.telnyx.app, sandbox.fingerprint.app and main. None of the apps documents itself or touches the logging
+of the process that it lives in.
 """
 
 from __future__ import annotations

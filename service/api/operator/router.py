@@ -1,6 +1,6 @@
 """The operators' calls: look at a verification, search a number, sum up a window.
 
-Routed by app, with those of operator_blocks, _exemptions and _ledger; every one needs a key of the scope operator.
+Routed by app, with those of api.operator.blocks, _exemptions and _ledger; every one needs a key of the scope operator.
 Translates HTTP and back. A number comes in a body, never in a URL, and leaves masked.
 """
 

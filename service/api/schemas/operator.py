@@ -1,6 +1,6 @@
 """What operators send and get, field by field, with the words and examples of the OpenAPI file.
 
-Read by operator, documents and operator_examples. Plain shapes, filled from the values of the same names in
+Read by operator, documents and api.openapi.operator_examples. Plain shapes, filled from the values of the same names in
 operators.verification_detail and operators.blocks.
 """
 

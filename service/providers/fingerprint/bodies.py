@@ -1,7 +1,7 @@
 """Reading a body of Fingerprint's in part, with msgspec, whatever somebody put into it.
 
-Called by fingerprint_v4_body and fingerprint_v3_body. Pure, and never raises. What a page's visitor can attach to an
-event (tag, linked id, address of the page) must not decide whether it can be read.
+Called by providers.fingerprint.v4_body and providers.fingerprint.v3_body. Pure, and never raises. What a page's visitor
+can attach to an event (tag, linked id, address of the page) must not decide whether it can be read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Looking a device event up: what is judged before a call, how often it is asked, how long, and when not at all.
 
-Implements `Devices` over one API of Fingerprint's (fingerprint_v4 or fingerprint_v3). Called by fraud.facts. It must
-never hold a dispatch past its deadline, nor ask for what is not an id.
+Implements `Devices` over one API of Fingerprint's (providers.fingerprint.v4 or providers.fingerprint.v3). Called by
+fraud.facts. It must never hold a dispatch past its deadline, nor ask for what is not an id.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A device event in the one form that every rule reads, the ways a look-up can end, and what an id tells by itself.
 
-Used by fraud.facts and fraud.rules.catalogue; filled by fingerprint and fingerprint_sealed. Pure. A verdict that is not
-there must never be read as a clean one.
+Used by fraud.facts and fraud.rules.catalogue; filled by fingerprint and providers.fingerprint.sealed. Pure. A verdict
+that is not there must never be read as a clean one.
 """
 
 from __future__ import annotations

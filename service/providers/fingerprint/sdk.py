@@ -1,7 +1,7 @@
 """The vendor's v3 package made safe: no repetitions, time limits that hold, no models, no handlers on our logs.
 
-Imported and called by fingerprint_v3, in its threads only. An error of the package's must never leave this file: its
-text holds the whole event.
+Imported and called by providers.fingerprint.v3, in its threads only. An error of the package's must never leave this
+file: its text holds the whole event.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An event as Fingerprint's API v3 writes it down.
 
-Called by fingerprint_v3 and fingerprint_sealed. Pure, and never raises.
+Called by providers.fingerprint.v3 and providers.fingerprint.sealed. Pure, and never raises.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An event as Fingerprint's API v4 writes it down.
 
-Called by fingerprint_v4 and fingerprint_sealed. Pure, and never raises.
+Called by providers.fingerprint.v4 and providers.fingerprint.sealed. Pure, and never raises.
 """
 
 from __future__ import annotations

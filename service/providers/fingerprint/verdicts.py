@@ -1,7 +1,8 @@
 """What was seen in a Fingerprint event, of whatever shape, turned into the one form of providers.fingerprint.event.
 
-Called by fingerprint_v4_body and fingerprint_v3_body. Pure. A field of another kind than it should be costs that field,
-never the event; a text that a page's visitor had a hand in must reach neither a comparison nor the database raw.
+Called by providers.fingerprint.v4_body and providers.fingerprint.v3_body. Pure. A field of another kind than it should
+be costs that field, never the event; a text that a page's visitor had a hand in must reach neither a comparison nor the
+database raw.
 """
 
 from __future__ import annotations

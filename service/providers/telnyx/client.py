@@ -1,7 +1,7 @@
 """Telnyx Verify as a provider: send, check by id, state by id, look-up by number.
 
-Called by verification.flow through providers.verify.protocol. It decides what is asked; what an answer means is in
-telnyx_answers. Nothing goes into a path that is not a UUID or a number in E.164.
+Called by verification.dispatch through providers.verify.protocol. It decides what is asked; what an answer means is in
+providers.telnyx.answers. Nothing goes into a path that is not a UUID or a number in E.164.
 """
 
 from __future__ import annotations

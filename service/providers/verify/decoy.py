@@ -1,6 +1,6 @@
 """The provider of decoys and suppressed sends: as slow, and as often unable to judge, as the real one is now.
 
-Called by verification.flow in place of the real provider. What it answers to a check is never accepted; it must
+Called by verification.dispatch in place of the real provider. What it answers to a check is never accepted; it must
 never be given away by its time, nor hold any state of a verification.
 """
 

@@ -1,6 +1,6 @@
 """What a provider of verifications must answer: one send, one check, one state, one look-up.
 
-Called by verification.flow; implemented by telnyx, silent and rehearsal. No implementation raises for
+Called by verification.dispatch; implemented by telnyx, silent and rehearsal. No implementation raises for
 an answer of the other side: every way it can end is one of the values below.
 """
 

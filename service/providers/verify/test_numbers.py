@@ -1,6 +1,6 @@
 """Numbers that always behave in one way: the one table of the sandbox's Telnyx and of `TestProvider`.
 
-Read by service.sandbox and service.providers.verify.testing. All of them lie in ranges kept for fiction
+Read by sandbox and providers.verify.testing. All of them lie in ranges kept for fiction
 (NANP 555-0100 to 555-0199); no number that anybody could own may ever be added.
 """
 

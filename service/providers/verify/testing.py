@@ -1,6 +1,6 @@
 """The provider of test clients: numbers behave as the table says and nothing ever leaves this process.
 
-Called by verification.flow in place of Telnyx for keys made with `--test`. It keeps no state, so that every
+Called by verification.dispatch in place of Telnyx for keys made with `--test`. It keeps no state, so that every
 process answers alike; it must never open a connection.
 """
 

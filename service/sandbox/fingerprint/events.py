@@ -1,6 +1,6 @@
 """Fingerprint events, made to order: what an order can say, and the event that comes of it.
 
-Called by fingerprint_service. How an event is written down belongs to fingerprint_shapes.
+Called by sandbox.fingerprint.service. How an event is written down belongs to sandbox.fingerprint.shapes.
 """
 
 from __future__ import annotations

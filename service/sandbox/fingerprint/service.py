@@ -1,6 +1,6 @@
 """Fingerprint as a thing with state: the events that were minted, and their sealed form.
 
-Called by fingerprint_app, the demo's backend and tests in the same process. It knows no HTTP.
+Called by sandbox.fingerprint.app, the demo's backend and tests in the same process. It knows no HTTP.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A Fingerprint event as API v4 and API v3 write it down.
 
-Called by fingerprint_app and fingerprint_service. The shapes follow the vendor's published examples; what no
-rule reads and no package insists on is left out.
+Called by sandbox.fingerprint.app and sandbox.fingerprint.service. The shapes follow the vendor's published examples;
+what no rule reads and no package insists on is left out.
 """
 
 from __future__ import annotations

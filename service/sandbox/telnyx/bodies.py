@@ -1,6 +1,6 @@
 """What Telnyx asks of a request before it acts: well-formed JSON, right types, a number in E.164.
 
-Called by the telnyx_* modules that plan calls. Each failure is a `Declined` in Telnyx's error shape.
+Called by the modules beside it that plan calls. Each failure is a `Declined` in Telnyx's error shape.
 """
 
 from __future__ import annotations

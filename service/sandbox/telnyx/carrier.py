@@ -1,6 +1,6 @@
 """What Telnyx's number look-up says of a number, drawn from phonenumbers and the table of scripted numbers.
 
-Called by telnyx_app and telnyx_sends. It invents no carrier: the names are plainly made up.
+Called by sandbox.telnyx.app and sandbox.telnyx.sends. It invents no carrier: the names are plainly made up.
 """
 
 from __future__ import annotations

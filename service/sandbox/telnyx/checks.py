@@ -1,6 +1,6 @@
 """Telnyx's checks and reads: a code against a verification, one verification, those of a number.
 
-Called by telnyx_app. A wrong code is an answer (200, rejected), never an error.
+Called by sandbox.telnyx.app. A wrong code is an answer (200, rejected), never an error.
 """
 
 from __future__ import annotations

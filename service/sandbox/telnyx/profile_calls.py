@@ -1,6 +1,6 @@
 """Telnyx's /verify_profiles (list, make, read, change, delete) and /balance.
 
-Called by telnyx_app. Templates are not played: no gateway call needs them.
+Called by sandbox.telnyx.app. Templates are not played: no gateway call needs them.
 """
 
 from __future__ import annotations

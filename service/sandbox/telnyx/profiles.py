@@ -1,6 +1,6 @@
 """Verify profiles: made, changed, listed; their settings decide code length, time limit and countries.
 
-Called by telnyx_profile_calls. As at Telnyx, a setting with an unknown name is taken and ignored in silence.
+Called by sandbox.telnyx.profile_calls. As at Telnyx, a setting with an unknown name is taken and ignored in silence.
 """
 
 from __future__ import annotations

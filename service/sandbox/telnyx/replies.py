@@ -1,6 +1,6 @@
 """Answers in Telnyx's wording: records, lists and the error shape, with the codes that the gateway reads.
 
-Called by the telnyx_* modules. Statuses that the vendor's specification leaves open are noted where they
+Called by the modules beside it. Statuses that the vendor's specification leaves open are noted where they
 were chosen; it documents 400 alone.
 """
 

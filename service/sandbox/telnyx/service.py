@@ -1,6 +1,6 @@
 """Telnyx Verify as a thing with state: sends, checks, profiles, codes and what phones received.
 
-Called by the telnyx_* modules of HTTP, and by tests in the same process, which read codes from it. It knows
+Called by the modules beside it of HTTP, and by tests in the same process, which read codes from it. It knows
 neither HTTP nor faults.
 """
 

@@ -1,6 +1,6 @@
 """Verifications as Telnyx holds them: made, checked, expired; all in memory.
 
-Written by telnyx_service, read by telnyx_webhooks and the inbox. It does no I/O and knows no HTTP.
+Written by sandbox.telnyx.service, read by sandbox.telnyx.webhooks and the inbox. It does no I/O and knows no HTTP.
 """
 
 from __future__ import annotations
