@@ -1,1 +1,1 @@
-"""The heart: the only writer of a verification. Called by api and worker; never speaks HTTP to callers."""
+"""The heart: verifications are made and moved here. Called by api and worker; never speaks HTTP to callers."""
