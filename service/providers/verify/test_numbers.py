@@ -1,6 +1,6 @@
-"""Numbers that always behave in one way: the one table of the sandbox's Telnyx and of `TestProvider`.
+"""Numbers that always behave in a fixed way: the one table of the sandbox's Telnyx and of `TestProvider`.
 
-Read by sandbox and providers.verify.testing. All of them lie in ranges kept for fiction
+Read by sandbox and providers.verify.testing. All of them are in ranges reserved for fiction
 (NANP 555-0100 to 555-0199); no number that anybody could own may ever be added.
 """
 
@@ -16,13 +16,13 @@ FIXED_CODE = "123456"
 """The code that every one of these numbers receives, where it receives any."""
 
 SLOW_ANSWER = 3.0
-"""Seconds until the provider answers a send to a slow number: within the limit of 8, past anybody's patience."""
+"""Seconds until the provider answers a send to a slow number: within its time limit of 8 s, longer than a person waits."""
 
 Outcome = Literal["delivered", "unreported", "undelivered", "slow", "refused"]
 
 
 class ScriptedNumber(msgspec.Struct, frozen=True, kw_only=True):
-    """One number, what becomes of a send to it on each channel, and whether its code is ever taken."""
+    """One number, how a send to it ends on each channel, and whether its code is ever accepted."""
 
     phone_number: str
     meaning: str
@@ -33,7 +33,7 @@ class ScriptedNumber(msgspec.Struct, frozen=True, kw_only=True):
     line_type: Literal["mobile", "fixed line", "voip"] = "mobile"
 
     def outcome(self, channel: str) -> Outcome:
-        """What a send on this channel comes to; a channel without a column of its own behaves as sms does."""
+        """Return how a send on this channel ends; a channel without a field of its own behaves as sms does."""
         return self.flashcall if channel == "flashcall" else self.call if channel == "call" else self.sms
 
 
@@ -43,9 +43,9 @@ def _everywhere(phone_number: str, outcome: Outcome, meaning: str) -> ScriptedNu
 
 NUMBERS: tuple[ScriptedNumber, ...] = (
     _everywhere("+14155550100", "delivered", "Delivered at once; the code is right."),
-    _everywhere("+14155550101", "undelivered", "Taken, then reported as not delivered, on every channel."),
+    _everywhere("+14155550101", "undelivered", "Accepted, then reported as not delivered, on every channel."),
     _everywhere("+14155550102", "refused", "Refused on every channel."),
-    _everywhere("+14155550103", "slow", "Taken after 3 seconds and delivered late; the code is right."),
+    _everywhere("+14155550103", "slow", "Accepted after 3 seconds and delivered late; the code is right."),
     ScriptedNumber(
         phone_number="+14155550104",
         meaning="Delivered at once; no code is ever right.",
@@ -53,7 +53,7 @@ NUMBERS: tuple[ScriptedNumber, ...] = (
     ),
     ScriptedNumber(
         phone_number="+14155550105",
-        meaning="A landline, also by number look-up: refuses sms and flashcall, takes calls.",
+        meaning="A landline, also by number look-up: refuses sms and flashcall, accepts calls.",
         sms="refused",
         flashcall="refused",
         line_type="fixed line",
@@ -63,10 +63,10 @@ NUMBERS: tuple[ScriptedNumber, ...] = (
         meaning="The sms is reported as not delivered; a call gets through.",
         sms="undelivered",
     ),
-    _everywhere("+14155550107", "unreported", "Delivered, but nobody ever reports it; the code is right."),
+    _everywhere("+14155550107", "unreported", "Delivered, but no delivery is ever reported; the code is right."),
     ScriptedNumber(
         phone_number="+14155550108",
-        meaning="Delivered at once, to an internet telephone (VoIP) by its carrier's record.",
+        meaning="Delivered at once; a VoIP line by its carrier's record.",
         line_type="voip",
     ),
 )
@@ -75,11 +75,11 @@ _BY_NUMBER = {number.phone_number: number for number in NUMBERS}
 
 
 def find_number(phone_number: str) -> ScriptedNumber | None:
-    """The entry of a number in E.164, or None for all the others."""
+    """Return the entry of a number in E.164, or None for all others."""
     return _BY_NUMBER.get(phone_number)
 
 
 def find_outcome(phone_number: str, channel: Channel | Literal["whatsapp"]) -> Outcome:
-    """What a send comes to; a number that is not in the table is delivered."""
+    """Return how a send ends; a number that is not in the table is delivered."""
     number = _BY_NUMBER.get(phone_number)
     return "delivered" if number is None else number.outcome(channel)
