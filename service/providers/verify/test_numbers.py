@@ -16,7 +16,7 @@ FIXED_CODE = "123456"
 """The code that every one of these numbers receives, where it receives any."""
 
 SLOW_ANSWER = 3.0
-"""Seconds until the provider answers a send to a slow number: within its time limit of 8 s, longer than a person waits."""
+"""Seconds until the provider answers a send to a slow number: within a send's 8 s, longer than a person waits."""
 
 Outcome = Literal["delivered", "unreported", "undelivered", "slow", "refused"]
 
