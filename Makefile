@@ -10,28 +10,28 @@ READY := $(VENV)/.ready
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
-# Litestar names them among its dependencies and imports them only to make up examples, which we write ourselves.
-# tests/project/test_wheel.py runs the app without them.
+# Litestar depends on them, but imports them only to invent examples, which we write ourselves. tests/project/test_wheel.py
+# runs the app without them.
 TESTS_ONLY := --no-emit-package polyfactory --no-emit-package faker --no-emit-package tzdata
 
 .PHONY: help
-help: ## list what there is
+help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: sandbox
-sandbox: $(READY) ## run everything on this machine, without an account anywhere; ARGS="--port 9000"
+sandbox: $(READY) ## run everything on this machine, without any account; ARGS="--port 9000"
 	@$(BIN)/verify-gateway sandbox $(ARGS)
 
 .PHONY: test
-test: $(READY) ## run the tests, four at a time; ARGS="-n0 -k name" for some of them
+test: $(READY) ## run the tests, four at a time; ARGS="-n0 -k name" to choose some
 	@$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(ARGS)
 
 .PHONY: chaos
-chaos: $(READY) ## ten minutes of seeded faults, then a ledger that has to balance; ARGS="--seed 7 --seconds 60"
+chaos: $(READY) ## inject seeded faults for ten minutes and check every promise; ARGS="--seed 7 --seconds 60"
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 .PHONY: lint
-lint: $(READY) ## check style, types and the direction of imports
+lint: $(READY) ## check style, types and import directions
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -42,21 +42,21 @@ audit: $(READY) ## look for published vulnerabilities in what production install
 	@$(BIN)/python .ci/audit.py
 
 .PHONY: bench
-bench: $(READY) ## measure, and compare with what PostgreSQL alone can do; ARGS="sends" for a part
+bench: $(READY) ## run the benchmarks; ARGS="sends" for a part
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: openapi
-openapi: $(READY) ## write openapi/openapi.json anew
+openapi: $(READY) ## regenerate openapi/openapi.json
 	@$(BIN)/verify-gateway openapi
 
 .PHONY: lock
-lock: ## pin what pyproject.toml asks for (needs uv); UPGRADE=--upgrade for the newest
+lock: ## update the lock files (needs uv); UPGRADE=--upgrade for the newest versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra embedded --group dev --output-file requirements-dev.lock
 	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock $(TESTS_ONLY)
 	$(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
-# The virtual environment has no pip of its own until the lock brings it: that spares ensurepip, which Debian
-# packs apart. A broken uv (a shim without a version, an old one) is no reason to fail where pip would do.
+# The virtual environment has no pip until the lock installs it, so ensurepip is not needed, which is a separate package
+# on Debian. A broken uv (a shim without a version, an old one) must not fail the build where pip works.
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -66,5 +66,5 @@ $(READY): requirements-dev.lock pyproject.toml
 	else $(call install,$(PYTHON) -m pip --python $(BIN)/python install -qq); fi
 	@touch $@
 
-# First what the lock names, then the project itself, which the build tools just installed link to this folder.
+# First the locked packages, then the project itself, linked to this folder by the build tools just installed.
 install = $(1) --require-hashes -r requirements-dev.lock && $(1) --no-deps --no-build-isolation -e .

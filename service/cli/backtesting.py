@@ -1,6 +1,6 @@
-"""policy backtest: read what was decided, decide it again, and say what changes.
+"""policy backtest: read recorded decisions, decide them again, and report what changes.
 
-Called by checks, whose command it is.
+Called by checks, which holds the command.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from service.policy import loading
 from service.policy.model import Policies
 from service.settings import DatabaseSettings
 
-# A run that takes no longer than this (seconds) shows no bar.
+# A run shorter than this (seconds) shows no progress bar.
 SHORT = 1.0
 STEPS = 1000
 
 
 class Bar:
-    """A progress bar on standard error, where that is a terminal, once a run is long."""
+    """A progress bar on standard error, if that is a terminal and the run takes long."""
 
     def __init__(self) -> None:
         """Show nothing yet."""
@@ -37,18 +37,18 @@ class Bar:
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return the bar itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the line behind."""
+        """Finish the line, if one was shown."""
         if self._bar is not None:
             self._bar.render_finish()
 
     def show(self, share: float) -> None:
-        """Show how far it is, 0 to 1."""
+        """Show the progress, 0 to 1."""
         if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._begun > SHORT:
             self._bar = click.progressbar(length=STEPS, label="deciding", file=sys.stderr)
         if self._bar is not None:
@@ -99,7 +99,7 @@ def _write(changes: Changes) -> Iterator[str]:
 def _doubt(changes: Changes) -> str:
     if not changes.unasked:
         return ""
-    return f"; {changes.unasked:,} of them had been stopped before the other rules were asked, which may object"
+    return f"; {changes.unasked:,} of them were stopped before the other rules were asked, which might object"
 
 
 def _tabulate(rules: dict[str, RuleChange]) -> Iterator[str]:

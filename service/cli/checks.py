@@ -1,6 +1,6 @@
-"""Commands that look at files: the policy, and the OpenAPI file.
+"""Commands on files: the policy and the OpenAPI file.
 
-They need no setting but POLICY_FILE, and no database, but for `policy backtest`.
+They need no setting but POLICY_FILE and no database, except `policy backtest`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ OPENAPI = Path("openapi/openapi.json")
 
 @click.group()
 def policy() -> None:
-    """Show, check or try the policy."""
+    """Show, check or backtest the policy."""
 
 
 @policy.command()
 def show() -> None:
     """Print the policy in force, as TOML.
 
-    The shipped one with POLICY_FILE laid over it; what that overrides is marked.
+    This is the shipped policy with POLICY_FILE laid over it; overridden values are marked.
     """
     click.echo(rendering.render(os.environ.get("POLICY_FILE")), nl=False)
 
@@ -36,23 +36,23 @@ def show() -> None:
 @policy.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), required=False)
 def check(file: str | None) -> None:
-    """Name every mistake of a policy file.
+    """Report every mistake in a policy file.
 
-    FILE, else POLICY_FILE; exit code 1 if there is one.
+    Checks FILE, or POLICY_FILE by default. The exit code is 1 if there is a mistake.
     """
     loaded = loading.load(file or os.environ.get("POLICY_FILE"))
-    click.echo(f"The policy is sound. Clients with settings of their own: {len(loaded.clients)}.")
+    click.echo(f"The policy is valid. Clients with settings of their own: {len(loaded.clients)}.")
     click.echo(f"Version {loaded.default.version}")
 
 
 @policy.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--since", type=Length(), metavar="LENGTH", help="Only what was asked for since, such as 7d.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--since", type=Length(), metavar="LENGTH", help="Only sends of this last period, such as 7d.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def backtest(file: str, since: timedelta | None, *, as_json: bool) -> None:
-    """Decide again what was recorded, under another policy file.
+    """Decide recorded sends again under another policy file.
 
-    Needs DATABASE_URL. Says what FILE would have stopped and let through, by rule, and how much of that were people.
+    Needs DATABASE_URL. Shows what FILE would have stopped and let through, by rule, and how many of those were people.
     Changes nothing.
     """
     from service.cli.backtesting import backtest_file  # noqa: PLC0415 (the database, for this command alone)
@@ -61,9 +61,14 @@ def backtest(file: str, since: timedelta | None, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Only say whether the file is up to date; exit 1 if it is not.")
+@click.option("--check", is_flag=True, help="Only check that the file is up to date; exit with 1 if not.")
 @click.option(
-    "--file", "path", type=click.Path(path_type=Path), default=OPENAPI, show_default=True, help="Where it is."
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    default=OPENAPI,
+    show_default=True,
+    help="The file to write or check.",
 )
 def openapi(*, check: bool, path: Path) -> None:
     """Write or check the OpenAPI file."""

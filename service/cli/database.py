@@ -1,6 +1,6 @@
 """Commands on the database: migrate, keys, purge, erase. Each opens it, does one thing and ends.
 
-A key is printed once, alone on standard output, and stands nowhere after.
+A key is printed once, alone on standard output, and is stored nowhere.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LARGEST_ID = 2**31 - 1
 
 @click.command()
 def migrate() -> None:
-    """Bring the database's schema to the newest version.
+    """Upgrade the database's schema to the newest version.
 
-    Needs DATABASE_URL. All or nothing, and safe to run again, or twice at once.
+    Needs DATABASE_URL. All or nothing; safe to run again, or twice at the same time.
     """
     from service.db.schema.migrate import upgrade  # noqa: PLC0415 (alembic, for this command alone)
 
@@ -40,9 +40,9 @@ def migrate() -> None:
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys.
+    """Create, list and revoke API keys.
 
-    Needs DATABASE_URL, SECRET_KEY and INDEX_KEY, the same as serve.
+    Needs DATABASE_URL, SECRET_KEY and INDEX_KEY, the same ones as serve.
     """
 
 
@@ -53,29 +53,29 @@ def keys() -> None:
     type=click.Choice(["verify", "operator"]),
     default="verify",
     show_default=True,
-    help="What it is good for.",
+    help="Which calls the key opens.",
 )
 @click.option(
     "--test", is_flag=True, help="A test client: its numbers behave as in the sandbox and never reach Telnyx."
 )
-@click.option("--ends", "ends_after", type=Length(), metavar="LENGTH", help="How long it is good, such as 90d.")
+@click.option("--ends", "ends_after", type=Length(), metavar="LENGTH", help="How long the key is valid, such as 90d.")
 def create(name: str, scope: str, *, test: bool, ends_after: timedelta | None) -> None:
-    """Make a key and print it, once.
+    """Create a key and print it, once.
 
-    NAME is the client that it belongs to: limits and settings hold for all keys of a name. Nothing but the key
-    goes to standard output, and it cannot be shown again.
+    NAME is the client that the key belongs to: limits and settings apply to all keys of a name. Only the key is written
+    to standard output, and it cannot be shown again.
     """
     if not CLIENT.fullmatch(name):
-        raise GatewayError("A client's name is 1 to 63 of a-z, 0-9, - and _.")
+        raise GatewayError("A client's name begins with a letter or digit and has at most 63 of a-z, 0-9, - and _.")
     click.echo(_book(lambda book: book.create(name, scope, test=test, ends_after=ends_after)))
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """List the keys, without the keys.
+    """List the keys, without showing them.
 
-    Each line: id, client, scope, how the key begins, when it was made, last used (a minute behind at most), and when it
-    ends, ended or was revoked.
+    Each line has: id, client, scope, the key's beginning, when it was created, when it was last used (at most a minute
+    behind), and when it ends, ended or was revoked.
     """
     for line in _book(lambda book: book.list()):
         click.echo(line)
@@ -84,21 +84,21 @@ def list_keys() -> None:
 @keys.command()
 @click.argument("key_id", type=click.IntRange(1, LARGEST_ID))
 def revoke(key_id: int) -> None:
-    """Revoke a key by its id in the list.
+    """Revoke a key, by its id in the list.
 
-    At once, in every process.
+    It takes effect at once, in every process.
     """
     if not _book(lambda book: book.revoke(key_id)):
-        raise GatewayError(f"There is no key {key_id} that is not revoked already.")
+        raise GatewayError(f"There is no key {key_id}, or it is already revoked.")
     click.echo(f"Key {key_id} is revoked.")
 
 
 @click.command()
 def purge() -> None:
-    """Delete what is older than its retention, now.
+    """Delete everything past its retention now.
 
-    serve and dispatch do it by themselves every five minutes. Needs DATABASE_URL alone. What cannot be deleted is
-    named, the rest is deleted all the same, and the exit code is 1.
+    serve and dispatch do this every five minutes. Needs only DATABASE_URL. Tables that cannot be cleared are named, the
+    others are cleared all the same, and the exit code is 1.
     """
     from service.worker.retention import Retention  # noqa: PLC0415 (for this command alone)
 
@@ -111,17 +111,17 @@ def purge() -> None:
             click.echo(f"{table}: {gone}")
     failed = [f"{table} ({type(gone).__name__})" for table, gone in done.items() if isinstance(gone, Exception)]
     if failed:
-        raise GatewayError(f"Nothing more could be deleted of: {', '.join(failed)}. Run purge again later.")
+        raise GatewayError(f"These could not be cleared: {', '.join(failed)}. Run purge again later.")
 
 
 @click.command()
 @click.argument("phone_number", metavar="PHONE")
 def erase(phone_number: str) -> None:
-    """Forget a person, by number.
+    """Erase a person's data, by phone number.
 
-    PHONE is a number in E.164; better `-`, which reads it from standard input: arguments stay in the shell's history
-    and are seen by others on the machine. Pending verifications end. Limits and budgets of wrong codes stay until
-    their windows have passed.
+    PHONE is a number in E.164, or `-` to read it from standard input, which is safer: arguments stay in the shell's
+    history and can be seen by others on the machine. Pending verifications end. Limits and wrong-code budgets stay
+    until their windows have passed.
     """
     from service.operators.erasure import erase as forget  # noqa: PLC0415
     from service.phone import normalise  # noqa: PLC0415 (for this command alone)
@@ -144,7 +144,6 @@ def _read_number() -> str:
 
 
 def _book(work: Callable[[KeyAdmin], Awaitable[T]]) -> T:
-    """Run work on the keys."""
     return run(
         KeySettings,
         lambda database, settings: work(KeyAdmin(database, Vault(settings.secret_key, settings.index_key))),

@@ -16,7 +16,7 @@ class Length(click.ParamType[timedelta]):
     name = "length"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Read it."""
+        """Read a length, or fail with what was expected."""
         try:
             return timedelta(seconds=read_seconds(value))
         except ValueError as error:

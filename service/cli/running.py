@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def run(kind: type[S], work: Callable[[Database, S], Awaitable[T]], *, writes: bool = True) -> T:
-    """Open the database, see that it is there and as it must be, and run work on it. Raises GatewayError.
+    """Open the database, check its schema, and run work on it. Raises GatewayError.
 
-    Work without `writes` may be done on a standby.
+    Without `writes` a standby will do.
     """
     from service.db.schema import migrate  # noqa: PLC0415 (alembic, not for a command's own help)
 

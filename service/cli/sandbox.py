@@ -1,4 +1,4 @@
-"""sandbox: everything on this machine, from one command, without an account anywhere.
+"""sandbox: everything on this machine, from one command, without any account.
 
 Puts together the embedded PostgreSQL, the stand-ins for Telnyx and Fingerprint, and the real gateway in front
 of them. Never takes a real Telnyx key.
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 HOME = Path(".sandbox")
 PORT = click.IntRange(1, 65535)
 TELNYX_KEY = "KEY_SANDBOX"
-POLICY = """# Laid over the shipped policy, for playing: edit and start again.
+POLICY = """# Overrides the shipped policy in the sandbox: edit it and start again.
 [limits]
-ip = ["1000/1h"]  # you share one address with yourself
+ip = ["1000/1h"]  # all your requests come from one address
 
-# Whoever plays asks for neighbours and reads few codes, as pumping does. Here it is recorded only:
-# delete these lines, and ask for a few numbers in a row, to see it stopped.
+# Playing with the sandbox looks like pumping: neighbouring numbers, and few codes entered. So these rules only observe
+# here. To see them stop sends, delete these lines and request codes for a few numbers in a row.
 """
 WATCHED = ("sequential", "range", "country_conversion", "ip_conversion", "burst", "unverified_share",
            "device_numbers", "many_countries")  # fmt: skip
@@ -43,16 +43,16 @@ POLICY += "".join(f'[rules.{rule}]\nmode = "observe"\n' for rule in WATCHED)
 @click.command()
 @click.option("--port", type=PORT, default=8080, show_default=True, help="The gateway's port.")
 @click.option(
-    "--stage-port", type=PORT, default=8081, show_default=True, help="The port of the demo page and stand-ins."
+    "--stage-port", type=PORT, default=8081, show_default=True, help="The port of the demo page and the stand-ins."
 )
 @click.option(
-    "--home", type=click.Path(path_type=Path), default=HOME, show_default=True, help="Where it keeps its data."
+    "--home", type=click.Path(path_type=Path), default=HOME, show_default=True, help="The folder for its data."
 )
 def sandbox(port: int, stage_port: int, home: Path) -> None:
-    """Run everything on this machine, without an account anywhere.
+    """Run everything on this machine, without any account.
 
-    PostgreSQL, stand-ins for Telnyx and Fingerprint, a demo page, and the real gateway in front of them. Prints
-    their addresses, a key, and a curl that requests a verification.
+    Starts PostgreSQL, stand-ins for Telnyx and Fingerprint, a demo page and the real gateway. Prints their addresses,
+    an API key, and a curl command that requests a verification.
     """
     if os.environ.get("TELNYX_API_KEY", TELNYX_KEY) != TELNYX_KEY:
         raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
@@ -105,7 +105,7 @@ def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
 
 
 def _kept(home: Path) -> dict[str, str]:
-    """Read the sandbox's own secrets, made at its first start: without them its database could not be read."""
+    """Read the sandbox's own secrets, made at its first start: without them its database would be unreadable."""
     path = home / "secrets.json"
     if not path.exists():
         names = ("secret_key", "index_key", "signing_seed")
@@ -157,7 +157,7 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
 
 
 async def _key(settings: Settings, home: Path) -> str:
-    """Return the demo client's key: the one of the last start, if the database still knows it."""
+    """Return the demo client's key: the previous start's, if the database still knows it."""
     from service.clients.authenticator import Authenticator  # noqa: PLC0415
     from service.clients.key_admin import KeyAdmin  # noqa: PLC0415
     from service.clients.store import KeyStore  # noqa: PLC0415
@@ -185,7 +185,7 @@ async def _key(settings: Settings, home: Path) -> str:
 def _words(gateway: str, stage: str, key: str) -> str:
     body = '{"phone_number": "+13125550142", "ip_address": "203.0.113.9"}'
     return f"""
-verify-gateway sandbox is ready (Ctrl-C ends it)
+verify-gateway sandbox is ready (Ctrl-C stops it)
 
   demo page   {stage}/demo
   inbox       {stage}/inbox
@@ -193,7 +193,7 @@ verify-gateway sandbox is ready (Ctrl-C ends it)
   API         {gateway}/v1
   key         {key}
 
-Request a verification, then look into the inbox:
+Request a verification, then look at the inbox:
 
 curl -sS {gateway}/v1/verifications -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'
 """
@@ -219,7 +219,7 @@ async def _serve(servers: list[Any], words: str) -> None:
     tasks = [asyncio.create_task(server.serve()) for server in servers]
     while not all(server.started for server in servers):
         if any(task.done() for task in tasks):
-            raise GatewayError("The sandbox could not start; what was logged above says why.")
+            raise GatewayError("The sandbox could not start; see the log above.")
         await asyncio.sleep(0.02)
     click.echo(words)
     await asyncio.gather(*tasks)

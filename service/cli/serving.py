@@ -1,6 +1,6 @@
 """serve and dispatch: the process that answers and sends, and the one that only sends.
 
-Checks settings, policy and schema before anything listens, so that what is wrong is said in a sentence.
+Checks settings, policy and schema before anything listens, so that a mistake is reported in a sentence.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from service.settings import KEEP_ALIVE, Settings, load
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
-# A request that is being answered, then the sends that run: what SIGTERM waits for at most, in seconds.
+# How long a stop waits for requests that are being answered, in seconds.
 SHUTDOWN = 15
-# Objects made since the last look for rings, more than were freed: a few MB at most.
+# Objects made since the last garbage collection beyond those freed: a few MB at most.
 NEW_OBJECTS = 20_000
 
 
 @click.command()
-@click.option("--host", help="Address to listen on; else HOST, else 127.0.0.1.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; else PORT, else 8080.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
-@click.option("--ssl-certfile", type=click.Path(exists=True), help="Serve HTTPS with this certificate (and chain).")
-@click.option("--ssl-keyfile", type=click.Path(exists=True), help="The certificate's key, where it is a file apart.")
+@click.option("--host", help="Address to listen on. Default: HOST, else 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. Default: PORT, else 8080.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="How many processes serve.")
+@click.option("--ssl-certfile", type=click.Path(exists=True), help="Serve HTTPS with this certificate (and its chain).")
+@click.option("--ssl-keyfile", type=click.Path(exists=True), help="The certificate's key, if it is in a separate file.")
 def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | None, ssl_keyfile: str | None) -> None:
-    """Answer requests and send.
+    """Answer requests and send codes.
 
     Settings come from the environment: DATABASE_URL, SECRET_KEY, INDEX_KEY, TELNYX_API_KEY and
-    TELNYX_VERIFY_PROFILE_ID are needed. The schema must be the newest: see `migrate`.
+    TELNYX_VERIFY_PROFILE_ID are required. The schema must be up to date: see `migrate`.
     """
     import uvicorn  # noqa: PLC0415 (a tenth of a second that other commands should not pay)
 
-    # uvicorn raises SIGTERM again once all is done: a clean end must not look like a death by a signal.
+    # uvicorn raises SIGTERM again once all is done: a clean stop must not look like death by a signal.
     signal.signal(signal.SIGTERM, _end)
     settings = load(Settings)
     telemetry.configure_logs()
@@ -82,14 +82,14 @@ UVICORN: dict[str, Any] = {
     "ws": "none",
     "access_log": False,
     "log_config": None,
-    "proxy_headers": False,  # who is behind a proxy is decided by TRUSTED_PROXIES alone
+    "proxy_headers": False,  # only TRUSTED_PROXIES decides who is behind a proxy
     "server_header": False,
     "lifespan": "on",
-    # As many as the kernel takes: where this overflows, a client tries to connect again after 1, 3, 7 and 15 s.
+    # As many as the kernel accepts: if this overflows, a client retries its connection after 1, 3, 7 and 15 s.
     "backlog": 16_384,
     "timeout_graceful_shutdown": SHUTDOWN,
     "timeout_keep_alive": KEEP_ALIVE,
-    # On every answer, also on those that protocol gives in the app's stead.
+    # On every reply, including those that protocol gives in the app's stead.
     "headers": [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")],
 }
 
@@ -100,9 +100,9 @@ def _end(*_: object) -> None:
 
 @click.command()
 def dispatch() -> None:
-    """Send what is due, and answer nothing.
+    """Send what is due, without answering requests.
 
-    The same settings as serve. Any number of these may run beside it, on one database.
+    It needs the same settings as serve. Any number of these processes may run beside it, on one database.
     """
     settings = load(Settings)
     telemetry.configure_logs()
@@ -123,7 +123,7 @@ def application() -> ASGIApp:
 
 def _check_certificate(certfile: str | None, keyfile: str | None) -> None:
     if keyfile and not certfile:
-        raise GatewayError("--ssl-keyfile is of no use without --ssl-certfile.")
+        raise GatewayError("--ssl-keyfile needs --ssl-certfile.")
     try:
         if certfile:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile, password="")
@@ -132,9 +132,9 @@ def _check_certificate(certfile: str | None, keyfile: str | None) -> None:
 
 
 def settle_memory() -> None:
-    """Take what the start made as here to stay: walking through it stops everything for 0.15 s, now and then.
+    """Exempt everything made at the start from garbage collection: walking it would stop the process for 0.15 s.
 
-    And look for rings among what is new less often than Python would: a tenth of all work went there.
+    Also collect new garbage less often than Python would by default: that took a tenth of all CPU time.
     """
     gc.collect()
     gc.freeze()
@@ -143,7 +143,7 @@ def settle_memory() -> None:
 
 @contextlib.contextmanager
 def _gather_metrics(workers: int) -> Iterator[None]:
-    """Give several workers a folder to keep their metrics in, for as long as they run."""
+    """Give several workers a folder for their metrics, for as long as they run."""
     if workers == 1:
         yield
         return

@@ -1,6 +1,6 @@
 """simulate: play a trace of requests through the real gateway in virtual time, or make such a trace.
 
-Needs no setting, no account and no database: it brings a scratch one, and deletes it.
+Needs no setting, account or database: it creates a scratch database, and deletes it afterwards.
 """
 
 from __future__ import annotations
@@ -23,12 +23,20 @@ FILE = click.Path(exists=True, dir_okay=False)
 
 @click.command()
 @click.argument("trace", type=FILE, required=False)
-@click.option("--policy", "policy_path", type=FILE, help="Lay this file over the shipped policy.")
+@click.option("--policy", "policy_path", type=FILE, help="A policy file that overrides the shipped policy.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--scenario", metavar="NAME", help="Make a trace instead: ordinary, sequential, range, trickle, ...")
+@click.option("--scenario", metavar="NAME", help="Make a trace of this kind: ordinary, sequential, range, trickle, ...")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same trace.")
-@click.option("--knob", "knobs", metavar="NAME=VALUE", multiple=True, help="Of the scenario, as people.visits=500.")
-@click.option("--write", "target", type=click.Path(dir_okay=False, writable=True), help="Where the trace goes.")
+@click.option(
+    "--knob",
+    "knobs",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A parameter of the scenario, such as people.visits=500.",
+)
+@click.option(
+    "--write", "target", type=click.Path(dir_okay=False, writable=True), help="The file to write the trace to."
+)
 def simulate(
     trace: str | None,
     policy_path: str | None,
@@ -41,8 +49,8 @@ def simulate(
 ) -> None:
     """Play a trace of people and attacks, or make one.
 
-    TRACE has a request a line, as JSON; the report says who was stopped, and by what. Allowed are the countries
-    of its people, unless the policy file lists some. With --scenario and --write such a trace is made.
+    TRACE has one request a line, as JSON; the report says who was stopped, and by what. The countries of its people are
+    allowed, unless the policy file lists countries. With --scenario and --write such a trace is made.
     """
     if trace is not None and scenario is None:
         _play(trace, policy_path, as_json=as_json)

@@ -1,4 +1,4 @@
-"""How many files and connections this process may have open, and how many of those may be callers'.
+"""How many files and connections this process may have open, and how many of those callers may use.
 
 Called by serve and dispatch before they open anything.
 """
@@ -10,7 +10,7 @@ import resource
 # What callers must leave for the database (25), Telnyx (300), Fingerprint and captchas (100 each), logs and metrics.
 RESERVED = 600
 MOST_CONNECTIONS = 10_000
-# What is asked for where the hard limit is none: macOS says so, and takes no more than this.
+# The soft limit to ask for where there is no hard one: macOS reports none, but accepts no more than this.
 UNLIMITED = 10_240
 
 
@@ -28,5 +28,5 @@ def raise_limit() -> int:
 
 
 def most_connections(wanted: int | None, limit: int) -> int:
-    """Return how many connections callers may have open at once, under a limit on open files."""
+    """Return how many connections callers may have open at once, given the limit on open files."""
     return min(wanted or MOST_CONNECTIONS, limit - min(RESERVED, limit // 2))

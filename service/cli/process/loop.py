@@ -1,6 +1,6 @@
-"""The event loop of a process that serves: uvloop, which takes many connections a turn and waits briefly for TLS.
+"""The event loop of a serving process: uvloop that accepts many connections a turn and limits TLS handshakes.
 
-Named in serving's UVICORN. It must never leave a listener open that the server which it returned has closed.
+Named in serving's UVICORN. It must never leave a listener open after the server it returned was closed.
 """
 
 from __future__ import annotations
@@ -12,43 +12,43 @@ import uvloop
 
 from service.api.server.patience import HEAD
 
-# uvloop takes one connection a turn from each listener. While there is much to do a turn is long, and whoever connects
-# would wait unseen in the kernel for many seconds, where nobody tells him 503.
+# uvloop accepts one connection a turn from each listener. Under load a turn is long, and new connections would wait in
+# the kernel for many seconds, where nobody answers them 503.
 LISTENERS = 16
 
 
 class Listeners:
-    """Servers on one address that begin and end as one."""
+    """Several servers on one address that act as one."""
 
     def __init__(self, servers: list[asyncio.Server]) -> None:
-        """Take servers that listen."""
+        """Hold servers that already listen."""
         self._servers = servers
 
     @property
     def sockets(self) -> tuple[Any, ...]:
-        """The first one's: the others are the same to whoever connects."""
+        """The first server's: to whoever connects, the others are the same."""
         return tuple(self._servers[0].sockets)
 
     def is_serving(self) -> bool:
-        """Say whether it listens."""
+        """Return whether the servers listen."""
         return self._servers[0].is_serving()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         for server in self._servers:
             server.close()
 
     async def wait_closed(self) -> None:
-        """Wait until nobody listens any more."""
+        """Wait until every server has stopped listening."""
         for server in self._servers:
             await server.wait_closed()
 
 
 class Loop(uvloop.Loop):
-    """uvicorn has no setting for the handshake: a silent connection would hold its place six times as long."""
+    """Limits TLS handshakes, for which uvicorn has no setting: silent connections would stay six times as long."""
 
     async def create_server(self, *args: Any, ssl: Any = None, **options: Any) -> asyncio.Server:
-        """Listen; with `ssl`, give a connection as long for its handshake as for a head."""
+        """Listen; with `ssl`, allow a handshake as much time as a request's head."""
         limits = {"ssl_handshake_timeout": HEAD} if ssl else {}
         listen: Any = super().create_server  # whose two signatures share no way to be called with what is passed on
         first: asyncio.Server = await listen(*args, ssl=ssl, **limits, **options)

@@ -1,4 +1,4 @@
-"""Whether a port can be listened on, asked before anything is started. Called by serve and sandbox."""
+"""Checks that a port is free before anything is started. Called by serve and sandbox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from service.errors import GatewayError
 
 
 def check_free(host: str, port: int, remedy: str) -> None:
-    """Raise GatewayError when `host` and `port` cannot be listened on; `remedy` says what to do about it."""
+    """Raise GatewayError if we cannot listen on `host` and `port`; `remedy` says what to do about it."""
     try:
         kind, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         with socket.socket(kind, socket.SOCK_STREAM) as probe:

@@ -1,6 +1,6 @@
-"""What is unsafe about the settings of a process: each with its name, what can happen, and what to do.
+"""What is unsafe about a process's settings: the setting's name, what can happen, and what to do.
 
-Called by startup. Pure: looks at settings and at the names of variables, and never tells a value.
+Called by startup. Pure: looks at settings and at the names of variables, and never reveals a value.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pydantic import HttpUrl
 
 from service.settings import Settings
 
-# A key of 32 random bytes has nearly 32 different ones. Fewer than this are a phrase, or a pattern.
+# Of 32 random bytes nearly all differ. A key with fewer different bytes than this is a phrase or a pattern.
 LEAST_DIFFERENT = 16
-# Addresses that may speak for others, or as Telnyx: more than these are a piece of the Internet.
+# Addresses that may speak for others, or as Telnyx. A larger network is a part of the Internet, not somebody's own.
 MOST_TRUSTED, MOST_TELNYX = 2**24, 2**10
 PRIVATE = IPSet(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1", "fc00::/7"])
-# Secrets that captcha providers publish for tests: with them, every token is good, or none is.
+# Secrets that captcha providers publish for tests: with them every token passes, or none does.
 PUBLISHED = frozenset({
     "1x0000000000000000000000000000000AA", "2x0000000000000000000000000000000AA", "3x0000000000000000000000000000000AA",
     "0x0000000000000000000000000000000000000000", "6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe",
@@ -40,11 +40,11 @@ class Unsafe(msgspec.Struct, frozen=True):
 
 
 def find_unsafe(settings: Settings) -> Iterator[Unsafe]:
-    """Name what is unsafe, the worst first."""
+    """Yield what is unsafe, the worst first."""
     if settings.telnyx_public_key is None:
         yield Unsafe(
             "TELNYX_PUBLIC_KEY",
-            "Webhooks are not signed: whoever can send from Telnyx's network can tell of deliveries that never were.",
+            "Signatures of webhooks are not checked: whoever sends from Telnyx's network can report false deliveries.",
             "Set it to the public key in Telnyx's portal (Keys & Credentials).",
         )
     yield from _find_open_networks(settings)
@@ -53,7 +53,7 @@ def find_unsafe(settings: Settings) -> Iterator[Unsafe]:
 
 
 def find_unknown(names: Iterable[str]) -> Iterator[str]:
-    """Name variables of the environment that look like ours and are not: a misspelt one is silently not set."""
+    """Yield environment variables that look like our settings but are not: a misspelt setting is silently not set."""
     ours = {name.upper() for name in Settings.model_fields}
     long_ones = [name for name in ours if "_" in name]
     for name in sorted(set(names) - ours):
@@ -65,19 +65,19 @@ def _find_open_networks(settings: Settings) -> Iterator[Unsafe]:
     if _is_wide(settings.webhook_allowed_cidrs, MOST_TELNYX):
         yield Unsafe(
             "WEBHOOK_ALLOWED_CIDRS",
-            "Webhooks are taken from a large part of the Internet.",
+            "Webhooks are accepted from a large part of the Internet.",
             "Leave it unset: Telnyx sends from 192.76.120.192/27.",
         )
     if _is_wide(settings.trusted_proxies - PRIVATE, MOST_TRUSTED) or IPNetwork("0.0.0.0/0") in settings.trusted_proxies:
         yield Unsafe(
             "TRUSTED_PROXIES",
-            "Strangers are believed when they say whom they speak for: anybody can pass as Telnyx.",
+            "Forwarding headers are believed from strangers: anybody can pass as Telnyx.",
             "Name the addresses of your own proxies, and nothing else.",
         )
     if not settings.webhook_require_https:
         yield Unsafe(
             "WEBHOOK_REQUIRE_HTTPS",
-            "Webhooks are taken over plain HTTP, and can be read and changed on their way.",
+            "Webhooks are accepted over plain HTTP, and can be read and changed on the way.",
             "Leave it unset, and put HTTPS in front.",
         )
 
@@ -93,25 +93,25 @@ def _find_plain_text(settings: Settings) -> Iterator[Unsafe]:
         if url is not None and url.scheme == "http":
             yield Unsafe(
                 name,
-                "It begins with http://: keys, numbers and codes can be read and changed on their way.",
-                "Write https://, or leave it unset.",
+                "It begins with http://: keys, numbers and codes can be read and changed on the way.",
+                "Use https://, or leave it unset.",
             )
 
 
 def _find_weak_secrets(settings: Settings) -> Iterator[Unsafe]:
     for name, keys in (("SECRET_KEY", settings.secret_key), ("INDEX_KEY", [settings.index_key])):
         if any(len(set(key)) < LEAST_DIFFERENT for key in keys):
-            yield Unsafe(name, "It is no random key: it can be guessed.", "Make one: openssl rand -base64 32.")
+            yield Unsafe(name, "It is not random, so it can be guessed.", "Make one: openssl rand -base64 32.")
     if settings.captcha_secret in PUBLISHED:
         yield Unsafe(
             "CAPTCHA_SECRET",
-            "It is one that the provider publishes for tests: every captcha passes, or none does.",
-            "Set the secret of your own site.",
+            "The provider publishes this secret for tests: every captcha passes, or none does.",
+            "Use your own site's secret.",
         )
 
 
 def _is_wide(networks: IPSet, most: int) -> bool:
-    """Say whether there are more addresses in these (IPv6: networks of a household, /64) than `most`."""
+    """Return whether these networks have more than `most` addresses (IPv6: /64 networks)."""
     size = sum(
         2 ** (32 - block.prefixlen) if block.version == 4 else 2 ** max(0, 64 - block.prefixlen)  # noqa: PLR2004 (IPv4)
         for block in networks.iter_cidrs()

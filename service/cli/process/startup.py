@@ -1,6 +1,6 @@
-"""What a process says of itself when it starts: one line of what it is, and a warning for each unsafe setting.
+"""What a process logs when it starts: one line that says what it is, and a warning for each unsafe setting.
 
-Called by serving, once for all workers. Never tells a value that is secret.
+Called by serving, once for all workers. Never logs a secret value.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from service.settings import Settings
 
 
 def announce(settings: Settings, policies: Policies, *, schema: str, workers: int, address: str | None) -> None:
-    """Log the line and the warnings. `address`: where it listens, None for a process that does not."""
+    """Log the line and the warnings. `address`: where the process listens, None if it does not."""
     telemetry.log.info(
         "starting", version=version("verify-gateway"), address=address, schema=schema, workers=workers,
         policy=policies.default.version,
@@ -26,5 +26,5 @@ def announce(settings: Settings, policies: Policies, *, schema: str, workers: in
         telemetry.log.warning(
             "unknown_setting",
             setting=name,
-            remedy="Correct or remove it: no setting has this name.",
+            remedy="Correct or remove it: there is no setting of this name.",
         )
