@@ -32,6 +32,12 @@ POLICY = """# Overrides the shipped policy in the sandbox: edit it and start aga
 [limits]
 ip = ["1000/1h"]  # all your requests come from one address
 
+# WhatsApp is off as shipped. With these lines the demo page offers it:
+# [fallback]
+# order = ["sms", "whatsapp", "call", "flashcall"]
+# [countries]
+# whatsapp = ["US", "CA"]
+
 # Playing with the sandbox looks like pumping: neighbouring numbers, and few codes entered. So these rules only observe
 # here. To see them stop sends, delete these lines and request codes for a few numbers in a row.
 """
@@ -134,6 +140,7 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
 
     from service.app import create_app  # noqa: PLC0415
     from service.cli.serving import UVICORN  # noqa: PLC0415
+    from service.policy import loading  # noqa: PLC0415
     from service.sandbox.main import SandboxSettings, create_sandbox  # noqa: PLC0415
     from service.sandbox.telnyx.service import TelnyxSettings  # noqa: PLC0415
 
@@ -147,6 +154,7 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
                 webhook_url=f"{gateway_url}/webhooks/verify",
                 signing_seed=base64.b64decode(_kept(home)["signing_seed"]),
             ),
+            channels=loading.load(settings.policy_file).default.fallback.order,
         )
     )
     servers = [

@@ -11,11 +11,11 @@ from typing import Literal
 import msgspec
 
 from service import phone
+from service.channels import Channel
 from service.fraud.facts import Facts
 from service.fraud.histories.history import without_marks
 from service.fraud.rules.catalogue import Rule, choose_channel
 from service.policy.model import Mode, Policy
-from service.providers.verify.protocol import Channel
 
 
 class Finding(msgspec.Struct, frozen=True):

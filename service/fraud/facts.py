@@ -10,9 +10,9 @@ from typing import Literal
 import msgspec
 
 from service import addresses, phone
+from service.channels import Channel
 from service.fraud.histories.history import History
 from service.providers.fingerprint.event import DeviceEvent
-from service.providers.verify.protocol import Channel
 
 DeviceState = Literal["none", "found", "malformed", "stale", "unknown", "unasked", "unread"]
 CaptchaState = Literal["none", "passed", "failed", "unread"]

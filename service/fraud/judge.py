@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from service import phone
+from service.channels import Channel
 from service.fraud.decision import Decision, Finding, conclude, find
 from service.fraud.facts import Device, Facts
 from service.fraud.gathering.captchas import Captchas
@@ -27,7 +28,6 @@ from service.fraud.store import Block, FraudStore, Limit, Resolution, Weighed, W
 from service.policy.model import Policy
 from service.providers.health_notes import HealthNotes
 from service.providers.telnyx.number_lookup import LookUp
-from service.providers.verify.protocol import Channel
 from service.vault import Vault
 
 OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budget of the day"}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
+from service.channels import Channel
 from service.fraud.facts import Facts
 from service.policy.model import Policy
-from service.providers.verify.protocol import Channel
 
 
 class Booking(msgspec.Struct, frozen=True):
@@ -25,10 +25,8 @@ class Booking(msgspec.Struct, frozen=True):
 
 def price_of(policy: Policy, country: str | None, channel: Channel) -> float:
     """Return the price of a send: the country's own for this channel, else the list's for all others."""
-    listed = policy.prices.countries.get(country or "")
-    own: float | None = getattr(listed, channel, None)
-    other: float = getattr(policy.prices, channel)
-    return other if own is None else own
+    own = policy.prices.countries.get(country or "", {})
+    return own.get(channel, policy.prices.by_channel[channel])
 
 
 def book(policy: Policy, client_id: int, facts: Facts, channel: Channel) -> Booking:

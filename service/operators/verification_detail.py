@@ -13,8 +13,8 @@ from uuid import UUID
 
 import msgspec
 
+from service.channels import Channel
 from service.fraud.histories.history import History
-from service.providers.verify.protocol import Channel
 from service.verification.states import Cause, SendState, Status
 
 

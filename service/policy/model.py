@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from service.channels import Channel
 from service.phone import Kind
-from service.providers.verify.protocol import Channel
 
 Mode = Literal["off", "observe", "enforce"]
 
@@ -83,12 +83,13 @@ class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Countries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where codes may go, in ISO 3166 alpha-2; a channel's own list narrows `allow`."""
+    """Where codes may go, in ISO 3166 alpha-2; a channel's own list narrows `allow`.
+
+    `by_channel`, here and in Prices, is written a channel a setting, beside the others of its table.
+    """
 
     allow: list[str]
-    sms: list[str] | None = None
-    call: list[str] | None = None
-    flashcall: list[str] | None = None
+    by_channel: dict[Channel, list[str]]
 
 
 class NumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -265,24 +266,14 @@ class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ends_after: Seconds
 
 
-class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one send to a country costs, by channel; None: what it costs elsewhere."""
-
-    sms: float | None = None
-    call: float | None = None
-    flashcall: float | None = None
-
-
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The price list: its source and date, and the prices where a country has none of its own."""
+    """The price list: its source and date, the prices, and those that a country has of its own."""
 
     currency: str
     source: str
     dated: str
-    sms: float
-    call: float
-    flashcall: float
-    countries: dict[str, Price]
+    by_channel: dict[Channel, float]
+    countries: dict[str, dict[Channel, float]]
 
 
 class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

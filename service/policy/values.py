@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
+from service.channels import CHANNELS, Channel
 from service.phone import is_country
-from service.policy.model import Price, Seconds, Window
+from service.policy.model import Seconds, Window
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MOST_HITS = 1000
@@ -22,6 +23,7 @@ MOST_MONEY = 1e9
 LONGEST_WINDOW = 30 * 86400.0
 # A time that far ahead of any row is still a date.
 LONGEST_TIME = 365 * 86400.0
+BY_CHANNEL = "by_channel"
 PROFILE = re.compile(r"|[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 Check = Callable[[Any], str | None]
@@ -48,12 +50,23 @@ def _read_table(kind: type[msgspec.Struct], table: Any, path: str, mistakes: lis
         mistakes.append(f"{path}: expected a table")
         return None
     before = len(mistakes)
-    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    fields = _settings(kind)
     mistakes.extend(f"{_join(path, name)}: there is no such setting" for name in table if name not in fields)
     read = {
         name: read_value(fields[name], table[name], _join(path, name), mistakes) for name in fields if name in table
     }
-    return kind(**read) if len(mistakes) == before else None
+    if len(mistakes) > before:
+        return None
+    if BY_CHANNEL in kind.__struct_fields__:
+        read[BY_CHANNEL] = {channel: read.pop(channel) for channel in CHANNELS if channel in read}
+    return kind(**read)
+
+
+def _settings(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """List what may stand in a table, with its type: what is kept by channel stands there a channel a setting."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    by_channel = fields.pop(BY_CHANNEL, None)
+    return fields if by_channel is None else fields | dict.fromkeys(CHANNELS, get_args(by_channel)[1])
 
 
 def _most(seconds: float, text: str) -> Check:
@@ -68,13 +81,13 @@ def _check_order(value: list[str]) -> str | None:
     return None if value and len(set(value)) == len(value) else "must name each channel once, and one at least"
 
 
-def _check_countries(value: list[str] | None) -> str | None:
-    unknown = [code for code in value or [] if not is_country(code)]
+def _check_countries(value: list[str]) -> str | None:
+    unknown = [code for code in value if not is_country(code)]
     return f"{', '.join(unknown)}: must be ISO 3166 alpha-2 codes such as US" if unknown else None
 
 
-def _check_prices(value: dict[str, Price]) -> str | None:
-    prices = [price for listed in value.values() for price in msgspec.structs.astuple(listed) if price is not None]
+def _check_prices(value: dict[str, dict[Channel, float]]) -> str | None:
+    prices = [price for listed in value.values() for price in listed.values()]
     return _check_countries(list(value)) or _check_amounts(prices)
 
 
@@ -101,15 +114,11 @@ CHECKS: dict[str, Check] = {
     "verification.code_length": _between(4, 10),
     "fallback.order": _check_order,
     "countries.allow": _check_countries,
-    "countries.sms": _check_countries,
-    "countries.call": _check_countries,
-    "countries.flashcall": _check_countries,
+    **{f"countries.{channel}": _check_countries for channel in CHANNELS},
     "client.verify_profile_id": _check_profile,
     # That an event was used is known for a day longer than this (worker.retention).
     "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
-    "prices.sms": _check_amount,
-    "prices.call": _check_amount,
-    "prices.flashcall": _check_amount,
+    **{f"prices.{channel}": _check_amount for channel in CHANNELS},
     "prices.countries": _check_prices,
     "budgets.everything": _check_amount,
     "budgets.each_country": _check_amount,
@@ -123,10 +132,16 @@ def _join(path: str, name: str) -> str:
 
 def _reason(kind: Any, text: str) -> str:
     if text.startswith("Invalid enum value"):
-        choice = kind if get_origin(kind) is Literal else get_args(kind)[0]
-        return f"must be one of {', '.join(get_args(choice))}"
+        reason = f"must be one of {', '.join(_choices(kind))}"
+        return ": ".join([text.split("'")[1], reason]) if "at `key`" in text else reason
     reason = text.partition(" - at `$")[0]
     return f"{reason[:1].lower()}{reason[1:]}"
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    """Return the words that a type allows, whatever they stand in."""
+    inner = get_args(kind)
+    return inner if get_origin(kind) is Literal else next(filter(None, map(_choices, inner)), ())
 
 
 def _decode(kind: type, value: Any) -> Any:

@@ -6,9 +6,12 @@ a real key: nothing here leaves the machine, and nothing here keeps a secret.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from litestar import Litestar
 
+from service.channels import CHANNELS, Channel
 from service.sandbox.captcha_app import Siteverify, mount_captcha
 from service.sandbox.composition import compose_app
 from service.sandbox.control import list_stage_controls, list_telnyx_controls
@@ -26,7 +29,8 @@ from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a sandbox is told. `gateway_key`: the API key that the demo's backend uses at `gateway_url`.
 
-    `latency`: seconds that each operation takes to answer, when it is not to be at once.
+    `latency`: seconds that each operation takes to answer, when it is not to be at once. `channels`: what the demo
+    lets its visitors choose.
     """
 
     gateway_url: str
@@ -34,6 +38,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     telnyx: TelnyxSettings = TelnyxSettings()
     fingerprint: FingerprintSettings = FingerprintSettings()
     latency: dict[Operation, float] = {}
+    channels: Sequence[Channel] = tuple(CHANNELS)
 
 
 def create_sandbox(settings: SandboxSettings) -> Litestar:
@@ -61,5 +66,5 @@ def create_sandbox(settings: SandboxSettings) -> Litestar:
         telnyx=telnyx,
         fingerprint=fingerprint,
         stage=stage,
-        backend=Backend(settings.gateway_url, settings.gateway_key, fingerprint),
+        backend=Backend(settings.gateway_url, settings.gateway_key, fingerprint, settings.channels),
     )

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from service import phone
+from service.channels import DEFAULT, Channel
 from service.errors import GatewayError, InvalidPhoneNumber
-from service.providers.verify.protocol import Channel
 
 PERSON = "person"
 # What a device event may have null for: it is missing, which is not to say left out of the line.
@@ -58,7 +58,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     ip_address: str | None = None
     account_id: str | None = None
     device: Device | None = None
-    channel: Channel = "sms"
+    channel: Channel = DEFAULT
     verifies: bool
     verify_after: Time = 20.0
     wrong_codes: Count = 0

@@ -11,9 +11,9 @@ import msgspec
 
 from service.accounts import normalise
 from service.addresses import network_of
+from service.channels import Channel
 from service.fraud.histories.subjects import number_of
 from service.phone import subscriber_of
-from service.providers.verify.protocol import Channel
 from service.vault import Vault
 from service.verification.storage.rows import Sources
 

@@ -18,6 +18,7 @@ import msgspec
 
 from service import phone, telemetry
 from service.addresses import network_of
+from service.channels import CHANNELS
 from service.db.faults import ConstraintViolated
 from service.errors import Unavailable
 from service.fraud.decision import Decision, Finding, writable
@@ -259,11 +260,11 @@ def _begun_in_vain(one: Send, now: Send) -> bool:
 
 def _channels(job: Job, send: Send) -> set[str]:
     """Say by which channels a send may have gone: an sms whose decision is lost also by call, if to a landline."""
-    channels = {str(send.by or send.channel)}
-    if send.allowed is not None or send.channel != "sms" or job.policy.rules.landline.mode != "enforce":
+    channels, other = {str(send.by or send.channel)}, CHANNELS[send.channel].landline
+    if send.allowed is not None or other is None or job.policy.rules.landline.mode != "enforce":
         return channels
     landline = job.policy.lookup.mode == "on" or phone.describe(job.evidence.phone_number).kind == "fixed"
-    return channels | {"call"} if landline else channels
+    return channels | {other} if landline else channels
 
 
 def _told(finding: Finding) -> dict[str, str]:

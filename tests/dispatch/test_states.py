@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.channels import Channel
 from service.policy.model import Fallback, Seconds
-from service.providers.verify.protocol import Channel
 from service.verification.states import (
     MOST_SENDS,
     Begin,

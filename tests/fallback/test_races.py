@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from service.channels import Channel
 from service.policy import loading
-from service.providers.verify.protocol import Channel
 from service.verification.states import Begin
 from service.verification.storage.store import Store
 from tests.support.admission import over

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from service.channels import CHANNELS
 from service.fraud.facts import Device, Facts
 from service.fraud.histories.history import History
 from service.fraud.rules.catalogue import RULES
@@ -129,6 +130,19 @@ def test_facts_that_are_clean_or_missing_are_objected_to_by_none_but_no_event(ru
 
 def test_a_captcha_that_nobody_could_judge_stops_where_the_policy_says_closed() -> None:
     assert RULES["captcha"](Facts(US, "sms", event(), {}, "unread"), CLOSED.default) == "not judged"
+
+
+def test_a_channel_that_has_to_be_named_goes_only_where_order_and_lists_both_name_it() -> None:
+    order, listed = '[fallback]\norder = ["sms", "whatsapp"]\n', '[countries]\nwhatsapp = ["US"]\n'
+    for policy, objected in (("", True), (order, True), (listed, True), (order + listed, False)):
+        facts = Facts(US, "whatsapp", event(), {})
+        assert (RULES["country"](facts, parse(policy).default) is not None) is objected, policy
+
+
+def test_only_what_does_not_reach_landlines_is_moved_to_what_does() -> None:
+    assert [judge("landline", {"number": FIXED, "channel": channel}) is not None for channel in CHANNELS] == [
+        traits.landline is not None for traits in CHANNELS.values()
+    ]
 
 
 def test_a_landline_that_may_not_be_called_is_objected_to() -> None:

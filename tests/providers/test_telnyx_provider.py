@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from service.channels import Channel
 from service.providers.telnyx.client import Limits, Telnyx
 from service.providers.verify.protocol import (
     AccountProblem,
-    Channel,
     InDoubt,
     Judged,
     NotJudged,

@@ -8,7 +8,8 @@ from pathlib import Path
 import phonenumbers
 import pytest
 
-from service.providers.verify.protocol import Channel, Judged, Order, Provider, Refused, Sent, State
+from service.channels import CHANNELS, Channel
+from service.providers.verify.protocol import Judged, Order, Provider, Refused, Sent, State
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS, ScriptedNumber
 from service.providers.verify.testing import TestProvider
 
@@ -45,7 +46,7 @@ def test_no_number_stands_in_the_table_twice() -> None:
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.phone_number)
-@pytest.mark.parametrize("channel", ["sms", "call", "flashcall"])
+@pytest.mark.parametrize("channel", CHANNELS)
 async def test_a_scripted_number_does_what_its_entry_says(number: ScriptedNumber, channel: Channel) -> None:
     provider: Provider = TestProvider(SECRET, slow_answer=0.0)
     answer = await provider.send(order(number.phone_number, channel))

@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 from litestar import Litestar, Request, Response, route
 
+from service.channels import CHANNELS
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
 from service.sandbox.main import SandboxSettings, create_sandbox
 from service.sandbox.telnyx.service import PROFILE_ID, Send, Telnyx, TelnyxSettings
@@ -195,6 +196,14 @@ async def test_the_page_lists_the_numbers_that_always_behave_in_one_way() -> Non
     listed = msgspec.json.decode(text)
     assert listed["code"] == FIXED_CODE
     assert [one["phone_number"] for one in listed["numbers"]] == [one.phone_number for one in NUMBERS]
+
+
+async def test_the_page_offers_the_channels_that_the_sandbox_was_told_and_can_name_them_all() -> None:
+    settings = SandboxSettings(gateway_url="http://127.0.0.1:1", gateway_key=KEY, channels=["call", "whatsapp"])
+    async with serve_app(create_sandbox(settings)) as url, aiohttp.request("GET", f"{url}/demo") as response:
+        page = await response.text()
+    assert re.findall(r'<option value="(\w+)">', page)[:3] == ["call", "whatsapp", "person"]
+    assert msgspec.json.decode(page.split("const channels = ")[1].split(";")[0]).keys() == CHANNELS.keys()
 
 
 async def test_one_address_serves_all_of_the_sandbox() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from service.channels import CHANNELS
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS, ScriptedNumber
 from service.sandbox.telnyx.service import PROFILE_ID, TelnyxSettings
 from tests.support.fake_telnyx import PHONE, Caller, call_telnyx
@@ -19,7 +20,7 @@ async def telnyx() -> AsyncIterator[Caller]:
         yield caller
 
 
-@pytest.mark.parametrize("channel", ["sms", "call", "flashcall", "whatsapp"])
+@pytest.mark.parametrize("channel", CHANNELS)
 async def test_the_right_code_of_every_channel_is_accepted(telnyx: Caller, channel: str) -> None:
     verification_id = await telnyx.begin(channel=channel)
     assert await telnyx.read_status(verification_id) == "pending"
@@ -76,6 +77,22 @@ async def test_a_custom_code_is_the_code_and_stands_in_the_record(telnyx: Caller
     assert await telnyx.check(body["data"]["id"], "43612") == "accepted"
 
 
+async def test_a_profile_keeps_whatsapps_own_settings_and_goes_by_its_list_of_countries(telnyx: Caller) -> None:
+    path = f"/v2/verify_profiles/{PROFILE_ID}"
+    own = {"sender_phone_number": "+13035551234", "template_id": "authentication", "waba_id": "1234567890"}
+    _, body = await telnyx.call("PATCH", path, {"whatsapp": own | {"whitelisted_destinations": ["GB"]}, "sms": own})
+    assert body["data"]["whatsapp"].items() >= own.items()
+    assert not body["data"]["sms"].keys() & own.keys(), "taken, and ignored in silence"
+    status, body = await telnyx.send(channel="whatsapp")
+    assert (status, body["errors"][0]["code"]) == (400, "40309")
+    assert (await telnyx.send())[0] == 200
+
+
+async def test_only_a_code_that_is_typed_may_be_chosen(telnyx: Caller) -> None:
+    for channel, traits in CHANNELS.items():
+        assert (await telnyx.send(channel=channel, custom_code="43612"))[0] == (200 if traits.typed else 422)
+
+
 async def test_a_second_verification_of_a_number_leaves_the_first_as_it_is(telnyx: Caller) -> None:
     first, second = await telnyx.begin(), await telnyx.begin(channel="call")
     status, body = await telnyx.call("GET", f"/v2/verifications/by_phone_number/{PHONE.replace('+', '%2B')}")
@@ -96,7 +113,7 @@ async def test_a_check_by_number_is_against_the_newest_that_is_pending(telnyx: C
 
 @pytest.mark.parametrize("scripted", NUMBERS, ids=lambda number: number.phone_number)
 async def test_scripted_numbers_do_what_their_table_says(telnyx: Caller, scripted: ScriptedNumber) -> None:
-    for channel in ("sms", "call", "flashcall"):
+    for channel in CHANNELS:
         status, body = await telnyx.send(scripted.phone_number, channel)
         if scripted.outcome(channel) == "refused":
             assert (status, body["errors"][0]["code"]) == (400, "40309")

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from service.app import create_app
-from service.providers.verify.protocol import Channel
+from service.channels import Channel
 from service.sandbox.journal import Call
 from service.sandbox.telnyx.service import PROFILE_ID, Send
 from service.sandbox.telnyx.state import Verification

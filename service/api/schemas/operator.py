@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from service.api.schemas.product import NO_NUL, TEXT, Channel, CreatedAt, ExpiresAt, Id, PhoneNumber, Status
+from service.api.schemas.product import NO_NUL, TEXT, CreatedAt, ExpiresAt, Id, PhoneNumber, Status
+from service.channels import DEFAULT, Channel
 
 LENGTH = r"^[1-9][0-9]{0,5}[smhd](?!\n)$"
 NOON = "2026-01-31T12:00:00.000000Z"
@@ -43,7 +44,7 @@ Client = Annotated[str, Meta(description="Whose verification it is.", examples=[
 Test = Annotated[bool, Meta(description="Whether it is a test client's.", examples=[False])]
 Deliver = Annotated[bool, Meta(description="false: the client asked for a decoy.", examples=[True])]
 Country = Annotated[str, Meta(description="ISO 3166 alpha-2; ? for a number of no country.", examples=["US"])]
-OfChannel = Annotated[Channel, Meta(description="By which channel.", examples=["sms"], extra_json_schema=TEXT)]
+OfChannel = Annotated[Channel, Meta(description="By which channel.", examples=[DEFAULT], extra_json_schema=TEXT)]
 RuleName = Annotated[str, Meta(description="Which rule.", examples=["sequential"])]
 RuleMode = Annotated[str, Meta(description="What it was allowed to do.", examples=["enforce", "observe"])]
 

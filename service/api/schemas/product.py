@@ -12,15 +12,16 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from service.channels import DEFAULT, Channel
+
 MESSAGE = "If this number can receive codes, one is on its way."
 
 # Patterns hold for Python's regular expressions and for ECMA's: `(?!\n)$` is the end in both.
 NO_NUL = r"^[^\x00]+$"
 TEXT = {"type": "string"}  # msgspec leaves it out beside an enum
 
-Channel = Literal["sms", "call", "flashcall"]
 FirstChannel = Annotated[
-    Channel, Meta(description="How the code should go out first.", examples=["sms"], extra_json_schema=TEXT)
+    Channel, Meta(description="How the code should go out first.", examples=[DEFAULT], extra_json_schema=TEXT)
 ]
 NextChannel = Annotated[Channel, Meta(description="What it would be.", examples=["call"], extra_json_schema=TEXT)]
 Status = Annotated[
@@ -127,7 +128,7 @@ class VerificationRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defau
     device_event_id: EventId | None = None
     device_sealed_result: SealedResult | None = None
     captcha_token: CaptchaToken | None = None
-    channel: FirstChannel = "sms"
+    channel: FirstChannel = DEFAULT
     deliver: Deliver = True
 
 

@@ -151,7 +151,6 @@ class Send(Base):
 
     __tablename__ = "sends"
     __table_args__ = (
-        CheckConstraint("channel in ('sms', 'call', 'flashcall')", name="channel"),
         CheckConstraint("state in ('due', 'begun', 'sent', 'refused', 'in_doubt', 'abandoned')", name="state"),
         CheckConstraint("cause in ('request', 'press', 'refused', 'failed', 'waited')", name="cause"),
         Index("one_in_flight", "phone_hash", unique=True, postgresql_where=text("state = 'begun'")),

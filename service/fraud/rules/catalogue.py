@@ -10,11 +10,11 @@ from collections.abc import Callable
 import msgspec
 
 from service import phone
+from service.channels import CHANNELS, Channel
 from service.fraud.facts import Facts
 from service.fraud.rules import device
 from service.fraud.rules import history as history_rules
 from service.policy.model import Policy
-from service.providers.verify.protocol import Channel
 
 Rule = Callable[[Facts, Policy], str | None]
 
@@ -30,31 +30,32 @@ def judge_number(facts: Facts, policy: Policy) -> str | None:
 
 def judge_country(facts: Facts, policy: Policy) -> str | None:
     """Object to a country that is not served, in general or by this channel."""
-    countries = policy.countries
-    own = getattr(countries, facts.channel)
-    if facts.number.country not in countries.allow or (own is not None and facts.number.country not in own):
-        return f"country {facts.number.country} by {facts.channel}"
-    return None
+    channel, country, countries = facts.channel, facts.number.country, policy.countries
+    if CHANNELS[channel].opt_in and channel not in policy.fallback.order:
+        return f"{channel} is not in fallback.order"
+    served = country in countries.allow and country in countries.by_channel.get(channel, countries.allow)
+    return None if served else f"country {country} by {channel}"
 
 
 def judge_landline(facts: Facts, policy: Policy) -> str | None:
-    """Object to an sms to a landline that cannot be called instead."""
-    return "a landline, and no call" if _is_deaf(facts) and not _can_be_called(facts, policy) else None
+    """Object to a channel that does not reach landlines, where the one in its place may not be used."""
+    other = _instead(facts)
+    return f"a landline, and no {other}" if other and not _may_go(other, facts, policy) else None
 
 
 def choose_channel(facts: Facts, policy: Policy) -> Channel | None:
     """Return by which channel a send goes instead of the one that was asked for, or None: a landline is called."""
-    mode = policy.rules.landline.mode
-    return "call" if mode == "enforce" and _is_deaf(facts) and _can_be_called(facts, policy) else None
+    other = _instead(facts) if policy.rules.landline.mode == "enforce" else None
+    return other if other and _may_go(other, facts, policy) else None
 
 
-def _is_deaf(facts: Facts) -> bool:
-    return facts.channel == "sms" and facts.kind == "fixed"
+def _instead(facts: Facts) -> Channel | None:
+    return CHANNELS[facts.channel].landline if facts.kind == "fixed" else None
 
 
-def _can_be_called(facts: Facts, policy: Policy) -> bool:
-    called = msgspec.structs.replace(facts, channel="call")
-    return "call" in policy.fallback.order and judge_country(called, policy) is None
+def _may_go(channel: Channel, facts: Facts, policy: Policy) -> bool:
+    moved = msgspec.structs.replace(facts, channel=channel)
+    return channel in policy.fallback.order and judge_country(moved, policy) is None
 
 
 def judge_captcha(facts: Facts, policy: Policy) -> str | None:

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Channel = Literal["sms", "call", "flashcall"]
+from service.channels import Channel
 
 
 class Order(msgspec.Struct, frozen=True):

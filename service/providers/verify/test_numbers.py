@@ -6,11 +6,12 @@ Read by sandbox and providers.verify.testing. All of them are in ranges reserved
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
-from service.providers.verify.protocol import Channel
+from service.channels import Channel
 
 FIXED_CODE = "123456"
 """The code that every one of these numbers receives, where it receives any."""
@@ -22,23 +23,22 @@ Outcome = Literal["delivered", "unreported", "undelivered", "slow", "refused"]
 
 
 class ScriptedNumber(msgspec.Struct, frozen=True, kw_only=True):
-    """One number, how a send to it ends on each channel, and whether its code is ever accepted."""
+    """One number, how a send to it ends (`but`: on some channels), and whether its code is ever accepted."""
 
     phone_number: str
     meaning: str
-    sms: Outcome = "delivered"
-    call: Outcome = "delivered"
-    flashcall: Outcome = "delivered"
+    sent: Outcome = "delivered"
+    but: Mapping[Channel, Outcome] = {}
     code_accepted: bool = True
     line_type: Literal["mobile", "fixed line", "voip"] = "mobile"
 
-    def outcome(self, channel: str) -> Outcome:
-        """Return how a send on this channel ends; a channel without a field of its own behaves as sms does."""
-        return self.flashcall if channel == "flashcall" else self.call if channel == "call" else self.sms
+    def outcome(self, channel: Channel) -> Outcome:
+        """Return how a send on this channel ends."""
+        return self.but.get(channel, self.sent)
 
 
 def _everywhere(phone_number: str, outcome: Outcome, meaning: str) -> ScriptedNumber:
-    return ScriptedNumber(phone_number=phone_number, meaning=meaning, sms=outcome, call=outcome, flashcall=outcome)
+    return ScriptedNumber(phone_number=phone_number, meaning=meaning, sent=outcome)
 
 
 NUMBERS: tuple[ScriptedNumber, ...] = (
@@ -53,15 +53,15 @@ NUMBERS: tuple[ScriptedNumber, ...] = (
     ),
     ScriptedNumber(
         phone_number="+14155550105",
-        meaning="A landline, also by number look-up: refuses sms and flashcall, accepts calls.",
-        sms="refused",
-        flashcall="refused",
+        meaning="A landline, also by number look-up: refuses everything but calls.",
+        sent="refused",
+        but={"call": "delivered"},
         line_type="fixed line",
     ),
     ScriptedNumber(
         phone_number="+14155550106",
-        meaning="The sms is reported as not delivered; a call gets through.",
-        sms="undelivered",
+        meaning="Messages (sms, WhatsApp) are reported as not delivered; a call gets through.",
+        but={"sms": "undelivered", "whatsapp": "undelivered"},
     ),
     _everywhere("+14155550107", "unreported", "Delivered, but no delivery is ever reported; the code is right."),
     ScriptedNumber(
@@ -79,7 +79,7 @@ def find_number(phone_number: str) -> ScriptedNumber | None:
     return _BY_NUMBER.get(phone_number)
 
 
-def find_outcome(phone_number: str, channel: Channel | Literal["whatsapp"]) -> Outcome:
+def find_outcome(phone_number: str, channel: Channel) -> Outcome:
     """Return how a send ends; a number that is not in the table is delivered."""
     number = _BY_NUMBER.get(phone_number)
     return "delivered" if number is None else number.outcome(channel)

@@ -6,7 +6,7 @@ Called by demo. Everything it passes on is what the gateway said; the key must n
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 from litestar import Litestar
 
+from service.channels import Channel
 from service.sandbox.fingerprint.events import Mint
 from service.sandbox.fingerprint.service import Fingerprint
 
@@ -33,9 +34,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Backend:
-    """The four calls that a product makes, between `open` and `close`."""
+    """The four calls that a product makes, between `open` and `close`. `channels`: those that its users may choose."""
 
-    def __init__(self, gateway_url: str, api_key: str, fingerprint: Fingerprint) -> None:
+    def __init__(self, gateway_url: str, api_key: str, fingerprint: Fingerprint, channels: Sequence[Channel]) -> None:
+        self.channels = channels
         self._url = gateway_url.rstrip("/")
         self._key = api_key
         self._fingerprint = fingerprint

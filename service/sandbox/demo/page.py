@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -17,11 +17,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 from litestar.response import Redirect
 
+from service.channels import CHANNELS, DEFAULT, Channel
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
 from service.sandbox.demo.backend import Answer, Backend, Visitor, draw_address
 from service.sandbox.pages import create_page
 
-_PAGE = Path(__file__).with_name("demo.html").read_text(encoding="utf-8")
+_NOUNS = msgspec.json.encode({channel: traits.noun for channel, traits in CHANNELS.items()}).decode()
+_PAGE = Path(__file__).with_name("demo.html").read_text(encoding="utf-8").replace("{{channels}}", _NOUNS)
 _COOKIE = "demo_address"
 _ADDRESS = re.compile(r"2001:db8:[0-9a-f]{1,4}:[0-9a-f]{1,4}::1")
 
@@ -33,7 +35,7 @@ class RequestForm(msgspec.Struct, frozen=True):
     """What the first form sends."""
 
     phone_number: str
-    channel: Literal["sms", "call", "flashcall"] = "sms"
+    channel: Channel = DEFAULT
     visitor: Visitor = "person"
 
 
@@ -71,9 +73,9 @@ def open_demo() -> Redirect:
 
 
 @get("/demo", sync_to_thread=False)
-def show_demo() -> Response[str]:
+def show_demo(backend: NamedDependency[Backend]) -> Response[str]:
     """The page; each time it is opened its visitor has a new address."""
-    response = create_page(_PAGE)
+    response = create_page(_PAGE.replace("{{choices}}", "".join(map(_write_choice, backend.channels))))
     response.set_cookie(Cookie(_COOKIE, value=draw_address(), httponly=True, samesite="strict", path="/demo"))
     return response
 
@@ -110,6 +112,12 @@ async def press_fallback(data: JSONBody[IdForm], backend: NamedDependency[Backen
 async def read_status(data: JSONBody[IdForm], backend: NamedDependency[Backend]) -> Response[Any]:
     """Read the status."""
     return _pass_on(await backend.read(data.id))
+
+
+def _write_choice(channel: Channel) -> str:
+    traits = CHANNELS[channel]
+    how = "" if traits.typed else ": the code is the caller's last digits"
+    return f'<option value="{channel}">{traits.noun[:1].upper()}{traits.noun[1:]}{how}</option>'
 
 
 def _pass_on(answer: Answer) -> Response[Any]:

@@ -22,7 +22,7 @@ from service.sandbox.telnyx.carrier import plan_carrier
 from service.sandbox.telnyx.checks import plan_check, plan_check_by_phone, plan_lookup, plan_state
 from service.sandbox.telnyx.profile_calls import plan_balance, plan_profile
 from service.sandbox.telnyx.replies import decline, word_fault
-from service.sandbox.telnyx.sends import plan_send
+from service.sandbox.telnyx.sends import PATHS, plan_send
 from service.sandbox.telnyx.service import Telnyx
 from service.sandbox.wire import Reply, Request
 
@@ -44,8 +44,8 @@ class TelnyxStandIn:
         if request.headers.get(b"authorization") != self._authorization:
             raise decline(401, "10009", "No key found matching the credentials given.")
         match request.method, request.parts:
-            case "POST", ["verifications", ("sms" | "call" | "flashcall" | "whatsapp") as channel]:
-                return plan_send(self.telnyx, channel, request.body)
+            case "POST", ["verifications", path] if path in PATHS:
+                return plan_send(self.telnyx, PATHS[path], request.body)
             case "POST", ["verifications", verification_id, "actions", "verify"]:
                 return plan_check(self.telnyx, verification_id, request.body)
             case "GET", ["verifications", verification_id]:

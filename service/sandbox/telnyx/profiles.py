@@ -29,6 +29,14 @@ class ChannelSettings(msgspec.Struct):
     whitelisted_destinations: list[_Country] | msgspec.UnsetType = msgspec.UNSET
 
 
+class WhatsAppSettings(ChannelSettings):
+    """What it says of WhatsApp besides: the business account that sends."""
+
+    sender_phone_number: str | msgspec.UnsetType | None = msgspec.UNSET
+    template_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    waba_id: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
 class ProfileChange(msgspec.Struct):
     """The body of a POST or PATCH."""
 
@@ -41,7 +49,7 @@ class ProfileChange(msgspec.Struct):
     sms: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
     call: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
     flashcall: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
-    whatsapp: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
+    whatsapp: WhatsAppSettings | msgspec.UnsetType = msgspec.UNSET
 
 
 class Profile(msgspec.Struct):

@@ -11,6 +11,7 @@ from functools import partial
 
 import msgspec
 
+from service.channels import CHANNELS, Channel
 from service.providers.verify.test_numbers import find_outcome
 from service.sandbox.stage import Acted, Planned
 from service.sandbox.telnyx.bodies import decode_body, require_e164
@@ -18,7 +19,6 @@ from service.sandbox.telnyx.carrier import find_country
 from service.sandbox.telnyx.profiles import Profile
 from service.sandbox.telnyx.replies import decline, error, record, refuse_destination
 from service.sandbox.telnyx.service import Send, Telnyx
-from service.sandbox.telnyx.state import VerificationType
 from service.sandbox.wire import Reply
 
 # Area codes of North America begin with 2 to 9.
@@ -36,12 +36,15 @@ class _Body(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(_Body)
 
+# What stands after /verifications/: Telnyx's names of the channels, which are ours.
+PATHS: dict[str, Channel] = {channel: channel for channel in CHANNELS}
 
-def plan_send(telnyx: Telnyx, channel: VerificationType, body: bytes) -> Planned:
+
+def plan_send(telnyx: Telnyx, channel: Channel, body: bytes) -> Planned:
     """Check a send's body; raises `Declined`."""
     asked = decode_body(_decoder, body)
     require_e164(asked.phone_number)
-    if asked.custom_code is not None and (channel == "flashcall" or not _CUSTOM_CODE.fullmatch(asked.custom_code)):
+    if asked.custom_code is not None and (not CHANNELS[channel].typed or not _CUSTOM_CODE.fullmatch(asked.custom_code)):
         raise decline(422, "10015", "The custom code is not allowed.", "/custom_code")
     timeout = None if asked.timeout_secs is msgspec.UNSET else asked.timeout_secs
     if timeout is not None and timeout <= 0:

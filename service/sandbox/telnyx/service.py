@@ -12,9 +12,10 @@ import uuid
 
 import msgspec
 
+from service.channels import CHANNELS, Channel
 from service.providers.verify.test_numbers import FIXED_CODE, SLOW_ANSWER, Outcome, find_number, find_outcome
-from service.sandbox.telnyx.profiles import ChannelSettings, Profile, ProfileChange, Profiles
-from service.sandbox.telnyx.state import Verification, Verifications, VerificationType, write_time
+from service.sandbox.telnyx.profiles import ChannelSettings, Profile, ProfileChange, Profiles, WhatsAppSettings
+from service.sandbox.telnyx.state import Verification, Verifications, write_time
 from service.sandbox.telnyx.webhooks import Courier, Manners, Signer
 
 PROFILE_ID = "5a9dbeef-0000-4000-8000-000000000001"
@@ -43,7 +44,7 @@ class TelnyxSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Send(msgspec.Struct, frozen=True, kw_only=True):
     """A send that passed validation."""
 
-    channel: VerificationType
+    channel: Channel
     phone_number: str
     profile_id: str
     timeout_secs: int | None
@@ -61,7 +62,8 @@ class Telnyx:
         self.verifications = Verifications()
         self.profiles = Profiles()
         channel = ChannelSettings(app_name="Sandbox", code_length=6, default_verification_timeout_secs=300)
-        change = ProfileChange(name="Sandbox", language="en-US", sms=channel, call=channel, whatsapp=channel)
+        whatsapp = WhatsAppSettings(code_length=6, default_verification_timeout_secs=300)
+        change = ProfileChange(name="Sandbox", language="en-US", sms=channel, call=channel, whatsapp=whatsapp)
         if self.settings.webhook_url is not None:
             change.webhook_url = self.settings.webhook_url
         self.profiles.create(change, self.settings.profile_id)
@@ -109,8 +111,8 @@ class Telnyx:
         )
 
     def _make_code(self, order: Send, fixed: str | None, length: int) -> tuple[str, str | None]:
-        if order.channel == "flashcall":
-            # The code of a flashcall is who calls: nothing can be fixed but the caller's last six digits.
+        if not CHANNELS[order.channel].typed:
+            # The code is who calls: nothing can be fixed but the caller's last six digits.
             caller = _CALLER_PREFIX + (fixed or _draw_digits(6))[-6:].zfill(6)
             return caller[-self.settings.flashcall_digits :].lstrip("+"), caller
         return order.custom_code or fixed or _draw_digits(length), None

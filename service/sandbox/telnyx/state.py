@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from service.channels import Channel
 from service.providers.verify.test_numbers import Outcome
 
-VerificationType = Literal["sms", "call", "flashcall", "whatsapp"]
 MAX_WRONG = 5
 KEPT = 100_000
 """Verifications held; the oldest is dropped for the next, so that a benchmark does not fill the memory."""
@@ -29,7 +29,7 @@ class Verification(msgspec.Struct, kw_only=True):
     """One send and its code. `expires` and `arrives` are on the monotonic clock, in seconds."""
 
     id: str
-    type: VerificationType
+    type: Channel
     phone_number: str
     profile_id: str
     timeout_secs: int

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from service.providers.verify.protocol import Channel
+from service.channels import Channel
 from service.simulation.population.addresses import vpn_exit
 from service.simulation.population.dice import Dice, Wheel
 from service.simulation.population.habits import Habits
