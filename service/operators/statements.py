@@ -1,4 +1,7 @@
-"""The text of the operators' statements. Read by operators.verifications; one round trip each, bounded by a key or a window."""
+"""The text of the operators' statements: one round trip each, bounded by a key or a window.
+
+Read by operators.verifications.
+"""
 
 from __future__ import annotations
 

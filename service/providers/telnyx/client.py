@@ -72,7 +72,7 @@ class Telnyx:
         if not _E164.fullmatch(order.phone_number):
             return Refused("not_e164")
         body = _encode(_Trigger(order.phone_number, order.profile_id, order.timeout_secs))
-        # Telnyx names the channels as service.channels does; tests/project/test_channels.py holds that against its package.
+        # Telnyx's names are those of service.channels: tests/project/test_channels.py holds them against its package.
         url = f"{self._base_url}/verifications/{order.channel}"
         return judge_send(await self._wire.call("POST", url, body, self._limits.send), time.time())
 
