@@ -21,9 +21,10 @@ from service import phone
 from service.cli.serving import settle_memory
 from service.db.engine import Database, open_database
 from service.fraud.gathering.captchas import Captchas
-from service.fraud.gathering.device_events import Asked, DeviceEvents
+from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.histories.subjects import subjects_of
-from service.fraud.judge import Judge, Question
+from service.fraud.judge import Judge
+from service.fraud.question import Question
 from service.fraud.store import KEEP, FraudStore
 from service.policy import loading
 from service.vault import Vault, new_id
@@ -111,12 +112,10 @@ async def _decide(judge: Judge, left: Iterator[Question], work: Work) -> Spent:
 
 
 def _ask(number: str) -> Question:
-    asked = Asked(
-        event_id=None, sealed_result=None, ip_address=address_of(number), account_id=None, asked_at=datetime.now(UTC)
-    )
+    address = address_of(number)
     return Question(
         id=new_id(), ordinal=1, client_id=1, phone_hash=VAULT.hash(b"phone", number), phone_number=number,
-        network=address_of(number), channel="sms", asked=asked, counts=True,
+        channel="sms", asked_at=datetime.now(UTC), counts=True, ip_address=address, network=address,
     )  # fmt: skip
 
 

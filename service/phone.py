@@ -83,6 +83,10 @@ TWO_FORMS = (
 TWO_FORMED = ("+54", "+39", "+972")
 
 
+# A plus, and at most 15 digits; shorter than seven is no telephone's.
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What the numbering plan says. `country`: ISO 3166 alpha-2, None for a number of no single country."""
 
@@ -101,6 +105,11 @@ def normalise(text: str) -> str:
             return plain
         text = plain
     raise InvalidPhoneNumber
+
+
+def is_e164(text: str) -> bool:
+    """Say whether this is a number as it goes over the wire, and may stand in a path."""
+    return E164.fullmatch(text) is not None
 
 
 def _strip(text: str) -> str:

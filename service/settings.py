@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, Validation
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.errors import SettingsError
+from service.uuids import is_uuid
 
 KEY_BYTES = 32
 # Seconds. A balancer must be the one that ends a connection, or it sends a request into one that we are closing:
@@ -110,7 +111,7 @@ def _secret(value: object) -> object:
 
 
 def _profile(value: object) -> object:
-    if not re.fullmatch(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", str(value)):
+    if not is_uuid(str(value)):
         message = "must be the id of a Verify profile, a UUID"
         raise ValueError(message)
     return value

@@ -14,8 +14,6 @@ from service.api.problems import Invalid
 from service.errors import InvalidPhoneNumber
 from service.policy.values import read_seconds
 
-# The largest id of a row.
-LARGEST_ID = 2**31 - 1
 # Stricter than the policy, as the OpenAPI file says.
 LENGTH = re.compile(r"[1-9][0-9]{0,5}[smhd]", re.ASCII)
 DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")

@@ -16,9 +16,9 @@ from litestar.params import FromPath
 from service import phone
 from service.api.access.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
-from service.api.fields import read_account, read_address, read_number
 from service.api.openapi.document import BEARER, Call
 from service.api.problems import Invalid
+from service.api.request_body import read_request
 from service.api.schemas.product import (
     MESSAGE,
     CodeCheck,
@@ -40,7 +40,6 @@ from service.errors import (
     Unavailable,
 )
 from service.verification.actions import VerificationView
-from service.verification.callers import Ask, Evidence
 from service.verification.states import Offer
 
 PACK = msgspec.msgpack.Encoder()
@@ -67,8 +66,7 @@ DIGITS = re.compile(r"\d{4,15}")
 async def request_verification(request: AnyRequest) -> Response[VerificationAccepted]:
     """Take a request."""
     services, caller = services_of(request), await caller_of(request)
-    data = await read_body(request, REQUEST)
-    ask = Ask(evidence=_evidence(caller, data), channel=data.channel, deliver=data.deliver)
+    ask = read_request(caller.policy.client, await read_body(request, REQUEST))
     if (key := read_idempotency_key(request)) is not None:
         idem, body = _idempotency(request, caller, "request", key, PACK.encode(ask))
         ask = msgspec.structs.replace(ask, idem=idem, body=body)
@@ -166,23 +164,6 @@ router = Router(
     security=BEARER,
     tags=["Verifications"],
 )
-
-
-def _evidence(caller: Caller, data: VerificationRequest) -> Evidence:
-    if data.ip_address is None and caller.policy.client.ip_required:
-        raise Invalid("ip_address", detail="The field is required.")
-    if data.ip_address is None and data.account_id is None:
-        raise Invalid("account_id", detail="The field is required where ip_address is left out.")
-    if data.captcha_token is None and caller.policy.client.captcha_required:
-        raise Invalid("captcha_token", detail="The field is required.")
-    return Evidence(
-        phone_number=read_number(data.phone_number),
-        ip_address=read_address(data.ip_address) if data.ip_address is not None else None,
-        account_id=read_account(data.account_id) if data.account_id is not None else None,
-        device_event_id=data.device_event_id,
-        device_sealed_result=data.device_sealed_result,
-        captcha_token=data.captcha_token,
-    )
 
 
 def _code(text: str) -> str:

@@ -15,6 +15,7 @@ import click
 from service.cli.lengths import Length
 from service.cli.running import run
 from service.clients.key_admin import KeyAdmin
+from service.db.asking import LARGEST_ID
 from service.db.engine import Database
 from service.errors import GatewayError, InvalidPhoneNumber
 from service.policy.loading import CLIENT
@@ -22,8 +23,6 @@ from service.settings import DatabaseSettings, KeySettings, load
 from service.vault import Vault
 
 T = TypeVar("T")
-
-LARGEST_ID = 2**31 - 1
 
 
 @click.command()

@@ -82,7 +82,7 @@ def _read_knobs(knobs: tuple[str, ...]) -> dict[str, Any]:
 def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415 (what only this command needs must not slow down the others)
 
-    from service.fraud.rules.catalogue import HISTORY  # noqa: PLC0415
+    from service.fraud.stages import HISTORY  # noqa: PLC0415
     from service.simulation.picture import draw  # noqa: PLC0415
     from service.simulation.report import summarise  # noqa: PLC0415
     from service.simulation.scratch import choose_policy, make_database  # noqa: PLC0415
@@ -93,7 +93,7 @@ def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
     policy = choose_policy(policy_path, lines)
     with make_database() as url:
         report = summarise(asyncio.run(_run(url, policy, lines)))
-    allow, modes = policy.countries.allow, {name: getattr(policy.rules, name).mode for name in HISTORY}
+    allow, modes = policy.countries.allow, {name: getattr(policy.rules, name).mode for name in HISTORY.rules}
     if as_json:
         told = {"allow": allow, "modes": modes, "currency": policy.prices.currency}
         click.echo(msgspec.json.encode(told | msgspec.to_builtins(report)))

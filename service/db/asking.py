@@ -1,6 +1,6 @@
 """Statements of operators and the command line: one round trip each, as short as the hot ones, on lines of their own.
 
-Called by operators.verifications and operators.blocks. Keeps nothing between two of them.
+Called by operators.verifications and operators.overrides. Keeps nothing between two of them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from service.db.engine import Database
+
+# The time of an operators' statement, $1: null is the database's own.
+CLOCK = "clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now)"
+# The largest id of a row that operators name by a number.
+LARGEST_ID = 2**31 - 1
 
 
 async def ask(database: Database, statement: str, *values: object) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ Made by fraud.judge. Pure; what it suppresses is known to operators alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -64,8 +64,13 @@ def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy, lifts: Collect
             yield Finding(name, "lifted" if name in lifts else mode, detail)
 
 
-def conclude(findings: list[Finding], facts: Facts, policy: Policy) -> Decision:
+def stops(findings: Iterable[Finding]) -> bool:
     """One enforced finding is enough to suppress."""
-    allow = all(finding.mode != "enforce" for finding in findings)
+    return any(finding.mode == "enforce" for finding in findings)
+
+
+def conclude(findings: list[Finding], facts: Facts, policy: Policy) -> Decision:
+    """Decide by what was found."""
+    allow = not stops(findings)
     by = choose_channel(facts, policy) if allow else None
     return Decision(allow=allow, findings=findings, facts=facts, policy_version=policy.version, by=by)

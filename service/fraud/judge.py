@@ -6,24 +6,24 @@ blocks; a caller learns nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import msgspec
 
 from service import phone
-from service.channels import Channel
-from service.fraud.decision import Decision, Finding, conclude, find
-from service.fraud.facts import Device, Facts
+from service.fraud.decision import Decision, Finding, conclude, stops
+from service.fraud.facts import CaptchaState, Device, Facts
 from service.fraud.gathering.captchas import Captchas
-from service.fraud.gathering.device_events import Asked, DeviceEvents, Read
+from service.fraud.gathering.device_events import DeviceEvents, Read
 from service.fraud.gathering.forged_events import ForgedEventTracker
 from service.fraud.gathering.line_types import LineTypes
 from service.fraud.histories.history import PAUSES, pause
 from service.fraud.histories.subjects import subjects_of
 from service.fraud.money import Booking, book
-from service.fraud.rules.catalogue import CAPTCHA, DEVICE, FIRST, HISTORY, LINE
+from service.fraud.question import Question
 from service.fraud.rules.history import guilty_ranges
+from service.fraud.stages import EARLY, LATE, NUMBER, Need, Stage, ask
 from service.fraud.store import Block, FraudStore, Limit, Resolution, Weighed, Weighing
 from service.policy.model import Policy
 from service.providers.health_notes import HealthNotes
@@ -33,35 +33,19 @@ from service.vault import Vault
 OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budget of the day"}
 
 
-class Question(msgspec.Struct, frozen=True):
-    """Whether a code may go to this number, by this channel, for this request.
-
-    `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace. `lifts`: the rules (and
-    "limits", for all of them) that an operator lifted for this number.
-    """
-
-    id: UUID
-    ordinal: int
-    client_id: int
-    phone_hash: UUID
-    phone_number: str
-    network: str | None
-    channel: Channel
-    asked: Asked
-    counts: bool
-    lifts: Collection[str] = ()
-
-
 class Gathered(msgspec.Struct, frozen=True):
-    """What the outside told of a send. `read`: the device event; None where it is decided without.
+    """What is known of a send so far, and what the rules found in it.
 
-    `strike`: whom an invented event counts against.
+    `read`: the device event; None where it is decided without. `barred`: none is looked up for this address any more.
+    `strike`: whom an invented event counts against. `weighed`: what the database holds.
     """
 
     facts: Facts
-    findings: list[Finding]
+    findings: Sequence[Finding] = ()
     read: Read | None = None
+    barred: bool = False
     strike: UUID | None = None
+    weighed: Weighed | None = None
 
 
 class Judge:
@@ -87,53 +71,74 @@ class Judge:
     async def gather(self, question: Question, policy: Policy) -> Gathered:
         """Ask the outside, as far as the answers are needed: once a send, for tokens and look-ups are used up by it.
 
-        So the database is asked first: when it raises Unavailable, nothing is used up.
+        Raises Unavailable, and has used nothing up then.
         """
-        facts = Facts(phone.describe(question.phone_number), question.channel, Device("none"), {})
-        findings = list(find(FIRST, facts, policy, question.lifts))
-        if not conclude(findings, facts, policy).allow:
-            return Gathered(facts, findings)
-        barred = await self._is_barred(question, policy)
-        if policy.rules.captcha.mode != "off":
-            facts = msgspec.structs.replace(facts, captcha=await self._captchas.read(question.asked))
-            findings += find(CAPTCHA, facts, policy, question.lifts)
-            if not conclude(findings, facts, policy).allow:
-                return Gathered(facts, findings)
-        if barred:
-            return Gathered(facts, findings, Read(Device("unasked")))
-        read = await self._events.read(question.asked, policy.rules.event_stale.after)
-        invented = question.network if read.device.state == "unknown" and self._spends(question) else None
-        return Gathered(facts, findings, read, self._forgers.note(invented) if invented else None)
+        known = _begin(question)
+        for stage in EARLY:
+            known = await self._pass(stage, question, policy, known)
+            if stage.ends(known.findings):
+                return known
+        return await self._read_event(question, policy, known)
 
     async def settle(self, question: Question, policy: Policy, gathered: Gathered) -> Decision:
         """Decide by what was gathered and what the database holds. Raises Unavailable, and may be tried again then."""
-        facts, read, findings = gathered.facts, gathered.read, gathered.findings
-        if read is None:
-            return await self._resolve(question, policy, conclude(findings, facts, policy))
-        weighed = await self._weigh(question, facts.number, read)
+        if gathered.read is None:
+            return await self._resolve(question, policy, gathered)
+        weighed = await self._weigh(question, gathered.facts.number, gathered.read)
         if isinstance(weighed, Decision):
             return weighed
-        device = msgspec.structs.replace(read.device, bound=weighed.bound)
-        facts = msgspec.structs.replace(facts, device=device, histories=weighed.histories, line=weighed.line)
-        findings = [*findings, *find(DEVICE | HISTORY, facts, policy, question.lifts)]
-        if question.counts and policy.lookup.mode == "on" and conclude(findings, facts, policy).allow:
-            line = facts.line or await self._lines.read(question.phone_number, question.phone_hash, policy.lookup.keep)
-            facts = msgspec.structs.replace(facts, line=line)
-        findings = [one for one in findings if one.rule not in LINE]
-        findings += find(LINE, facts, policy, question.lifts)
-        return await self._resolve(question, policy, conclude(findings, facts, policy), gathered, weighed)
+        known = _add(gathered, weighed)
+        for stage in LATE:
+            known = await self._pass(stage, question, policy, known)
+        return await self._resolve(question, policy, known)
 
     def rehearse(self, question: Question, policy: Policy) -> Decision:
         """Decide a test client's send: by its number alone, without a trace."""
-        facts = Facts(phone.describe(question.phone_number), question.channel, Device("none"), {})
-        return conclude(list(find(FIRST, facts, policy)), facts, policy)
+        facts = _begin(question).facts
+        return conclude(ask(NUMBER, facts, policy, ()), facts, policy)
+
+    async def _pass(self, stage: Stage, question: Question, policy: Policy, known: Gathered) -> Gathered:
+        """Gather what a stage needs, and ask its rules."""
+        for need in stage.needs:
+            known = await self._learn(need, question, policy, known)
+        found = ask(stage, known.facts, policy, question.lifts, known.findings)
+        return msgspec.structs.replace(known, findings=found) if found or known.findings else known
+
+    async def _learn(self, need: Need, question: Question, policy: Policy, known: Gathered) -> Gathered:
+        match need:
+            case "quota":
+                barred = await self._is_barred(question, policy)
+                return msgspec.structs.replace(known, barred=True) if barred else known
+            case "captcha":
+                return await self._learn_captcha(question, policy, known)
+            case "line":
+                return await self._learn_line(question, policy, known)
+
+    async def _learn_captcha(self, question: Question, policy: Policy, known: Gathered) -> Gathered:
+        if policy.rules.captcha.mode == "off":
+            return known
+        return _learnt(known, captcha=await self._captchas.read(question))
+
+    async def _learn_line(self, question: Question, policy: Policy, known: Gathered) -> Gathered:
+        """Learn the kind of line: as it is held, else of Telnyx for a send that would go, where the policy says so."""
+        line = known.weighed.line if known.weighed else None
+        if line is None and question.counts and policy.lookup.mode == "on" and not stops(known.findings):
+            line = await self._lines.read(question.phone_number, question.phone_hash, policy.lookup.keep)
+        return _learnt(known, line=line) if line else known
+
+    async def _read_event(self, question: Question, policy: Policy, known: Gathered) -> Gathered:
+        if known.barred:
+            return msgspec.structs.replace(known, read=Read(Device("unasked")))
+        read = await self._events.read(question, policy.rules.event_stale.after)
+        invented = question.network if read.device.state == "unknown" and self._spends(question) else None
+        return msgspec.structs.replace(known, read=read, strike=self._forgers.note(invented) if invented else None)
 
     async def credit(self, row: UUID) -> None:
         """Tell the histories that a verification's code was read."""
         await self._scales.credit(row)
 
     def _spends(self, question: Question) -> bool:
-        return question.network is not None and self._events.needs_call(question.asked)
+        return question.network is not None and self._events.needs_call(question)
 
     async def _is_barred(self, question: Question, policy: Policy) -> bool:
         """Say whether the request's address has brought so many invented events that none is looked up for it."""
@@ -149,13 +154,11 @@ class Judge:
             Weighing(question.id, question.ordinal, question.client_id, question.phone_hash, event, subjects)
         )
 
-    async def _resolve(
-        self, question: Question, policy: Policy, so_far: Decision,
-        gathered: Gathered | None = None, weighed: Weighed | None = None,
-    ) -> Decision:  # fmt: skip
+    async def _resolve(self, question: Question, policy: Policy, known: Gathered) -> Decision:
         """Have the database decide: a limit or a budget may refuse, and what was decided before stands."""
-        read = gathered.read if gathered else None
-        limits = self._limits(question, policy, read) if read else ()
+        so_far = conclude(list(known.findings), known.facts, policy)
+        limits = self._limits(question, policy, known.read) if known.read else ()
+        blocks = _blocks(so_far, policy, known.weighed) if question.counts and known.weighed else ()
         decision = await self._scales.resolve(
             Resolution(
                 id=question.id,
@@ -163,9 +166,9 @@ class Judge:
                 goes=so_far.allow and question.counts,
                 decision=so_far,
                 limits=[limit for limit in limits if not _lifted(question, limit)],
-                blocks=list(_blocks(so_far, policy, weighed)) if question.counts and weighed else [],
+                blocks=list(blocks),
                 booking=_booking(question, policy, so_far),
-                strike=gathered.strike if gathered else None,
+                strike=known.strike,
             )
         )
         for over in (OVER_BUDGET[one.rule] for one in decision.findings if one.rule in OVER_BUDGET):
@@ -183,6 +186,20 @@ class Judge:
         if read.device.state == "unread" and question.network is not None and unread.mode == "enforce":
             subject = self._vault.hash(b"limit.unread", question.network)
             yield Limit("device_unread", subject, unread.ip)
+
+
+def _begin(question: Question) -> Gathered:
+    return Gathered(Facts(phone.describe(question.phone_number), question.channel, Device("none"), {}))
+
+
+def _learnt(known: Gathered, **facts: CaptchaState | phone.Kind) -> Gathered:
+    return msgspec.structs.replace(known, facts=msgspec.structs.replace(known.facts, **facts))
+
+
+def _add(gathered: Gathered, weighed: Weighed) -> Gathered:
+    device = msgspec.structs.replace(gathered.read.device, bound=weighed.bound) if gathered.read else Device("none")
+    facts = msgspec.structs.replace(gathered.facts, device=device, histories=weighed.histories)
+    return msgspec.structs.replace(gathered, facts=facts, weighed=weighed)
 
 
 def _booking(question: Question, policy: Policy, decision: Decision) -> Booking | None:

@@ -11,14 +11,13 @@ from functools import cache
 
 import msgspec
 
-from service.fraud.decision import Decision, Finding, conclude, find
+from service.fraud.decision import Decision, Finding, conclude
 from service.fraud.money import price_of
-from service.fraud.rules.catalogue import CAPTCHA, DEVICE, FIRST, HISTORY, LINE
+from service.fraud.stages import STAGES, ask
+from service.fraud.store import SPENT
 from service.policy.model import Policies, Policy
 
 DECISION = msgspec.json.Decoder(Decision)
-# What counters refused then. They are not asked again: what was refused stays so while its rule, or budget, is there.
-SPENT = "limit spent"
 NOT_DECIDED_AGAIN = (
     "Limits and budgets: what device, phone_everywhere, device_unread or a budget refused then is, and nothing more.",
     "Blocks: those in force then are in force again; none is raised or spared by what the policy changes.",
@@ -132,21 +131,22 @@ class Backtest:
 
 
 def decide_again(old: Decision, policy: Policy) -> Decision:
-    """Decide a send from its recorded facts, in the order in which the judge asks."""
-    facts = old.facts
+    """Decide a send from its recorded facts, stage by stage as the judge does."""
     lifts = {finding.rule for finding in old.findings if finding.mode == "lifted"}
-    findings = list(find(FIRST, msgspec.structs.replace(facts, line=None), policy, lifts))
-    if not _stops(findings):
-        findings += find(CAPTCHA, facts, policy, lifts)
-    if not _stops(findings) and _is_gathered(old):
-        findings += find(DEVICE | HISTORY, facts, policy, lifts)
-        findings = [finding for finding in findings if finding.rule not in LINE]
-        findings += find(LINE, facts, policy, lifts)
+    findings: list[Finding] = []
+    for stage in STAGES:
+        if not stage.early and not _is_gathered(old):
+            break
+        findings = ask(stage, old.facts, policy, lifts, findings)
+        if stage.ends(findings):
+            break
+    else:
         findings += _limited(old, policy, lifts)
-    return conclude(findings, facts, policy)
+    return conclude(findings, old.facts, policy)
 
 
 def _limited(old: Decision, policy: Policy, lifts: Collection[str]) -> list[Finding]:
+    """Return what counters refused then: it is not asked again, and stays so while its rule, or budget, is there."""
     return [
         finding
         for finding in old.findings
@@ -168,10 +168,6 @@ def _holds(limit: str, old: Decision, policy: Policy) -> bool:
 def _is_gathered(decision: Decision) -> bool:
     """Say whether the event was read and the histories weighed, or a rule had objected before."""
     return bool(decision.facts.histories)
-
-
-def _stops(findings: Iterable[Finding]) -> bool:
-    return any(finding.mode == "enforce" for finding in findings)
 
 
 def _stopped_by(decision: Decision) -> set[str]:

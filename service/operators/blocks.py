@@ -1,4 +1,4 @@
-"""Blocks by an operator's hand: what is in force, set one, lift one. Each change is audited in its statement.
+"""Blocks by an operator's hand: what can be blocked, and by which name a decision finds it.
 
 Called by api. What a block does is in weigh.sql and the rule `block`; nothing here is seen by a product.
 """
@@ -13,53 +13,21 @@ from uuid import UUID
 import msgspec
 
 from service import phone
-from service.db.asking import ask
 from service.db.engine import Database
-from service.errors import NotFound
 from service.fraud.histories import subjects
 from service.fraud.histories.history import RANGES
+from service.operators.overrides import Override, Overrides, Table
 from service.vault import Vault
 
 BlockKind = Literal["range", "country", "ip", "device"]
-MOST_LISTED = 500
 
-COLUMNS = """
-b.id, b.kind, b.label, b.reason, b.level, b.began_at, b.until, b.lifted_at, b.set_by,
-b.until > clock.now and b.lifted_at is null as in_force
-"""
-CLOCK = "clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now)"
-LIST = f"""
-with {CLOCK}
-select {COLUMNS} from blocks b, clock
-where least(b.until, b.lifted_at) > clock.now - interval '1 day'
-order by in_force desc, b.set_by <> 'rule' desc, b.id desc limit $2
-"""  # noqa: S608 (ours)
-SET = f"""
-with {CLOCK}, made as (
-    insert into blocks (subject, kind, label, reason, level, began_at, until, set_by)
-    select $3, $4, $5, $6, 0, now, now + $7::interval, 'key ' || $2::int from clock
-    returning *
-), noted as (
-    insert into audits (at, key_id, action, row_id, reason)
-    select clock.now, $2, 'block', m.id, m.reason from made m, clock
-)
-select {COLUMNS} from made b, clock
-"""  # noqa: S608 (ours)
 # Who lifts a block says that these were people: the codes that were not read count as read. Else what raised it
 # would raise it again with the next request, for twice as long.
-LIFT = f"""
-with {CLOCK}, lifted as (
-    update blocks b set lifted_at = clock.now from clock
-    where b.id = $3 and b.lifted_at is null and b.until > clock.now
-    returning b.*
-), vouched as (
+VOUCHED = """vouched as (
     update histories h set goods = array_fill(true, array[cardinality(h.goods)]), day_good = h.day_sends
     from lifted l where h.subject = l.subject
-), noted as (
-    insert into audits (at, key_id, action, row_id) select clock.now, $2, 'unblock', l.id from lifted l, clock
-)
-select {COLUMNS} from lifted b, clock
-"""  # noqa: S608 (ours)
+),"""
+BLOCKS = Table("blocks", "subject", ("kind", "level"), "$7, 0", sets="block", lifts="unblock", also=VOUCHED)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -70,48 +38,24 @@ class Target(msgspec.Struct, frozen=True):
     label: str
 
 
-class Block(msgspec.Struct, frozen=True):
-    """One block. `level`: how often a rule has doubled it; `set_by`: a rule, or which key."""
+class Block(Override, frozen=True, kw_only=True):
+    """One block. `level`: how often a rule has doubled it."""
 
-    id: int
     kind: BlockKind
-    label: str
-    reason: str
     level: int
-    began_at: datetime
-    until: datetime
-    lifted_at: datetime | None
-    set_by: str
-    in_force: bool
 
 
-class Blocks:
+class Blocks(Overrides[Block]):
     """The blocks of one database."""
 
     def __init__(self, database: Database, vault: Vault, now: Callable[[], datetime | None] = lambda: None) -> None:
         """Hash with the vault's key, as the decisions do."""
-        self._database = database
+        super().__init__(database, BLOCKS, Block, now)
         self._vault = vault
-        self._now = now
-
-    async def list(self) -> list[Block]:
-        """List those in force, then those that ended within a day; an operator's before a rule's, the newest first.
-
-        An attack from everywhere raises more than are listed: what an operator has set must not be pushed out by them.
-        """
-        return [Block(**row) for row in await ask(self._database, LIST, self._now(), MOST_LISTED)]
 
     async def set(self, key: int, target: Target, reason: str, length: timedelta) -> Block:
         """Block something for a while."""
-        values = (target.subject, target.kind, target.label, reason, length)
-        [row] = await ask(self._database, SET, self._now(), key, *values)
-        return Block(**row)
-
-    async def lift(self, key: int, block: int) -> Block:
-        """Lift a block that is in force. Raises NotFound."""
-        for row in await ask(self._database, LIFT, self._now(), key, block):
-            return Block(**row)
-        raise NotFound
+        return await self.put(key, target.subject, target.label, reason, length, target.kind)
 
     def range(self, e164: str, country: str | None, digits: int) -> Target | None:
         """Name the range of a number that leaves so many last digits open; None where it has none."""

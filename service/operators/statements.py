@@ -5,7 +5,8 @@ Read by operators.verifications.
 
 from __future__ import annotations
 
-CLOCK = "clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now)"
+from service.db.asking import CLOCK
+
 STATUS = "case when v.status = 'pending' and v.expires_at <= clock.now then 'expired' else v.status end"
 
 READ = f"""

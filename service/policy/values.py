@@ -15,6 +15,7 @@ import msgspec
 from service.channels import CHANNELS, Channel
 from service.phone import is_country
 from service.policy.model import Seconds, Window
+from service.uuids import is_uuid
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MOST_HITS = 1000
@@ -24,7 +25,6 @@ LONGEST_WINDOW = 30 * 86400.0
 # A time that far ahead of any row is still a date.
 LONGEST_TIME = 365 * 86400.0
 BY_CHANNEL = "by_channel"
-PROFILE = re.compile(r"|[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 Check = Callable[[Any], str | None]
 
@@ -104,7 +104,7 @@ def _check_amounts(values: Iterable[float]) -> str | None:
 
 
 def _check_profile(value: str) -> str | None:
-    return None if PROFILE.fullmatch(value) else "must be the id of a Verify profile, a UUID"
+    return None if not value or is_uuid(value) else "must be the id of a Verify profile, a UUID"
 
 
 # What is of the right type and out of bounds all the same.

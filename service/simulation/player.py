@@ -7,12 +7,16 @@ stood in for. The gateway is never shown a line's label.
 from __future__ import annotations
 
 import heapq
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from uuid import UUID
 
-from service import accounts, addresses, phone
+import msgspec
+
+from service import phone
+from service.api.request_body import read_request
+from service.api.schemas.product import VerificationRequest
 from service.clients.authenticator import Authenticator
 from service.clients.caller import Caller
 from service.clients.key_admin import KeyAdmin
@@ -22,8 +26,9 @@ from service.errors import GatewayError, Limited
 from service.fraud.decision import Decision
 from service.fraud.gathering.captchas import Captchas
 from service.fraud.gathering.device_events import DeviceEvents
-from service.fraud.judge import Gathered, Judge, Question
+from service.fraud.judge import Gathered, Judge
 from service.fraud.money import price_of
+from service.fraud.question import Question
 from service.fraud.store import SPENT, FraudStore
 from service.policy.model import Policies, Policy
 from service.providers.verify.health import ProviderHealth
@@ -32,14 +37,17 @@ from service.simulation.stand_ins import EventBook, Phones
 from service.simulation.trace import Line
 from service.vault import Vault, new_id
 from service.verification.admission import Requests
-from service.verification.callers import Ask, Evidence
+from service.verification.callers import Ask
 from service.verification.dispatch import Dispatch
 from service.verification.gate import Gate
 from service.verification.senders import Senders
 from service.verification.slots import Slots
+from service.verification.states import GuessResult
 from service.verification.storage.store import Store
 
 CLIENT = "simulation"
+# A trace knows of no captchas: whoever asks has solved one, and nobody is asked about it.
+SOLVED = "solved"
 # A trace begins at midnight UTC. The same day and the same keys for all: one trace, one report.
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = bytes(32)
@@ -105,10 +113,10 @@ class Player:
     async def _ask(self, line: Line, caller: Caller) -> tuple[UUID | None, Outcome]:
         self._judge.last, before = None, self._phones.sent
         try:
-            taken = await self._requests.request(caller, Ask(self._evidence(line), line.channel, deliver=True))
+            taken = await self._requests.request(caller, self._read(line))
         except Limited:
             return None, Outcome(result="refused", cost=self._cost(line))
-        except (GatewayError, ValueError):
+        except (GatewayError, msgspec.ValidationError):
             return None, Outcome(result="error")
         await self._slots.drain(PATIENCE)
         return taken.id, _outcome(self._judge.last, sent=self._phones.sent > before, cost=self._cost(line))
@@ -117,21 +125,20 @@ class Player:
         country = phone.describe(phone.normalise(line.phone_number)).country
         return price_of(self._policy, country, line.channel)
 
-    def _evidence(self, line: Line) -> Evidence:
-        """Read a line as api reads a body. Raises GatewayError and ValueError for what api answers 422."""
-        if line.ip_address is None and (self._policy.client.ip_required or line.account_id is None):
-            raise ValueError
-        address = addresses.read(line.ip_address) if line.ip_address is not None else None
-        if (line.ip_address is not None and address is None) or not accounts.normalise(line.account_id or "-"):
-            raise ValueError
+    def _read(self, line: Line) -> Ask:
+        """Read a line as api reads a body. Raises GatewayError and msgspec.ValidationError for what api answers 422."""
+        fields = {
+            "phone_number": line.phone_number,
+            "ip_address": line.ip_address,
+            "account_id": line.account_id,
+            "device_event_id": line.device.event_id if line.device is not None else None,
+            "captcha_token": SOLVED,
+            "channel": line.channel,
+        }
+        ask = read_request(self._policy.client, msgspec.convert(fields, VerificationRequest))
         if line.device is not None:
             self._book.show(line.device, self._now)
-        return Evidence(
-            phone_number=phone.normalise(line.phone_number),
-            ip_address=str(address) if address is not None else None,
-            account_id=line.account_id,
-            device_event_id=line.device.event_id if line.device is not None else None,
-        )
+        return ask
 
     async def _type_until(self, t: float, caller: Caller) -> None:
         while self._guesses and self._guesses[0][0] <= t:
@@ -141,7 +148,9 @@ class Player:
 
     async def _type(self, row: UUID, line: Line, caller: Caller) -> None:
         """Type a line's codes, as long as the verification takes any."""
-        for result in chain(repeat("wrong", line.wrong_codes), repeat("right", line.verifies)):
+        wrong: Iterator[GuessResult] = repeat("wrong", line.wrong_codes)
+        right: Iterator[GuessResult] = repeat("right", line.verifies)
+        for result in chain(wrong, right):
             guess = new_id()
             reserved = await self._store.reserve(caller, row, guess)
             if reserved.outcome != "reserved":

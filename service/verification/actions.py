@@ -6,6 +6,7 @@ Called by api. What it tells is computed from the caller's own calls, the clock 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -75,7 +76,7 @@ class VerificationActions:
                 raise TooEarly(found.wait or 1.0)
             case "limited":
                 raise Limited(found.wait or 1.0)
-            case _:
+            case "pressed":
                 self._store.owed.pressed.put(Held(row, press, self._slots.ask))
                 return _view(caller, row, found)
 
@@ -84,7 +85,7 @@ class VerificationActions:
         named = (caller.key_id, caller.client_id, row, caller.policy)
         unclear = False
 
-        async def cancel() -> StatusRow | None:
+        async def cancel() -> StatusRow[Literal["canceled"]] | StatusRow[Literal["read"]] | None:
             nonlocal unclear
             try:
                 return await self._store.cancel(*named) or await self._store.read(*named)
@@ -103,7 +104,7 @@ class VerificationActions:
         raise Closed(found.status)
 
 
-def _view(caller: Caller, row: UUID, found: StatusRow) -> VerificationView:
+def _view(caller: Caller, row: UUID, found: StatusRow[Any]) -> VerificationView:
     status = found.status or "pending"
     return VerificationView(
         id=row,

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from service.channels import Channel
 from service.clients.caller import Caller
 from service.db.batch import Waiting
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight
@@ -22,7 +23,7 @@ from service.verification.dispatch import Dispatch, Job
 from service.verification.gate import Gate
 from service.verification.slots import Slots
 from service.verification.states import Offer, Send, offer
-from service.verification.storage.rows import Admission, Admitted, Held
+from service.verification.storage.rows import Admission, Admitted, Claimed, Held
 from service.verification.storage.store import Store
 
 PACK = msgspec.msgpack.Encoder()
@@ -78,8 +79,9 @@ class Requests:
             item, token = self._admission(caller, ask, begins=begins)
             admitted = await self._store.admit(item, waiting)
             if admitted.outcome == "admitted" and admitted.leased:
-                job = _job(caller, ask, item, token, admitted, begun)
-                self._slots.run(self._dispatch.make(job, job.sends[0]))
+                row = _claimed(caller, item, token, admitted, ask.channel)
+                job = Job(row, caller.policy, ask.evidence, begun)
+                self._slots.run(self._dispatch.make(job, row.sends[0]))
                 running = True
             elif admitted.outcome == "admitted":
                 self._store.owed.rows.put(Held(item.id, token, self._slots.ask))
@@ -128,27 +130,25 @@ class Requests:
         return answer.event.visitor_id if isinstance(answer, Found) else None
 
 
-def _job(caller: Caller, ask: Ask, item: Admission, token: UUID, admitted: Admitted, begun: float) -> Job:
+def _claimed(caller: Caller, item: Admission, token: UUID, admitted: Admitted, channel: Channel) -> Claimed:
+    """Return the row that was just inserted with its lease, as a claim would have brought it: its send is begun."""
     now = admitted.created_at
-    return Job(
+    first = Send(ordinal=1, channel=channel, cause="request", state="begun", wanted_at=now, due_at=now, begun_at=now)
+    return Claimed(
         id=admitted.id,
         client_id=caller.client_id,
+        client=caller.client,
         phone_hash=item.phone_hash,
-        asked_at=now,
-        policy=caller.policy,
-        test=caller.test,
-        deliver=ask.deliver,
-        evidence=ask.evidence,
+        status="pending",
+        deliver=item.deliver,
+        test=item.test,
+        created_at=now,
         expires_at=admitted.expires_at,
+        sealed=item.sealed,
         token=token,
+        lifts=admitted.lifts,
+        sends=[first],
         now=now,
-        begun=begun,
-        lifts=admitted.lifts or [],
-        sends=[
-            Send(
-                ordinal=1, channel=ask.channel, cause="request", state="begun", wanted_at=now, due_at=now, begun_at=now
-            )
-        ],
     )
 
 

@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
+from typing import Literal, assert_never
 from uuid import UUID
 
 import msgspec
@@ -32,7 +33,7 @@ from service.providers.verify.protocol import CheckAnswer, InDoubt, Judged, NotJ
 from service.vault import new_id
 from service.verification.gate import Gate
 from service.verification.senders import Senders
-from service.verification.states import Send, Status
+from service.verification.states import GuessResult, Send, Status
 from service.verification.storage.rows import Reserved, Settled, Unsettled
 from service.verification.storage.store import Store
 
@@ -41,6 +42,8 @@ STEP = 0.5
 # So long after a request or a press its send may still be on its way; how often a check looks for it (seconds).
 ON_ITS_WAY = 1.0
 LOOK_AGAIN = 0.04
+# What the provider says of a guess; `lost`: nobody can say yet, and it is not settled.
+Judgement = GuessResult | Literal["lost"]
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -94,7 +97,7 @@ class Checks:
             raise Unavailable(reason)
         return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
 
-    async def _settle(self, row: UUID, guess: UUID, result: str, policy: Policy) -> Settled | None:
+    async def _settle(self, row: UUID, guess: UUID, result: Judgement, policy: Policy) -> Settled | None:
         if result == "lost":
             await self._store.leave_open(guess)
             return None
@@ -141,7 +144,7 @@ class Checks:
         real = [(provider, held) for provider, held in taken if provider is not None]
         return real + [(self._senders.choose(test=test, allow=False), "")] * (channels - len(real))
 
-    async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> str:
+    async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> Judgement:
         """Ask every send at once.
 
         right, wrong, returned (certainly not judged), accepted (not heard, but some code was taken) or lost (nobody
@@ -166,7 +169,7 @@ class Checks:
                 break
         return answers
 
-    async def _ask_states(self, asked: Sequence[tuple[Provider, str]]) -> str:
+    async def _ask_states(self, asked: Sequence[tuple[Provider, str]]) -> Judgement:
         states = await asyncio.gather(*(provider.state(held) for provider, held in asked))
         if any(state == State(accepted=True) for state in states):
             return "accepted"
@@ -187,8 +190,10 @@ def _refuse(reserved: Reserved) -> None:
             raise SameKeyInFlight
         case "mismatch":
             raise OtherRequestSameKey
-        case _:
+        case "reserved" | "replayed":
             return
+        case _:
+            assert_never(reserved.outcome)
 
 
 async def _wait_for_step(came: float, early: float) -> None:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from service.providers.verify.protocol import Delivery
 from service.verification.storage.store import Store
 
-DELIVERIES = {
+DELIVERIES: dict[str, Delivery] = {
     "sent": "sent",
     "delivered": "delivered",
     "delivery_unconfirmed": "unconfirmed",
     "sending_failed": "failed",
     "delivery_failed": "failed",
 }
-TYPES = {"verify.sent": "sent", "verify.delivered": "delivered", "verify.failed": "failed"}
+TYPES: dict[str, Delivery] = {"verify.sent": "sent", "verify.delivered": "delivered", "verify.failed": "failed"}
 
 
 class DeliveryEvents:

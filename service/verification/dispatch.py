@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
-from uuid import UUID
 
 import msgspec
 
@@ -22,15 +21,15 @@ from service.channels import CHANNELS
 from service.db.faults import ConstraintViolated
 from service.errors import Unavailable
 from service.fraud.decision import Decision, Finding, writable
-from service.fraud.gathering.device_events import Asked
-from service.fraud.judge import Judge, Question
+from service.fraud.judge import Judge
+from service.fraud.question import Question
 from service.policy.model import Policy
 from service.providers.verify.protocol import Found, InDoubt, NotJudged, Order, Provider, SendAnswer, Sent
 from service.verification.callers import Evidence
 from service.verification.send_results import Outcome, outcome_of
 from service.verification.senders import Senders
 from service.verification.states import LEASE, SEND_LIMIT, Rest, Send, plan
-from service.verification.storage.rows import Recorded
+from service.verification.storage.rows import Claimed, Recorded
 from service.verification.storage.store import Store
 
 T = TypeVar("T")
@@ -50,26 +49,16 @@ SPREAD = 0.05
 _dice = random.SystemRandom()
 
 
-class Job(msgspec.Struct):
-    """A verification that this process holds the lease of. `now`: the database's clock when it was taken.
+class Job(msgspec.Struct, frozen=True):
+    """A verification that this process holds the lease of, as the database gave it, and what was sealed in it.
 
-    `lifts`: the rules and limits that an operator had lifted for its number when it was requested.
+    `begun`: when the lease was asked for, by this process's steady clock.
     """
 
-    id: UUID
-    client_id: int
-    phone_hash: UUID
-    asked_at: datetime
+    row: Claimed
     policy: Policy
-    test: bool
-    deliver: bool
     evidence: Evidence
-    expires_at: datetime
-    token: UUID
-    now: datetime
-    sends: list[Send]
-    begun: float = 0.0
-    lifts: Sequence[str] = ()
+    begun: float
 
     def age(self) -> float:
         """Return how long the lease has been held, in seconds of this process's steady clock."""
@@ -77,7 +66,7 @@ class Job(msgspec.Struct):
 
     def clock(self) -> datetime:
         """Return the database's time, carried on by this process's steady clock."""
-        return self.now + timedelta(seconds=self.age())
+        return self.row.now + timedelta(seconds=self.age())
 
 
 class Dispatch:
@@ -103,8 +92,8 @@ class Dispatch:
         allowed = bool(send.allowed) if decision is None else decision.allow
         if decision is not None:
             send = msgspec.structs.replace(send, by=decision.by)
-        kept = decision if job.test else None  # any other stands in the database since it was resolved
-        provider = self._senders.choose(test=job.test, allow=job.deliver and allowed)
+        kept = decision if job.row.test else None  # any other stands in the database since it was resolved
+        provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and allowed)
         pause = self._pause(job)
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
             await self._record(job, send, provider, Outcome("due", wait=pause, error="waited"), kept)
@@ -119,7 +108,7 @@ class Dispatch:
 
         That process may be alive, and about to take back what it has told a caller 503 of.
         """
-        provider = self._senders.choose(test=job.test, allow=job.deliver and send.allowed is not False)
+        provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and send.allowed is not False)
         found = await self._find(job, send, provider)
         if found is None:
             await self._record(job, send, provider, Outcome("due", wait=SECOND_LOOK, error="interrupted"), None)
@@ -132,21 +121,21 @@ class Dispatch:
 
     async def _decide(self, job: Job, send: Send) -> Decision:
         question = _question(job, send)
-        if job.test:
+        if job.row.test:
             decision = self._judge.rehearse(question, job.policy)
         else:
             gathered = await self.keep_trying(job, lambda: self._judge.gather(question, job.policy))
             decision = await self.keep_trying(job, lambda: self._judge.settle(question, job.policy, gathered))
         for finding in decision.findings:
             telemetry.SUPPRESSED.labels(finding.rule, finding.mode).inc()
-            telemetry.log.info("rule", verification=str(job.id), **_told(finding))
+            telemetry.log.info("rule", verification=str(job.row.id), **_told(finding))
         return decision
 
     def _pause(self, job: Job) -> float:
-        return 0.0 if job.test else self._senders.health.wait_of(self._profile(job))
+        return 0.0 if job.row.test else self._senders.health.wait_of(self._profile(job))
 
     def _order(self, job: Job, send: Send) -> Order:
-        remaining = (job.expires_at - job.clock()).total_seconds()
+        remaining = (job.row.expires_at - job.clock()).total_seconds()
         return Order(
             phone_number=job.evidence.phone_number,
             channel=send.by or send.channel,
@@ -193,8 +182,8 @@ class Dispatch:
         self, job: Job, send: Send, provider: Provider | None, outcome: Outcome, decision: Decision | None
     ) -> None:
         recorded = Recorded(
-            id=job.id,
-            token=job.token,
+            id=job.row.id,
+            token=job.row.token,
             ordinal=send.ordinal,
             state=outcome.state,
             wait=outcome.wait,
@@ -213,7 +202,7 @@ class Dispatch:
         if outcome.state != "due":
             telemetry.SEND_SECONDS.observe((job.clock() - send.wanted_at).total_seconds())
         telemetry.log.info(
-            "send", verification=str(job.id), channel=send.by or send.channel, provider=name,
+            "send", verification=str(job.row.id), channel=send.by or send.channel, provider=name,
             outcome=outcome.state, error=outcome.error, kept=kept,
         )  # fmt: skip
 
@@ -231,25 +220,23 @@ class Dispatch:
 def _question(job: Job, send: Send) -> Question:
     evidence = job.evidence
     return Question(
-        id=job.id,
+        id=job.row.id,
         ordinal=send.ordinal,
-        client_id=job.client_id,
-        phone_hash=job.phone_hash,
+        client_id=job.row.client_id,
+        phone_hash=job.row.phone_hash,
         phone_number=evidence.phone_number,
-        network=network_of(evidence.ip_address) if evidence.ip_address else None,
         channel=send.channel,
-        asked=Asked(
-            event_id=evidence.device_event_id,
-            sealed_result=evidence.device_sealed_result,
-            ip_address=evidence.ip_address,
-            account_id=evidence.account_id,
-            asked_at=job.asked_at,
-            captcha_token=evidence.captcha_token,
-            captcha=next((one.captcha for one in job.sends if one.captcha in ("passed", "failed")), None),
-            captcha_begun=any(_begun_in_vain(one, send) for one in job.sends),
-        ),
-        counts=job.deliver,
-        lifts=job.lifts,
+        asked_at=job.row.created_at,
+        counts=job.row.deliver,
+        ip_address=evidence.ip_address,
+        network=network_of(evidence.ip_address) if evidence.ip_address else None,
+        account_id=evidence.account_id,
+        event_id=evidence.device_event_id,
+        sealed_result=evidence.device_sealed_result,
+        captcha_token=evidence.captcha_token,
+        captcha=next((one.captcha for one in job.row.sends if one.captcha in ("passed", "failed")), None),
+        captcha_begun=any(_begun_in_vain(one, send) for one in job.row.sends),
+        lifts=job.row.lifts or (),
     )
 
 
@@ -277,6 +264,6 @@ def _next_in(job: Job, send: Send, outcome: Outcome) -> float:
     ended = msgspec.structs.replace(
         send, state=outcome.state, ended_at=now, due_at=now + timedelta(seconds=outcome.wait), delivery=outcome.delivery
     )
-    sends = [ended if other.ordinal == send.ordinal else other for other in job.sends]
-    step = plan(sends, job.policy.fallback, job.policy.verification.dispatch_deadline, job.expires_at, now)
+    sends = [ended if other.ordinal == send.ordinal else other for other in job.row.sends]
+    step = plan(sends, job.policy.fallback, job.policy.verification.dispatch_deadline, job.row.expires_at, now)
     return max(0.0, (step.until - now).total_seconds()) if isinstance(step, Rest) else 0.0

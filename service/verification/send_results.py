@@ -9,7 +9,7 @@ import random
 
 import msgspec
 
-from service.providers.verify.protocol import AccountProblem, InDoubt, Refused, SendAnswer, Sent, TryAgain
+from service.providers.verify.protocol import AccountProblem, Delivery, InDoubt, Refused, SendAnswer, Sent, TryAgain
 from service.verification.states import SendState
 
 FIRST_WAIT = 0.5
@@ -23,7 +23,7 @@ class Outcome(msgspec.Struct, frozen=True):
     wait: float = 0.0
     provider_id: str | None = None
     error: str | None = None
-    delivery: str | None = None
+    delivery: Delivery | None = None
 
 
 def outcome_of(answer: SendAnswer, attempts: int, pause: float) -> Outcome:

@@ -14,10 +14,13 @@ import msgspec
 from service.channels import CHANNELS, Channel
 from service.fraud.facts import CaptchaState
 from service.policy.model import Fallback
+from service.providers.verify.protocol import Delivery
 
 Status = Literal["pending", "verified", "locked", "expired", "canceled"]
 SendState = Literal["due", "begun", "sent", "refused", "in_doubt", "abandoned"]
 Cause = Literal["request", "press", "refused", "failed", "waited"]
+# What a guess is settled as: `accepted` was not heard, but some code was taken; `returned` was certainly not judged.
+GuessResult = Literal["right", "wrong", "accepted", "returned"]
 
 # A send takes at most SEND_LIMIT; who takes over waits until the lease and the grace are over.
 SEND_LIMIT = 8.0
@@ -45,7 +48,7 @@ class Send(msgspec.Struct, kw_only=True):
     allowed: bool | None = None
     provider: str | None = None
     provider_id: str | None = None
-    delivery: str | None = None
+    delivery: Delivery | None = None
     captcha: CaptchaState | None = None
     by: Channel | None = None
 

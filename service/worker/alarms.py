@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from service import telemetry
 from service.db.engine import Database
-from service.db.pool import Record
 from service.policy.model import AlertRules
 from service.providers.alerts import Alerts
 from service.providers.health_notes import HealthNotes
@@ -48,6 +48,15 @@ MANY_UNKNOWN = 0.9
 RING = "select event, kind, text, seconds from ring_alerts_v2($1, $2, $3, $4, $5)"
 
 
+class Incident(NamedTuple):
+    """What is to be told of one: that it began, that it ended, or that it is open. `seconds`: since it began."""
+
+    event: Literal["began", "ended", "open"]
+    kind: str
+    text: str
+    seconds: float
+
+
 class Alarms:
     """One process's part in ringing them."""
 
@@ -70,24 +79,25 @@ class Alarms:
         """Look once at everything, and tell what began and what is over."""
         noted = self._troubles.take()
         try:
-            rows = await self._take_in(noted)
+            incidents = await self._take_in(noted)
         except BaseException:
             self._troubles.give_back(noted)
             raise
         self._ring = uuid4()
-        still = {kind.partition(" ")[0] for event, kind, _, _ in rows if event == "open"}
+        still = {one.kind.partition(" ")[0] for one in incidents if one.event == "open"}
         for kind in KINDS:
             telemetry.ALERT_OPEN.labels(kind).set(float(kind in still))
-        for event, kind, text, seconds in rows:
+        for event, kind, text, seconds in incidents:
             if event != "open":
                 self._tell(event, kind.partition(" ")[0], text if event == "began" else _word_end(text, seconds))
 
-    async def _take_in(self, noted: dict[str, str]) -> list[Record]:
+    async def _take_in(self, noted: dict[str, str]) -> list[Incident]:
         wrong = dict(noted)
         wrong |= _word_troubles(self._health)
         wrong |= await self._watch()
         kinds, quiet = sorted(wrong), timedelta(seconds=self._rules.ends_after)
-        return await self._pool.fetch(RING, self._now(), self._ring, kinds, [wrong[kind] for kind in kinds], quiet)
+        texts = [wrong[kind] for kind in kinds]
+        return [Incident(*row) for row in await self._pool.fetch(RING, self._now(), self._ring, kinds, texts, quiet)]
 
     async def stop(self) -> None:
         """Let the posts that are out end; each does within seconds."""

@@ -58,30 +58,15 @@ class Leases:
             telemetry.log.error("unreadable_row", verification=str(row.id))
             await self._store.rest(row.id, row.token, row.expires_at)
             return
-        job = Job(
-            id=row.id,
-            client_id=row.client_id,
-            phone_hash=row.phone_hash,
-            asked_at=row.created_at,
-            policy=self._policies.of(row.client),
-            test=row.test,
-            deliver=row.deliver,
-            evidence=EVIDENCE.decode(plain),
-            expires_at=row.expires_at,
-            token=row.token,
-            now=row.now,
-            sends=row.sends,
-            begun=begun,
-            lifts=row.lifts or [],
-        )
-        await self._follow(job, stale=row.stale)
+        job = Job(row, self._policies.of(row.client), EVIDENCE.decode(plain), begun)
+        await self._follow(job)
 
     async def _rest(self, job: Job, until: datetime) -> None:
-        await self._dispatch.keep_trying(job, lambda: self._store.rest(job.id, job.token, until))
+        await self._dispatch.keep_trying(job, lambda: self._store.rest(job.row.id, job.row.token, until))
 
-    async def _follow(self, job: Job, *, stale: bool) -> None:
-        policy = job.policy
-        step = plan(job.sends, policy.fallback, policy.verification.dispatch_deadline, job.expires_at, job.now)
+    async def _follow(self, job: Job) -> None:
+        row, policy = job.row, job.policy
+        step = plan(row.sends, policy.fallback, policy.verification.dispatch_deadline, row.expires_at, row.now)
         match step:
             case Rest(until):
                 await self._rest(job, until)
@@ -89,28 +74,28 @@ class Leases:
                 await self._dispatch.take_over(job, send)
             case GiveUp(send):
                 await self._dispatch.give_up(job, send)
-            case Begin() if stale:
-                await self._rest(job, job.now + timedelta(seconds=SECOND_LOOK))
+            case Begin() if row.stale:
+                await self._rest(job, row.now + timedelta(seconds=SECOND_LOOK))
             case Begin():
                 await self._begin(job, step)
 
     async def _begin(self, job: Job, step: Begin) -> None:
         try:
-            begun = await self._dispatch.keep_trying(job, lambda: self._store.begin(job.id, job.token, step))
+            begun = await self._dispatch.keep_trying(job, lambda: self._store.begin(job.row.id, job.row.token, step))
         except NumberBusy:
-            await self._rest(job, job.now + NUMBER_BUSY)
+            await self._rest(job, job.row.now + NUMBER_BUSY)
             return
         if not begun:
-            await self._rest(job, job.now)
+            await self._rest(job, job.row.now)
             return
         send = _begun(job, step)
-        job.sends = [other for other in job.sends if other.ordinal != send.ordinal] + [send]
+        job.row.sends = [other for other in job.row.sends if other.ordinal != send.ordinal] + [send]
         await self._dispatch.make(job, send)
 
 
 def _begun(job: Job, step: Begin) -> Send:
     now = job.clock()
-    known = next((send for send in job.sends if send.ordinal == step.ordinal), None)
+    known = next((send for send in job.row.sends if send.ordinal == step.ordinal), None)
     if known is not None:
         return msgspec.structs.replace(known, state="begun", begun_at=now)
     return Send(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service import accounts
-from service.fraud.gathering.device_events import Asked, DeviceEvents
+from service.fraud.gathering.device_events import DeviceEvents
+from service.fraud.question import Question
 from service.providers.fingerprint.sealed import Sealed
 from service.sandbox.fingerprint.events import Mint
 from service.sandbox.fingerprint.service import Fingerprint, FingerprintSettings
@@ -57,8 +59,11 @@ async def test_a_device_event_is_of_the_account_in_whatever_spelling_the_page_li
 ) -> None:
     key = b"k" * 32
     made = Fingerprint(FingerprintSettings(sealed_key=key)).mint(Mint(linked_id="Account-4711"))
-    asked = Asked(None, made.sealed_result, None, account, datetime.now(UTC))
-    read = await DeviceEvents(None, Sealed([key])).read(asked, 60.0)
+    question = Question(
+        id=uuid4(), ordinal=1, client_id=1, phone_hash=uuid4(), phone_number="+13125550142", channel="sms",
+        asked_at=datetime.now(UTC), counts=True, account_id=account, sealed_result=made.sealed_result,
+    )  # fmt: skip
+    read = await DeviceEvents(None, Sealed([key])).read(question, 60.0)
     assert (read.device.state, read.device.same_account) == ("found", same)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from service.db.engine import Database
 from service.vault import new_id
+from service.verification.states import GuessResult
 from service.worker.retention import Retention
 from tests.support.admission import AdmissionHarness
 from tests.support.gateway import OTHER_PHONE, PHONE
@@ -42,7 +43,7 @@ async def ask(desk: AdmissionHarness, phone: str = PHONE, **fields: Any) -> Seen
 
 
 async def guess(
-    desk: AdmissionHarness, phone: str = PHONE, *, result: str = "wrong", codes: int = 1, **fields: Any
+    desk: AdmissionHarness, phone: str = PHONE, *, result: GuessResult = "wrong", codes: int = 1, **fields: Any
 ) -> str:
     """Ask once and try so many codes; how the asking ended."""
     answer = await desk.admit(phone, **fields)

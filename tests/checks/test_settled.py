@@ -9,11 +9,12 @@ import pytest
 
 from service.clients.caller import Caller
 from service.policy import loading
+from service.verification.states import GuessResult
 from service.verification.storage.store import Store
 from tests.support.gateway import Gateway, run_gateway, wrong
 from tests.support.guessing import begin_and_read, read_budgets, wait_for_guesses_at_telnyx
 
-RESULTS = ["right", "wrong", "accepted", "returned"]
+RESULTS: tuple[GuessResult, ...] = ("right", "wrong", "accepted", "returned")
 
 
 def open_store(gateway: Gateway) -> Store:
@@ -29,7 +30,7 @@ async def reserve(gateway: Gateway, verification: str, guess: UUID) -> None:
 
 
 @pytest.mark.parametrize("first", ["right", "wrong"])
-async def test_the_first_to_settle_decides(database_url: str, first: str) -> None:
+async def test_the_first_to_settle_decides(database_url: str, first: GuessResult) -> None:
     policy = loading.load(None).default
     async with run_gateway(database_url) as gateway:
         verification, _ = await begin_and_read(gateway)

@@ -11,7 +11,7 @@ import pytest
 from service.channels import CHANNELS
 from service.fraud.facts import Device, Facts
 from service.fraud.histories.history import History
-from service.fraud.rules.catalogue import RULES
+from service.fraud.stages import RULES
 from service.phone import Plan
 from service.policy.loading import parse
 from service.providers.fingerprint.event import DeviceEvent

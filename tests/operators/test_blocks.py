@@ -11,7 +11,8 @@ from service.db.engine import Database
 from service.fraud.histories.subjects import Subject
 from service.fraud.store import Block as Raised
 from service.fraud.store import FraudStore, Resolution, Weighing
-from service.operators.blocks import MOST_LISTED, Blocks
+from service.operators.blocks import Blocks
+from service.operators.overrides import MOST_LISTED
 from service.vault import Vault
 from tests.fraud.test_pumping import pump
 from tests.support.fraud import begin_send, decide, enforced, mint, run_guarded, sends_to

@@ -124,9 +124,34 @@ RESULTS = ["sent", "sent", "refused", "sent", "sent", "sent", "refused", "sent"]
 
 
 async def test_what_api_would_refuse_is_an_error_and_counts_for_nobody(database: Database) -> None:
-    wrong: list[dict[str, object]] = [{"phone_number": "+1"}, {"ip_address": "nowhere"}, {"ip_address": None}]
+    wrong: list[dict[str, object]] = [
+        {"phone_number": "+1"},
+        {"phone_number": "+1" + " " * 30 + "2125550142"},
+        {"ip_address": "nowhere"},
+        {"ip_address": None},
+        {"account_id": "\u200b"},
+        {"account_id": "a" * 129},
+        {"device": make_device("x" * 129, "198.51.100.1")},
+    ]
     lines = [make_person(1, **fields) for fields in wrong]
     assert {outcome.result for _, outcome in await play(database, lines)} == {"error"}
+
+
+@pytest.mark.parametrize(
+    ("own", "fields", "result"),
+    [
+        ("ip_required = false", {"ip_address": None}, "sent"),
+        ("ip_required = false", {"ip_address": None, "account_id": None}, "error"),
+        ("captcha_required = true", {}, "sent"),
+    ],
+)
+async def test_a_line_needs_the_fields_that_the_policys_clients_need_but_for_the_captcha(
+    database: Database, tmp_path: Path, own: str, fields: dict[str, object], result: str
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(f"[client]\n{own}\n")
+    line = make_person(1, **fields)
+    assert [outcome.result for _, outcome in await play(database, [line], choose_policy(str(file), [line]))] == [result]
 
 
 def test_the_policy_allows_the_countries_of_people_unless_a_file_says_otherwise(tmp_path: Path) -> None:

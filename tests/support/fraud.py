@@ -17,13 +17,15 @@ from service import phone
 from service.db.engine import Database
 from service.fraud.decision import Decision
 from service.fraud.facts import Device, Facts
-from service.fraud.rules.catalogue import HISTORY
+from service.fraud.stages import HISTORY
 from service.policy.loading import parse
 from tests.support.gateway import PHONE, POLICY, Gateway, run_gateway
 from tests.support.waiting import until
 
 SHIPPED = parse("").default.rules
-ENFORCED = "".join(f'[rules.{rule}]\nmode = "{getattr(SHIPPED, rule).mode}"\n' for rule in HISTORY if rule != "block")
+ENFORCED = "".join(
+    f'[rules.{rule}]\nmode = "{getattr(SHIPPED, rule).mode}"\n' for rule in HISTORY.rules if rule != "block"
+)
 FINGERPRINT_KEY = "SANDBOX_FINGERPRINT_SECRET"
 # A decision is kept before its send is made; a send was tried and recorded when it counts as an attempt.
 DECISION = "select decision from sends where verification_id = $1 and ordinal = $2 and attempts > 0"

@@ -23,7 +23,7 @@ import msgspec
 from service.app import create_app
 from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database, Pooler, open_database
-from service.fraud.rules.catalogue import HISTORY
+from service.fraud.stages import HISTORY
 from service.sandbox.main import SandboxSettings, create_sandbox
 from service.sandbox.stage import Stage
 from service.sandbox.telnyx.service import PROFILE_ID, Telnyx, TelnyxSettings
@@ -47,7 +47,7 @@ ip = ["1000/1h"]
 
 def observe_histories(policy: str) -> str:
     """Have the rules on histories only observe, but for those that a policy names: tests ask as no people do."""
-    names = [name for name in HISTORY if name != "block" and f"[rules.{name}]" not in policy]
+    names = [name for name in HISTORY.rules if name != "block" and f"[rules.{name}]" not in policy]
     return "".join(f'[rules.{name}]\nmode = "observe"\n' for name in names) + policy
 
 

@@ -9,10 +9,12 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import get_args
 from uuid import UUID, uuid4
 
+from service.providers.verify.protocol import Delivery
 from service.vault import new_id
-from service.verification.states import Begin, SendState
+from service.verification.states import Begin, GuessResult, SendState
 from service.verification.storage.rows import Claimed, Recorded
 from service.verification.storage.store import NumberBusy
 from service.worker.retention import Retention
@@ -34,6 +36,9 @@ expires_after = "5s"
 [fallback]
 after = "1s"
 """
+
+GUESSED: tuple[GuessResult, ...] = ("wrong", "wrong", "wrong", "right", "returned")
+LOST: tuple[GuessResult, ...] = ("wrong", "accepted")
 
 
 class Storm:
@@ -118,12 +123,12 @@ class Storm:
         if self.dice.random() < 0.2:
             await self.store.leave_open(guess)
         else:
-            result = self.dice.choice(["wrong", "wrong", "wrong", "right", "returned"])
+            result = self.dice.choice(GUESSED)
             await self.store.settle(guess, result, caller.policy)
 
     async def settle(self) -> None:
         for lost in await self.store.unsettled(20):
-            await self.store.settle(lost.id, self.dice.choice(["wrong", "accepted"]), self.desk.policies.default)
+            await self.store.settle(lost.id, self.dice.choice(LOST), self.desk.policies.default)
 
     async def press(self) -> None:
         if self.known:
@@ -140,7 +145,7 @@ class Storm:
 
     async def hear(self) -> None:
         for held in self.dice.sample(self.held, min(len(self.held), 15)):
-            delivery = self.dice.choice(["sent", "delivered", "failed", "unconfirmed"])
+            delivery = self.dice.choice(get_args(Delivery))
             await self.store.keep_event(str(uuid4()), "verify.update", delivery, held)
         await self.store.apply_events()
 

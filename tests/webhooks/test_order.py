@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.db.engine import Database
+from service.providers.verify.protocol import Delivery
 from service.verification.delivery_events import DELIVERIES, TYPES, DeliveryEvents
 from service.worker.retention import Retention
 from tests.support.leasing import Queue, open_queue
@@ -25,7 +26,7 @@ async def make_send(queue: Queue, provider_id: str, delivery: str | None = "sent
     return row
 
 
-async def tell(queue: Queue, provider_id: str, delivery: str, *, event: str | None = None) -> None:
+async def tell(queue: Queue, provider_id: str, delivery: Delivery, *, event: str | None = None) -> None:
     await queue.store.keep_event(event or str(uuid4()), "verify.told", delivery, provider_id)
 
 
@@ -43,7 +44,7 @@ def test_every_word_of_telnyx_has_a_place_in_the_order() -> None:
     told=st.lists(st.sampled_from(RANKS), min_size=1, max_size=6), stops=st.lists(st.booleans(), min_size=6, max_size=6)
 )
 async def test_in_any_order_a_delivery_only_moves_forward_and_ends_at_the_best_evidence(
-    database: Database, told: list[str], stops: list[bool]
+    database: Database, told: list[Delivery], stops: list[bool]
 ) -> None:
     queue = await open_queue(database)
     provider_id = str(uuid4())

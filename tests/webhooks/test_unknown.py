@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from service.db.engine import Database
+from service.providers.verify.protocol import Delivery
 from service.verification.storage import statements as sql
 from service.verification.storage import store
 from service.verification.storage.store import EVENTS_AT_ONCE, EVENTS_KEPT, MOST_UNKNOWN
@@ -36,7 +37,7 @@ async def queue(database: Database) -> Queue:
     return await open_queue(database)
 
 
-async def tell(queue: Queue, provider_id: str, delivery: str = "delivered") -> None:
+async def tell(queue: Queue, provider_id: str, delivery: Delivery = "delivered") -> None:
     await queue.store.keep_event(str(uuid4()), "verify.told", delivery, provider_id)
 
 

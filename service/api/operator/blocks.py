@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from service.addresses import network_of
 from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
-from service.api.fields import LARGEST_ID, read_address, read_length, read_number, read_reason
+from service.api.fields import read_address, read_length, read_number, read_reason
 from service.api.openapi.document import Call
 from service.api.options import list_methods
 from service.api.problems import Invalid
@@ -71,8 +71,6 @@ async def set_block(request: AnyRequest) -> wire.BlockSeen:
 async def lift_block(request: AnyRequest, block_id: FromPath[int]) -> wire.BlockSeen:
     """Lift a block."""
     operator = await operator_of(request)
-    if not 0 < block_id <= LARGEST_ID:
-        raise NotFound
     block = await services_of(request).blocks.lift(operator.key_id, block_id)
     return msgspec.convert(block, wire.BlockSeen, from_attributes=True)
 

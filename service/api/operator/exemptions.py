@@ -8,20 +8,19 @@ from litestar.params import FromPath
 
 from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
-from service.api.fields import LARGEST_ID, read_length, read_number, read_reason
+from service.api.fields import read_length, read_number, read_reason
 from service.api.openapi.document import Call
 from service.api.options import list_methods
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
 from service.api.services import services_of
 from service.errors import NotFound, Unavailable
-from service.operators.exemptions import Exemption
+from service.operators.exemptions import WIDE
 from service.policy.model import Rules
 
 EXEMPTION = msgspec.json.Decoder(wire.ExemptionOrder)
 LONGEST = 3600
 NAMES = frozenset(field.name for field in msgspec.structs.fields(Rules))
-WIDE = ("limits", "lockouts")
 
 
 @get(
@@ -34,7 +33,8 @@ WIDE = ("limits", "lockouts")
 async def list_exemptions(request: AnyRequest) -> wire.ExemptionList:
     """List exemptions."""
     await operator_of(request)
-    return wire.ExemptionList([_seen(one) for one in await services_of(request).exemptions.list()])
+    found = await services_of(request).exemptions.list()
+    return wire.ExemptionList([msgspec.convert(one, wire.ExemptionSeen, from_attributes=True) for one in found])
 
 
 @post(
@@ -52,7 +52,8 @@ async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
     data = await read_body(request, EXEMPTION)
     number, lifts, reason = read_number(data.phone_number), _lifts(data), read_reason(data.reason)
     length = read_length(data.duration, "duration", LONGEST)
-    return _seen(await services.exemptions.set(operator.key_id, number, lifts, reason, length))
+    exemption = await services.exemptions.set(operator.key_id, number, lifts, reason, length)
+    return msgspec.convert(exemption, wire.ExemptionSeen, from_attributes=True)
 
 
 @delete(
@@ -66,9 +67,8 @@ async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
 async def lift_exemption(request: AnyRequest, exemption_id: FromPath[int]) -> wire.ExemptionSeen:
     """Lift an exemption."""
     operator = await operator_of(request)
-    if not 0 < exemption_id <= LARGEST_ID:
-        raise NotFound
-    return _seen(await services_of(request).exemptions.lift(operator.key_id, exemption_id))
+    exemption = await services_of(request).exemptions.lift(operator.key_id, exemption_id)
+    return msgspec.convert(exemption, wire.ExemptionSeen, from_attributes=True)
 
 
 HANDLERS = [list_methods("/exemptions", "GET", "POST"), list_exemptions, set_exemption, lift_exemption]
@@ -82,19 +82,3 @@ def _lifts(data: wire.ExemptionOrder) -> list[str]:
     if not lifts:
         raise Invalid("rules", *WIDE, detail="Name what is to be lifted: rules, limits or lockouts.")
     return lifts
-
-
-def _seen(exemption: Exemption) -> wire.ExemptionSeen:
-    return wire.ExemptionSeen(
-        id=exemption.id,
-        number=exemption.label,
-        rules=[name for name in exemption.lifts if name not in WIDE],
-        limits="limits" in exemption.lifts,
-        lockouts="lockouts" in exemption.lifts,
-        reason=exemption.reason,
-        began_at=exemption.began_at,
-        until=exemption.until,
-        lifted_at=exemption.lifted_at,
-        set_by=exemption.set_by,
-        in_force=exemption.in_force,
-    )

@@ -11,13 +11,14 @@ from typing import Annotated, Any
 from sqlalchemy import (
     ARRAY,
     Double,
+    Identity,
     MetaData,
     SmallInteger,
     Text,
     func,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -41,6 +42,18 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {str: Text, dict[str, Any]: JSONB, list[str]: ARRAY(Text)}  # noqa: RUF012 (SQLAlchemy's own form)
+
+
+class OverrideColumns:
+    """What holds for a while by an operator's hand, or a rule's: operators.overrides lists, sets and lifts it."""
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    label: Mapped[str]
+    reason: Mapped[str]
+    began_at: Mapped[Moment]
+    until: Mapped[Moment]
+    lifted_at: Mapped[Moment | None]
+    set_by: Mapped[str]
 
 
 metadata = Base.metadata

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.schema.columns import BUSY, Base, Count, Moment, Small
+from service.db.schema.columns import BUSY, Base, Count, Moment, OverrideColumns, Small
 
 
 class History(Base):
@@ -68,7 +68,7 @@ class UsedDeviceEvent(Base):
     first_used_at: Mapped[Moment] = mapped_column(index=True)
 
 
-class Block(Base):
+class Block(OverrideColumns, Base):
     """A subject that gets nothing until a time: 5 minutes, twice as long each time, or what an operator set."""
 
     __tablename__ = "blocks"
@@ -77,16 +77,9 @@ class Block(Base):
         Index("ix_blocks_subject_until", "subject", "until"),
         Index("ix_blocks_until", "until"),
     )
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     subject: Mapped[UUID]
     kind: Mapped[str]
-    label: Mapped[str]
-    reason: Mapped[str]
     level: Mapped[Small]
-    began_at: Mapped[Moment]
-    until: Mapped[Moment]
-    lifted_at: Mapped[Moment | None]
-    set_by: Mapped[str]
 
 
 class Round(Base):

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.schema.columns import BUSY, Base, Count, Created, Moment, Small
+from service.db.schema.columns import BUSY, Base, Count, Created, Moment, OverrideColumns, Small
 
 
 class Client(Base):
@@ -69,20 +69,13 @@ class Counter(Base):
     hits: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
 
 
-class Exemption(Base):
+class Exemption(OverrideColumns, Base):
     """What operators lift for a number for a while: limits, lockouts, names of rules. `label`: the number, masked."""
 
     __tablename__ = "exemptions"
     __table_args__ = (Index("ix_exemptions_phone_hash_until", "phone_hash", "until"),)
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     phone_hash: Mapped[UUID]
-    label: Mapped[str]
     lifts: Mapped[list[str]]
-    reason: Mapped[str]
-    began_at: Mapped[Moment]
-    until: Mapped[Moment]
-    lifted_at: Mapped[Moment | None]
-    set_by: Mapped[str]
 
 
 class Verification(Base):

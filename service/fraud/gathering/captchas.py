@@ -9,7 +9,7 @@ from __future__ import annotations
 from service import telemetry
 from service.errors import SettingsError
 from service.fraud.facts import CaptchaState
-from service.fraud.gathering.device_events import Asked
+from service.fraud.question import Question
 from service.policy.model import Policies
 from service.providers.captcha.siteverify import Captcha, Down, Failed
 from service.providers.health_notes import HealthNotes
@@ -28,22 +28,22 @@ class Captchas:
         self._troubles = troubles or HealthNotes()
         self._captcha = captcha
 
-    async def read(self, asked: Asked) -> CaptchaState:
+    async def read(self, question: Question) -> CaptchaState:
         """Say how the captcha of a request was solved. Raises nothing but cancellation."""
-        if self._captcha is None or asked.captcha_token is None:
+        if self._captcha is None or question.captcha_token is None:
             return "none"
-        if asked.captcha is not None:
-            return asked.captcha
-        state = await self._ask(self._captcha, asked.captcha_token, asked)
+        if question.captcha is not None:
+            return question.captcha
+        state = await self._ask(self._captcha, question.captcha_token, question)
         telemetry.CAPTCHAS.labels(state).inc()
         return state
 
-    async def _ask(self, captcha: Captcha, token: str, asked: Asked) -> CaptchaState:
+    async def _ask(self, captcha: Captcha, token: str, question: Question) -> CaptchaState:
         if not self._breaker.admit():
             self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not answer.")
             return "unread"
         try:
-            answer = await captcha.verify(token, asked.ip_address)
+            answer = await captcha.verify(token, question.ip_address)
         except BaseException:
             self._breaker.forget()
             raise
@@ -54,7 +54,7 @@ class Captchas:
             return "unread"
         # A token is spent by being asked about: by us, if an earlier try ended before it was recorded.
         if isinstance(answer, Failed):
-            return "unread" if asked.captcha_begun and answer.code in SPENT else "failed"
+            return "unread" if question.captcha_begun and answer.code in SPENT else "failed"
         return "passed"
 
 

@@ -6,12 +6,12 @@ Called by fraud.judge. The only part of fraud that waits for Fingerprint.
 from __future__ import annotations
 
 import time
-from datetime import datetime
 
 import msgspec
 
 from service.accounts import normalise
-from service.fraud.facts import CaptchaState, Device, DeviceState, same_place
+from service.fraud.facts import Device, DeviceState, same_place
+from service.fraud.question import Question
 from service.providers.fingerprint.event import (
     AccountProblem,
     Answer,
@@ -28,22 +28,6 @@ from service.providers.health_notes import HealthNotes
 
 # How long a dispatch waits for Fingerprint (seconds): the lease still leaves time for the send.
 PATIENCE = 3.0
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What a request brought, and from where. `asked_at`: when it came, which an event's age is counted to.
-
-    `captcha`: what an earlier send learnt of the token; `captcha_begun`: one may have asked, and its answer was lost.
-    """
-
-    event_id: str | None
-    sealed_result: str | None
-    ip_address: str | None
-    account_id: str | None
-    asked_at: datetime
-    captcha_token: str | None = None
-    captcha: CaptchaState | None = None
-    captcha_begun: bool = False
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -63,23 +47,23 @@ class DeviceEvents:
         self._devices = devices
         self._sealed = sealed
 
-    def needs_call(self, asked: Asked) -> bool:
+    def needs_call(self, question: Question) -> bool:
         """Say whether reading what the request brought spends Fingerprint's quota."""
-        sealed = asked.sealed_result is not None and self._sealed is not None
-        return not sealed and asked.event_id is not None and self._devices is not None
+        sealed = question.sealed_result is not None and self._sealed is not None
+        return not sealed and question.event_id is not None and self._devices is not None
 
-    async def read(self, asked: Asked, fresh_for: float) -> Read:
+    async def read(self, question: Question, fresh_for: float) -> Read:
         """Read what the request brought."""
         answer: Answer | None = None
-        if asked.sealed_result is not None and self._sealed is not None:
-            answer = self._sealed.read(asked.sealed_result, now=asked.asked_at, fresh_for=fresh_for)
-        elif asked.event_id is not None and self._devices is not None:
+        if question.sealed_result is not None and self._sealed is not None:
+            answer = self._sealed.read(question.sealed_result, now=question.asked_at, fresh_for=fresh_for)
+        elif question.event_id is not None and self._devices is not None:
             deadline = time.monotonic() + PATIENCE
             answer = await self._devices.read(
-                asked.event_id, now=asked.asked_at, deadline=deadline, fresh_for=fresh_for
+                question.event_id, now=question.asked_at, deadline=deadline, fresh_for=fresh_for
             )
             self._note(answer)
-        return _read(answer, asked)
+        return _read(answer, question)
 
     def _note(self, answer: Answer) -> None:
         """One that was not answered is nobody's incident; many are, when the breaker opens."""
@@ -92,16 +76,16 @@ class DeviceEvents:
                 self._troubles.note("fingerprint", "Fingerprint does not answer.")
 
 
-def _read(answer: Answer | None, asked: Asked) -> Read:
+def _read(answer: Answer | None, question: Question) -> Read:
     if not isinstance(answer, Found):
         return Read(Device(_state(answer)))
     event = answer.event
     device = Device(
         state="found",
         event=msgspec.structs.replace(event, event_id="", visitor_id=None, ip_address=None, linked_id=None),
-        age=(asked.asked_at - event.observed_at).total_seconds(),
-        same_place=same_place(event.ip_address, asked.ip_address),
-        same_account=_same_account(event.linked_id, asked.account_id),
+        age=(question.asked_at - event.observed_at).total_seconds(),
+        same_place=same_place(event.ip_address, question.ip_address),
+        same_account=_same_account(event.linked_id, question.account_id),
     )
     return Read(device, event.event_id, event.visitor_id)
 

@@ -1,6 +1,6 @@
-"""The rules: small pure functions from facts to an objection, or to none; and the order in which they are asked.
+"""The rules on the number and the captcha: small pure functions from facts to an objection, or to none.
 
-Called by fraud.decision. They do no I/O and read no clock. An objection says what was seen, never the number.
+Called through fraud.stages. They do no I/O and read no clock. An objection says what was seen, never the number.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import msgspec
 from service import phone
 from service.channels import CHANNELS, Channel
 from service.fraud.facts import Facts
-from service.fraud.rules import device
-from service.fraud.rules import history as history_rules
 from service.policy.model import Policy
 
 Rule = Callable[[Facts, Policy], str | None]
@@ -63,47 +61,3 @@ def judge_captcha(facts: Facts, policy: Policy) -> str | None:
     if facts.captcha == "unread" and policy.rules.captcha.fail == "closed":
         return "not judged"
     return "not solved" if facts.captcha == "failed" else None
-
-
-# Rules that need no call and no history: what they object to spends nobody's quota and leaves no trace.
-FIRST: dict[str, Rule] = {"number": judge_number, "country": judge_country}
-
-# Judged once more when all is known of the number, and instead of what was found before.
-LINE: dict[str, Rule] = {"number": judge_number, "landline": judge_landline}
-
-# Asked about before Fingerprint, whose quota it saves.
-CAPTCHA: dict[str, Rule] = {"captcha": judge_captcha}
-
-DEVICE: dict[str, Rule] = {
-    "bot": device.judge_bot,
-    "suspect_score": device.judge_suspect_score,
-    "confidence": device.judge_confidence,
-    "event_replayed": device.judge_replayed,
-    "event_stale": device.judge_stale,
-    "event_forged": device.judge_forged,
-    "event_bound": device.judge_bound,
-    "event_ip": device.judge_event_ip,
-    "event_linked": device.judge_linked,
-    "event_incomplete": device.judge_incomplete,
-    "no_event": device.judge_no_event,
-    "device_unread": device.judge_unread,
-    "tampering": device.judge_tampering,
-    "tor": device.judge_tor,
-    "vpn": device.judge_vpn,
-    "virtual_machine": device.judge_virtual_machine,
-}
-
-HISTORY: dict[str, Rule] = {
-    "block": history_rules.judge_block,
-    "sequential": history_rules.judge_sequential,
-    "range": history_rules.judge_range,
-    "country_spike": history_rules.judge_country_spike,
-    "country_conversion": history_rules.judge_country_conversion,
-    "ip_conversion": history_rules.judge_ip_conversion,
-    "burst": history_rules.judge_burst,
-    "unverified_share": history_rules.judge_unverified_share,
-    "device_numbers": history_rules.judge_device_numbers,
-    "many_countries": history_rules.judge_many_countries,
-}
-
-RULES: dict[str, Rule] = FIRST | CAPTCHA | DEVICE | HISTORY | LINE

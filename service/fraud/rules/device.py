@@ -1,6 +1,6 @@
 """The rules on the device event: what Fingerprint saw, and whether the event is this request's own.
 
-Called through fraud.rules.catalogue. Pure. A verdict that is missing is not a clean one.
+Called through fraud.stages. Pure. A verdict that is missing is not a clean one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rules on histories: numbers too close, codes unread, sources that ask for everybody.
 
-Called through fraud.rules.catalogue. Pure: the mathematics is in fraud.histories.evidence and
-fraud.histories.sequences, the numbers in the policy.
+Called through fraud.stages. Pure: the mathematics is in fraud.histories.evidence and fraud.histories.sequences, the
+numbers in the policy.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from service.providers.fingerprint.bodies import Read
 from service.providers.fingerprint.v3_body import read_v3
 from service.providers.http.reply import Heard, NoReply
+from service.providers.loading import LoadedOnce
 
 if TYPE_CHECKING:
     from service.providers.fingerprint.sdk import FingerprintSdk
@@ -31,12 +32,11 @@ class V3:
         self._base_url = base_url.rstrip("/")
         self._most = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="fingerprint")
-        self._package: FingerprintSdk | None = None
-        self._loading = asyncio.Lock()
+        self._package = LoadedOnce(self._load)
 
     async def start(self) -> None:
         """Import the package in a thread (0.5 s)."""
-        await self._loaded()
+        await self._package.get()
 
     async def ask(self, event_id: str, seconds: float) -> Heard:
         """Make the call. Should it run out of time, its thread is free again at most `seconds` of silence later."""
@@ -44,7 +44,7 @@ class V3:
         begun = Event()
         try:
             async with asyncio.timeout(seconds):
-                package = await self._loaded()
+                package = await self._package.get()
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._threads, package.read_event, event_id, ends, begun)
         except TimeoutError:
@@ -59,12 +59,6 @@ class V3:
     async def aclose(self) -> None:
         """Let calls that wait for a thread go; those on their way end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _loaded(self) -> FingerprintSdk:
-        async with self._loading:
-            if self._package is None:
-                self._package = await asyncio.to_thread(self._load)
-            return self._package
 
     def _load(self) -> FingerprintSdk:
         from service.providers.fingerprint.sdk import FingerprintSdk  # noqa: PLC0415  slow: in this thread, or not at all

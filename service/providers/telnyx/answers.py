@@ -6,7 +6,6 @@ records hold the number and the code.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 import msgspec
@@ -26,8 +25,8 @@ from service.providers.verify.protocol import (
     State,
     TryAgain,
 )
+from service.uuids import is_uuid
 
-UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNREADABLE = "unreadable"
 
 
@@ -64,7 +63,7 @@ def judge_send(heard: Heard, now: float) -> SendAnswer:
         return InDoubt(heard.code) if heard.handed_over else TryAgain(heard.code)
     if heard.success:
         created = decode(_created, heard.body)
-        return Sent(created.data.id) if created and UUID.fullmatch(created.data.id) else InDoubt("no_id")
+        return Sent(created.data.id) if created and is_uuid(created.data.id) else InDoubt("no_id")
     return _judge_fault(*sort_fault(heard), read_reset(heard.reset, now))
 
 
@@ -141,7 +140,7 @@ def _not_judged(reply: Reply, fault: Fault, code: str, now: float) -> NotJudged:
 
 
 def _read_listed(item: _Listed) -> Found:
-    if not UUID.fullmatch(item.id):
+    if not is_uuid(item.id):
         raise ValueError
     at = item.created_at
     in_utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

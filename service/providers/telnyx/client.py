@@ -7,22 +7,23 @@ providers.telnyx.answers. Nothing goes into a path that is not a UUID or a numbe
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from service import phone
 from service.providers.http.client import HttpClient
 from service.providers.http.reply import Heard, NoReply, Reply
-from service.providers.telnyx.answers import UUID, judge_check, judge_list, judge_no_list, judge_send, judge_state
+from service.providers.loading import LoadedOnce
+from service.providers.telnyx.answers import judge_check, judge_list, judge_no_list, judge_send, judge_state
 from service.providers.verify.protocol import CheckAnswer, Found, NotJudged, Order, Refused, SendAnswer, State
+from service.uuids import is_uuid
 
 if TYPE_CHECKING:
     from service.providers.telnyx.sdk import TelnyxSdk
 
 BASE_URL = "https://api.telnyx.com/v2"
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -60,16 +61,15 @@ class Telnyx:
         self._base_url = base_url.rstrip("/")
         self._limits = limits or Limits()
         self._wire = HttpClient(connections, self._limits.connect, {"Authorization": f"Bearer {api_key}"})
-        self._package: TelnyxSdk | None = None
-        self._loading = asyncio.Lock()
+        self._package = LoadedOnce(self._load)
 
     async def start(self) -> None:
         """Import the vendor's package in a thread (2 s). Without it the first state or look-up pays."""
-        await self._loaded()
+        await self._package.get()
 
     async def send(self, order: Order) -> SendAnswer:
         """Ask for one send, once."""
-        if not _E164.fullmatch(order.phone_number):
+        if not phone.is_e164(order.phone_number):
             return Refused("not_e164")
         body = _encode(_Trigger(order.phone_number, order.profile_id, order.timeout_secs))
         # Telnyx's names are those of service.channels: tests/project/test_channels.py holds them against its package.
@@ -78,7 +78,7 @@ class Telnyx:
 
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """Compare a code with one verification, once; a flashcall's code is whatever digits the caller gives."""
-        if not UUID.fullmatch(provider_id):
+        if not is_uuid(provider_id):
             return NotJudged("not_an_id")
         url = f"{self._base_url}/verifications/{provider_id}/actions/verify"
         heard = await self._wire.call("POST", url, _encode(_Guess(code)), self._limits.check)
@@ -86,11 +86,11 @@ class Telnyx:
 
     async def state(self, provider_id: str) -> State | NotJudged:
         """Read one verification back."""
-        if not UUID.fullmatch(provider_id):
+        if not is_uuid(provider_id):
             return NotJudged("not_an_id")
         try:
             async with asyncio.timeout(self._limits.read):
-                package = await self._loaded()
+                package = await self._package.get()
                 status = await package.read_status(provider_id)
         except Exception as error:  # noqa: BLE001  the package reads any body as a record and stumbles later
             return _unreadable(error)
@@ -98,11 +98,11 @@ class Telnyx:
 
     async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
         """List a number's verifications, newest first."""
-        if not _E164.fullmatch(phone_number):
+        if not phone.is_e164(phone_number):
             return NotJudged("not_e164")
         try:
             async with asyncio.timeout(self._limits.read):
-                package = await self._loaded()
+                package = await self._package.get()
                 listed = await package.list_verifications(phone_number)
         except Exception as error:  # noqa: BLE001  as above
             return _unreadable(error)
@@ -115,12 +115,6 @@ class Telnyx:
     async def aclose(self) -> None:
         """Give the connections back."""
         await self._wire.aclose()
-
-    async def _loaded(self) -> TelnyxSdk:
-        async with self._loading:
-            if self._package is None:
-                self._package = await asyncio.to_thread(self._load)
-            return self._package
 
     def _load(self) -> TelnyxSdk:
         from service.providers.telnyx.sdk import TelnyxSdk  # noqa: PLC0415  2 s: in this thread, or not at all

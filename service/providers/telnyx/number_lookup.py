@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from service import phone
 from service.phone import Kind
 from service.providers.http.client import HttpClient
 from service.providers.http.reply import NoReply, decode
@@ -21,7 +22,6 @@ CONNECT = 1.0
 
 # What Telnyx holds against one number; all else (our key, a limit, an outage) would meet the next one as well.
 _OF_THE_NUMBER = frozenset({400, 404, 422})
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # The words are not in the specification: those of Telnyx's examples, and what carriers' databases say elsewhere.
 _KINDS: dict[str, Kind] = {
     "mobile": "mobile",
@@ -91,7 +91,7 @@ class TelnyxLines:
 
     async def find(self, phone_number: str) -> Kind | Missed:
         """Ask about one number, once."""
-        if not _E164.fullmatch(phone_number):
+        if not phone.is_e164(phone_number):
             return Missed("not_e164", outage=False)
         url = f"{self._base_url}/number_lookup/%2B{phone_number[1:]}?type=carrier"
         heard = await self._wire.call("GET", url, None, self._seconds)

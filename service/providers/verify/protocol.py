@@ -13,6 +13,8 @@ import msgspec
 
 from service.channels import Channel
 
+Delivery = Literal["sent", "delivered", "unconfirmed", "failed"]
+
 
 class Order(msgspec.Struct, frozen=True):
     """One send to ask for. `timeout_secs`: how long the code stays good, in seconds."""
@@ -27,7 +29,7 @@ class Sent(msgspec.Struct, frozen=True, tag=True):
     """Taken: `provider_id` names the verification at the provider. `delivery` only where it is known at once."""
 
     provider_id: str
-    delivery: Literal["sent", "delivered", "failed"] = "sent"
+    delivery: Delivery = "sent"
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):

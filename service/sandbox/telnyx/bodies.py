@@ -5,15 +5,13 @@ Called by the modules beside it that plan calls. Each failure is a `Declined` in
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import TypeVar
 
 import msgspec
 
+from service import phone
 from service.sandbox.telnyx.replies import decline
-
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 T = TypeVar("T")
 
@@ -28,7 +26,7 @@ def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 def require_e164(phone_number: str) -> str:
     """The number as it came; 422 for one that is not in +E.164."""
-    if not _E164.fullmatch(phone_number):
+    if not phone.is_e164(phone_number):
         raise decline(422, "10016", f"{phone_number} is not a valid phone number.", "/phone_number")
     return phone_number
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from service.policy.model import Policy
-from service.verification.states import Send, SendState, Status
+from service.providers.verify.protocol import Delivery
+from service.verification.states import GuessResult, Send, SendState, Status
 
 
 def _nothing() -> None:
@@ -21,6 +22,8 @@ def _nothing() -> None:
 
 
 Outcome = Literal["admitted", "replayed", "mismatch", "in_flight", "limited", "unauthorized"]
+PressOutcome = Literal["pressed", "unauthorized", "unknown", "closed", "exhausted", "early", "limited"]
+Told = TypeVar("Told", PressOutcome, Literal["read"], Literal["canceled"])
 
 
 # Three for each request (the driver takes lists alone for the rows of an array, and they must be of one length).
@@ -85,15 +88,15 @@ class Recorded(msgspec.Struct):
     provider: str | None
     provider_id: str | None
     error: str | None
-    delivery: str | None
+    delivery: Delivery | None
     decision: str | None
     next_in: float
 
 
-class StatusRow(msgspec.Struct):
-    """What a caller may know of one verification, and how his press ended where he pressed."""
+class StatusRow(msgspec.Struct, Generic[Told]):
+    """What a caller may know of one verification, and how the call ended that asked."""
 
-    outcome: str
+    outcome: Told
     status: Status | None
     created_at: datetime
     expires_at: datetime
@@ -163,7 +166,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What became of a guess that the database could not be told of at once. `result`: as in Store.settle."""
 
     guess: UUID
-    result: str
+    result: GuessResult
     policy: Policy
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -23,8 +24,9 @@ from service.db.insisting import insist
 from service.db.pool import Record
 from service.errors import Unavailable, Unclear
 from service.policy.model import Policies, Policy
+from service.providers.verify.protocol import Delivery
 from service.vault import new_token
-from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, Send
+from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, GuessResult, Send
 from service.verification.storage import statements as sql
 from service.verification.storage.limit_windows import columns_of, joined, widest
 from service.verification.storage.owed import Owed
@@ -34,6 +36,7 @@ from service.verification.storage.rows import (
     Backlog,
     Claimed,
     Held,
+    PressOutcome,
     Recorded,
     Reserved,
     Settled,
@@ -101,19 +104,18 @@ class Store:
     async def press(
         self, key: int, client: int, row: UUID, policy: Policy, *,
         press: UUID | None = None, waiting: Waiting | None = None,
-    ) -> StatusRow:  # fmt: skip
+    ) -> StatusRow[PressOutcome]:  # fmt: skip
         """Press the next channel, guarded and counted. With an id it is held until release_press."""
         order = policy.fallback.order if policy.fallback.mode != "off" else []
 
-        async def ask() -> StatusRow:
-            found = await self._row(
+        async def ask() -> StatusRow[PressOutcome]:
+            found = _one(await self._row(
                 sql.PRESS, press, LEASE, GRACE, key, client, row, order, policy.fallback.after, MOST_SENDS, self._keep,
                 policy.lockout.codes_per_verification, *self._columns[policy.number],
-            )  # fmt: skip
-            pressed = StatusRow(*_one(found))
-            if pressed.outcome == "held":
+            ))  # fmt: skip
+            if found["outcome"] == "held":
                 raise Unclear("the press before it is not settled yet")
-            return pressed
+            return StatusRow(*found)
 
         try:
             return await (ask() if press is None else insist(ask, PATIENCE.answer, waiting))
@@ -122,14 +124,14 @@ class Store:
                 self.owed.presses.put(Held(row, press))
             raise
 
-    async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow | None:
+    async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow[Literal["read"]] | None:
         """Read what a caller may know; None for a key that is no longer good."""
         codes = policy.lockout.codes_per_verification
         values = (key, client, row, codes, *self._columns[policy.number])
         found = await insist(lambda: self._row(sql.READ, *values), PATIENCE.answer)
         return StatusRow(*found) if found else None
 
-    async def cancel(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow | None:
+    async def cancel(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow[Literal["canceled"]] | None:
         """Cancel a pending verification; None when it was not pending."""
         codes = policy.lockout.codes_per_verification
         found = await self._row(sql.CANCEL, key, client, row, codes, *self._columns[policy.number])
@@ -159,7 +161,7 @@ class Store:
         """Read the sends of one verification."""
         return SENDS.decode(_one(await self._pool.fetchrow(sql.SENDS, row))[0])
 
-    async def settle(self, guess: UUID, result: str, policy: Policy) -> Settled:
+    async def settle(self, guess: UUID, result: GuessResult, policy: Policy) -> Settled:
         """Settle one guess as right, wrong, accepted or returned; later, where the database does not answer now.
 
         Raises Unavailable then, and for one that is not there any more: a first try, whose answer was lost, gave it
@@ -215,7 +217,7 @@ class Store:
         """Return for how long what could be claimed has waited: that sealed under the keys of these tags, or any."""
         return Backlog(*_one(await self._pool.fetchrow(sql.BACKLOG, self._now(), tags)))
 
-    async def keep_event(self, event_id: str, event_type: str, delivery: str, provider_id: str) -> None:
+    async def keep_event(self, event_id: str, event_type: str, delivery: Delivery, provider_id: str) -> None:
         """Keep what a webhook told, once."""
         await self._row(sql.KEEP_EVENT, event_id, event_type, delivery, provider_id)
 

@@ -1,0 +1,43 @@
+"""The question of one send: to whom, by which channel, and what its request brought.
+
+Made by verification.dispatch; read by fraud.judge, events and captchas. Values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from service.channels import Channel
+from service.fraud.facts import CaptchaState
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a code may go to this number, by this channel, for this request.
+
+    `network`: what counts as one address. `asked_at`: when the request came, which an event's age is counted to.
+    `captcha`: what an earlier send learnt of the token; `captcha_begun`: one may have asked, and its answer was lost.
+    `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace. `lifts`: the rules (and
+    "limits", for all of them) that an operator lifted for this number.
+    """
+
+    id: UUID
+    ordinal: int
+    client_id: int
+    phone_hash: UUID
+    phone_number: str
+    channel: Channel
+    asked_at: datetime
+    counts: bool
+    ip_address: str | None = None
+    network: str | None = None
+    account_id: str | None = None
+    event_id: str | None = None
+    sealed_result: str | None = None
+    captcha_token: str | None = None
+    captcha: CaptchaState | None = None
+    captcha_begun: bool = False
+    lifts: Collection[str] = ()

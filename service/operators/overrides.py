@@ -1,0 +1,117 @@
+"""What an operator sets for a while over what the rules say: list what holds, set one, lift one.
+
+Called by operators.blocks and operators.exemptions, which say for whom and what it does. No change is made without its
+audit: they are one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from service.db.asking import CLOCK, LARGEST_ID, ask
+from service.db.engine import Database
+from service.errors import NotFound
+
+MOST_LISTED = 500
+
+# In each statement: $1 the time, or null for the database's, $2 the key; braces are filled from a Table.
+COLUMNS = """
+o.id, o.label, o.reason, o.began_at, o.until, o.lifted_at, o.set_by, {own},
+o.until > clock.now and o.lifted_at is null as in_force
+"""
+# An attack from everywhere has rules set more than are listed: what an operator has set must not be pushed out by them.
+LIST = """
+with {clock}
+select {columns} from {table} o, clock
+where least(o.until, o.lifted_at) > clock.now - interval '1 day'
+order by in_force desc, o.set_by <> 'rule' desc, o.id desc limit $2
+"""
+SET = """
+with {clock}, made as (
+    insert into {table} ({subject}, label, reason, {own}, began_at, until, set_by)
+    select $3, $4, $5, {values}, now, now + $6::interval, 'key ' || $2::int from clock
+    returning *
+), noted as (
+    insert into audits (at, key_id, action, subject, row_id, reason)
+    select clock.now, $2, '{sets}', {audited}, o.id, o.reason from made o, clock
+)
+select {columns} from made o, clock
+"""
+LIFT = """
+with {clock}, lifted as (
+    update {table} o set lifted_at = clock.now from clock
+    where o.id = $3 and o.lifted_at is null and o.until > clock.now
+    returning o.*
+), {also} noted as (
+    insert into audits (at, key_id, action, subject, row_id)
+    select clock.now, $2, '{lifts}', {audited}, o.id from lifted o, clock
+)
+select {columns} from lifted o, clock
+"""
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for a subject for a while. `label`: what operators see of it; `set_by`: a rule, or which key."""
+
+    id: int
+    label: str
+    reason: str
+    began_at: datetime
+    until: datetime
+    lifted_at: datetime | None
+    set_by: str
+    in_force: bool
+
+
+class Table(NamedTuple):
+    """Where one kind of override stands, and by which words the audit calls its changes.
+
+    `own`, `values`: the columns that it has besides, and what they are set to, from $7 on; `audited`: the subject that
+    the audit keeps, if any; `also`: what lifting one does besides, to the rows of `lifted`.
+    """
+
+    table: str
+    subject: str
+    own: tuple[str, ...]
+    values: str
+    sets: str
+    lifts: str
+    audited: str = "null::uuid"
+    also: str = ""
+
+
+T = TypeVar("T", bound=Override)
+
+
+class Overrides(Generic[T]):
+    """One kind of override, of one database."""
+
+    def __init__(self, database: Database, table: Table, kind: type[T], now: Callable[[], datetime | None]) -> None:
+        """`now`: as in Store."""
+        shown = ", ".join(f"o.{name}" for name in table.own)
+        places = table._asdict() | {"clock": CLOCK, "columns": COLUMNS.format(own=shown), "own": ", ".join(table.own)}
+        self._list, self._set, self._lift = (text.format(**places) for text in (LIST, SET, LIFT))
+        self._database = database
+        self._kind = kind
+        self._now = now
+
+    async def list(self) -> list[T]:
+        """List those in force, then those that ended within a day; an operator's before a rule's, the newest first."""
+        return [self._kind(**row) for row in await ask(self._database, self._list, self._now(), MOST_LISTED)]
+
+    async def put(self, key: int, subject: UUID, label: str, reason: str, length: timedelta, *own: object) -> T:
+        """Set one from now on."""
+        [row] = await ask(self._database, self._set, self._now(), key, subject, label, reason, length, *own)
+        return self._kind(**row)
+
+    async def lift(self, key: int, row: int) -> T:
+        """Lift one that is in force. Raises NotFound."""
+        if 0 < row <= LARGEST_ID:
+            for lifted in await ask(self._database, self._lift, self._now(), key, row):
+                return self._kind(**lifted)
+        raise NotFound
