@@ -19,13 +19,14 @@ import aiohttp
 import msgspec
 
 from benchmarks.cpu import Clock, of_server
-from benchmarks.gateway import LOOK, PATIENCE, SLOTS, Gateway, wait_until_ready
+from benchmarks.gateway import LOOK, PATIENCE, Gateway, wait_until_ready
 from benchmarks.load import Load
 from benchmarks.stage import SEED
 from service.db import embedded
 from service.db.engine import Database, open_database
 from service.db.schema import migrate
 from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
+from service.settings import MAX_SENDS
 from tests.support.clusters import make_home
 from tests.support.gateway import environment_of, make_key, observe_histories
 
@@ -64,15 +65,14 @@ class Environment:
             yield
 
     @asynccontextmanager
-    async def serve(self, policy: str = "", *, slots: int = SLOTS, sampled: bool = False) -> AsyncIterator[Gateway]:
+    async def serve(self, policy: str = "", *, slots: int = MAX_SENDS, sampled: bool = False) -> AsyncIterator[Gateway]:
         """Serve with the shipped policy and what `policy` lays over it. Histories only observe: nobody reads here."""
         file, samples, log = (self._folder / name for name in ("policy.toml", "samples", "gateway.log"))
         file.write_text(observe_histories(policy))
         telnyx = Telnyx(TelnyxSettings(signing_seed=SEED))
-        environment = environment_of(self.server.url(), self.telnyx_url, file, telnyx)
-        words = ["service", "serve", "--port", str(self._port)]
-        if slots != SLOTS or sampled:
-            words = ["benchmarks.served", str(slots), str(samples) if sampled else "-", str(self._port)]
+        environment = environment_of(self.server.url(), self.telnyx_url, file, telnyx, MAX_SENDS=str(slots))
+        words = ["benchmarks.served", str(samples)] if sampled else ["service", "serve"]
+        words += ["--port", str(self._port)]
         load = Load(self._port)
         try:
             async with _run(words, environment, log) as process:

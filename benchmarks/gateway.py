@@ -16,8 +16,6 @@ from benchmarks.cpu import Clock, of_process
 from benchmarks.load import Load
 from service.fraud.stages import HISTORY
 
-# What serve sends at once (service.app.SLOTS), where a measurement does not say otherwise.
-SLOTS = 100
 # Laid over the shipped policy where nobody reads his code: histories are weighed all the same, and stop nothing.
 OBSERVED = "".join(f'[rules.{name}]\nmode = "observe"\n' for name in HISTORY.rules)
 PATIENCE = 60.0

@@ -1,6 +1,7 @@
-"""The composition root: settings in, app out; every route is listed here.
+"""The composition root: settings in, app out; every route is listed here, and every part has its place here.
 
-Called by cli and the tests. Wires the parts together and starts what runs beside the requests; decides nothing.
+Called by cli and the tests. Opens the parts, in the order in which they need each other, and closes them; decides
+nothing.
 """
 
 from __future__ import annotations
@@ -9,65 +10,36 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
+import msgspec
 from litestar import Litestar
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from service import telemetry
 from service.api import health, verifications, webhooks
-from service.api.access.strangers import Strangers
 from service.api.answers import answer
 from service.api.openapi import page
 from service.api.operator import router
-from service.api.refusals import Refusals
 from service.api.server.observation import Observation
-from service.api.services import Services, WebhookRules
-from service.clients.authenticator import Authenticator
-from service.clients.store import KeyStore
-from service.db.engine import Database, open_database
+from service.api.services import Services, make_services
+from service.db import engine
 from service.db.schema import migrate
 from service.fraud.gathering.captchas import Captchas, check_provider
 from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.judge import Judge
 from service.fraud.store import FraudStore
-from service.operators.blocks import Blocks
-from service.operators.exemptions import Exemptions
-from service.operators.verifications import OperatorQueries
+from service.lifetime import Lifetime
 from service.policy import loading
-from service.policy.model import Policies
-from service.providers.alerts import Alerts
-from service.providers.captcha.siteverify import Captcha
-from service.providers.fingerprint.client import HOSTS, Fingerprint
-from service.providers.fingerprint.sealed import Sealed
-from service.providers.fingerprint.v3 import V3
-from service.providers.fingerprint.v4 import V4
 from service.providers.health_notes import HealthNotes
-from service.providers.telnyx.client import Telnyx
-from service.providers.telnyx.number_lookup import TelnyxLines
 from service.providers.telnyx.probe import TelnyxProbe
-from service.providers.verify.decoy import DecoyProvider
-from service.providers.verify.health import ProviderHealth
-from service.providers.verify.testing import TestProvider
-from service.providers.verify.timings import Timed, Timings
+from service.providers.telnyx.webhook import TelnyxWebhook
+from service.providers.vendors import open_vendors
 from service.settings import Settings
 from service.vault import Vault
-from service.verification.actions import VerificationActions
-from service.verification.admission import Requests
-from service.verification.checks import Checks
-from service.verification.delivery_events import DeliveryEvents
-from service.verification.dispatch import Dispatch
-from service.verification.ended_verifications import Ended
-from service.verification.gate import Gate, profiles_of
-from service.verification.senders import Senders
-from service.verification.slots import Slots
-from service.verification.storage.store import Store
+from service.verification.core import make_core
+from service.verification.storage import owed
 from service.worker.alarms import Alarms
-from service.worker.leases import Leases
-from service.worker.loop import DRAIN, Worker
-from service.worker.retention import Retention
+from service.worker.loop import STOP_LIMIT, Worker
 
 LARGEST_BODY = 64 * 1024
-# Sends at once in one process. Each waits for Telnyx most of its time.
-SLOTS = 100
 
 ROUTES: Sequence[ControllerRouterHandler] = [
     verifications.router,
@@ -83,101 +55,48 @@ ROUTES: Sequence[ControllerRouterHandler] = [
 ]
 
 
-class Gateway:
-    """One process's parts: what answers requests, and what works after the answer."""
+class Gateway(msgspec.Struct, frozen=True):
+    """One process: what answers requests, and what works after the answer."""
 
-    def __init__(self, settings: Settings, database: Database, now: Callable[[], datetime | None]) -> None:
-        """Wire everything; nothing runs yet."""
-        policies = loading.load(settings.policy_file)
-        check_provider(policies, configured=settings.captcha_provider is not None)
-        vault = Vault(settings.secret_key, settings.index_key)
-        store = Store(database, policies, now)
-        self.owed = store.owed
-        self.telnyx = Telnyx(settings.telnyx_api_key, str(settings.telnyx_base_url))
-        self.ended = Ended(database, now)
-        self.senders = _senders(settings, policies, self.telnyx, self.ended, vault)
-        gate, slots = Gate(self.senders.health, self.senders.profile_id), Slots(SLOTS)
-        self.devices = _devices(settings)
-        self.captcha = _captcha(settings)
-        self.alerts = Alerts(str(settings.alert_webhook_url) if settings.alert_webhook_url else None)
-        troubles = HealthNotes()
-        sealed = _sealed(settings)
-        events = DeviceEvents(self.devices, sealed, troubles)
-        self.lines = TelnyxLines(settings.telnyx_api_key, str(settings.telnyx_base_url))
-        self.judge = Judge(
-            vault, FraudStore(database, now), events, Captchas(self.captcha, troubles), self.lines, troubles
-        )
-        dispatch = Dispatch(store, self.judge, self.senders, slots.ask)
-        checks = Checks(store, self.judge, self.senders, gate)
-        keys = Authenticator(KeyStore(database, now), vault, policies)
-        self.worker = Worker(
-            store=store,
-            gate=gate,
-            prober=TelnyxProbe(self.telnyx, self.ended.pick),
-            ended=self.ended,
-            slots=slots,
-            leases=Leases(store, vault, policies, dispatch, slots),
-            checks=checks,
-            policies=policies,
-            keys=keys,
-            retention=Retention(database, now),
-            alarms=Alarms(database, policies.default.alerts, self.alerts, troubles, self.senders.health, now),
-            tags=vault.tags,
-        )
-        self.services = Services(
-            vault=vault,
-            keys=keys,
-            strangers=Strangers(),
-            requests=Requests(store, vault, gate, dispatch, slots, sealed),
-            checks=checks,
-            actions=VerificationActions(store, gate, slots),
-            events=DeliveryEvents(store, self.worker.events.set),
-            operator_queries=OperatorQueries(database, vault, now),
-            blocks=Blocks(database, vault, now),
-            exemptions=Exemptions(database, vault, now),
-            database=database,
-            webhooks=_webhook_rules(settings),
-            refusals=Refusals(troubles),
-            metrics_here=settings.metrics_port is None,
-        )
-
-    async def start(self) -> None:
-        """Pay for what is slow to import, then begin to work."""
-        await self.ended.refresh()
-        await self.telnyx.start()
-        if self.devices is not None:
-            await self.devices.start()
-        self.worker.start()
-
-    async def stop(self) -> None:
-        """Finish what runs, then give the connections back."""
-        await self.worker.stop()
-        if not await self.owed.settle_up(DRAIN):
-            telemetry.log.error("not_settled_up")
-        await self.senders.silent.aclose()
-        await self.telnyx.aclose()
-        if self.devices is not None:
-            await self.devices.aclose()
-        if self.captcha is not None:
-            await self.captcha.aclose()
-        await self.alerts.aclose()
-        await self.lines.aclose()
+    services: Services
+    worker: Worker
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, now: Callable[[], datetime | None] = lambda: None) -> AsyncIterator[Gateway]:
-    """Run a gateway while the context is open. Raises SchemaOutdated, Unavailable, PolicyError."""
-    database = await open_database(settings.database_url, pooler=settings.database_pooler)
-    try:
+async def open_gateway(
+    settings: Settings, now: Callable[[], datetime | None] = lambda: None, *, working: bool = True
+) -> AsyncIterator[Gateway]:
+    """Open everything; at the end, and where something does not open, close what is open in the reverse order.
+
+    Without `working` the worker rests: its rounds are its opener's to run. Raises SchemaOutdated, Unavailable,
+    PolicyError.
+    """
+    async with Lifetime() as lifetime:
+        policies = loading.load(settings.policy_file)
+        check_provider(policies, configured=settings.captcha_provider is not None)
+        vault, troubles = Vault(settings.secret_key, settings.index_key), HealthNotes()
+        database = await engine.open_database(
+            settings.database_url, pooler=settings.database_pooler, pool_size=settings.database_pool_size
+        )
+        lifetime.hold(database, 2 * engine.CLOSE_LIMIT)
         await migrate.check(database)
-        gateway = Gateway(settings, database, now)
-        await gateway.start()
-        try:
-            yield gateway
-        finally:
-            await gateway.stop()
-    finally:
-        await database.aclose()
+        vendors = await open_vendors(settings, lifetime)
+
+        events, captchas = DeviceEvents(vendors.devices, vendors.sealed, troubles), Captchas(vendors.captcha, troubles)
+        judge = Judge(vault, FraudStore(database, now), events, captchas, vendors.lines, troubles)
+        core = make_core(database, vault, policies, judge, vendors.telnyx, settings, now)
+        lifetime.hold(core.store.owed, owed.SETTLE_LIMIT + 1)
+        await core.ended.refresh()
+
+        rules, unknown = policies.default.alerts, settings.webhook_max_unknown
+        alarms = Alarms(database, rules, vendors.alerts, troubles, core.senders.health, now, unknown)
+        worker = Worker(core, TelnyxProbe(vendors.telnyx, core.ended.pick), alarms)
+        lifetime.at_end("worker", worker.stop, STOP_LIMIT)
+        if working:
+            worker.start()
+
+        webhook = TelnyxWebhook(settings.telnyx_public_key)
+        yield Gateway(make_services(core, settings, vendors.sealed, webhook, troubles, worker.events.set), worker)
 
 
 def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) -> ASGIApp:
@@ -202,45 +121,4 @@ def create_routes(lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextMa
         openapi_config=None,
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
-    )
-
-
-def _senders(settings: Settings, policies: Policies, telnyx: Telnyx, ended: Ended, vault: Vault) -> Senders:
-    timings = Timings()
-    real = Timed(telnyx, timings)
-    return Senders(
-        real=real,
-        silent=DecoyProvider(timings, telnyx, ended.pick),
-        rehearsal=TestProvider(vault.hash(b"rehearsal", "").bytes),
-        idle=DecoyProvider(Timings()),
-        health=ProviderHealth(profiles_of(policies, settings.telnyx_verify_profile_id)),
-        profile_id=settings.telnyx_verify_profile_id,
-    )
-
-
-def _devices(settings: Settings) -> Fingerprint | None:
-    if settings.fingerprint_secret_key is None:
-        return None
-    base_url = str(settings.fingerprint_base_url or HOSTS[settings.fingerprint_region])
-    api = V3 if settings.fingerprint_api == "v3" else V4
-    return Fingerprint(api(settings.fingerprint_secret_key, base_url))
-
-
-def _sealed(settings: Settings) -> Sealed | None:
-    return Sealed(settings.fingerprint_sealed_keys) if settings.fingerprint_sealed_keys else None
-
-
-def _captcha(settings: Settings) -> Captcha | None:
-    if settings.captcha_provider is None or settings.captcha_secret is None:
-        return None
-    base_url = str(settings.captcha_base_url) if settings.captcha_base_url else None
-    return Captcha(settings.captcha_provider, settings.captcha_secret, base_url)
-
-
-def _webhook_rules(settings: Settings) -> WebhookRules:
-    return WebhookRules(
-        allowed=settings.webhook_allowed_cidrs,
-        trusted_proxies=settings.trusted_proxies,
-        require_https=settings.webhook_require_https,
-        public_key=settings.telnyx_public_key,
     )

@@ -22,6 +22,15 @@ KEY_BYTES = 32
 # Seconds. A balancer must be the one that ends a connection, or it sends a request into one that we are closing:
 # Google's reuse connections for 600.
 KEEP_ALIVE = 620
+# Sends at once. Each waits for Telnyx most of its time.
+MAX_SENDS = 100
+# Statements at once. Requests share theirs, up to 64 in one, so a few connections carry thousands of requests a second.
+POOL_SIZE = 10
+# Seconds that the oldest send may have been due. Whoever asks then would get his code too late to be of use.
+MAX_BACKLOG = 10
+# Webhooks about none of our sends that wait for one: 1,000 a second would still leave each 100 s, and sends of ours are
+# recorded within 20, also where another process has to.
+MAX_UNKNOWN = 100_000
 # What a DATABASE_URL may say after its question mark; all else would reach the driver as a word that it does not know.
 PLACES = frozenset({
     "host", "port", "user", "password", "database", "ssl", "direct_tls", "target_session_attrs", "passfile",
@@ -189,12 +198,16 @@ class Settings(KeySettings):
     trusted_proxies: Networks = IPSet()
     webhook_allowed_cidrs: Networks = IPSet(["192.76.120.192/27"])
     webhook_require_https: bool = True
+    webhook_max_unknown: Annotated[int, Field(ge=1, le=10_000_000)] = MAX_UNKNOWN
     alert_webhook_url: Annotated[Url | None, Field(repr=False)] = None
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     keep_alive: Annotated[int, Field(ge=1, le=86_400)] = KEEP_ALIVE
     max_connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    max_sends: Annotated[int, Field(ge=0, le=1_000)] = MAX_SENDS
+    max_backlog: Annotated[int, Field(ge=1, le=60)] = MAX_BACKLOG
+    database_pool_size: Annotated[int, Field(ge=1, le=100)] = POOL_SIZE
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
 

@@ -13,11 +13,12 @@ from netaddr import IPAddress
 
 from service import telemetry
 from service.providers.health_notes import HealthNotes, Kind
+from service.providers.verify.protocol import SignatureFault
 
 # Telnyx repeats what is refused, so that one send brings as many. Anybody who finds the path can ring this alarm, too.
 IN_A_ROW = 3
 
-Why = Literal["unreadable", "untrusted_proxy", "unlisted", "no_https", "no_signature", "stale", "other_key"]
+Why = Literal["unreadable", "untrusted_proxy", "unlisted", "no_https"] | SignatureFault
 WORDS: dict[Why, str] = {
     "unreadable": "the last hop of X-Forwarded-For, written by a proxy in TRUSTED_PROXIES, is no address",
     "untrusted_proxy": "the proxy that they come through is in neither TRUSTED_PROXIES nor WEBHOOK_ALLOWED_CIDRS",

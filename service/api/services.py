@@ -1,10 +1,11 @@
-"""What the handlers work with: the flows and settings that app put together, found through the connection.
+"""What the handlers work with: the flows, and the settings that they need, found through the connection.
 
-Made by app. Holds no state of its own.
+Made by app, once a process. Holds no state of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -19,10 +20,15 @@ from service.db.engine import Database
 from service.operators.blocks import Blocks
 from service.operators.exemptions import Exemptions
 from service.operators.verifications import OperatorQueries
+from service.providers.fingerprint.event import SealedEvents
+from service.providers.health_notes import HealthNotes
+from service.providers.verify.protocol import DeliveryWebhook
+from service.settings import Settings
 from service.vault import Vault
 from service.verification.actions import VerificationActions
 from service.verification.admission import Requests
 from service.verification.checks import Checks
+from service.verification.core import Core
 from service.verification.delivery_events import DeliveryEvents
 
 # Where the server puts who waits for an answer: since when, and whether the connection still stands.
@@ -30,12 +36,12 @@ WAITING = "verify_gateway.waiting"
 
 
 class WebhookRules(msgspec.Struct, frozen=True):
-    """From where webhooks are taken, and how they must come."""
+    """From where webhooks are taken, how they must come, and whose they are: `provider` knows its own word."""
 
     allowed: IPSet
     trusted_proxies: IPSet
     require_https: bool
-    public_key: bytes | None
+    provider: DeliveryWebhook
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -57,8 +63,37 @@ class Services(msgspec.Struct, frozen=True):
     metrics_here: bool
 
 
+def make_services(
+    core: Core, settings: Settings, sealed: SealedEvents | None, webhook: DeliveryWebhook, troubles: HealthNotes,
+    wake: Callable[[], None],
+) -> Services:  # fmt: skip
+    """Put them together. `wake`: has kept webhooks applied."""
+    database, vault, store = core.database, core.vault, core.store
+    return Services(
+        vault=vault,
+        keys=core.keys,
+        strangers=Strangers(),
+        requests=Requests(store, vault, core.gate, core.dispatch, core.slots, sealed),
+        checks=core.checks,
+        actions=VerificationActions(store, core.gate, core.slots),
+        events=DeliveryEvents(store, wake),
+        operator_queries=OperatorQueries(database, vault, core.now),
+        blocks=Blocks(database, vault, core.now),
+        exemptions=Exemptions(database, vault, core.now),
+        database=database,
+        webhooks=WebhookRules(
+            allowed=settings.webhook_allowed_cidrs,
+            trusted_proxies=settings.trusted_proxies,
+            require_https=settings.webhook_require_https,
+            provider=webhook,
+        ),
+        refusals=Refusals(troubles),
+        metrics_here=settings.metrics_port is None,
+    )
+
+
 def services_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Services:
-    """Return the parts of the app that this connection came to."""
+    """Return the services of the app that this connection came to."""
     return cast("Services", connection.app.state.services)
 
 

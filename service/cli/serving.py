@@ -28,7 +28,7 @@ from service.settings import KEEP_ALIVE, Settings, load
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
-# How long a stop waits for requests that are being answered, in seconds.
+# Seconds that requests which are being answered have after SIGTERM, before app closes what it opened.
 SHUTDOWN = 15
 # Objects made since the last garbage collection beyond those freed: a few MB at most.
 NEW_OBJECTS = 20_000
@@ -70,7 +70,9 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
             ssl_keyfile=ssl_keyfile,
             **UVICORN
             | {
-                "limit_concurrency": most_connections(settings.max_connections, limit),
+                "limit_concurrency": most_connections(
+                    settings.max_connections, limit, sends=settings.max_sends, pool=settings.database_pool_size
+                ),
                 "timeout_keep_alive": settings.keep_alive,
             },
         )
@@ -105,6 +107,8 @@ def dispatch() -> None:
     It needs the same settings as serve. Any number of these processes may run beside it, on one database.
     """
     settings = load(Settings)
+    if settings.max_sends == 0:
+        raise GatewayError("MAX_SENDS is 0: this process would do nothing. Give it a MAX_SENDS of its own.")
     telemetry.configure_logs()
     raise_limit()
     policies, schema = asyncio.run(_check(settings))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from service.db import embedded, faults
 from service.db.connecting import ISOLATION
 from service.db.hosts import Hosts
 from service.db.pool import Pool
+from service.settings import POOL_SIZE
 
 Pooler = Literal["none", "transaction"]
 EMBEDDED = "embedded:"
@@ -73,22 +74,26 @@ class Database:
             raise faults.unreachable(error) from error
 
     async def aclose(self) -> None:
-        """Close every connection, and give back our share in an embedded server."""
-        if self._watch:
-            self._watch.cancel()
-        for lines in {self.pool, self.desk}:
-            try:
-                await asyncio.wait_for(lines.close(), CLOSE_LIMIT)
-            except TimeoutError:
-                lines.terminate()
-        await self.engine.dispose()
-        if self._hosts:
-            await self._hosts.aclose()
-        if self._release:
-            self._release()
+        """Close every connection, and give back our share in an embedded server: each also where another fails."""
+        async with AsyncExitStack() as others:
+            if self._release:
+                others.callback(self._release)
+            if self._hosts:
+                others.push_async_callback(self._hosts.aclose)
+            others.push_async_callback(self.engine.dispose)
+            if self._watch:
+                self._watch.cancel()
+            await asyncio.gather(*(_close(lines) for lines in {self.pool, self.desk}))
 
 
-async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 10, writes: bool = True) -> Database:
+async def open_database(
+    url: str,
+    *,
+    pooler: Pooler = "none",
+    pool_size: int = POOL_SIZE,
+    writes: bool = True,
+    look_every: float = LOOK_EVERY,
+) -> Database:
     """Open the database at `url`, a SQLAlchemy URL for asyncpg or embedded:PATH.
 
     Connects with the first statement and again after every loss, so that a server that is away does not keep
@@ -96,14 +101,18 @@ async def open_database(url: str, *, pooler: Pooler = "none", pool_size: int = 1
     Raises EmbeddedServerError.
     """
     address, release = await asyncio.to_thread(resolve, url)
-    hosts = Hosts(address, writes=writes)
-    options = _choose_options(pooler, HOT_LIMIT)
-    pool, desk = (
-        Pool(lambda: hosts.connect(read_committed=True, **options), size, LINE_LIMIT, hosts.doubt)
-        for size in (pool_size, DESK_SIZE)
-    )
-    engine = make_engine(address, hosts, pooled=pooler == "none", **_choose_options(pooler, COLD_LIMIT))
-    watch = asyncio.create_task(_watch(pool, hosts)) if hosts.several else None
+    with ExitStack() as undone:
+        if release:
+            undone.callback(release)
+        hosts = Hosts(address, writes=writes)
+        options = _choose_options(pooler, HOT_LIMIT)
+        pool, desk = (
+            Pool(lambda: hosts.connect(read_committed=True, **options), size, LINE_LIMIT, hosts.doubt)
+            for size in (pool_size, DESK_SIZE)
+        )
+        engine = make_engine(address, hosts, pooled=pooler == "none", **_choose_options(pooler, COLD_LIMIT))
+        watch = asyncio.create_task(_watch(pool, hosts, look_every)) if hosts.several else None
+        undone.pop_all()
     return Database(pool, engine, release, hosts, watch, desk)
 
 
@@ -144,12 +153,19 @@ def _choose_options(pooler: Pooler, limit: float) -> dict[str, Any]:
     return options | {"server_settings": settings}
 
 
-async def _watch(pool: Pool, hosts: Hosts) -> None:
+async def _close(lines: Pool) -> None:
+    try:
+        await asyncio.wait_for(lines.close(), CLOSE_LIMIT)
+    except TimeoutError:
+        lines.terminate()
+
+
+async def _watch(pool: Pool, hosts: Hosts, look_every: float) -> None:
     """Look for another primary when a statement stands still, and now and then without cause."""
     loop = asyncio.get_running_loop()
     looked = loop.time()
     while True:
         await asyncio.sleep(TICK)
-        if loop.time() - looked > (LOOKS_APART if pool.longest_wait() > STILL else LOOK_EVERY):
+        if loop.time() - looked > (LOOKS_APART if pool.longest_wait() > STILL else look_every):
             looked = loop.time()
             await hosts.look()

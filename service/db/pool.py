@@ -40,12 +40,17 @@ class Pool:
         most: int,
         patience: float,
         doubt: Callable[[Line], None] = lambda _: None,
+        idle: float = IDLE,
     ) -> None:
-        """Open nothing yet. `patience`: seconds to wait for a line; `doubt` is told of one that was lost."""
+        """Open nothing yet. `patience`: seconds to wait for a line; `doubt` is told of one that was lost.
+
+        `idle`: seconds that a line may lie idle.
+        """
         self._connect = connect
         self._most = most
         self._patience = patience
         self._doubt = doubt
+        self._idle = idle
         self._free: list[tuple[Line, float]] = []
         self._lent: dict[Line, float] = {}
         self._places = 0
@@ -143,7 +148,7 @@ class Pool:
     def _find_free(self) -> Line | None:
         while self._free:
             line, since = self._free.pop()
-            if not line.is_closed() and time.monotonic() - since < IDLE:
+            if not line.is_closed() and time.monotonic() - since < self._idle:
                 return line
             line.terminate()
             self._places -= 1

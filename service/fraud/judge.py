@@ -27,7 +27,7 @@ from service.fraud.stages import EARLY, LATE, NUMBER, Need, Stage, ask
 from service.fraud.store import Block, FraudStore, Limit, Resolution, Weighed, Weighing
 from service.policy.model import Policy
 from service.providers.health_notes import HealthNotes
-from service.providers.telnyx.number_lookup import LookUp
+from service.providers.line_lookup import LookUp
 from service.vault import Vault
 
 OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budget of the day"}

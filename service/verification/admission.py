@@ -15,8 +15,7 @@ from service.channels import Channel
 from service.clients.caller import Caller
 from service.db.batch import Waiting
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight
-from service.providers.fingerprint.event import Found
-from service.providers.fingerprint.sealed import Sealed
+from service.providers.fingerprint.event import Found, SealedEvents
 from service.vault import Vault, new_id, new_token
 from service.verification.callers import Ask, subjects_of
 from service.verification.dispatch import Dispatch, Job
@@ -44,7 +43,13 @@ class Requests:
     """Takes requests, and starts the dispatch of those that were admitted with a slot."""
 
     def __init__(
-        self, store: Store, vault: Vault, gate: Gate, dispatch: Dispatch, slots: Slots, sealed: Sealed | None = None
+        self,
+        store: Store,
+        vault: Vault,
+        gate: Gate,
+        dispatch: Dispatch,
+        slots: Slots,
+        sealed: SealedEvents | None = None,
     ) -> None:
         """Wire the parts. `sealed`: what opens sealed results, where a client sends them."""
         self._sealed = sealed

@@ -1,4 +1,4 @@
-"""What Telnyx tells by webhook: kept once, answered, applied after.
+"""What a provider tells by webhook of its sends: kept once, answered, applied after.
 
 Called by api; the worker applies. What steers a delivery here never reaches a caller.
 """
@@ -7,17 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from service.providers.verify.protocol import Delivery
+from service.providers.verify.protocol import DeliveryEvent
 from service.verification.storage.store import Store
-
-DELIVERIES: dict[str, Delivery] = {
-    "sent": "sent",
-    "delivered": "delivered",
-    "delivery_unconfirmed": "unconfirmed",
-    "sending_failed": "failed",
-    "delivery_failed": "failed",
-}
-TYPES: dict[str, Delivery] = {"verify.sent": "sent", "verify.delivered": "delivered", "verify.failed": "failed"}
 
 
 class DeliveryEvents:
@@ -28,11 +19,7 @@ class DeliveryEvents:
         self._store = store
         self._wake = wake
 
-    async def keep(self, event_id: str, event_type: str, provider_id: str, told: str | None) -> bool:
-        """Keep one event; False when it says nothing that we act on."""
-        delivery = DELIVERIES.get(told or "") or TYPES.get(event_type)
-        if delivery is None:
-            return False
-        await self._store.keep_event(event_id, event_type, delivery, provider_id)
+    async def keep(self, event: DeliveryEvent) -> None:
+        """Keep one event; one that came before changes nothing."""
+        await self._store.keep_event(event.id, event.delivery, event.provider_id)
         self._wake()
-        return True

@@ -11,8 +11,6 @@ from service.errors import Unavailable
 from service.policy.model import Policies, Policy
 from service.providers.verify.health import ProviderHealth
 
-# The oldest due verification has waited this long (seconds): more are being asked for than can be sent.
-OVERLOAD = 10.0
 # Stands for every client without a profile of its own; no client can be called so.
 OTHERS = "(others)"
 
@@ -20,17 +18,22 @@ OTHERS = "(others)"
 class Gate:
     """One process's view of the reasons to refuse: too much is waiting, Telnyx is down, or it is for a profile."""
 
-    def __init__(self, health: ProviderHealth, profile_id: str = "") -> None:
-        """Start open. `profile_id`: the Verify profile of clients that have none of their own."""
+    def __init__(self, health: ProviderHealth, profile_id: str = "", max_backlog: float = math.inf) -> None:
+        """Start open. `profile_id`: the Verify profile of clients that have none of their own.
+
+        `max_backlog`: where the oldest due verification has waited for longer (seconds), more is asked for than can be
+        sent.
+        """
         self.health = health
         self.profile_id = profile_id
+        self._max_backlog = max_backlog
         self.backlog = 0.0
 
     def check_requests(self, policy: Policy) -> None:
         """Raise Unavailable when no request of a client with this policy can be taken."""
         # While Telnyx has us wait for longer than that, it comes to the same: a code would come too late to be of use.
         pause = self.health.paused_for()
-        if max(self.backlog, pause) > OVERLOAD:
+        if max(self.backlog, pause) > self._max_backlog:
             reason = "more is waiting than can be sent"
             raise Unavailable(reason, retry_after=max(5, math.ceil(pause)))
         self.check_provider(policy)

@@ -1,14 +1,21 @@
 """Which provider answers for a send: Telnyx, its stand-in for test clients, or a silent one.
 
-Made by app; used by dispatch and check. The only place that tells how Telnyx is doing to whoever keeps its health.
+Made by core; used by dispatch and check. The only place that tells how Telnyx is doing to whoever keeps its health.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from service.policy.model import Policies
+from service.providers.verify.decoy import DecoyProvider
 from service.providers.verify.health import ProviderHealth
 from service.providers.verify.protocol import CheckAnswer, Order, Provider, SendAnswer
+from service.providers.verify.testing import TestProvider
+from service.providers.verify.timings import Timed, Timings
+from service.vault import Vault
+from service.verification.ended_verifications import Ended
+from service.verification.gate import profiles_of
 
 
 class Senders(msgspec.Struct, frozen=True):
@@ -47,3 +54,16 @@ class Senders(msgspec.Struct, frozen=True):
         if provider in (self.real, self.silent):
             self.health.note_check(answer)
         return answer
+
+
+def make_senders(provider: Provider, ended: Ended, vault: Vault, policies: Policies, profile_id: str) -> Senders:
+    """Put them around the real provider."""
+    timings = Timings()
+    return Senders(
+        real=Timed(provider, timings),
+        silent=DecoyProvider(timings, provider, ended.pick),
+        rehearsal=TestProvider(vault.hash(b"rehearsal", "").bytes),
+        idle=DecoyProvider(Timings()),
+        health=ProviderHealth(profiles_of(policies, profile_id)),
+        profile_id=profile_id,
+    )

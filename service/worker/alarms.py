@@ -18,8 +18,9 @@ from service.policy.model import AlertRules
 from service.providers.alerts import Alerts
 from service.providers.health_notes import HealthNotes
 from service.providers.verify.health import ProviderHealth
+from service.settings import MAX_UNKNOWN
 from service.verification.gate import OTHERS
-from service.verification.storage.store import EVENTS_KEPT, MOST_UNKNOWN
+from service.verification.storage.store import EVENTS_KEPT
 from service.worker.traffic import Traffic, find_unusual
 
 # Seconds between two looks, of one process and of all together.
@@ -62,15 +63,16 @@ class Alarms:
 
     def __init__(
         self, database: Database, rules: AlertRules, alerts: Alerts, troubles: HealthNotes, health: ProviderHealth,
-        now: Callable[[], datetime | None] = lambda: None,
+        now: Callable[[], datetime | None] = lambda: None, max_unknown: int = MAX_UNKNOWN,
     ) -> None:  # fmt: skip
-        """Wire the parts. `now`: as in Store."""
+        """Wire the parts. `now`, `max_unknown`: as in Store."""
         self._pool = database.pool
         self._rules = rules
         self._alerts = alerts
         self._troubles = troubles
         self._health = health
         self._now = now
+        self._max_unknown = max_unknown
         self._posts: set[asyncio.Task[None]] = set()
         # Names one asking, until its answer was heard: by it the database tells again what it told in vain.
         self._ring = uuid4()
@@ -111,10 +113,10 @@ class Alarms:
         blocks = await self._pool.fetch(BLOCKS, self._now())
         found = {f"block {label}": f"A rule has blocked {label}: {reason}." for label, reason in blocks}
         unknown = await self._pool.fetchval(UNKNOWN, self._now(), EVENTS_KEPT) or 0
-        if unknown > MANY_UNKNOWN * MOST_UNKNOWN:
+        if unknown > MANY_UNKNOWN * self._max_unknown:
             found["webhooks unknown"] = (
                 f"{unknown:,} webhooks within 15 minutes told of verifications that are not ours. Beyond "
-                f"{MOST_UNKNOWN:,} the oldest are dropped. Does another service share the Verify profile?"
+                f"{self._max_unknown:,} the oldest are dropped. Does another service share the Verify profile?"
             )
         return found | find_unusual(Traffic(*row), self._rules)
 

@@ -8,18 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from service import telemetry
-from service.clients.authenticator import Authenticator
-from service.policy.model import Policies
 from service.providers.verify.health import Prober
-from service.verification.checks import Checks
-from service.verification.ended_verifications import Ended
-from service.verification.gate import Gate
-from service.verification.slots import Slots
+from service.verification.core import Core
 from service.verification.states import LEASE
-from service.verification.storage.store import Store
 from service.worker.alarms import LOOK_EVERY as ALARM_EVERY
 from service.worker.alarms import Alarms
 from service.worker.leases import Leases
@@ -33,6 +27,8 @@ MOST_LOST = 20
 AFTER_FAILURE = 1.0
 # A send takes 8 s at most, its look-up 5 s more; what has not been recorded when the lease ends is another's.
 DRAIN = LEASE
+# Seconds that `stop` takes at most: a claim and the alerts that are being posted end within 5 each.
+STOP_LIMIT = DRAIN + 10.0
 
 Round = Callable[[], Awaitable[object]]
 
@@ -40,23 +36,21 @@ Round = Callable[[], Awaitable[object]]
 class Worker:
     """Everything that happens after the answer, in one process."""
 
-    def __init__(  # noqa: PLR0913 (app hands every part over by name)
-        self, *, store: Store, gate: Gate, prober: Prober, ended: Ended, slots: Slots, leases: Leases, checks: Checks,
-        policies: Policies, keys: Authenticator, retention: Retention, alarms: Alarms, tags: Sequence[bytes],
-    ) -> None:  # fmt: skip
-        """Wire the parts; nothing runs yet. `tags`: how the rows begin that this process can read."""
-        self._store = store
-        self._gate = gate
+    def __init__(self, core: Core, prober: Prober, alarms: Alarms) -> None:
+        """Wire the parts; nothing runs yet."""
+        self._store = core.store
+        self._gate = core.gate
         self._prober = prober
-        self._ended = ended
-        self._slots = slots
-        self._leases = leases
-        self._checks = checks
-        self._policies = policies
-        self._keys = keys
-        self._retention = retention
+        self._ended = core.ended
+        self._slots = core.slots
+        self._leases = Leases(core.store, core.vault, core.policies, core.dispatch, core.slots)
+        self._checks = core.checks
+        self._policies = core.policies
+        self._keys = core.keys
+        self._retention = Retention(core.database, core.now)
         self._alarms = alarms
-        self._tags = tags
+        # How the rows begin that this process can read.
+        self._tags = core.vault.tags
         self._unreadable = False
         self.events = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []

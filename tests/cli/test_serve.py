@@ -49,6 +49,11 @@ async def test_a_database_that_is_not_there_is_named_without_its_password(databa
             assert len(said.splitlines()) == 1
 
 
+async def test_a_dispatcher_that_may_send_nothing_is_refused(database_url: str) -> None:
+    async with run_gateway(database_url, serve=False) as gateway:
+        assert (await serve(gateway, "dispatch", MAX_SENDS="0")).sentence().startswith("MAX_SENDS is 0")
+
+
 async def test_an_outdated_schema_is_refused_with_what_to_do(database_url: str, empty_database_url: str) -> None:
     async with run_gateway(database_url, serve=False) as gateway:
         said = (await serve(gateway, "serve", DATABASE_URL=empty_database_url)).sentence()

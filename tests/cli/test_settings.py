@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 
 import pytest
 
 from service.errors import SettingsError
 from service.settings import DatabaseSettings, KeySettings, Settings, load
+from tests.support.clusters import CHECKOUT
 
 KEY = base64.b64encode(secrets.token_bytes(32)).decode()
 GOOD = {
@@ -91,6 +93,10 @@ WRONG = {
     "PORT": ["http", "65536", "-1", "80.5"],
     "KEEP_ALIVE": ["0", "75s", "100000"],
     "MAX_CONNECTIONS": ["0", "many"],
+    "MAX_SENDS": ["-1", "1001", "some", "1.5"],
+    "MAX_BACKLOG": ["0", "61", "10s"],
+    "DATABASE_POOL_SIZE": ["0", "101", "ten"],
+    "WEBHOOK_MAX_UNKNOWN": ["0", "1e5", "100,000"],
     "METRICS_PORT": ["0", "70000"],
 }  # fmt: skip
 
@@ -146,3 +152,17 @@ def test_settings_do_not_show_their_secrets_when_printed(monkeypatch: pytest.Mon
     assert "password" not in shown
     for secret in (*hidden.values(), repr(base64.b64decode(older)), repr(base64.b64decode(KEY))):
         assert secret not in shown
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = re.findall(r"^\| ([A-Z_, ]+) \| ([^|]*)\|", (CHECKOUT / "docs" / "settings.md").read_text(), re.MULTILINE)
+    told = {
+        name: default.strip()
+        for names, defaults in rows
+        for name, default in zip(names.split(", "), defaults.split(", "), strict=False)
+    }
+    assert told.keys() == {name.upper() for name in Settings.model_fields}
+    numbers = {name.upper(): field.default for name, field in Settings.model_fields.items()}
+    assert {name: int(told[name]) for name, default in numbers.items() if type(default) is int} == {
+        name: default for name, default in numbers.items() if type(default) is int
+    }

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from service.db import engine
 from service.db.engine import Database, open_database
 from tests.support.commands import run_inside
 from tests.support.gateway import INDEX_KEY, SECRET_KEY, run_gateway
@@ -73,10 +72,9 @@ async def find_ports(url: str) -> list[object]:
         await database.aclose()
 
 
-async def test_of_two_that_take_writes_the_one_promoted_last_is_the_primary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "LOOK_EVERY", 0.2)
+async def test_of_two_that_take_writes_the_one_promoted_last_is_the_primary() -> None:
     async with run_pair() as pair:
-        database = await open_database(pair.url)
+        database = await open_database(pair.url, look_every=0.2)
         assert await where(database) == pair.first.port
         await pair.second.promote()
 

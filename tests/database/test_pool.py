@@ -17,9 +17,9 @@ WHO = "select pg_backend_pid()"
 SLEEP = "select pg_sleep($1), $2::int"
 
 
-def open_lines(url: str, most: int = 2, patience: float = 5.0) -> Pool:
+def open_lines(url: str, most: int = 2, patience: float = 5.0, idle: float = 60.0) -> Pool:
     _, places = make_url(url).get_dialect()().create_connect_args(make_url(url))
-    return Pool(lambda: asyncpg.connect(**places), most, patience)
+    return Pool(lambda: asyncpg.connect(**places), most, patience, idle=idle)
 
 
 async def test_no_more_are_opened_than_allowed_and_everybody_gets_a_turn(database_url: str) -> None:
@@ -107,13 +107,12 @@ async def test_after_one_line_was_lost_no_idle_one_is_trusted(database_url: str)
     await lines.close()
 
 
-async def test_a_line_that_lay_idle_for_long_is_not_trusted(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = open_lines(database_url)
-    before = await lines.fetchval(WHO)
-    assert await lines.fetchval(WHO) == before
-    monkeypatch.setattr("service.db.pool.IDLE", 0.0)
-    assert await lines.fetchval(WHO) != before
-    await lines.close()
+async def test_a_line_that_lay_idle_for_long_is_not_trusted(database_url: str) -> None:
+    for idle, trusted in ((60.0, True), (0.0, False)):
+        lines = open_lines(database_url, idle=idle)
+        before = await lines.fetchval(WHO)
+        assert (await lines.fetchval(WHO) == before) is trusted
+        await lines.close()
 
 
 async def test_closing_lets_a_statement_that_runs_end(database_url: str) -> None:

@@ -13,9 +13,10 @@ from uuid import UUID
 import pytest
 
 from service.db.engine import Database
+from service.settings import MAX_UNKNOWN
 from service.vault import new_id
 from service.verification.storage import statements as sql
-from service.verification.storage.store import EVENTS_AT_ONCE, EVENTS_KEPT, MOST_UNKNOWN
+from service.verification.storage.store import EVENTS_AT_ONCE, EVENTS_KEPT
 from tests.support.admission import AdmissionHarness
 
 ADMIT = """
@@ -113,7 +114,7 @@ async def test_what_a_process_of_the_release_before_refunds_is_refunded_once(old
 async def test_an_event_that_it_keeps_is_applied_by_either(old: Old) -> None:
     await old.record()
     await old.pool.execute(EVENT, "1", "of-telnyx")
-    [looked] = await old.pool.fetch(sql.APPLY_EVENTS, None, EVENTS_KEPT, EVENTS_AT_ONCE, MOST_UNKNOWN)
+    [looked] = await old.pool.fetch(sql.APPLY_EVENTS, None, EVENTS_KEPT, EVENTS_AT_ONCE, MAX_UNKNOWN)
     assert looked["applied"] == 1
     await old.pool.execute(EVENT, "2", "of-telnyx")
     assert await old.pool.fetchval("select apply_webhooks(null, '15 min')") == 1

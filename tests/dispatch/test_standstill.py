@@ -9,7 +9,7 @@ import time
 import aiohttp
 import pytest
 
-from service import app
+from service.app import open_gateway
 from service.providers.http.client import HttpClient
 from service.providers.http.reply import NoReply
 from service.settings import Settings, load
@@ -80,13 +80,13 @@ async def test_the_kernel_delivers_nothing_late_either() -> None:
 
 @pytest.mark.parametrize("stood_still", [MARGIN + 0.1, LEASE + 60])
 async def test_a_process_whose_lease_is_too_old_sends_nothing_and_leaves_the_send_to_be_made(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, stood_still: float
+    database_url: str, stood_still: float
 ) -> None:
-    monkeypatch.setattr(app, "SLOTS", 0)  # nothing is claimed but by this test
-    async with run_gateway(database_url) as gateway:
+    # Nothing is claimed but by this test.
+    async with run_gateway(database_url, MAX_SENDS="0") as gateway:
         verification = await gateway.begin()
         settings = load(Settings, **{name.lower(): value for name, value in gateway.environment.items()})
-        async with app.open_gateway(settings) as opened:
+        async with open_gateway(settings) as opened:
             leases, store = opened.worker._leases, opened.worker._store
             [claimed] = await store.claim(1)
             await leases._act(claimed, time.monotonic() - stood_still)
@@ -98,15 +98,13 @@ async def test_a_process_whose_lease_is_too_old_sends_nothing_and_leaves_the_sen
             assert (send["state"], len(calls_to(gateway, PHONE))) == ("sent", 1)
 
 
-async def test_where_a_lease_ran_out_nothing_is_sent_before_a_second_look(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_where_a_lease_ran_out_nothing_is_sent_before_a_second_look(database_url: str) -> None:
     """Whoever held it may be alive, and about to take back what he has told a caller 503 of."""
-    monkeypatch.setattr(app, "SLOTS", 0)  # nothing is claimed but by this test
-    async with run_gateway(database_url) as gateway:
+    # Nothing is claimed but by this test.
+    async with run_gateway(database_url, MAX_SENDS="0") as gateway:
         verification = await gateway.begin()
         settings = load(Settings, **{name.lower(): value for name, value in gateway.environment.items()})
-        async with app.open_gateway(settings) as opened:
+        async with open_gateway(settings) as opened:
             leases, store = opened.worker._leases, opened.worker._store
             [held] = await store.claim(1)
             await end_lease(gateway, verification)

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from service.app import create_app
-from service.cli.process.descriptors import MOST_CONNECTIONS, RESERVED, most_connections
-from service.settings import Settings, load
+from service.cli.process.descriptors import MOST_CONNECTIONS, most_connections
+from service.settings import MAX_SENDS, POOL_SIZE, Settings, load
 from tests.support.gateway import Calls, Gateway, run_gateway, run_process
 from tests.support.serving import serve_app
 from tests.support.waiting import PATIENCE, until
@@ -126,12 +126,18 @@ async def _are_waiting(gateway: Gateway, count: int) -> bool:
     ("wanted", "limit", "most"),
     [
         (None, 1_024, 512),
-        (None, 2_000, 2_000 - RESERVED),
+        (None, 2_000, 2_000 - 600),
         (None, 1_048_576, MOST_CONNECTIONS),
         (50_000, 1_048_576, 50_000),
-        (50_000, 20_000, 20_000 - RESERVED),
+        (50_000, 20_000, 20_000 - 600),
         (100, 20_000, 100),
     ],
 )
 def test_callers_leave_open_files_for_everything_else(wanted: int | None, limit: int, most: int) -> None:
     assert most_connections(wanted, limit) == most
+
+
+def test_more_sends_and_more_statements_at_once_need_more_open_files() -> None:
+    most = most_connections(None, 8_192)
+    assert most - most_connections(None, 8_192, sends=MAX_SENDS + 100, pool=POOL_SIZE + 20) == 4 * 100 + 20
+    assert most_connections(None, 8_192, sends=0, pool=1) > most

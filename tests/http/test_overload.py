@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from service import app
 from service.sandbox.faults import Fault
-from service.verification import gate
+from service.settings import MAX_SENDS
 from service.verification.slots import Slots
 from tests.support.dispatching import acted_on, ended, numbers
 from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, Reply, read_code, run_gateway
@@ -46,11 +45,8 @@ async def flood(gateway: Gateway, phones: list[str], seconds: float) -> dict[str
     return dict(zip(phones, replies, strict=True))
 
 
-async def test_a_flood_of_ten_times_what_can_be_sent_is_sent_in_order_and_within_bounds(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "SLOTS", SLOTS)
-    async with run_gateway(database_url) as gateway:
+async def test_a_flood_of_ten_times_what_can_be_sent_is_sent_in_order_and_within_bounds(database_url: str) -> None:
+    async with run_gateway(database_url, MAX_SENDS=str(SLOTS)) as gateway:
         gateway.stage.latency["send"] = LATENCY
         replies = await flood(gateway, numbers(160), 2.0)
         assert {reply.status for reply in replies.values()} == {202}
@@ -65,14 +61,11 @@ async def test_a_flood_of_ten_times_what_can_be_sent_is_sent_in_order_and_within
 
 
 async def test_the_gate_closes_for_everybody_when_the_oldest_has_waited_too_long_and_opens_again(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    database_url: str,
 ) -> None:
-    assert gate.OVERLOAD == 10
-    monkeypatch.setattr(gate, "OVERLOAD", 2.0)
-    monkeypatch.setattr(app, "SLOTS", 1)
     policy = '[limits]\nip = ["1000/1h"]\nphone = ["1/10m"]'
     first, *others = numbers(3)
-    async with run_gateway(database_url, policy=policy) as gateway:
+    async with run_gateway(database_url, policy=policy, MAX_SENDS="1", MAX_BACKLOG="2") as gateway:
         gateway.stage.faults.add(Fault(kind="slow", operations=("send",), times=2, seconds=3.0))
         waiting = {phone: await gateway.begin(phone) for phone in (first, *others)}
 
@@ -99,12 +92,9 @@ async def test_the_gate_closes_for_everybody_when_the_oldest_has_waited_too_long
         await until(taken, "requests were taken again")
 
 
-async def test_what_could_not_be_sent_in_time_is_given_up_and_nothing_is_left_waiting(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "SLOTS", 2)
+async def test_what_could_not_be_sent_in_time_is_given_up_and_nothing_is_left_waiting(database_url: str) -> None:
     policy = f'{POLICY}[verification]\ndispatch_deadline = "3s"'
-    async with run_gateway(database_url, policy=policy) as gateway:
+    async with run_gateway(database_url, policy=policy, MAX_SENDS="2") as gateway:
         gateway.stage.latency["send"] = 0.4
         replies = await flood(gateway, numbers(60), 1.0)
 
@@ -128,8 +118,8 @@ async def test_sends_that_hang_leave_connections_for_checks(database_url: str) -
         verification = await gateway.begin()
         code = await read_code(gateway)
         gateway.stage.faults.add(Fault(kind="slow", operations=("send",), seconds=3.0))
-        await asyncio.gather(*(gateway.begin(phone) for phone in numbers(app.SLOTS)))
-        await until(lambda: len(gateway.stage.journal.list_calls("send")) == 1 + app.SLOTS, "every slot was taken")
+        await asyncio.gather(*(gateway.begin(phone) for phone in numbers(MAX_SENDS)))
+        await until(lambda: len(gateway.stage.journal.list_calls("send")) == 1 + MAX_SENDS, "every slot was taken")
         assert (await gateway.verify(verification, code)).body["verified"] is True
 
 

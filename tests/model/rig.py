@@ -19,8 +19,9 @@ import pytest
 from litestar import Litestar
 
 from service.api.server.observation import Observation
-from service.app import Gateway, create_routes
+from service.app import Gateway, create_routes, open_gateway
 from service.db.engine import open_database
+from service.db.pool import Pool
 from service.sandbox.composition import Lifespan
 from service.sandbox.faults import Fault, FaultKind
 from service.sandbox.main import SandboxSettings, create_sandbox
@@ -49,15 +50,21 @@ select coalesce((select sum(sends) from ledger), 0)::int,
 class Rig:
     """The gateway, and Telnyx in the same process. `now`: what the database is told to be the time."""
 
-    def __init__(self, gateway: Gateway, telnyx: Telnyx, stage: Stage, rules: Rules) -> None:
-        self.gateway = gateway
+    gateway: Gateway
+    _pool: Pool
+
+    def __init__(self, telnyx: Telnyx, stage: Stage, rules: Rules) -> None:
         self.rules = rules
         self.calls: dict[str, Calls] = {}
-        self._pool = gateway.services.database.pool
         self._orphans: list[str] = []
         self.telnyx = telnyx
         self.stage = stage
         self.now = datetime.now(UTC)
+
+    def enter(self, gateway: Gateway) -> None:
+        """Take over a gateway whose worker rests."""
+        self.gateway, self._pool = gateway, gateway.services.database.pool
+        gateway.services.requests._dispatch._spread = 0.0
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -164,22 +171,16 @@ async def open_rig(database_url: str, rules: Rules) -> AsyncIterator[Rig]:
             environment = environment_of(database_url, stage_url, policy, telnyx)
             settings = load(Settings, **{name.lower(): value for name, value in environment.items()})
             keys = {client: await make_key(database, client) for client in CLIENTS}
-            rigs: list[Rig] = []
-            gateway = Gateway(settings, database, lambda: rigs[0].now)
-            rig = Rig(gateway, telnyx, stage_app.state.stage, rules)
-            rigs.append(rig)
+            rig = Rig(telnyx, stage_app.state.stage, rules)
             patch.setattr(service, "write_time", lambda: rig.now.replace(tzinfo=None).isoformat())
             patch.setattr(checks, "STEP", 0.001)
             patch.setattr(checks, "ON_ITS_WAY", 0.0)
-            gateway.services.requests._dispatch._spread = 0.0
-            await gateway.telnyx.start()
-            try:
+            await database.aclose()
+            async with open_gateway(settings, lambda: rig.now, working=False) as gateway:
+                rig.enter(gateway)
                 async with serve_app(Observation(create_routes([_share(gateway)]), settings.trusted_proxies)) as url:
                     rig.calls = {client: Calls(url, key, session) for client, key in keys.items()}
                     yield rig
-            finally:
-                await gateway.stop()
-                await database.aclose()
 
 
 def _share(gateway: Gateway) -> Lifespan:

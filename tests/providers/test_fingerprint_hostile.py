@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from service.providers.fingerprint import client as module
 from service.providers.fingerprint.client import Fingerprint
 from service.providers.fingerprint.event import AccountProblem, Answer, Down, Quota, Unknown
 from tests.support.devices import (
@@ -32,13 +31,11 @@ async def test_whatever_a_429_names_as_its_end_the_deadline_holds(version: Versi
     assert isinstance(answer, Quota)
 
 
-async def test_a_429_that_names_an_hour_is_believed_for_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.2)
-
+async def test_a_429_that_names_an_hour_is_believed_for_seconds() -> None:
     async def respond(request: RawRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(write_reply(429, b"", "retry-after: 3600") if request.number == 0 else write_reply(403, b""))
 
-    assert await look_up_raw("v4", respond, fresh_id()) == (AccountProblem("http_403"), 2)
+    assert await look_up_raw("v4", respond, fresh_id(), longest_pause=0.2) == (AccountProblem("http_403"), 2)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

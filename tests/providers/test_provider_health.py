@@ -75,7 +75,7 @@ def test_key_account_and_funds_are_everybodys(health: ProviderHealth, code: str)
 def test_a_spend_limit_and_a_deleted_profile_are_that_profiles_own(
     health: ProviderHealth, code: str, profile: str
 ) -> None:
-    health.note(AccountProblem(code, profile_only=True), profile)
+    health.note(AccountProblem(code, of_profile=True), profile)
     assert stopped(health) == {profile}
     assert health.troubles_of_profiles() == {profile: f"ours_{code}"}
     assert health.trouble() is None
@@ -83,7 +83,7 @@ def test_a_spend_limit_and_a_deleted_profile_are_that_profiles_own(
 
 def test_nothing_is_kept_of_a_profile_that_nobody_named(health: ProviderHealth) -> None:
     for number in range(10, 1_000):
-        health.note(AccountProblem("40333", profile_only=True), f"5a9dbeef-0000-4000-8000-{number:012}")
+        health.note(AccountProblem("40333", of_profile=True), f"5a9dbeef-0000-4000-8000-{number:012}")
     assert (stopped(health), len(health._profiles)) == (set(), 2)
 
 
@@ -98,7 +98,7 @@ def test_thirty_seconds_in_which_nothing_was_taken_stop_everybody(
     assert stopped(health) == {SHARED, OWN}
 
 
-@pytest.mark.parametrize("answer", [SENT, Refused("40309"), AccountProblem("40333", profile_only=True)])
+@pytest.mark.parametrize("answer", [SENT, Refused("40309"), AccountProblem("40333", of_profile=True)])
 def test_one_send_that_telnyx_decided_upon_ends_the_silence(
     health: ProviderHealth, clock: Clock, answer: SendAnswer
 ) -> None:
@@ -129,7 +129,7 @@ def test_checks_that_find_nobody_stop_everybody_too_but_not_those_of_one_profile
 ) -> None:
     answers: tuple[CheckAnswer, ...] = (NotJudged("no_connection"), InDoubt("time_limit"), NotJudged("http_503"))
     for answer in answers:
-        health.note_check(NotJudged("40333", profile_only=True))
+        health.note_check(NotJudged("40333", of_profile=True))
         assert stopped(health) == set()
         health.note_check(answer)
         clock.pass_by(16)
@@ -172,7 +172,7 @@ async def test_no_send_and_no_check_ends_a_trouble_and_a_probe_does_however_it_b
     health: ProviderHealth, clock: Clock
 ) -> None:
     health.note(AccountProblem("20100"), OWN)
-    health.note(AccountProblem("40333", profile_only=True), OWN)
+    health.note(AccountProblem("40333", of_profile=True), OWN)
     clock.pass_by(3_600)
     health.note(SENT, OWN)
     health.note_check(Judged(accepted=True))

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from service.phone import Kind
-from service.providers.telnyx.number_lookup import Missed, TelnyxLines
+from service.providers.line_lookup import Missed
+from service.providers.telnyx.number_lookup import TelnyxLines
 from tests.support.raw_http import RawRequest, RawServer, serve_raw, write_reply
 
 KEY = "KEY_THAT_NOBODY_MAY_SEE"

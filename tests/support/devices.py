@@ -89,10 +89,12 @@ def fresh_id() -> str:
     return f"{time.time_ns() // 1_000_000}.NLOjmg"
 
 
-async def look_up_raw(version: Version, respond: Respond, event_id: str, **other: Any) -> tuple[Answer, int]:
+async def look_up_raw(
+    version: Version, respond: Respond, event_id: str, *, longest_pause: float = 5.0, **other: Any
+) -> tuple[Answer, int]:
     """Look up against bytes of our own; the answer, and how many requests there were."""
     async with serve_raw(respond) as raw:
-        fingerprint = Fingerprint(make_api(version, raw.url), seconds=0.6)
+        fingerprint = Fingerprint(make_api(version, raw.url), seconds=0.6, longest_pause=longest_pause)
         await fingerprint.start()
         answer = await look_up(fingerprint, event_id, **other)
         await fingerprint.aclose()

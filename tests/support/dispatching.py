@@ -98,8 +98,11 @@ def send_webhooks(gateway: Gateway) -> None:
 
 
 @asynccontextmanager
-async def run_beside(gateway: Gateway) -> AsyncIterator[Calls]:
-    """Serve a second gateway on the same settings: its own slots, batches and breaker; only the database is shared."""
-    settings = load(Settings, **{name.lower(): value for name, value in gateway.environment.items()})
+async def run_beside(gateway: Gateway, **more: str) -> AsyncIterator[Calls]:
+    """Serve a second gateway on the same settings: its own slots, batches and breaker; only the database is shared.
+
+    `more`: settings that are the second's alone.
+    """
+    settings = load(Settings, **{name.lower(): value for name, value in (gateway.environment | more).items()})
     async with serve_app(create_app(settings)) as url:
         yield Calls(url, gateway.key, gateway.session)

@@ -146,7 +146,7 @@ class Storm:
     async def hear(self) -> None:
         for held in self.dice.sample(self.held, min(len(self.held), 15)):
             delivery = self.dice.choice(get_args(Delivery))
-            await self.store.keep_event(str(uuid4()), "verify.update", delivery, held)
+            await self.store.keep_event(str(uuid4()), delivery, held)
         await self.store.apply_events()
 
     async def tidy(self) -> None:

@@ -9,10 +9,9 @@ import pytest
 
 from service.db.engine import Database
 from service.providers.verify.protocol import Delivery
+from service.settings import MAX_UNKNOWN
 from service.verification.storage import statements as sql
-from service.verification.storage import store
-from service.verification.storage.store import EVENTS_AT_ONCE, EVENTS_KEPT, MOST_UNKNOWN
-from service.worker import alarms
+from service.verification.storage.store import EVENTS_AT_ONCE, EVENTS_KEPT, Store
 from tests.support.admission import over
 from tests.support.alarms import open_channel
 from tests.support.fraud import run_guarded
@@ -38,7 +37,7 @@ async def queue(database: Database) -> Queue:
 
 
 async def tell(queue: Queue, provider_id: str, delivery: Delivery = "delivered") -> None:
-    await queue.store.keep_event(str(uuid4()), "verify.told", delivery, provider_id)
+    await queue.store.keep_event(str(uuid4()), delivery, provider_id)
 
 
 async def record(queue: Queue, provider_id: str) -> None:
@@ -49,7 +48,7 @@ async def record(queue: Queue, provider_id: str) -> None:
 
 async def look(queue: Queue) -> tuple[int, ...]:
     """Look once at what is due: how many were looked at, applied, unknown, dropped."""
-    row = await queue.pool.fetchrow(sql.APPLY_EVENTS, queue.now, EVENTS_KEPT, EVENTS_AT_ONCE, MOST_UNKNOWN)
+    row = await queue.pool.fetchrow(sql.APPLY_EVENTS, queue.now, EVENTS_KEPT, EVENTS_AT_ONCE, MAX_UNKNOWN)
     return tuple(row or ())
 
 
@@ -105,9 +104,9 @@ async def test_who_records_a_send_does_not_wait_for_an_event_that_somebody_holds
 
 
 async def test_of_what_waits_for_a_send_the_newest_are_kept_and_all_that_is_ours(
-    queue: Queue, monkeypatch: pytest.MonkeyPatch
+    queue: Queue, database: Database
 ) -> None:
-    monkeypatch.setattr(store, "MOST_UNKNOWN", 10)
+    queue.store = Store(database, queue.policies, lambda: queue.now, max_unknown=10)
     await record(queue, "ours")
     for number in range(25):
         await tell(queue, f"nobody{number}")
@@ -142,7 +141,7 @@ async def test_any_number_of_unknown_events_is_passed_over_by_an_index(queue: Qu
         read = "select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables where relname = $1"
         async with connection.transaction():
             before = await connection.fetchval(read, "webhook_events")
-            row = await connection.fetchrow(sql.APPLY_EVENTS, queue.now, EVENTS_KEPT, EVENTS_AT_ONCE, MOST_UNKNOWN)
+            row = await connection.fetchrow(sql.APPLY_EVENTS, queue.now, EVENTS_KEPT, EVENTS_AT_ONCE, MAX_UNKNOWN)
             assert tuple(row or ()) == (1, 1, 0, 0)
             assert await connection.fetchval(read, "webhook_events") - before < 50
 
@@ -170,12 +169,10 @@ async def test_over_http_they_are_answered_200_counted_and_in_the_way_of_no_deli
         await until(is_counted, "they are counted")
 
 
-async def test_so_many_that_some_will_be_dropped_ring(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MOST_UNKNOWN", 10)
-    monkeypatch.setattr(alarms, "MOST_UNKNOWN", 10)
+async def test_so_many_that_some_will_be_dropped_ring(database_url: str) -> None:
     async with (
         open_channel() as channel,
-        run_guarded(database_url, ALERT_WEBHOOK_URL=channel.url) as gateway,
+        run_guarded(database_url, ALERT_WEBHOOK_URL=channel.url, WEBHOOK_MAX_UNKNOWN="10") as gateway,
     ):
         for n in range(12):
             assert (await deliver(gateway, write_event(f"nobody-{n}"))).status == 200

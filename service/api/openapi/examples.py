@@ -50,15 +50,7 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = operator_examples.EXAMPLES | {
         "locked": _status("locked", 0),
         "canceled": _status("canceled", 5),
     },
-    webhook.Envelope: {
-        "delivered": webhook.Envelope(
-            webhook.Event(
-                "b5c9f9a2-3ba6-4b56-9a0e-3e6dcb9b8f0e",
-                "verify.delivered",
-                msgspec.Raw(b'{"id": "12ade33a-21c0-473b-b055-b3c836e1c292", "delivery_status": "delivered"}'),
-            )
-        ),
-    },
-    webhook.Received: {"always": webhook.Received()},
+    webhook.Envelope: webhook.EXAMPLES,
+    product.Received: {"always": product.Received()},
     product.Health: {"always": product.Health()},
 }

@@ -175,3 +175,9 @@ class Health(msgspec.Struct):
     """That the process answers."""
 
     status: Annotated[Literal["ok"], Meta(description="Always this.", examples=["ok"], extra_json_schema=TEXT)] = "ok"
+
+
+class Received(msgspec.Struct):
+    """That it was taken."""
+
+    received: Annotated[bool, Meta(description="Always true.", examples=[True])] = True

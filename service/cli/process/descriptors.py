@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import resource
 
-# What callers must leave for the database (25), Telnyx (300), Fingerprint and captchas (100 each), logs and metrics.
-RESERVED = 600
+from service.settings import MAX_SENDS, POOL_SIZE
+
+# What callers must leave for checks at Telnyx (100), logs, metrics and what commands and operators ask the database.
+RESERVED = 190
+# And for each send: Telnyx, its look-up of the line, Fingerprint, a captcha.
+RESERVED_BY_SEND = 4
 MOST_CONNECTIONS = 10_000
 # The soft limit to ask for where there is no hard one: macOS reports none, but accepts no more than this.
 UNLIMITED = 10_240
@@ -27,6 +31,10 @@ def raise_limit() -> int:
     return wanted
 
 
-def most_connections(wanted: int | None, limit: int) -> int:
-    """Return how many connections callers may have open at once, given the limit on open files."""
-    return min(wanted or MOST_CONNECTIONS, limit - min(RESERVED, limit // 2))
+def most_connections(wanted: int | None, limit: int, *, sends: int = MAX_SENDS, pool: int = POOL_SIZE) -> int:
+    """Return how many connections callers may have open at once, given the limit on open files.
+
+    `sends`: at once; `pool`: connections to the database.
+    """
+    reserved = RESERVED + RESERVED_BY_SEND * sends + pool
+    return min(wanted or MOST_CONNECTIONS, limit - min(reserved, limit // 2))

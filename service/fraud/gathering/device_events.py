@@ -20,10 +20,10 @@ from service.providers.fingerprint.event import (
     Found,
     Malformed,
     Quota,
+    SealedEvents,
     Stale,
     Unknown,
 )
-from service.providers.fingerprint.sealed import Sealed
 from service.providers.health_notes import HealthNotes
 
 # How long a dispatch waits for Fingerprint (seconds): the lease still leaves time for the send.
@@ -41,7 +41,9 @@ class Read(msgspec.Struct, frozen=True):
 class DeviceEvents:
     """Reads events, where a Fingerprint account is set up."""
 
-    def __init__(self, devices: Devices | None, sealed: Sealed | None, troubles: HealthNotes | None = None) -> None:
+    def __init__(
+        self, devices: Devices | None, sealed: SealedEvents | None, troubles: HealthNotes | None = None
+    ) -> None:
         """Use either way, or none; `troubles` is told of those with Fingerprint."""
         self._troubles = troubles or HealthNotes()
         self._devices = devices

@@ -13,7 +13,7 @@ from service.errors import Unavailable
 from service.fraud.store import FraudStore, Line
 from service.phone import Kind
 from service.providers.http.circuit_breaker import CircuitBreaker
-from service.providers.telnyx.number_lookup import LookUp, Missed
+from service.providers.line_lookup import LookUp, Missed
 
 # What Telnyx could not tell it may know tomorrow.
 DAY = 86_400.0

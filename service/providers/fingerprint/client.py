@@ -65,14 +65,25 @@ class Api(Protocol):
 
 
 class Fingerprint:
-    """Implements `Devices`. `seconds`: the most for one call; a look-up can take several, up to its deadline."""
+    """Implements `Devices`. `seconds`: the most for one call; a look-up can take several, up to its deadline.
 
-    def __init__(self, api: Api, *, seconds: float = CALL, breaker: CircuitBreaker | None = None) -> None:
+    `longest_pause`: for so long at most a 429 is believed.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        seconds: float = CALL,
+        breaker: CircuitBreaker | None = None,
+        longest_pause: float = LONGEST_PAUSE,
+    ) -> None:
         """Open nothing yet."""
         self.name = api.name
         self.breaker = breaker or CircuitBreaker()
         self._api = api
         self._seconds = seconds
+        self._longest_pause = longest_pause
         self._paused_until = 0.0
 
     async def start(self) -> None:
@@ -137,7 +148,7 @@ class Fingerprint:
             self.breaker.forget()
 
     def _pause(self, after: float) -> None:
-        self._paused_until = max(self._paused_until, time.monotonic() + min(after, LONGEST_PAUSE))
+        self._paused_until = max(self._paused_until, time.monotonic() + min(after, self._longest_pause))
 
     def _draw_wait(self, least: float = 0.0) -> float:
         """Seconds to wait: one that was turned away speaks for all, and all must not come back at once."""

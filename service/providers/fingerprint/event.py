@@ -101,6 +101,13 @@ class Devices(Protocol):
         """Give the connections back."""
 
 
+class SealedEvents(Protocol):
+    """What opens the events that browsers carry here themselves."""
+
+    def read(self, sealed: str, *, now: datetime, fresh_for: float = FRESH_FOR) -> Answer:
+        """Open one. Raises nothing for what a stranger sent."""
+
+
 def judge_id(event_id: str, now: datetime, fresh_for: float = FRESH_FOR) -> Malformed | Stale | None:
     """What the id alone speaks against the event; None: worth a call. `now` is aware."""
     made_at = read_time(event_id)

@@ -35,7 +35,10 @@ _LEAST_BYTES = 32  # header, nonce, tag
 
 
 class Sealed:
-    """Opens with any of `keys` (32 bytes each), the newest first: a new one is added before Fingerprint uses it."""
+    """Implements `SealedEvents`.
+
+    Opens with any of `keys` (32 bytes each), the newest first: a new one is added before Fingerprint uses it.
+    """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """Without a key everything is Ours: a client sends what nobody here can open."""

@@ -1,7 +1,7 @@
 """What an error of Telnyx's means: whose fault, how much it concerns, and by which short code.
 
-Called by providers.telnyx.answers, health and providers.telnyx.probe. Pure. It must never pass on a text of Telnyx's:
-they repeat the number.
+Called by providers.telnyx.answers and providers.telnyx.probe. Pure. It must never pass on a text of Telnyx's: they
+repeat the number.
 """
 
 from __future__ import annotations

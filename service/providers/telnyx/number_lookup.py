@@ -7,7 +7,7 @@ answer.
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from service import phone
 from service.phone import Kind
 from service.providers.http.client import HttpClient
 from service.providers.http.reply import NoReply, decode
+from service.providers.line_lookup import Missed
 
 # Seconds: the lease of a dispatch also has to hold a captcha, a look-up at Fingerprint and the send.
 CALL = 1.5
@@ -41,23 +42,6 @@ _KINDS: dict[str, Kind] = {
     "uan": "uan",
     "voicemail": "voicemail",
 }
-
-
-class Missed(msgspec.Struct, frozen=True):
-    """Nothing was learnt. `outage`: nor is there any from another number."""
-
-    code: str
-    outage: bool
-
-
-class LookUp(Protocol):
-    """Who knows what kind of line a number is."""
-
-    async def find(self, phone_number: str) -> Kind | Missed:
-        """Ask about one number; `unknown` where the answer does not say. Raises nothing but cancellation."""
-
-    async def aclose(self) -> None:
-        """Give the connections back."""
 
 
 class _Carrier(msgspec.Struct):

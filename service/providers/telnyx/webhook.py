@@ -1,14 +1,31 @@
 """What Telnyx sends to the webhook, as far as it is read: four fields, and never the code beside them.
 
-Read by webhooks, documents and examples.
+Implements `DeliveryWebhook` of providers.verify.protocol; called by api.webhooks, and read by api.openapi.document and
+api.openapi.examples. Its words end here: what leaves is a delivery in ours. Nothing of a body may be logged, kept or
+repeated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+
+from service.providers.telnyx.client import Telnyx
+from service.providers.telnyx.signature import find_fault
+from service.providers.verify.protocol import Delivery, DeliveryEvent, SignatureFault, Undecodable
+
+DELIVERIES: dict[str, Delivery] = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "delivery_unconfirmed": "unconfirmed",
+    "sending_failed": "failed",
+    "delivery_failed": "failed",
+}
+# What an event of each type tells where its `delivery_status` is none of those. Other types tell us nothing.
+TYPES: dict[str, Delivery] = {"verify.sent": "sent", "verify.delivered": "delivered", "verify.failed": "failed"}
 
 WORD = r"^[\x21-\x7e]+(?!\n)$"
 EventId = Annotated[
@@ -26,7 +43,6 @@ EventType = Annotated[
     ),
 ]  # fmt: skip
 ProviderId = Annotated[str, Meta(min_length=1, max_length=128, pattern=WORD)]
-Delivery = str
 # Decoded only where the event's type is known: Telnyx may send what we have never heard of.
 AnyPayload = Annotated[
     msgspec.Raw,
@@ -41,7 +57,7 @@ class Payload(msgspec.Struct):
     """Whose delivery, and how it stands."""
 
     id: ProviderId
-    delivery_status: Delivery | None = None
+    delivery_status: str | None = None
 
 
 class Event(msgspec.Struct):
@@ -58,7 +74,38 @@ class Envelope(msgspec.Struct):
     data: Annotated[Event, Meta(description="The event.")]
 
 
-class Received(msgspec.Struct):
-    """That it was taken."""
+EXAMPLES: dict[str, msgspec.Struct] = {
+    "delivered": Envelope(
+        Event(
+            "b5c9f9a2-3ba6-4b56-9a0e-3e6dcb9b8f0e",
+            "verify.delivered",
+            msgspec.Raw(b'{"id": "12ade33a-21c0-473b-b055-b3c836e1c292", "delivery_status": "delivered"}'),
+        )
+    ),
+}
 
-    received: Annotated[bool, Meta(description="Always true.", examples=[True])] = True
+_envelope = msgspec.json.Decoder(Envelope)
+_payload = msgspec.json.Decoder(Payload)
+
+
+class TelnyxWebhook:
+    """Implements `DeliveryWebhook`. `public_key`: the account's; without one nothing need be signed."""
+
+    def __init__(self, public_key: bytes | None = None) -> None:
+        self._public_key = public_key
+
+    def find_fault(self, headers: Mapping[str, str], body: bytes) -> SignatureFault | None:
+        """Hold the signature against the account's key."""
+        return find_fault(self._public_key, headers, body) if self._public_key is not None else None
+
+    def read(self, body: bytes) -> DeliveryEvent | Undecodable | None:
+        """Read what a body says of which send."""
+        try:
+            event = _envelope.decode(body).data
+            if event.event_type not in TYPES:
+                return None
+            payload = _payload.decode(event.payload or b"")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Undecodable()
+        delivery = DELIVERIES.get(payload.delivery_status or "", TYPES[event.event_type])
+        return DeliveryEvent(Telnyx.name, event.id, payload.id, delivery)

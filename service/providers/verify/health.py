@@ -105,8 +105,8 @@ class ProviderHealth:
                 self._all["send"].succeed()
                 if profile := self._profiles.get(profile_id):
                     profile.succeed()
-            case AccountProblem(code, profile_only=True):
-                # Telnyx knew our key and looked at the profile: that is no silence.
+            case AccountProblem(code, of_profile=True):
+                # The provider knew our key and looked at the profile: that is no silence.
                 self._runs["send"].clear()
                 if profile := self._profiles.get(profile_id):
                     self._trip(profile, f"ours_{code}", self.owners[profile_id])
@@ -123,7 +123,7 @@ class ProviderHealth:
             case Judged():
                 self._runs["check"].clear()
                 self._all["check"].succeed()
-            case NotJudged(profile_only=True):
+            case NotJudged(of_profile=True):
                 pass
             case NotJudged() | InDoubt():
                 self._fail("check")

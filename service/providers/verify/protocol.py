@@ -1,11 +1,12 @@
-"""What a provider of verifications must answer: one send, one check, one state, one look-up.
+"""What a provider of verifications must answer: one send, one check, one state, one look-up; and what it tells itself.
 
-Called by verification.dispatch; implemented by telnyx, silent and rehearsal. No implementation raises for
-an answer of the other side: every way it can end is one of the values below.
+Used by verification and api; implemented by telnyx, silent and rehearsal, and by Telnyx's webhook. No implementation
+raises for what the other side says: every way it can end is one of the values below.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -13,6 +14,7 @@ import msgspec
 
 from service.channels import Channel
 
+# How a send stands, in our words: whatever a provider calls it ends in its adapter.
 Delivery = Literal["sent", "delivered", "unconfirmed", "failed"]
 
 
@@ -58,11 +60,11 @@ class InDoubt(msgspec.Struct, frozen=True, tag=True):
 class AccountProblem(msgspec.Struct, frozen=True, tag=True):
     """Our key, account, funds or spend limit: no number could be sent to now.
 
-    `profile_only`: the trouble is the profile's own; other profiles of the account may well be served.
+    `of_profile`: the trouble is this Verify profile's own; other profiles of the account may well be served.
     """
 
     code: str
-    profile_only: bool = False
+    of_profile: bool = False
 
 
 SendAnswer = Sent | Refused | TryAgain | InDoubt | AccountProblem
@@ -75,11 +77,11 @@ class Judged(msgspec.Struct, frozen=True, tag=True):
 
 
 class NotJudged(msgspec.Struct, frozen=True, tag=True):
-    """The code was certainly not compared (no connection, 429, an error). `profile_only`: as in AccountProblem."""
+    """The code was certainly not compared (no connection, 429, an error). `of_profile`: as in AccountProblem."""
 
     code: str
     after: float | None = None
-    profile_only: bool = False
+    of_profile: bool = False
 
 
 CheckAnswer = Judged | NotJudged | InDoubt
@@ -119,3 +121,32 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Give the connections back."""
+
+
+class DeliveryEvent(msgspec.Struct, frozen=True):
+    """What a provider told of one send. `id`: the event's own, by which it is known when it comes again.
+
+    Both ids are those of `provider`, which is its name: another's may be the same.
+    """
+
+    provider: str
+    id: str
+    provider_id: str
+    delivery: Delivery
+
+
+class Undecodable(msgspec.Struct, frozen=True):
+    """A body that makes no sense."""
+
+
+SignatureFault = Literal["no_signature", "stale", "other_key"]
+
+
+class DeliveryWebhook(Protocol):
+    """How a provider tells what became of its sends: whether that is its own word, and what it says."""
+
+    def find_fault(self, headers: Mapping[str, str], body: bytes) -> SignatureFault | None:
+        """Say what is wrong with the signature over a body as it came; None where it may be believed."""
+
+    def read(self, body: bytes) -> DeliveryEvent | Undecodable | None:
+        """Read what a body says; None where it is nothing that concerns us."""

@@ -15,10 +15,13 @@ from service import telemetry
 from service.db.outbox import Outbox
 from service.db.pool import Pool, Record
 from service.errors import Unavailable
+from service.verification.states import LEASE
 from service.verification.storage import statements as sql
 from service.verification.storage.rows import Admission, Held, Verdict
 
 Clock = Callable[[], datetime | None]
+# Seconds that what is owed may take at the end. Leases are over by then: others do what this process has promised.
+SETTLE_LIMIT = LEASE
 # Rows given free at once, while requests come faster than they are sent.
 MOST_FREED = 256
 
@@ -37,6 +40,11 @@ class Owed:
         self.presses = Outbox(self._withdraw_presses)
         self.guesses = Outbox(self._withdraw_guesses)
         self.verdicts = Outbox(self._settle)
+
+    async def aclose(self) -> None:
+        """Settle up before the connections close. What is owed still is said, and safe: see above."""
+        if not await self.settle_up(SETTLE_LIMIT):
+            telemetry.log.error("not_settled_up")
 
     async def settle_up(self, limit: float) -> bool:
         """Wait until everything is confirmed, `limit` seconds at most. Says whether it is."""

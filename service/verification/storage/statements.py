@@ -141,9 +141,10 @@ from (select coalesce($1::timestamptz, clock_timestamp()) as now) as clock
 where id = $2 and state = 'open'
 """
 
+# `event_type` held the provider's own word, which the last release writes still; ours says as much.
 KEEP_EVENT = """
 insert into webhook_events (event_id, event_type, delivery, provider_id, received_at, look_at)
-select $2, $3, $4, $5, clock.now, clock.now
+select $2, $3, $3, $4, clock.now, clock.now
 from (select coalesce($1::timestamptz, clock_timestamp()) as now) as clock
 on conflict do nothing
 """

@@ -25,6 +25,7 @@ from service.db.pool import Record
 from service.errors import Unavailable, Unclear
 from service.policy.model import Policies, Policy
 from service.providers.verify.protocol import Delivery
+from service.settings import MAX_UNKNOWN
 from service.vault import new_token
 from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, GuessResult, Send
 from service.verification.storage import statements as sql
@@ -50,9 +51,6 @@ EVENTS_KEPT = 900.0
 # Verifications that one statement ends.
 ENDED_AT_ONCE = 500
 EVENTS_AT_ONCE = 500
-# Events about none of our sends that wait for one: 1,000 a second would still leave each 100 s, and ours are recorded
-# within 20, also where another process has to.
-MOST_UNKNOWN = 100_000
 # A guess whose process died is asked about this long after it was reserved: longer than any check takes.
 SETTLE_AFTER = 20.0
 # A caller is answered within 3 s of coming: what has not begun after the first of these is not begun any more, what has
@@ -68,12 +66,20 @@ class Store:
     """The statements, bound to one database and one clock."""
 
     def __init__(
-        self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None
+        self,
+        database: Database,
+        policies: Policies,
+        now: Callable[[], datetime | None] = lambda: None,
+        max_unknown: int = MAX_UNKNOWN,
     ) -> None:
-        """Use the pool; hits are kept as long as the widest limit of any policy needs them."""
+        """Use the pool; hits are kept as long as the widest limit of any policy needs them.
+
+        `max_unknown`: so many events about none of our sends wait for one.
+        """
         self._pool = database.pool
         self._keep = widest(policies)
         self._now = now
+        self._max_unknown = max_unknown
         by_number = {policy.number: policy for policy in policies}
         self._columns = {number: columns_of(policy) for number, policy in by_number.items()}
         self._windows = lru_cache(maxsize=256)(lambda numbers: joined(by_number[number] for number in numbers))
@@ -217,15 +223,15 @@ class Store:
         """Return for how long what could be claimed has waited: that sealed under the keys of these tags, or any."""
         return Backlog(*_one(await self._pool.fetchrow(sql.BACKLOG, self._now(), tags)))
 
-    async def keep_event(self, event_id: str, event_type: str, delivery: Delivery, provider_id: str) -> None:
+    async def keep_event(self, event_id: str, delivery: Delivery, provider_id: str) -> None:
         """Keep what a webhook told, once."""
-        await self._row(sql.KEEP_EVENT, event_id, event_type, delivery, provider_id)
+        await self._row(sql.KEEP_EVENT, event_id, delivery, provider_id)
 
     async def apply_events(self) -> int:
         """Apply the events that are due to their sends; returns how many were applied."""
         total = 0
         while True:
-            row = _one(await self._row(sql.APPLY_EVENTS, EVENTS_KEPT, EVENTS_AT_ONCE, MOST_UNKNOWN))
+            row = _one(await self._row(sql.APPLY_EVENTS, EVENTS_KEPT, EVENTS_AT_ONCE, self._max_unknown))
             telemetry.WEBHOOKS.labels("unknown").inc(row["unknown"])
             telemetry.WEBHOOKS.labels("dropped").inc(row["dropped"])
             total += int(row["applied"])

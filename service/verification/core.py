@@ -1,0 +1,72 @@
+"""What answers requests and what works after the answer share: one process's verifications, put together.
+
+Made by app; used by api.services and worker.loop. Opens nothing and starts nothing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from service.clients.authenticator import Authenticator
+from service.clients.store import KeyStore
+from service.db.engine import Database
+from service.fraud.judge import Judge
+from service.policy.model import Policies
+from service.providers.verify.protocol import Provider
+from service.settings import Settings
+from service.vault import Vault
+from service.verification.checks import Checks
+from service.verification.dispatch import Dispatch
+from service.verification.ended_verifications import Ended
+from service.verification.gate import Gate
+from service.verification.senders import Senders, make_senders
+from service.verification.slots import Slots
+from service.verification.storage.owed import Clock
+from service.verification.storage.store import Store
+
+
+class Core(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts. `now`: as in Store."""
+
+    database: Database
+    vault: Vault
+    policies: Policies
+    now: Clock
+    store: Store
+    keys: Authenticator
+    senders: Senders
+    ended: Ended
+    gate: Gate
+    slots: Slots
+    dispatch: Dispatch
+    checks: Checks
+
+
+def make_core(
+    database: Database,
+    vault: Vault,
+    policies: Policies,
+    judge: Judge,
+    provider: Provider,
+    settings: Settings,
+    now: Clock,
+) -> Core:
+    """Put them together. `provider`: the real one, which stays the caller's to close."""
+    store, ended = Store(database, policies, now, settings.webhook_max_unknown), Ended(database, now)
+    senders = make_senders(provider, ended, vault, policies, settings.telnyx_verify_profile_id)
+    gate = Gate(senders.health, senders.profile_id, settings.max_backlog)
+    slots = Slots(settings.max_sends)
+    return Core(
+        database=database,
+        vault=vault,
+        policies=policies,
+        now=now,
+        store=store,
+        keys=Authenticator(KeyStore(database, now), vault, policies),
+        senders=senders,
+        ended=ended,
+        gate=gate,
+        slots=slots,
+        dispatch=Dispatch(store, judge, senders, slots.ask),
+        checks=Checks(store, judge, senders, gate),
+    )
