@@ -51,6 +51,8 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     page.read_page,
     page.read_style,
     page.read_script,
+    page.read_viewer_style,
+    page.read_viewer,
     page.read_document,
 ]
 

@@ -14,6 +14,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import asyncpg
@@ -26,6 +27,9 @@ from service.db import embedded
 from service.db.engine import Database, open_database
 from service.db.schema import migrate
 from tests.support.clusters import make_home
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 # A crash of the machine may cost a test run its database; durable commits would cost every run half its time.
 FAST = {
@@ -89,6 +93,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = await open_database(database_url)
     yield opened
     await opened.aclose()
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Answer a real browser; a test that asks for it is skipped where there is none."""
+    from tests.support.browser import start_browser  # noqa: PLC0415 (half a second that few runs need)
+
+    async with start_browser() as started:
+        yield started
 
 
 def at(url: str, name: str) -> str:

@@ -107,6 +107,39 @@ def test_every_mistake_is_named_at_once_by_its_line_in_order() -> None:
     assert "US" not in mistakes[8].split("must be")[0]
 
 
+SPELLINGS = """# every way in which TOML lets a value be written, each with a mistake
+
+countries.allow = [
+    "US",
+    # mode = "here"
+    "XX",
+]
+[ rules . 'bot' ]
+'mode' = "no"
+[rules]
+"number" . mode = "no"
+voip = { mode = "no", kinds = ["no"] }
+[verification]  # expires_after = "1h"
+expires_after = \"\"\"
+code_length = 99
+\"\"\"
+[clients."shop".limits]
+phone = "no"
+"""
+
+
+def test_a_mistake_is_named_by_its_line_however_its_value_is_written() -> None:
+    mistakes = read_mistakes(SPELLINGS)
+    assert [mistake.split(": ")[:2] for mistake in mistakes] == [
+        ["line 3", "countries.allow"],
+        ["line 9", "rules.bot.mode"],
+        ["line 11", "rules.number.mode"],
+        ["line 12", "rules.voip"],
+        ["line 14", "verification.expires_after"],
+        ["line 18", "clients.shop.limits.phone"],
+    ]
+
+
 WRONG = {
     "alerts of one client": "[clients.shop.alerts]\na_minute = 5",
     "a count of nothing": '[limits]\nphone = ["0/1h"]',

@@ -41,7 +41,11 @@ STATUSES = {
     "readReadiness": {200, 503},
 }
 # Served, and no part of the API.
-UNDOCUMENTED = {"/metrics", "/schema", "/schema/manual.css", "/schema/manual.js", "/schema/openapi.json"}
+PAGE = {
+    "/schema",
+    *(f"/schema/{name}" for name in ("manual.css", "manual.js", "viewer.css", "viewer.js", "openapi.json")),
+}
+UNDOCUMENTED = {"/metrics", *PAGE}
 
 
 def list_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -53,6 +53,12 @@ async def test_migrate_works_from_the_wheel_in_any_folder(installed: Path, empty
     assert await query(empty_database_url, "select count(*) from alembic_version") == 1
 
 
+def test_the_wheel_and_what_it_depends_on_carry_the_api_page(installed: Path) -> None:
+    read = "manual._read('manual.html') + manual._read_viewer('swagger_bundle.js')"
+    code = f"from service.api import manual; print(len({read}))"
+    assert int(run(installed / "venv/bin/python", "-c", code, cwd=installed)) > 1_000_000
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_names_no_host_and_no_folder(name: str) -> None:
     for line in (CHECKOUT / name).read_text().splitlines():
