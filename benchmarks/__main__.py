@@ -57,7 +57,7 @@ def main(names: Sequence[str]) -> int:
     for name in names:
         if name in OTHERS:
             print(f"### {name}\n", flush=True)
-            if status := subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:  # noqa: S603 (our own modules)
+            if status := subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
                 return status
             print(flush=True)
     if parts:

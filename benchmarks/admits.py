@@ -14,7 +14,7 @@ import msgspec
 import uvloop
 
 from benchmarks.cpu import of_server
-from service.cli.serving import settle_memory
+from service.cli.process.startup import settle_memory
 from service.db.engine import open_database
 from service.policy import loading
 from service.vault import new_id, new_token

@@ -18,7 +18,7 @@ from benchmarks.admits import Spent
 from benchmarks.cpu import of_server
 from benchmarks.requests import address_of
 from service import phone
-from service.cli.serving import settle_memory
+from service.cli.process.startup import settle_memory
 from service.db.engine import Database, open_database
 from service.fraud.gathering.captchas import Captchas
 from service.fraud.gathering.device_events import DeviceEvents

@@ -36,14 +36,14 @@ async def look_up(api: Api) -> AsyncIterator[Call]:
 
 def v4(base_url: str) -> AbstractAsyncContextManager[Call]:
     """REST, a look-up whole: judged, asked, read."""
-    from service.providers.fingerprint.v4 import V4  # noqa: PLC0415  one way must not pay for another
+    from service.providers.fingerprint.v4 import V4
 
     return look_up(V4("KEY", base_url))
 
 
 def v3(base_url: str) -> AbstractAsyncContextManager[Call]:
     """The package in its threads, a look-up whole."""
-    from service.providers.fingerprint.v3 import V3  # noqa: PLC0415
+    from service.providers.fingerprint.v3 import V3
 
     return look_up(V3("KEY", base_url, threads=IN_FLIGHT))
 
@@ -51,8 +51,8 @@ def v3(base_url: str) -> AbstractAsyncContextManager[Call]:
 @asynccontextmanager
 async def sealed(_: str) -> AsyncIterator[Call]:
     """Opened here."""
-    from benchmarks.devices_stub import write_v4  # noqa: PLC0415
-    from service.providers.fingerprint.sealed import Sealed  # noqa: PLC0415
+    from benchmarks.devices_stub import write_v4
+    from service.providers.fingerprint.sealed import Sealed
 
     text, opener = seal(write_v4()), Sealed([KEY])
 
@@ -66,9 +66,9 @@ WAYS: dict[str, Way] = {"v4": v4, "v3 (the package, in threads)": v3, "sealed": 
 
 
 def seal(body: bytes) -> str:
-    import base64  # noqa: PLC0415
+    import base64
 
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     nonce = bytes(12)

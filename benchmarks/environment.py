@@ -85,7 +85,7 @@ class Environment:
         """Wait until no send is on its way or due."""
         waiting = "select exists (select from sends where state in ('due', 'begun'))"
         async with asyncio.timeout(PATIENCE):
-            while await self.database.pool.fetchval(waiting):  # noqa: ASYNC110  another process sends
+            while await self.database.pool.fetchval(waiting):
                 await asyncio.sleep(LOOK)
 
     async def forget(self) -> None:

@@ -37,7 +37,7 @@ class Gateway:
         self._samples.unlink(missing_ok=True)
         self._process.send_signal(signal.SIGUSR2)
         async with asyncio.timeout(PATIENCE):
-            while not self._samples.exists():  # noqa: ASYNC110  another process makes it
+            while not self._samples.exists():
                 await asyncio.sleep(LOOK)
         return msgspec.json.decode(self._samples.read_bytes(), type=dict[str, int])
 

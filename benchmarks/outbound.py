@@ -22,7 +22,7 @@ ORDER = Order("+13035551234", "sms", PROFILE, 305)
 @asynccontextmanager
 async def typed(base_url: str) -> AsyncIterator[Call]:
     """The package as its readme shows it, on its aiohttp transport."""
-    from telnyx import AsyncTelnyx, DefaultAioHttpClient  # noqa: PLC0415  one way must not pay for another
+    from telnyx import AsyncTelnyx, DefaultAioHttpClient
 
     http = DefaultAioHttpClient()
     async with AsyncTelnyx(api_key="KEY", base_url=base_url, max_retries=0, http_client=http) as client:
@@ -39,8 +39,8 @@ async def typed(base_url: str) -> AsyncIterator[Call]:
 @asynccontextmanager
 async def low_level(base_url: str) -> AsyncIterator[Call]:
     """The package without its models."""
-    import httpx  # noqa: PLC0415
-    from telnyx import AsyncTelnyx, DefaultAioHttpClient  # noqa: PLC0415
+    import httpx
+    from telnyx import AsyncTelnyx, DefaultAioHttpClient
 
     body = {"phone_number": ORDER.phone_number, "verify_profile_id": PROFILE, "timeout_secs": ORDER.timeout_secs}
     http = DefaultAioHttpClient()

@@ -43,7 +43,8 @@ class Stub(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        while (end := self._received.find(b"\r\n\r\n") + 4) > 3:  # noqa: PLR2004
+        while (at := self._received.find(b"\r\n\r\n")) >= 0:
+            end = at + 4
             head = self._received[:end].lower()
             _, found, rest = head.partition(b"content-length:")
             end += int(rest.split(b"\r\n", 1)[0]) if found else 0

@@ -62,10 +62,10 @@ class Player:
         path = f"/{asked['id']}"
         await self._time(kind, "read at once", "GET", path)
         await self._time(kind, "verify at once", "POST", f"{path}/verify", {"code": "12345"})
-        await asyncio.sleep(random.uniform(1.0, 1.3))  # noqa: S311  until the fallback is there
+        await asyncio.sleep(random.uniform(1.0, 1.3))
         await self._time(kind, "press", "POST", f"{path}/fallback")
         await self._time(kind, "read then", "GET", path)
-        await asyncio.sleep(random.uniform(1.0, 1.3))  # noqa: S311  until its send is long over
+        await asyncio.sleep(random.uniform(1.0, 1.3))
         await self._time(kind, "verify", "POST", f"{path}/verify", {"code": "12345"})
         await self._time(kind, "verify again", "POST", f"{path}/verify", {"code": "12345"})
         await self._time(kind, "request again", "POST", "", body)

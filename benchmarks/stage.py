@@ -33,7 +33,7 @@ async def pace(stage: Stage, seconds: float, drift: float) -> None:
     stage.latency = dict.fromkeys(OPERATIONS, seconds)
     while drift:
         wave = drift * math.sin(time.monotonic() * 2 * math.pi / PERIOD)
-        stage.latency = dict.fromkeys(OPERATIONS, seconds + wave * random.random())  # noqa: S311
+        stage.latency = dict.fromkeys(OPERATIONS, seconds + wave * random.random())
         await asyncio.sleep(TICK)
 
 

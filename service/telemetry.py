@@ -16,6 +16,7 @@ import msgspec
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 log = structlog.get_logger()
 
@@ -63,7 +64,7 @@ PROFILE_OPEN = Gauge(
 SLOTS = Gauge("verify_dispatch_slots_free", "Dispatch slots that are free.", multiprocess_mode="livesum")
 
 
-class Workers(MultiProcessCollector):
+class Workers(Collector):
     """The metrics of all workers, summed, without the gauges of those that have died."""
 
     def collect(self) -> Iterable[Metric]:
@@ -73,8 +74,9 @@ class Workers(MultiProcessCollector):
             try:
                 os.kill(pid, 0)
             except ProcessLookupError:
-                mark_process_dead(pid)  # type: ignore[no-untyped-call] # prometheus_client's own
-        return super().collect()  # type: ignore[no-any-return, no-untyped-call] # as above
+                mark_process_dead(pid)
+        collected: Iterable[Metric] = MultiProcessCollector(None).collect()
+        return collected
 
 
 def registry() -> CollectorRegistry:
@@ -82,7 +84,7 @@ def registry() -> CollectorRegistry:
     if FOLDER not in os.environ:
         return REGISTRY
     collected = CollectorRegistry()
-    Workers(collected)  # type: ignore[no-untyped-call] # as above
+    collected.register(Workers())
     return collected
 
 

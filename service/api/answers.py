@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response
@@ -46,7 +47,7 @@ def kind_of(error: Exception) -> Kind:
 
 def _headers(kind: Kind, error: Exception) -> dict[str, str]:
     headers: Mapping[str, str] = getattr(error, "headers", None) or {}
-    if kind.status == 401:  # noqa: PLR2004 (HTTP's own: it must say how to authenticate)
+    if kind.status == HTTPStatus.UNAUTHORIZED:
         headers = {**headers, "WWW-Authenticate": "Bearer"}
     wait = getattr(error, "retry_after", kind.wait)
     return {**headers, "Retry-After": str(max(1, math.ceil(wait)))} if wait is not None else dict(headers)

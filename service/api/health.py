@@ -50,6 +50,7 @@ async def read_readiness(request: Request[Any, Any, Any]) -> Health:
     try:
         await migrate.check(services_of(request).database)
     except Exception as error:
+        # Whatever keeps us from reading it, the driver's own errors too: a probe is told 503 and takes no traffic here.
         reason = "the database does not answer, or its schema is another one"
         raise Unavailable(reason) from error
     return Health()

@@ -80,7 +80,7 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
         fallback=_fallback(taken.offer),
         message=MESSAGE,
     )
-    return Response(reply, headers=_replayed(taken.replayed))
+    return Response(reply, headers=_replayed(replayed=taken.replayed))
 
 
 @post(
@@ -112,7 +112,7 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     reply = CodeChecked(
         id=verification_id, status=checked.status, verified=checked.verified, attempts_remaining=checked.remaining
     )
-    return Response(reply, headers=_replayed(checked.replayed))
+    return Response(reply, headers=_replayed(replayed=checked.replayed))
 
 
 @get(
@@ -180,7 +180,7 @@ def _idempotency(request: AnyRequest, caller: Caller, call: str, key: str, body:
     return vault.hash(b"idem.key", client, call, key), vault.hash(b"idem.body", client, body.hex())
 
 
-def _replayed(replayed: bool) -> dict[str, str]:  # noqa: FBT001 (its one argument)
+def _replayed(*, replayed: bool) -> dict[str, str]:
     return {"Idempotent-Replayed": "true"} if replayed else {}
 
 

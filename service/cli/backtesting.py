@@ -1,6 +1,6 @@
 """policy backtest: read recorded decisions, decide them again, and report what changes.
 
-Called by checks, which holds the command.
+A module apart from the other commands on the policy, which need no database.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Self
 import click
 import msgspec
 
+from service.cli.lengths import Length
 from service.cli.running import run
 from service.db.engine import Database
 from service.operators.backtest import NOT_DECIDED_AGAIN, Backtest, Changes, RuleChange
@@ -55,9 +56,17 @@ class Bar:
             self._bar.update(round(share * STEPS) - self._bar.pos)
 
 
-def backtest_file(path: str, since: timedelta | None, *, as_json: bool) -> None:
-    """Print what a policy file would change. Raises GatewayError."""
-    policies = loading.load(path)
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--since", type=Length(), metavar="LENGTH", help="Only sends of this last period, such as 7d.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def backtest(file: str, since: timedelta | None, *, as_json: bool) -> None:
+    """Decide recorded sends again under another policy file.
+
+    Needs DATABASE_URL. Shows what FILE would have stopped and let through, by rule, and how many of those were people.
+    Changes nothing.
+    """
+    policies = loading.load(file)
     changes = run(DatabaseSettings, lambda database, _: _decide(database, policies, since), writes=False)
     if as_json:
         extra = {"not_decided_again": NOT_DECIDED_AGAIN}
@@ -67,12 +76,12 @@ def backtest_file(path: str, since: timedelta | None, *, as_json: bool) -> None:
 
 
 async def _decide(database: Database, policies: Policies, since: timedelta | None) -> Changes:
-    backtest = Backtest(policies)
+    again = Backtest(policies)
     with Bar() as bar:
         async for page in read_decisions(database, since):
-            backtest.add(page.rows)
+            again.add(page.rows)
             bar.show(page.share)
-    return backtest.changes
+    return again.changes
 
 
 def _write(changes: Changes) -> Iterator[str]:

@@ -17,10 +17,14 @@ from service.cli.running import run
 from service.clients.key_admin import KeyAdmin
 from service.db.asking import LARGEST_ID
 from service.db.engine import Database
+from service.db.schema.migrate import upgrade
 from service.errors import GatewayError, InvalidPhoneNumber
+from service.operators.erasure import erase as forget
+from service.phone import normalise
 from service.policy.loading import CLIENT
 from service.settings import DatabaseSettings, KeySettings, load
 from service.vault import Vault
+from service.worker.retention import Retention
 
 T = TypeVar("T")
 
@@ -31,8 +35,6 @@ def migrate() -> None:
 
     Needs DATABASE_URL. All or nothing; safe to run again, or twice at the same time.
     """
-    from service.db.schema.migrate import upgrade  # noqa: PLC0415 (alembic, for this command alone)
-
     upgrade(load(DatabaseSettings).database_url)
     click.echo("The schema is up to date.")
 
@@ -99,7 +101,6 @@ def purge() -> None:
     serve and dispatch do this every five minutes. Needs only DATABASE_URL. Tables that cannot be cleared are named, the
     others are cleared all the same, and the exit code is 1.
     """
-    from service.worker.retention import Retention  # noqa: PLC0415 (for this command alone)
 
     async def work(database: Database, _: DatabaseSettings) -> dict[str, int | Exception]:
         return await Retention(database).purge(whole=True)
@@ -122,9 +123,6 @@ def erase(phone_number: str) -> None:
     history and can be seen by others on the machine. Pending verifications end. Limits and wrong-code budgets stay
     until their windows have passed.
     """
-    from service.operators.erasure import erase as forget  # noqa: PLC0415
-    from service.phone import normalise  # noqa: PLC0415 (for this command alone)
-
     try:
         number = normalise(_read_number() if phone_number == "-" else phone_number)
     except InvalidPhoneNumber:

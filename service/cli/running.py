@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from service.db.engine import Database, open_database
+from service.db.schema import migrate
 from service.settings import DatabaseSettings, load
 
 S = TypeVar("S", bound=DatabaseSettings)
@@ -18,8 +19,6 @@ def run(kind: type[S], work: Callable[[Database, S], Awaitable[T]], *, writes: b
 
     Without `writes` a standby will do.
     """
-    from service.db.schema import migrate  # noqa: PLC0415 (alembic, not for a command's own help)
-
     settings = load(kind)
 
     async def ask() -> T:

@@ -14,16 +14,29 @@ import os
 import secrets
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import uvicorn
 
 from service import telemetry
+from service.app import create_app
 from service.cli.process.ports import check_free
+from service.cli.serving import UVICORN
+from service.clients.authenticator import Authenticator
+from service.clients.key_admin import KeyAdmin
+from service.clients.store import KeyStore
+from service.db.engine import open_database, resolve
+from service.db.schema import migrate
 from service.errors import GatewayError, NotAuthorized
-
-if TYPE_CHECKING:
-    from service.settings import Settings
+from service.policy import loading
+from service.sandbox import captcha_app
+from service.sandbox.fingerprint.service import FingerprintSettings
+from service.sandbox.main import SandboxSettings, create_sandbox
+from service.sandbox.telnyx.service import PROFILE_ID, TelnyxSettings
+from service.sandbox.telnyx.webhooks import Signer
+from service.settings import Settings, load
+from service.vault import Vault
 
 HOME = Path(".sandbox")
 PORT = click.IntRange(1, 65535)
@@ -64,9 +77,6 @@ def sandbox(port: int, stage_port: int, home: Path) -> None:
         raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
     for wanted in (port, stage_port):
         check_free("127.0.0.1", wanted, "Choose other ports with --port and --stage-port.")
-    from service.db.engine import resolve  # noqa: PLC0415
-    from service.db.schema import migrate  # noqa: PLC0415 (alembic, for this command alone)
-
     home.mkdir(parents=True, exist_ok=True)
     telemetry.configure_logs("WARNING")
     click.echo("Starting PostgreSQL ...", err=True)
@@ -80,11 +90,6 @@ def sandbox(port: int, stage_port: int, home: Path) -> None:
 
 
 def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
-    from service.sandbox.captcha_app import SECRET  # noqa: PLC0415 (Litestar, for this command)
-    from service.sandbox.fingerprint.service import FingerprintSettings  # noqa: PLC0415
-    from service.sandbox.telnyx.service import PROFILE_ID  # noqa: PLC0415
-    from service.settings import Settings, load  # noqa: PLC0415
-
     kept = _kept(home)
     stage = f"http://127.0.0.1:{stage_port}"
     given: dict[str, Any] = {
@@ -98,7 +103,7 @@ def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
         "fingerprint_secret_key": FingerprintSettings().secret_key,
         "fingerprint_base_url": stage,
         "captcha_provider": "turnstile",
-        "captcha_secret": SECRET,
+        "captcha_secret": captcha_app.SECRET,
         "captcha_base_url": f"{stage}/captcha",
         "trusted_proxies": "",
         "webhook_allowed_cidrs": "127.0.0.0/8",
@@ -130,20 +135,10 @@ def _policy(home: Path) -> Path:
 
 
 def _public_key(kept: dict[str, str]) -> str:
-    from service.sandbox.telnyx.webhooks import Signer  # noqa: PLC0415 (as above)
-
     return Signer(base64.b64decode(kept["signing_seed"])).public_key
 
 
 async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> None:
-    import uvicorn  # noqa: PLC0415 (as above)
-
-    from service.app import create_app  # noqa: PLC0415
-    from service.cli.serving import UVICORN  # noqa: PLC0415
-    from service.policy import loading  # noqa: PLC0415
-    from service.sandbox.main import SandboxSettings, create_sandbox  # noqa: PLC0415
-    from service.sandbox.telnyx.service import TelnyxSettings  # noqa: PLC0415
-
     key = await _key(settings, home)
     gateway_url = f"http://127.0.0.1:{port}"
     stage = create_sandbox(
@@ -166,13 +161,6 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
 
 async def _key(settings: Settings, home: Path) -> str:
     """Return the demo client's key: the previous start's, if the database still knows it."""
-    from service.clients.authenticator import Authenticator  # noqa: PLC0415
-    from service.clients.key_admin import KeyAdmin  # noqa: PLC0415
-    from service.clients.store import KeyStore  # noqa: PLC0415
-    from service.db.engine import open_database  # noqa: PLC0415 (as above)
-    from service.policy import loading  # noqa: PLC0415
-    from service.vault import Vault  # noqa: PLC0415
-
     path = home / "demo-key"
     database = await open_database(settings.database_url)
     try:
@@ -208,8 +196,6 @@ curl -sS {gateway}/v1/verifications -H 'Authorization: Bearer {key}' -H 'Content
 
 
 def _server(config: Any) -> Any:
-    import uvicorn  # noqa: PLC0415 (as above)
-
     class Quiet(uvicorn.Server):
         def capture_signals(self) -> Any:
             return contextlib.nullcontext()  # two servers, one Ctrl-C: _serve's

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import msgspec
 
 from service import telemetry
-
-if TYPE_CHECKING:
-    from service.policy.model import Policy
-    from service.simulation.report import Played
-    from service.simulation.trace import Line
+from service.db.engine import open_database
+from service.fraud.stages import HISTORY
+from service.policy.model import Policy
+from service.simulation.picture import draw
+from service.simulation.player import Player
+from service.simulation.report import Played, summarise
+from service.simulation.scenarios import compose
+from service.simulation.scratch import choose_policy, make_database
+from service.simulation.trace import Line, read, write
 
 FILE = click.Path(exists=True, dir_okay=False)
 
@@ -61,10 +66,7 @@ def simulate(
 
 
 def _write(scenario: str, seed: int, knobs: tuple[str, ...], target: str) -> None:
-    from service.simulation import trace  # noqa: PLC0415 (as below)
-    from service.simulation.scenarios import compose  # noqa: PLC0415
-
-    count = trace.write(target, compose(scenario, seed, _read_knobs(knobs)))
+    count = write(target, compose(scenario, seed, _read_knobs(knobs)))
     click.echo(f"Wrote {count} requests.")
 
 
@@ -80,14 +82,6 @@ def _read_knobs(knobs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
-    import msgspec  # noqa: PLC0415 (what only this command needs must not slow down the others)
-
-    from service.fraud.stages import HISTORY  # noqa: PLC0415
-    from service.simulation.picture import draw  # noqa: PLC0415
-    from service.simulation.report import summarise  # noqa: PLC0415
-    from service.simulation.scratch import choose_policy, make_database  # noqa: PLC0415
-    from service.simulation.trace import read  # noqa: PLC0415
-
     telemetry.configure_logs("ERROR")
     lines = list(read(path))
     policy = choose_policy(policy_path, lines)
@@ -106,9 +100,6 @@ def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
 
 
 async def _run(url: str, policy: Policy, lines: list[Line]) -> list[Played]:
-    from service.db.engine import open_database  # noqa: PLC0415 (as above)
-    from service.simulation.player import Player  # noqa: PLC0415
-
     database = await open_database(url)
     played: list[Played] = []
     try:

@@ -27,7 +27,6 @@ class Authenticator:
     """Knows the keys that are good; holds digests only, two for each key in the database at most."""
 
     def __init__(self, store: KeyStore, vault: Vault, policies: Policies) -> None:
-        """Start with none."""
         self._store = store
         self._vault = vault
         self._policies = policies
@@ -50,6 +49,7 @@ class Authenticator:
 
         `check_stranger` is asked before a look for a key that nobody had at the last one, and may raise.
         """
+        # To hash what a stranger sends must not cost more than a key does.
         if len(api_key) > LONGEST_KEY:
             raise NotAuthorized
         digests = self._vault.digests(api_key)
@@ -78,6 +78,7 @@ class Authenticator:
     async def keep_up(self) -> None:
         """Read which keys there are, and write down which were used since the last time. Raises Unavailable."""
         await self._look_again()
+        # Taken before the statement: cleared after it, a use that came meanwhile would never be written down.
         used, self._used = self._used, set()
         try:
             if used:

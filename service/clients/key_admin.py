@@ -26,7 +26,6 @@ class KeyAdmin:
     """The clients and keys of one database."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
-        """Use the database's cold way in."""
         self._database = database
         self._vault = vault
 

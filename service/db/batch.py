@@ -10,13 +10,15 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from service.db.faults import RETRY_AFTER, Held
 from service.errors import Unavailable, Unclear
 
-Item = TypeVar("Item", contravariant=True)  # noqa: PLC0105 (what a batch is made of)
-Result = TypeVar("Result", covariant=True)  # noqa: PLC0105 (what becomes of it)
+Item = TypeVar("Item")  # what a batch is made of
+Result = TypeVar("Result")  # what becomes of it
+# What carries a batch: one result an item, in order.
+Run: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
 
 # Seconds until a connection that was ended is known to be: before that the pool would hand it out again.
 FAREWELL = 0.05
@@ -30,12 +32,6 @@ SEEN = 4
 LEAST_PATIENCE = 0.25
 # Seconds that an item waits behind a call that failed, where no caller's patience says less.
 BEHIND_FAILURE = 2.5
-
-
-class Run(Protocol[Item, Result]):
-    """What carries a batch: one result an item, in order. `again`: the items may have been carried already."""
-
-    def __call__(self, items: Sequence[Item], /, *, again: bool) -> Awaitable[Sequence[Result]]: ...
 
 
 class Patience(NamedTuple):
@@ -76,15 +72,17 @@ class Batcher(Generic[Item, Result]):
     """Collects items, and hands them to `run` as one."""
 
     def __init__(
-        self, run: Run[Item, Result], most: int = 64, *,
+        self, run: Run[Item, Result], most: int = 64, *, again: Run[Item, Result] | None = None,
         patience: Patience | None = None, undo: Callable[[Item], None] = lambda _: None,
     ) -> None:  # fmt: skip
         """Carry at most `most` items a call.
 
+        `again` carries what may have been carried already, where that has to be told apart.
         `patience` is for callers who have to be answered; without it an item waits as long as calls come to an end.
         `undo` is told of each item that may have been carried though its caller was told Unavailable.
         """
         self._run = run
+        self._again = again or run
         self._most = most
         self._patience = patience
         self._calls = patience.calls if patience else 1
@@ -138,7 +136,7 @@ class Batcher(Generic[Item, Result]):
         clock = asyncio.get_running_loop().time
         begun = clock()
         try:
-            results = await self._run([place.item for place in batch], again=False)
+            results = await self._run([place.item for place in batch])
             answered = list(zip(batch, results, strict=True))
         except Unclear as error:
             self._ask_later(batch, error)
@@ -148,7 +146,8 @@ class Batcher(Generic[Item, Result]):
                 self._refuse(batch, error)
                 return
             await self._carry_singly(batch)
-        except Exception:  # noqa: BLE001 (one bad item fails its whole batch: each is tried alone)
+        except Exception:  # noqa: BLE001
+            # One bad item (the encoder or the function refuses it) fails its whole batch: each is tried alone.
             await self._carry_singly(batch)
         else:
             self._answer(answered)
@@ -157,7 +156,7 @@ class Batcher(Generic[Item, Result]):
     async def _carry_singly(self, batch: list[Place[Item, Result]]) -> None:
         for position, place in enumerate(batch):
             try:
-                [result] = await self._run([place.item], again=True)
+                [result] = await self._again([place.item])
             except Unclear as error:
                 self._ask_later(batch[position:], error)
                 return
@@ -166,7 +165,8 @@ class Batcher(Generic[Item, Result]):
             except Unavailable as error:
                 self._refuse(batch[position:], error)
                 return
-            except Exception as error:  # noqa: BLE001 (it is this item's own, and goes to its caller)
+            except Exception as error:  # noqa: BLE001
+                # It is this item's own, and its caller's to hear. Raised here it would leave all behind it waiting.
                 self._let_go([place], error)
             else:
                 self._answer([(place, result)])
@@ -204,11 +204,12 @@ class Batcher(Generic[Item, Result]):
             pause = min(2 * pause, ASK_EVERY)
             waiting = [place for place in left if not place.future.done()]
             try:
-                results = await self._run([place.item for place in waiting], again=True) if waiting else []
+                results = await self._again([place.item for place in waiting]) if waiting else []
                 answered = list(zip(waiting, results, strict=True))
             except Unavailable:
                 left = waiting if self._patience else []
-            except Exception as defect:  # noqa: BLE001 (it goes to the callers)
+            except Exception as defect:  # noqa: BLE001
+                # The callers' to hear: raised here it would leave them waiting, and nothing would be undone.
                 left = []
                 for place in waiting:
                     place.fail(defect)

@@ -76,24 +76,21 @@ async def connect(address: Address, options: Mapping[str, Any], limit: float, ne
     """Open a connection. Raises Unreachable, after `limit` seconds at the latest, where it is not what is needed."""
     place = {name: value for name, value in address._asdict().items() if value is not None}
     line: Line | None = None
+    reached: Reached | None = None
     try:
         async with asyncio.timeout(limit):
             line = await asyncpg.connect(**{**options, **place})
-            return Reached(line, await _examine(line, needs))
+            reached = Reached(line, await _examine(line, needs))
+            return reached
     except TimeoutError as error:
-        _end(line)
         raise Unreachable(f"{address}: no answer within {limit:g} s") from error
     except Exception as error:
-        _end(line)
+        # Whatever it was, this host is of no use: one that answers nonsense must not keep the others from being tried.
         raise Unreachable(f"{address}: {str(error) or type(error).__name__}") from error
-    except BaseException:
-        _end(line)
-        raise
-
-
-def _end(line: Line | None) -> None:
-    if line is not None:
-        line.terminate()
+    finally:
+        # A connection that nobody holds would stay open on the server, and count against its limit.
+        if line is not None and reached is None:
+            line.terminate()
 
 
 async def _examine(line: Line, needs: Needs) -> int:

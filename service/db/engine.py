@@ -121,6 +121,7 @@ def make_engine(url: str, hosts: Hosts, *, pooled: bool, **options: Any) -> Asyn
 
     Without a pool of its own its statements have names that a pooler cannot confuse with another session's.
     """
+    # What lay idle may be dead: without the ping, the first statement after a restart of the server would fail.
     pool: dict[str, Any] = {"pool_pre_ping": True}
     if not pooled:
         pool = {"poolclass": NullPool}
@@ -143,6 +144,8 @@ def resolve(url: str) -> tuple[str, Callable[[], None] | None]:
 
 def _choose_options(pooler: Pooler, limit: float) -> dict[str, Any]:
     options: dict[str, Any] = {"command_timeout": limit + MARGIN}
+    # A prepared statement belongs to a session, and the next transaction may run in another. What else we would set, a
+    # pooler refuses, or leaves behind for whoever has the session next.
     if pooler == "transaction":
         return options | {"statement_cache_size": 0}
     settings = {

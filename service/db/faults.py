@@ -30,7 +30,6 @@ class ConstraintViolated(GatewayError):
     """A row would break a rule of its table. `constraint`: the name of the rule."""
 
     def __init__(self, constraint: str) -> None:
-        """Keep which."""
         super().__init__(constraint)
         self.constraint = constraint
 

@@ -25,6 +25,8 @@ FIRST_GAP, LONGEST_GAP = 0.1, 1.0
 # After how many failures in a row an outage is logged, once: a restart is over before.
 LOGGED = 3
 
+_dice = random.SystemRandom()
+
 
 class Hosts:
     """The hosts of one URL, and which of them is taken for the primary."""
@@ -109,6 +111,7 @@ class Hosts:
         """Search, or wait for the search that is under way, or for its turn: one after another, ever more seldom."""
         if self._search is None or self._search.done():
             self._search = asyncio.create_task(self._run_search())
+        # The search is everybody's: a caller who gives up must not end it for the others.
         await asyncio.shield(self._search)
 
     async def _run_search(self) -> None:
@@ -145,6 +148,7 @@ class Hosts:
                 if not done and self._can_leave([asked[task] for task in pending], found):
                     break
         finally:
+            # Each may still open a connection, which would then be nobody's to close.
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
@@ -177,5 +181,5 @@ class Hosts:
         if self._failures == LOGGED and self._reached:
             telemetry.log.warning("database_unreachable", hosts=objections)
         gap = min(LONGEST_GAP, FIRST_GAP * 2 ** (self._failures - 2)) if self._failures > 1 else 0.0
-        jitter = random.uniform(0.8, 1.2)  # noqa: S311 (many processes are not to come at the same moment)
-        self._next_search = begun + gap * jitter
+        # With a draw: many processes that lost one host must not all come back at the same moment.
+        self._next_search = begun + gap * _dice.uniform(0.8, 1.2)

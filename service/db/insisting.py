@@ -24,6 +24,7 @@ async def insist(work: Callable[[], Awaitable[T]], limit: float, waiting: Waitin
     Raises what it raises; Unclear only where its end is unclear after all that.
     """
     clock = asyncio.get_running_loop().time
+    # From the caller's coming, not from now: what waited before it has used up a part of the time.
     until = (waiting.since if waiting else clock()) + limit
     unclear: Unclear | None = None
     while True:

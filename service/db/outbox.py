@@ -34,7 +34,6 @@ class Outbox(Generic[Item]):
         self._worker: asyncio.Task[None] | None = None
 
     def put(self, item: Item) -> None:
-        """Owe one more."""
         self._owed.append(item)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
@@ -61,8 +60,10 @@ class Outbox(Generic[Item]):
             return await self._tell(batch)
         except Unavailable:
             return batch
-        except Exception:  # noqa: BLE001 (a defect: what one item does to its batch must not keep the others)
+        except Exception:
+            # A defect, of one item as a rule. Told singly, the others are confirmed; that one is dropped, because it
+            # would fail again every PAUSE for as long as this process lives.
             if len(batch) == 1:
-                telemetry.log.error("not_told", exc_info=True)
+                telemetry.log.exception("not_told")
                 return []
             return [left for item in batch for left in await self._try([item])]

@@ -93,6 +93,7 @@ class Pool:
 
     async def close(self) -> None:
         """Close every line, those that are lent when they come back."""
+        # Whoever still waits is refused now, not when their patience ends: no connection will be passed on any more.
         self._closed = True
         while self._waiting:
             _tell(self._waiting.popleft(), None)
@@ -119,24 +120,25 @@ class Pool:
         for tried in range(1, TRIES + 1):
             line = self._find_free() or await self._wait()
             self._lent[line] = time.monotonic()
+            # Cut off in the middle it is not: what comes on it next may be the answer to this.
+            good = False
             try:
                 found = await run(line, statement, *values)
+                good = True
+                return found
             except Exception as error:
+                # The one place where the driver's errors become ours. What `judge` does not know stays as it is.
                 fault = faults.judge(error)
-                if not fault.line_is_good and isinstance(fault.error, Unavailable):
+                good = fault.line_is_good
+                if not good and isinstance(fault.error, Unavailable):
                     self._drop_idle(line)
-                self._put_back(line, good=fault.line_is_good)
                 if fault.again and tried < TRIES:
                     continue
                 if fault.error is error:
                     raise
                 raise fault.error from error
-            except BaseException:
-                # Cut off in the middle: what comes on it next may be the answer to this.
-                self._put_back(line, good=False)
-                raise
-            self._put_back(line, good=True)
-            return found
+            finally:
+                self._put_back(line, good=good)
         raise AssertionError
 
     def _drop_idle(self, lost: Line) -> None:
@@ -164,7 +166,8 @@ class Pool:
         try:
             async with asyncio.timeout(self._patience):
                 line = await place
-        except BaseException as error:
+        except (TimeoutError, asyncio.CancelledError) as error:
+            # It may have come at this very moment: were it not passed on, its place would be lost for good.
             if place.done() and not place.cancelled():
                 self._pass_on(place.result())
             if isinstance(error, TimeoutError):
@@ -175,14 +178,16 @@ class Pool:
     async def _open(self) -> Line:
         if self._closed:
             raise Unavailable("The connections to the database are closed.")
+        line: Line | None = None
         try:
-            return await self._connect()
+            line = await self._connect()
+            return line
         except faults.UNCONNECTED as error:
-            self._pass_on(None)
             raise faults.unreachable(error) from error
-        except BaseException:
-            self._pass_on(None)
-            raise
+        finally:
+            # However it failed: the place of a line that was not opened is the next one's, or there would be none left.
+            if line is None:
+                self._pass_on(None)
 
     def _put_back(self, line: Line, *, good: bool) -> None:
         self._lent.pop(line, None)

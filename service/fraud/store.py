@@ -129,7 +129,7 @@ class FraudStore:
         self.keep_line = Batcher(self._keep_line).submit
         self.is_spent = Batcher(self._is_spent).submit
 
-    async def _weigh(self, items: Sequence[Weighing], again: bool) -> list[Weighed | Decision]:  # noqa: ARG002, FBT001 (Batcher's; what was weighed is not counted again)
+    async def _weigh(self, items: Sequence[Weighing]) -> list[Weighed | Decision]:
         lines = [(n, s.hash, s.mark) for n, item in enumerate(items, 1) for s in item.subjects]
         rows = await self._pool.fetch(
             WEIGH, self._now(), KEEP, [item.id for item in items], [item.ordinal for item in items],
@@ -138,7 +138,7 @@ class FraudStore:
         )  # fmt: skip
         return [_weighed(items[row[0] - 1], row) for row in rows]
 
-    async def _resolve(self, items: Sequence[Resolution], again: bool) -> list[Decision]:  # noqa: ARG002, FBT001 (Batcher's; what was resolved is told again)
+    async def _resolve(self, items: Sequence[Resolution]) -> list[Decision]:
         limits = [
             (n, limit.name, limit.subject, window.max, window.seconds)
             for n, item in enumerate(items, 1)
@@ -154,16 +154,16 @@ class FraudStore:
         )  # fmt: skip
         return [DECISIONS.decode(told) if told else items[item - 1].decision for item, told in rows]
 
-    async def _credit(self, rows: Sequence[UUID], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
+    async def _credit(self, rows: Sequence[UUID]) -> list[None]:
         await self._pool.execute(CREDIT, self._now(), list(rows))
         return [None] * len(rows)
 
-    async def _keep_line(self, lines: Sequence[Line], again: bool) -> list[None]:  # noqa: ARG002, FBT001 (as above)
+    async def _keep_line(self, lines: Sequence[Line]) -> list[None]:
         newest = {line.phone_hash: (line.phone_hash, line.kind, line.seconds) for line in lines}
         await self._pool.execute(KEEP_LINE, self._now(), *_columns(list(newest.values()), 3))
         return [None] * len(lines)
 
-    async def _is_spent(self, limits: Sequence[Limit], again: bool) -> list[bool]:  # noqa: ARG002, FBT001 (as above)
+    async def _is_spent(self, limits: Sequence[Limit]) -> list[bool]:
         lines = [(n, limit.subject, w.max, w.seconds) for n, limit in enumerate(limits, 1) for w in limit.windows]
         rows = await self._pool.fetch(IS_SPENT, self._now(), *_columns(lines, 4))
         spent = {row[0] for row in rows}

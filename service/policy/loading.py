@@ -54,7 +54,7 @@ def parse(own: str) -> Policies:
     default = _build(tables, "", mistakes, version=version, number=0)
     # With a mistake in what holds for all, each client's own values are still looked at.
     below = base if mistakes else tables
-    built = {}
+    built: dict[str, Policy] = {}
     for number, (name, table) in enumerate(clients.items() if isinstance(clients, dict) else [("", None)], 1):
         if not CLIENT.fullmatch(name) or not isinstance(table, dict):
             mistakes.append(f"clients.{name}: expected a table named after a client, such as [clients.shop]")
@@ -64,11 +64,13 @@ def parse(own: str) -> Policies:
         if isinstance(table.get("client"), dict):
             mistakes.append(f"clients.{name}.client: what one client has of its own stands in [clients.{name}] itself")
         merged = merge(below, client_tables(table))
-        built[name] = _build(merged, f"clients.{name}.", mistakes, version=version, number=number)
-    if mistakes:
+        policy = _build(merged, f"clients.{name}.", mistakes, version=version, number=number)
+        if policy is not None:
+            built[name] = policy
+    if mistakes or default is None:
         placed = sorted({_place(own, mistake) for mistake in mistakes})
         raise PolicyError("\n".join(["The policy file needs attention:", *(f"  {where}" for _, where in placed)]))
-    return Policies(default, built)  # type: ignore[arg-type] # without mistakes each was built
+    return Policies(default, built)
 
 
 def read_tables(own: str) -> Table:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import msgspec
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Send
 
 from service.sandbox.faults import Fault
 from service.sandbox.stage import Acted, Planned, Stage
@@ -64,7 +64,7 @@ def mount_captcha(siteverify: Siteverify) -> ASGIRouteHandler:
     """The mount at /captcha, so that CAPTCHA_BASE_URL ends in it."""
 
     @asgi("/captcha", is_mount=True, copy_scope=False)
-    async def answer_captcha(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_captcha(scope: HTTPScope, receive: Receive, send: Send) -> None:
         await siteverify.stage.perform(siteverify, scope, receive, send)
 
     return answer_captcha

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
-from litestar.types import Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Send
 
 from service.sandbox.faults import Fault, Faults, Operation
 from service.sandbox.journal import Call, Journal
@@ -64,7 +64,7 @@ class Stage:
         self.journal = Journal()
         self.latency: dict[Operation, float] = latency or {}
 
-    async def perform(self, stand_in: StandIn, scope: Scope, receive: Receive, send: Send) -> None:
+    async def perform(self, stand_in: StandIn, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or fail it as a fault demands.
 
         The call is acted upon when it comes and answered after the latency: a caller who gives up

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar.types import Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Send
 
 JSON = (b"content-type", b"application/json")
 HTML = (b"content-type", b"text/html; charset=utf-8")
@@ -46,7 +46,7 @@ class Declined(Exception):
         self.reply = reply
 
 
-async def read_request(scope: Scope, receive: Receive) -> Request:
+async def read_request(scope: HTTPScope, receive: Receive) -> Request:
     """Take the whole body in; the sandbox trusts who calls it, so nothing limits its size."""
     body = b""
     while True:
@@ -56,7 +56,7 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
             break
     query = scope["query_string"]
     return Request(
-        scope["method"],  # type: ignore[typeddict-item]
+        scope["method"],
         scope["path"].strip("/").split("/"),
         dict(scope["headers"]),
         dict(parse_qsl(query.decode())) if query else {},
@@ -84,7 +84,8 @@ def reset_connection(receive: Receive) -> None:
 
     ASGI has no word for this, so it reaches for uvicorn's transport: under another server it raises.
     """
-    transport = receive.__self__.transport  # type: ignore[attr-defined]
+    method: Any = receive
+    transport = method.__self__.transport
     connection: socket.socket = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
     transport.abort()

@@ -12,6 +12,8 @@ from service.simulation.report import Part, Report
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII = " .:-=+*#@"
 HOUR = 3600
+# A share from here on has one decimal; a span up to here (minutes) is not given in hours.
+COARSE, MOST_MINUTES = 0.1, 120
 
 
 def draw(report: Report, *, ascii_only: bool = False) -> str:
@@ -63,9 +65,11 @@ def _bars(counts: Sequence[int], top: int, levels: str) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "nothing" if share is None else f"{share:.1%}" if share >= 0.1 or not share else f"{share:.2%}"  # noqa: PLR2004
+    return "nothing" if share is None else f"{share:.1%}" if share >= COARSE or not share else f"{share:.2%}"
 
 
 def _span(seconds: float) -> str:
     minutes = round(seconds / 60)
-    return f"{seconds:.0f} s" if minutes < 1 else f"{minutes} min" if minutes < 120 else f"{seconds / HOUR:.1f} h"  # noqa: PLR2004
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < MOST_MINUTES else f"{seconds / HOUR:.1f} h"

@@ -8,14 +8,26 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import count
 
-from service.providers.fingerprint.event import FRESH_FOR, Answer, DeviceEvent, Unknown, judge_time
+from typing_extensions import override
+
+from service.providers.fingerprint.event import FRESH_FOR, Answer, DeviceEvent, Devices, Unknown, judge_time
 from service.providers.fingerprint.event import Found as FoundEvent
-from service.providers.verify.protocol import CheckAnswer, Found, Judged, NotJudged, Order, SendAnswer, Sent, State
+from service.providers.verify.protocol import (
+    CheckAnswer,
+    Found,
+    Judged,
+    NotJudged,
+    Order,
+    Provider,
+    SendAnswer,
+    Sent,
+    State,
+)
 from service.simulation.trace import Device
 
 
-class Phones:
-    """Implements `Provider`: every send is taken at once. `sent`: how many."""
+class Phones(Provider):
+    """Every send is taken at once. `sent`: how many."""
 
     def __init__(self, name: str) -> None:
         """Begin with no send; `name` as it stands in the database."""
@@ -23,29 +35,34 @@ class Phones:
         self.sent = 0
         self._ids = count(1)
 
-    async def send(self, order: Order) -> SendAnswer:  # noqa: ARG002 (the protocol's)
+    @override
+    async def send(self, order: Order) -> SendAnswer:
         """Take it."""
         self.sent += 1
         return Sent(f"{self.name}-{next(self._ids)}", "delivered")
 
-    async def check(self, provider_id: str, code: str) -> CheckAnswer:  # noqa: ARG002 (as above)
+    @override
+    async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """Find every code wrong: the player says itself which of a trace's codes are right."""
         return Judged(accepted=False)
 
-    async def state(self, provider_id: str) -> State | NotJudged:  # noqa: ARG002 (as above)
+    @override
+    async def state(self, provider_id: str) -> State | NotJudged:
         """Know of no code that was taken."""
         return State(accepted=False)
 
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:  # noqa: ARG002 (as above)
+    @override
+    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
         """Find nothing: no send is ever in doubt."""
         return []
 
+    @override
     async def aclose(self) -> None:
         """Have nothing to close."""
 
 
-class EventBook:
-    """Implements `Devices`: the events that lines of the trace brought, by their id."""
+class EventBook(Devices):
+    """The events that lines of the trace brought, by their id."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -72,19 +89,14 @@ class EventBook:
             incognito=None,
         )
 
-    async def read(
-        self,
-        event_id: str,
-        *,
-        now: datetime,
-        deadline: float,  # noqa: ARG002 (the protocol's)
-        fresh_for: float = FRESH_FOR,
-    ) -> Answer:
+    @override
+    async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> Answer:
         """Answer at once."""
         event = self._held.get(event_id)
         if event is None:
             return Unknown("not_found")
         return judge_time(event.observed_at, now, fresh_for) or FoundEvent(event)
 
+    @override
     async def aclose(self) -> None:
         """Have nothing to close."""

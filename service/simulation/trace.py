@@ -105,8 +105,9 @@ def write(path: str | Path, lines: Iterable[Line]) -> int:
     count = 0
     encoder = msgspec.json.Encoder()
     with Path(path).open("wb") as file:
-        for count, line in enumerate(lines, 1):  # noqa: B007 (the last count is the answer)
+        for line in lines:
             file.write(encoder.encode(line) + b"\n")
+            count += 1
     return count
 
 

@@ -39,7 +39,6 @@ class VerificationActions:
     """Reads and small changes, one statement each."""
 
     def __init__(self, store: Store, gate: Gate, slots: Slots) -> None:
-        """Wire the parts."""
         self._store = store
         self._gate = gate
         self._slots = slots
@@ -59,6 +58,7 @@ class VerificationActions:
         Raises Unavailable, NotFound, Closed, NoChannelLeft, TooEarly, Limited.
         """
         self._gate.check_requests(caller.policy)
+        # An id from before the statement: by it an unclear press is asked about again, and taken back.
         press = new_token()
         found = await self._store.press(
             caller.key_id, caller.client_id, row, caller.policy, press=press, waiting=waiting

@@ -51,7 +51,7 @@ class Requests:
         slots: Slots,
         sealed: SealedEvents | None = None,
     ) -> None:
-        """Wire the parts. `sealed`: what opens sealed results, where a client sends them."""
+        """`sealed`: what opens sealed results, where a client sends them."""
         self._sealed = sealed
         self._store = store
         self._vault = vault
@@ -78,6 +78,7 @@ class Requests:
 
     async def _admit(self, caller: Caller, ask: Ask, waiting: Waiting | None) -> Accepted:
         begins = self._slots.take()
+        # Noted before the lease is asked for: noted after a slow answer, the lease would look younger than it is.
         begun = time.monotonic()
         running = False
         try:
@@ -89,8 +90,10 @@ class Requests:
                 self._slots.run(self._dispatch.make(job, row.sends[0]))
                 running = True
             elif admitted.outcome == "admitted":
+                # Inserted under our lease, so that nothing is sent for a caller who is told 503. Now it may be claimed.
                 self._store.owed.rows.put(Held(item.id, token, self._slots.ask))
         finally:
+            # Also when the caller hangs up: every slot that is not given back is one send less at a time, for good.
             if begins and not running:
                 self._slots.give_back()
         return _accepted(caller, ask, admitted)

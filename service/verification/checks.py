@@ -60,8 +60,8 @@ class Checks:
     """The flow of one guess."""
 
     def __init__(self, store: Store, judge: Judge, senders: Senders, gate: Gate) -> None:
-        """Wire the parts."""
         self._judge_of_sends = judge
+        # asyncio keeps only weak references to tasks: one that nobody holds can vanish before it has run.
         self._crediting: set[asyncio.Task[None]] = set()
         self._store = store
         self._senders = senders
@@ -98,6 +98,7 @@ class Checks:
         return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
 
     async def _settle(self, row: UUID, guess: UUID, result: Judgement, policy: Policy) -> Settled | None:
+        # Not given back: a connection that an attacker cuts would be a free guess.
         if result == "lost":
             await self._store.leave_open(guess)
             return None

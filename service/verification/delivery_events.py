@@ -15,7 +15,6 @@ class DeliveryEvents:
     """Keeps events and wakes whoever applies them."""
 
     def __init__(self, store: Store, wake: Callable[[], None]) -> None:
-        """Wire the parts."""
         self._store = store
         self._wake = wake
 

@@ -36,6 +36,8 @@ T = TypeVar("T")
 JSON = msgspec.json.Encoder()
 # Telnyx's clock and ours may differ by this much (seconds) when we look for a send of ours.
 CLOCKS_DIFFER = timedelta(seconds=5)
+# Seconds that a code stays good at Telnyx for longer than here. Without them, a right code that is given in the last
+# second would be judged wrong.
 CODE_OUTLIVES = 5
 # Telnyx may still be at work when our time limit strikes: what is not found at once is looked for once more (seconds).
 LOOK_AGAIN = 2.0
@@ -75,7 +77,7 @@ class Dispatch:
     def __init__(
         self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None], spread: float = SPREAD
     ) -> None:
-        """Wire the parts. `hurry` is called when a verification has its next thing to do at once."""
+        """`hurry` is called when a verification has its next thing to do at once."""
         self._spread = spread
         self._judge = judge
         self._store = store
@@ -95,10 +97,12 @@ class Dispatch:
         kept = decision if job.row.test else None  # any other stands in the database since it was resolved
         provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and allowed)
         pause = self._pause(job)
+        # A call takes up to SEND_LIMIT: still out when the lease ends, it would be made again by the next holder.
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
             await self._record(job, send, provider, Outcome("due", wait=pause, error="waited"), kept)
             return
         answer = await self._senders.send(provider, self._order(job, send))
+        # Telnyx may have acted on it. Without its id, the code that reached the phone cannot be checked.
         if isinstance(answer, InDoubt):
             answer = await self._adopt(job, send, provider) or answer
         await self._end(job, send, provider, answer, kept)
@@ -156,12 +160,15 @@ class Dispatch:
     async def _find(self, job: Job, send: Send, provider: Provider) -> Sent | InDoubt | None:
         """Look our send up by its number: found, nothing there, or in doubt when it cannot be asked."""
         listed = await provider.look_up(job.evidence.phone_number)
+        # A list that could not be read is not an empty one: sent again on its word, the number would get two codes.
         if isinstance(listed, NotJudged):
             return InDoubt("look_up_failed")
         since = (send.begun_at or send.due_at) - CLOCKS_DIFFER
         ours = [found for found in listed if self._is_ours(job, send, found, since)]
         ids = [found.provider_id for found in ours]
         held = await self.keep_trying(job, lambda: self._store.held(ids))
+        # What another row holds is that row's. Of the rest the newest: sends to one number take turns, so nothing newer
+        # can belong to one that is still on its way.
         free = [found for found in ours if found.provider_id not in held]
         return Sent(max(free, key=lambda found: found.created_at).provider_id) if free else None
 
@@ -176,6 +183,7 @@ class Dispatch:
         try:
             await self._record(job, send, provider, outcome, decision)
         except ConstraintViolated:
+            # Another row adopted this id first. In doubt counts as sent: made again, it would be a second code.
             await self._record(job, send, provider, Outcome("in_doubt", error="held_by_another"), decision)
 
     async def _record(
@@ -212,6 +220,7 @@ class Dispatch:
             try:
                 return await work()
             except Unavailable:
+                # By now another process may hold the row, and goes on from what the database has of it.
                 if job.age() > LEASE:
                     raise
                 await asyncio.sleep(0.5)

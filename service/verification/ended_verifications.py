@@ -43,7 +43,7 @@ class Ended:
     """The newest of them, as one process knows them."""
 
     def __init__(self, database: Database, now: Callable[[], datetime | None] = lambda: None) -> None:
-        """Begin with none. `now`: as in Store."""
+        """`now`: as in Store."""
         self._pool = database.pool
         self._now = now
         self._ids: deque[str] = deque(maxlen=WANTED)

@@ -15,6 +15,8 @@ from service.verification.states import SendState
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 8.0
 
+_dice = random.SystemRandom()
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """What is recorded of a send. `wait`: seconds until it is tried again, for state 'due'."""
@@ -43,4 +45,4 @@ def outcome_of(answer: SendAnswer, attempts: int, pause: float) -> Outcome:
 
 def back_off(attempts: int) -> float:
     """Return how long to wait after that many tries: doubling, with a draw so that sends do not come in step."""
-    return float(min(LONGEST_WAIT, FIRST_WAIT * 2**attempts) * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, hides nothing)
+    return float(min(LONGEST_WAIT, FIRST_WAIT * 2**attempts) * _dice.uniform(0.8, 1.2))

@@ -32,7 +32,6 @@ class Senders(msgspec.Struct, frozen=True):
     profile_id: str
 
     def choose(self, *, test: bool, allow: bool) -> Provider:
-        """Choose who makes a send."""
         if test:
             return self.rehearsal if allow else self.idle
         return self.real if allow else self.silent

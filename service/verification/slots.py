@@ -60,6 +60,7 @@ class Slots:
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work in a slot that was taken; the slot comes back when it ends, however it ends."""
+        # Held until it has ended: asyncio keeps only weak references, and a send could vanish in the middle.
         task = asyncio.create_task(self._guard(work))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -67,8 +68,10 @@ class Slots:
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except Exception:  # noqa: BLE001 (the row's lease runs out, and another takes it over)
-            telemetry.log.error("dispatch_failed", exc_info=True)
+        except Exception:
+            # Nobody awaits this task: its defect would be told when it is collected, if at all. The row is not lost:
+            # its lease runs out, and another process or round takes it over.
+            telemetry.log.exception("dispatch_failed")
         finally:
             self.give_back()
 

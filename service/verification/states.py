@@ -101,6 +101,7 @@ def offer(fallback: Fallback, used: Sequence[str], pressed_at: datetime) -> Offe
 
 def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at: datetime, now: datetime) -> Plan:
     """Say what is the next thing to do for a pending verification. `deadline`: seconds a send may wait."""
+    # Before anything else: a send beside one that may be on its way would be a second code.
     for send in sends:
         if send.state == "begun":
             return TakeOver(send)
@@ -121,6 +122,7 @@ def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at:
 
 def _follow(sends: Sequence[Send], fallback: Fallback) -> tuple[Channel, Cause, datetime] | None:
     """Say which channel goes on by itself after the newest send, why and when; None when none does."""
+    # A landline that was called in the place of an sms has had its call: to fall back to another would ring it twice.
     tried = {send.by or send.channel for send in sends} | {send.channel for send in sends}
     channel = next((channel for channel in fallback.order if channel not in tried), None)
     if fallback.mode == "off" or channel is None or len(sends) >= MOST_SENDS:

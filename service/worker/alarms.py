@@ -65,7 +65,7 @@ class Alarms:
         self, database: Database, rules: AlertRules, alerts: Alerts, troubles: HealthNotes, health: ProviderHealth,
         now: Callable[[], datetime | None] = lambda: None, max_unknown: int = MAX_UNKNOWN,
     ) -> None:  # fmt: skip
-        """Wire the parts. `now`, `max_unknown`: as in Store."""
+        """`now`, `max_unknown`: as in Store."""
         self._pool = database.pool
         self._rules = rules
         self._alerts = alerts
@@ -80,11 +80,14 @@ class Alarms:
     async def look(self) -> None:
         """Look once at everything, and tell what began and what is over."""
         noted = self._troubles.take()
+        incidents: list[Incident] | None = None
         try:
             incidents = await self._take_in(noted)
-        except BaseException:
-            self._troubles.give_back(noted)
-            raise
+        finally:
+            # Nobody was told of these: without them a trouble that is over by the next look would never be heard of.
+            if incidents is None:
+                self._troubles.give_back(noted)
+        # Its answer was heard: asking under the old id would have everything that began told a second time.
         self._ring = uuid4()
         still = {one.kind.partition(" ")[0] for one in incidents if one.event == "open"}
         for kind in KINDS:

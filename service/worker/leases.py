@@ -28,7 +28,6 @@ class Leases:
     """Turns due rows into running sends, as many as there are slots."""
 
     def __init__(self, store: Store, vault: Vault, policies: Policies, dispatch: Dispatch, slots: Slots) -> None:
-        """Wire the parts."""
         self._store = store
         self._vault = vault
         self._policies = policies
@@ -39,12 +38,13 @@ class Leases:
         """Claim due rows for the free slots, and start them. Returns how many."""
         taken = self._slots.take_for_claim()
         begun = time.monotonic()
-        claimed: list[Claimed] = []
+        claimed: list[Claimed] | None = None
         try:
             claimed = await self._store.claim(taken, self._vault.tags) if taken else []
-        except BaseException:
-            self._slots.give_back(taken)
-            raise
+        finally:
+            # A claim that failed says nothing of who waits; slots that it kept would be lost to this process for good.
+            if claimed is None:
+                self._slots.give_back(taken)
         if unused := taken - len(claimed):
             self._slots.put_back(unused)
         for row in claimed:
@@ -75,6 +75,8 @@ class Leases:
             case GiveUp(send):
                 await self._dispatch.give_up(job, send)
             case Begin() if row.stale:
+                # Its lease ran out before anything was begun: its caller may have been told 503, and a withdrawal may
+                # still be on its way.
                 await self._rest(job, row.now + timedelta(seconds=SECOND_LOOK))
             case Begin():
                 await self._begin(job, step)

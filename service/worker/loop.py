@@ -37,7 +37,6 @@ class Worker:
     """Everything that happens after the answer, in one process."""
 
     def __init__(self, core: Core, prober: Prober, alarms: Alarms) -> None:
-        """Wire the parts; nothing runs yet."""
         self._store = core.store
         self._gate = core.gate
         self._prober = prober
@@ -57,7 +56,6 @@ class Worker:
         self._claiming: asyncio.Task[int] | None = None
 
     def start(self) -> None:
-        """Begin every round."""
         rounds: list[tuple[Round, float, asyncio.Event | None]] = [
             (self._claim, CLAIM_EVERY, self._slots.wanted),
             (self._expire, LOOK_EVERY, None),
@@ -77,6 +75,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Cut off, it would leave rows that are claimed and that nobody acts on until their leases are over.
         if self._claiming is not None:
             await asyncio.wait([self._claiming])
         await self._slots.drain(DRAIN)
@@ -128,7 +127,8 @@ async def _repeat(work: Round, every: float, wake: asyncio.Event | None) -> None
     while True:
         try:
             await work()
-        except Exception:  # noqa: BLE001 (whatever it was, the next round starts afresh)
+        except Exception:
+            # Nobody would notice a round that has ended, until its work had piled up. The next one starts afresh.
             telemetry.log.warning("round_failed", round=getattr(work, "__name__", "?"), exc_info=True)
             await asyncio.sleep(AFTER_FAILURE)
         await _wait(every, wake)

@@ -146,7 +146,8 @@ class Retention:
         for kept in KEPT:
             try:
                 done[kept.table] = await self._clear(kept, now, whole=whole)
-            except Exception as error:  # noqa: BLE001 (whatever it was, it is the caller's to say, and the next is tried)
+            except Exception as error:  # noqa: BLE001
+                # The caller's to say. Raised here, what is wrong with one table would fill all that come after it.
                 done[kept.table] = error
         return done
 

@@ -74,7 +74,7 @@ async def alone(desk: AdmissionHarness) -> AsyncIterator[tuple[AdmissionHarness,
 
 
 async def _everything(desk: AdmissionHarness) -> list[Any]:
-    return [await desk.rows(f"(select ctid, xmin::text, t.* from {table} t) as all_of_it") for table in TABLES]  # noqa: S608 (ours)
+    return [await desk.rows(f"(select ctid, xmin::text, t.* from {table} t) as all_of_it") for table in TABLES]
 
 
 async def test_each_way_to_be_refused_leaves_every_row_as_it_was(desk: AdmissionHarness) -> None:

@@ -16,7 +16,7 @@ from tests.support.gateway import PHONE, POLICY, Gateway, run_gateway
 from tests.support.replication import Server
 from tests.support.retrying import Caller, expect_one_send_each
 from tests.support.standing import locked, run_pooler, run_server, without_standby
-from tests.support.tcp_proxy import lay_cable
+from tests.support.tcp_proxy import Moment, lay_cable
 from tests.support.waiting import until
 
 # What is counted is counted for a number and an address; histories and limits of sends are left out.
@@ -153,12 +153,12 @@ async def test_behind_a_pooler_what_we_gave_up_does_not_wait_on_in_the_server(
 
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
 async def test_a_connection_lost_at_every_commit_has_nobody_sent_to_twice(
-    database_url: str, slots: None, moment: str
+    database_url: str, slots: None, moment: Moment
 ) -> None:
     caller: Caller
     async with lay_cable(database_url) as (cable, near), run_gateway(near, policy=QUIET) as gateway:
         caller = Caller(gateway, PHONE)
-        cable.cuts += [(VAULT.hash(b"phone", PHONE).bytes, moment)] * 100  # type: ignore[list-item] # one of Moment
+        cable.cuts += [(VAULT.hash(b"phone", PHONE).bytes, moment)] * 100
         assert (await caller.ask()).status == 503
         cable.cuts.clear()
         await caller.insist()

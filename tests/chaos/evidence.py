@@ -41,7 +41,7 @@ select (select count(*) from sends where state in ('due', 'begun')) as sends,
        (select count(*) from guesses where state = 'open') as guesses,
        (select count(*) from verifications where lease_token is not null) as leases,
        (select count(*) from ({UNAPPLIED}) as u) as events
-"""  # noqa: S608 (of this file's own texts)
+"""
 
 
 # What a 503 was told of is taken back within a lease and its grace, or too late.

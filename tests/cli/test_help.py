@@ -9,6 +9,7 @@ import click
 import pytest
 
 from service.cli import COMMANDS, group
+from service.cli.policy import POLICY_COMMANDS
 from tests.support.commands import environment_with, run
 
 HEAVY = {"litestar", "telnyx", "alembic", "sqlalchemy", "uvicorn", "aiohttp", "httpx", "asyncpg", "pydantic"}
@@ -41,6 +42,8 @@ async def test_the_commands_are_listed_each_with_its_help() -> None:
         assert f"  {name} " in done.out
         assert words in done.out
         assert find(name).get_short_help_str(200) == words
+    for name, (_, words) in POLICY_COMMANDS.items():
+        assert find(f"policy {name}").get_short_help_str(200) == words
 
 
 @pytest.mark.parametrize("words", list_leaves())

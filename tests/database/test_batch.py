@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ class Wagon:
         self.fails: dict[int, list[BaseException]] = {}
         self.pause = 0.001
 
-    async def __call__(self, items: Sequence[int], /, *, again: bool) -> Sequence[int]:
+    async def __call__(self, items: Sequence[int], *, again: bool = False) -> Sequence[int]:
         self.calls.append((list(items), again))
         self.running += 1
         assert self.running == 1, "two calls at once"
@@ -38,13 +39,17 @@ class Wagon:
             self.running -= 1
 
 
+def _batch(wagon: Wagon, most: int = 64) -> Batcher[int, int]:
+    return Batcher(wagon, most, again=partial(wagon, again=True))
+
+
 async def _submit(batcher: Batcher[int, int], items: Sequence[int]) -> list[int | BaseException]:
     return await asyncio.gather(*map(batcher.submit, items), return_exceptions=True)
 
 
 async def test_what_waits_goes_together_in_order_and_each_gets_his_own_result() -> None:
     wagon = Wagon()
-    batcher = Batcher(wagon, most=4)
+    batcher = _batch(wagon, most=4)
     assert await _submit(batcher, range(10)) == [2 * item for item in range(10)]
     assert wagon.calls == [([0, 1, 2, 3], False), ([4, 5, 6, 7], False), ([8, 9], False)]
     assert await batcher.submit(10) == 20
@@ -53,7 +58,7 @@ async def test_what_waits_goes_together_in_order_and_each_gets_his_own_result() 
 async def test_a_bad_item_fails_alone() -> None:
     wagon = Wagon()
     wagon.fails = {2: [ValueError("bad"), ValueError("bad")]}
-    answers = await _submit(Batcher(wagon), range(5))
+    answers = await _submit(_batch(wagon), range(5))
     assert [answer for answer in answers if not isinstance(answer, ValueError)] == [0, 2, 6, 8]
     assert wagon.calls[1:] == [([item], True) for item in range(5)]
 
@@ -61,21 +66,21 @@ async def test_a_bad_item_fails_alone() -> None:
 async def test_after_an_unclear_end_what_was_carried_is_carried_again() -> None:
     wagon = Wagon()
     wagon.fails = {3: [Unclear("lost")]}
-    assert await _submit(Batcher(wagon), range(5)) == [0, 2, 4, 6, 8]
+    assert await _submit(_batch(wagon), range(5)) == [0, 2, 4, 6, 8]
     assert [again for _, again in wagon.calls] == [False, True]
 
 
 async def test_an_end_that_stays_unclear_is_told_so() -> None:
     wagon = Wagon()
     wagon.fails = {3: [Unclear("lost"), Unavailable("not done")]}
-    answers = await _submit(Batcher(wagon), range(6))
+    answers = await _submit(_batch(wagon), range(6))
     assert all(isinstance(answer, Unclear) and answer.retry_after for answer in answers)
 
 
 async def test_what_the_server_refused_is_not_tried_again() -> None:
     wagon = Wagon()
     wagon.fails = {0: [Unavailable("canceled")]}
-    answers = await _submit(Batcher(wagon), range(3))
+    answers = await _submit(_batch(wagon), range(3))
     assert [type(answer) for answer in answers] == [Unavailable] * 3
     assert len(wagon.calls) == 1
 
@@ -83,12 +88,12 @@ async def test_what_the_server_refused_is_not_tried_again() -> None:
 async def test_what_somebody_holds_fails_alone() -> None:
     wagon = Wagon()
     wagon.fails = {1: [Held("held"), Held("held")]}
-    answers = await _submit(Batcher(wagon), range(3))
+    answers = await _submit(_batch(wagon), range(3))
     assert [answers[0], type(answers[1]), answers[2]] == [0, Held, 4]
 
 
 async def test_a_call_that_answers_too_few_leaves_nobody_waiting() -> None:
-    async def forget(items: Sequence[int], /, *, again: bool) -> Sequence[int]:
+    async def forget(items: Sequence[int]) -> Sequence[int]:
         return items[:-1]
 
     answers = await asyncio.wait_for(_submit(Batcher(forget), range(3)), 5)
@@ -98,7 +103,7 @@ async def test_a_call_that_answers_too_few_leaves_nobody_waiting() -> None:
 async def test_a_caller_who_has_gone_does_not_disturb_the_others() -> None:
     wagon = Wagon()
     wagon.fails = {0: [Unclear("lost")]}
-    batcher = Batcher(wagon)
+    batcher = _batch(wagon)
     tasks = [asyncio.create_task(batcher.submit(item)) for item in range(3)]
     await asyncio.sleep(0)
     tasks[1].cancel()

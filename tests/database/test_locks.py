@@ -65,7 +65,7 @@ def _another_country(subject: Any, n: int) -> Any:
 async def test_a_full_batch_of_requests(alone: tuple[AdmissionHarness, Connection]) -> None:
     desk, connection = alone
     items = [desk.item(number_of(n), ip=f"203.0.{n}.9", account=str(n), idem=str(n), token=True) for n in range(MOST)]
-    answers = await desk.store._admit(items, again=False)
+    answers = await desk.store._admit(items)
     assert {answer.outcome for answer in answers} == {"admitted"}
     assert MOST < await connection.fetchval(LOCKS) <= ONE_STATEMENT
 
@@ -77,10 +77,10 @@ async def test_full_batches_of_decisions_and_of_codes_that_were_read(
     scales = FraudStore(desk.database, lambda: desk.now)
     items = [desk.item(number_of(n), ip=f"203.0.{n}.9", token=True) for n in range(MOST)]
     for item in items:
-        await desk.store._admit([item], again=False)
+        await desk.store._admit([item])
     weighings = [weighing_of(n, item) for n, item in enumerate(items)]
     before = await connection.fetchval(LOCKS)
-    weighed = await scales._weigh(weighings, again=False)
+    weighed = await scales._weigh(weighings)
     held = await connection.fetchval(LOCKS) - before
     assert held == sum(len(one.subjects) for one in weighings) <= ONE_STATEMENT
     assert all(isinstance(one, Weighed) for one in weighed)
@@ -92,10 +92,10 @@ async def test_full_batches_of_decisions_and_of_codes_that_were_read(
         )
         for item in items
     ]  # fmt: skip
-    assert [one.allow for one in await scales._resolve(resolutions, again=False)] == [True] * MOST
+    assert [one.allow for one in await scales._resolve(resolutions)] == [True] * MOST
     # It holds what weigh held, and the limits' and strikes' subjects and the budget's besides.
     assert await connection.fetchval(LOCKS) - before == held + 4 * MOST + 1 <= ONE_STATEMENT
-    await scales._credit([item.id for item in items], again=False)
+    await scales._credit([item.id for item in items])
     assert await connection.fetchval(LOCKS) - before == held + 4 * MOST + 1, "credit holds what weigh held"
 
 
@@ -107,8 +107,8 @@ async def test_a_number_of_however_many_verifications_is_forgotten_in_bounded_st
         item = desk.item(number, ip=f"203.0.{n}.9")
         await desk.store.admit(item)
         places = subjects_of(VAULT, number, describe(number), f"203.0.{n}.9")
-        await scales._weigh([Weighing(item.id, 1, 1, item.phone_hash, None, places)], again=False)
-        await scales._resolve([Resolution(id=item.id, ordinal=1, goes=True, decision=ALLOWED)], again=False)
+        await scales._weigh([Weighing(item.id, 1, 1, item.phone_hash, None, places)])
+        await scales._resolve([Resolution(id=item.id, ordinal=1, goes=True, decision=ALLOWED)])
     async with database.pool.acquire() as connection, connection.transaction():
         await connection.execute("savepoint before")
         rows = await connection.fetch(

@@ -121,8 +121,7 @@ async def _verifications_of(desk: AdmissionHarness) -> list[set[UUID]]:
     """Say whose rows there are, of each table that holds something of a verification."""
     places = (("verifications", "id"), ("sends", "verification_id"), ("guesses", "verification_id"))
     return [
-        {row[0] for row in await desk.database.pool.fetch(f"select {column} from {table}")}  # noqa: S608 (ours)
-        for table, column in places
+        {row[0] for row in await desk.database.pool.fetch(f"select {column} from {table}")} for table, column in places
     ]
 
 

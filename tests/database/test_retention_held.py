@@ -72,10 +72,7 @@ async def _fill(database: Database, moment: datetime = LONG_AGO) -> None:
 
 async def _left(database: Database) -> dict[str, int]:
     """Count the rows of each table that has some."""
-    counts = {
-        table: int(await database.pool.fetchval(f"select count(*) from {table}"))  # noqa: S608 (ours)
-        for table in OLD_ROWS
-    }
+    counts = {table: int(await database.pool.fetchval(f"select count(*) from {table}")) for table in OLD_ROWS}
     return {table: count for table, count in counts.items() if count}
 
 

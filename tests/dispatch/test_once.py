@@ -133,7 +133,7 @@ class Bench:
     async def left(self) -> list[Any]:
         """Read all that is counted."""
         tables = ("histories", "counters", "ledger", "blocks")
-        return [await self.database.pool.fetch(f"select * from {table} order by 1") for table in tables]  # noqa: S608 (a test's own)
+        return [await self.database.pool.fetch(f"select * from {table} order by 1") for table in tables]
 
 
 @pytest.mark.parametrize("goes", [True, False])

@@ -14,7 +14,7 @@ from service.errors import SettingsError
 from service.fraud.gathering.captchas import check_provider
 from service.policy import loading
 from service.sandbox.captcha_app import SECRET
-from service.sandbox.faults import Fault
+from service.sandbox.faults import Fault, FaultKind
 from tests.support.fraud import enforced, findings_of, mint, run_guarded, sends_to
 from tests.support.gateway import OTHER_PHONE, PHONE, Gateway, read_code, run_gateway
 
@@ -99,9 +99,9 @@ async def test_a_token_that_our_own_crash_may_have_spent_is_not_held_against_any
 
 
 @pytest.mark.parametrize("fault", ["error500", "unauthorized", "throttle"])
-async def test_a_provider_that_does_not_judge_stops_nobody_as_shipped(database_url: str, fault: str) -> None:
+async def test_a_provider_that_does_not_judge_stops_nobody_as_shipped(database_url: str, fault: FaultKind) -> None:
     async with run_asking(database_url) as gateway:
-        gateway.stage.faults.add(Fault(kind=fault, operations=("captcha",)))  # type: ignore[arg-type] # one of its kinds
+        gateway.stage.faults.add(Fault(kind=fault, operations=("captcha",)))
         await gateway.begin(captcha_token="fail-1")
         assert await read_code(gateway)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from service.sandbox.faults import Fault
+from service.sandbox.faults import Fault, FaultKind
 from service.worker.retention import Retention
 from tests.support.dispatching import ended
 from tests.support.fraud import enforced, findings_of, run_guarded, sends_to
@@ -147,9 +147,9 @@ async def test_who_takes_over_a_send_to_a_landline_finds_the_call_that_was_made(
 
 
 @pytest.mark.parametrize("kind", ["error500", "hang_before", "unauthorized", "garbage"])
-async def test_a_look_up_that_fails_stops_nobody_and_is_not_kept(database_url: str, kind: str) -> None:
+async def test_a_look_up_that_fails_stops_nobody_and_is_not_kept(database_url: str, kind: FaultKind) -> None:
     async with run_guarded(database_url, LOOKUP) as gateway:
-        gateway.stage.faults.add(Fault(kind=kind, operations=("carrier",)))  # type: ignore[arg-type] # one of its kinds
+        gateway.stage.faults.add(Fault(kind=kind, operations=("carrier",)))
         await gateway.begin(LANDLINE)
         assert await read_code(gateway, LANDLINE, "call")  # by way of the refused sms
         assert await gateway.database.pool.fetchval("select count(*) from lookups where kind <> 'unknown'") == 0

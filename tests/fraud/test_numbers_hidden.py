@@ -154,9 +154,7 @@ async def test_a_dump_holds_no_digits_and_no_crowd_of_fewer_than_ten_thousand(da
         histories = await gateway.database.pool.fetch("select subject, marks from histories")
         tables = await gateway.database.pool.fetch("select tablename from pg_tables where schemaname = 'public'")
         dump = [
-            row[0]
-            for table in tables
-            for row in await gateway.database.pool.fetch(f"select t::text from {table[0]} t")  # noqa: S608 (a name)
+            row[0] for table in tables for row in await gateway.database.pool.fetch(f"select t::text from {table[0]} t")
         ]
     text = "\n".join(dump)
     marks = {row["subject"]: row["marks"] for row in histories}

@@ -35,7 +35,7 @@ class Wagon:
         self.carried: list[int] = []
         self.pause = pause
 
-    async def __call__(self, items: Sequence[int], /, *, again: bool) -> Sequence[int]:  # noqa: ARG002 (Batcher's)
+    async def __call__(self, items: Sequence[int]) -> Sequence[int]:
         await asyncio.sleep(self.pause)
         self.carried += items
         return items

@@ -8,6 +8,7 @@ import gc
 import re
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -123,11 +124,16 @@ def count_requests() -> int:
     return sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects())
 
 
+def stop_reading(writer: asyncio.StreamWriter) -> None:
+    transport: Any = writer.transport  # which reads as well
+    transport.pause_reading()
+
+
 async def test_requests_whose_answers_nobody_reads_do_not_pile_up(gateway: Gateway) -> None:
     before, most = count_requests(), 0
     writers = [(await connect(gateway))[1] for _ in range(3)]
     for writer in writers:
-        writer.transport.pause_reading()  # type: ignore[attr-defined] # a read transport too
+        stop_reading(writer)
         writer.write(FLOOD)
     for _ in range(4):
         await asyncio.sleep(0.1)
@@ -147,7 +153,7 @@ async def test_who_does_not_read_is_not_waited_for(gateway: Gateway, monkeypatch
     monkeypatch.setattr("service.api.server.protocol.UNREAD", 0.3)
     before = count_unread()
     _, writer = await connect(gateway)
-    writer.transport.pause_reading()  # type: ignore[attr-defined] # as above
+    stop_reading(writer)
     writer.write(write_request("GET", "/schema/openapi.json") * 200)
     await until(lambda: count_unread() > before, "the connection is closed")
     writer.transport.abort()

@@ -128,6 +128,7 @@ def test_https_is_the_connections_own_or_what_a_trusted_proxy_says(
     peer: str | None,
     scheme: str,
     proto: tuple[str, ...],
-    expected: bool,  # noqa: FBT001 (a table's column)
+    *,
+    expected: bool,
 ) -> None:
     assert came_by_https(request_from(peer, proto=proto, scheme=scheme), PROXIES) is expected

@@ -154,7 +154,7 @@ async def test_only_a_window_is_decided_where_one_is_named(database_url: str, tm
     async with run_gateway(database_url, policy=SERVED) as gateway:
         first, *_ = await record(gateway)
         for table, column in (("sends", "verification_id"), ("verifications", "id")):
-            change = f"update {table} set {column} = $2 where {column} = $1"  # noqa: S608 (ours)
+            change = f"update {table} set {column} = $2 where {column} = $1"
             await gateway.database.pool.execute(change, UUID(first), first_id(NOON.replace(year=2026, month=1)))
         assert (await changes_of(gateway, tmp_path, SERVED))["decided"] == 3
         assert (await changes_of(gateway, tmp_path, SERVED, "--since", "1h"))["decided"] == 2

@@ -40,10 +40,7 @@ async def dump(gateway: Gateway) -> dict[str, str]:
     """Return every table of the database as text."""
     pool = gateway.database.pool
     tables = await pool.fetch("select tablename from pg_tables where schemaname = 'public'")
-    return {
-        name: "\n".join(row[0] for row in await pool.fetch(f"select t::text from {name} t"))  # noqa: S608 (its own names)
-        for (name,) in tables
-    }
+    return {name: "\n".join(row[0] for row in await pool.fetch(f"select t::text from {name} t")) for (name,) in tables}
 
 
 def names_of(client_id: int, phone: str) -> set[str]:

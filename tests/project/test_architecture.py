@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -25,3 +28,17 @@ def test_no_file_grows_beyond_what_one_can_read() -> None:
     for folder in ("service", "migrations", "tests", "benchmarks"):
         for module in (CHECKOUT / folder).rglob("*.py"):
             assert len(module.read_text().splitlines()) < 400, module
+
+
+@pytest.mark.parametrize(
+    ("what", "most"),
+    [
+        (r"# noqa|# type: ?ignore|# pragma", 5),
+        (r"except\b.*\b(Base)?Exception\b|except:", 1),
+    ],
+    ids=["suppressions", "broad excepts"],
+)
+def test_exceptions_to_the_rules_stay_rare(what: str, most: int) -> None:
+    lines = [line for module in (CHECKOUT / "service").rglob("*.py") for line in module.read_text().splitlines()]
+    found = [line.strip() for line in lines if re.search(what, line)]
+    assert 1000 * len(found) <= most * len(lines), "\n".join(found)

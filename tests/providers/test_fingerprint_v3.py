@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -113,13 +115,13 @@ async def test_the_call_is_the_vendors_own() -> None:
     assert f"Auth-API-Key: {KEY}" in raw.requests[0].headers
 
 
+@pytest.mark.filterwarnings("ignore:fingerprint_pro_server_api_sdk is deprecated")
 async def test_an_event_that_the_packages_own_model_loses_is_found() -> None:
-    from fingerprint_pro_server_api_sdk.sealed import ApiClientDeserializer  # noqa: PLC0415  warns when it comes first
-
+    models: Any = import_module("fingerprint_pro_server_api_sdk.sealed")
     person = {"visitorId": "v", "requestId": ID, "timestamp": 1708102555327}
     body = {"products": {"identification": {"data": person}, "botd": {"data": {"bot": {"result": "bad"}}}}}
     with pytest.raises(ValueError, match="must not be"):
-        ApiClientDeserializer.deserialize(body, "EventsGetResponse")
+        models.ApiClientDeserializer.deserialize(body, "EventsGetResponse")
     read = read_v3(json.dumps(body).encode())
     assert (getattr(read, "bot", None), getattr(read, "visitor_id", None)) == ("bad", "v")
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from service.sandbox.faults import Fault
+from service.sandbox.faults import Fault, FaultKind
 from tests.support.decoys import ask_each, assert_alike, begin_each, thrice
 from tests.support.gateway import POLICY, run_gateway
 from tests.support.guessing import begin_and_read
@@ -56,9 +56,9 @@ async def test_a_caller_quicker_than_the_sending_meets_the_same_half_second(data
 
 @pytest.mark.parametrize("fault", ["error500", "throttle", "slow", "reset_after"])
 @thrice
-async def test_sends_that_fail_do_not_show_in_a_quick_callers_time(database_url: str, fault: str) -> None:
+async def test_sends_that_fail_do_not_show_in_a_quick_callers_time(database_url: str, fault: FaultKind) -> None:
     async with run_gateway(database_url) as gateway:
-        gateway.stage.faults.add(Fault(kind=fault, operations=("send",), seconds=3.0))  # type: ignore[arg-type] # a kind
+        gateway.stage.faults.add(Fault(kind=fault, operations=("send",), seconds=3.0))
         begun = await begin_each(gateway)
         for _ in range(2):
             answers = await ask_each(begun, lambda named: gateway.verify(named, WRONG))

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,13 +22,14 @@ from service.simulation.trace import Device, Line, write
 from tests.support.commands import run, run_inside
 
 
-def make_device(name: str, address: str, **changes: object) -> Device:
-    return Device(**{"visitor_id": f"visitor {name}", "event_id": f"event {name}", "ip_address": address, **changes})  # type: ignore[arg-type]
+def make_device(name: str, address: str, **changes: Any) -> Device:
+    device = Device(visitor_id=f"visitor {name}", event_id=f"event {name}", ip_address=address)
+    return msgspec.structs.replace(device, **changes)
 
 
-def make_person(place: int, **changes: object) -> Line:
+def make_person(place: int, **changes: Any) -> Line:
     address = f"198.51.100.{place}"
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "t": place * 90.0,
         "phone_number": f"+1{('212', '310', '312', '713')[place % 4]}{200 + 37 * place}{1000 + 331 * place:04}",
         "ip_address": address,
@@ -36,7 +38,7 @@ def make_person(place: int, **changes: object) -> Line:
         "verifies": True,
         "wrong_codes": place % 2,
     }
-    return Line(**{**fields, **changes})  # type: ignore[arg-type]
+    return Line(**{**fields, **changes})
 
 
 def make_pump(place: int) -> Line:

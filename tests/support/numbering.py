@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from re import _constants as ops  # type: ignore[attr-defined]  # the parser of re has no public name
-from re import _parser as parser  # type: ignore[attr-defined]
+from importlib import import_module
 from typing import Any
 
 import phonenumbers
+
+# The parser of re has no public name.
+ops: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 DIGITS = frozenset(range(10))
 LONGEST = 15

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+from typing_extensions import override
 
 from service.cli.serving import UVICORN
 
@@ -42,7 +43,8 @@ class _QuietServer(uvicorn.Server):
         await self.on_tick(0)
         await self.told_to_stop.wait()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  uvicorn's
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let requests in flight end, cut off those that hang; uvicorn's own sleeps 0.1 s every time."""
         for server in self.servers:
             server.close()

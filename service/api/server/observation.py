@@ -75,7 +75,7 @@ class Observation:
         finally:
             self._note(scope, status, time.perf_counter() - begun)
 
-    async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (as ASGI has it)
+    async def refuse(self, _: Scope, __: Receive, send: Send) -> None:
         """Answer 503 at the least cost: more requests come than can be read. Counted, and not logged one by one."""
         count_of("refused", BUSY.status).inc()
         headers = [*REFUSAL_HEADERS, (HEADER, secrets.token_hex(8).encode())]

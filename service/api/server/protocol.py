@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import secrets
 import sys
-from asyncio import AbstractEventLoop, Transport
+from asyncio import AbstractEventLoop
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from typing_extensions import override
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -55,6 +56,7 @@ class Protocol(HttpToolsProtocol):
     """
 
     flow: Flow
+    scope: Any  # which a server may add to
     _patience: Patience
 
     def __init__(
@@ -73,7 +75,7 @@ class Protocol(HttpToolsProtocol):
         self.limit_concurrency = None  # which is counted there: uvicorn's own answer is none of our problems
         self._received = Received()
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
+    def connection_made(self, transport: Any) -> None:
         """Expect a request soon, if there is room for one more."""
         super().connection_made(transport)
         self.flow, self._patience = Flow(transport), Patience(self.loop, transport)
@@ -129,7 +131,7 @@ class Protocol(HttpToolsProtocol):
         if self.url[:1] != b"/" or b"#" in self.url:
             raise ValueError
         waiting = Waiting(self.loop.time(), self.transport.is_closing)
-        self.scope[WAITING] = waiting  # type: ignore[literal-required] # a server may add what is its own
+        self.scope[WAITING] = waiting
         self._take_up()
         self._received.begin_body(length)
         # The request has the list. Headers that stand behind the last chunk would be added to it, and no proxy in
@@ -187,7 +189,8 @@ class Protocol(HttpToolsProtocol):
         if self._is_answering():
             self._others.work(self.transport)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words, for which we have our own)
+    @override
+    def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed."""
         self._refuse(KINDS[Malformed])
 

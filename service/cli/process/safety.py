@@ -18,6 +18,8 @@ from service.settings import Settings
 LEAST_DIFFERENT = 16
 # Addresses that may speak for others, or as Telnyx. A larger network is a part of the Internet, not somebody's own.
 MOST_TRUSTED, MOST_TELNYX = 2**24, 2**10
+# Addresses that a household has, by IP version.
+HOUSEHOLD = {4: 1, 6: 2**64}
 PRIVATE = IPSet(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1", "fc00::/7"])
 # Secrets that captcha providers publish for tests: with them every token passes, or none does.
 PUBLISHED = frozenset({
@@ -112,8 +114,4 @@ def _find_weak_secrets(settings: Settings) -> Iterator[Unsafe]:
 
 def _is_wide(networks: IPSet, most: int) -> bool:
     """Return whether these networks have more than `most` addresses (IPv6: /64 networks)."""
-    size = sum(
-        2 ** (32 - block.prefixlen) if block.version == 4 else 2 ** max(0, 64 - block.prefixlen)  # noqa: PLR2004 (IPv4)
-        for block in networks.iter_cidrs()
-    )
-    return bool(size > most)
+    return bool(sum(max(1, block.size // HOUSEHOLD[block.version]) for block in networks.iter_cidrs()) > most)

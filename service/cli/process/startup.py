@@ -1,17 +1,63 @@
-"""What a process logs when it starts: one line that says what it is, and a warning for each unsafe setting.
+"""What a process does before it works: check its settings, log what it is, and warn of each unsafe setting.
 
-Called by serving, once for all workers. Never logs a secret value.
+Called by serving, once for all workers, and by dispatching. Never logs a secret value.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 from importlib.metadata import version
 
+from prometheus_client import start_http_server
+
 from service import telemetry
 from service.cli.process.safety import find_unknown, find_unsafe
+from service.db import pooler as pooling
+from service.db.engine import open_database
+from service.db.schema import migrate
+from service.errors import GatewayError
+from service.fraud.gathering.captchas import check_provider
+from service.policy import loading
 from service.policy.model import Policies
 from service.settings import Settings
+
+# Objects made since the last garbage collection beyond those freed: a few MB at most.
+NEW_OBJECTS = 20_000
+
+
+async def check(settings: Settings) -> tuple[Policies, str]:
+    """Read the policy and ask the database for its schema: return both. Raises GatewayError where one is unfit."""
+    policies = loading.load(settings.policy_file)
+    check_provider(policies, configured=settings.captcha_provider is not None)
+    database = await open_database(settings.database_url, pooler=settings.database_pooler)
+    try:
+        revision = await migrate.check(database)
+        if (advice := await pooling.advise(database, settings.database_pooler)) is not None:
+            telemetry.log.warning("statement_timeout", advice=advice)
+        return policies, revision
+    finally:
+        await database.aclose()
+
+
+def expose_metrics(settings: Settings) -> None:
+    """Serve the metrics of all workers on METRICS_PORT, where it is set. Raises GatewayError."""
+    if settings.metrics_port is None:
+        return
+    try:
+        start_http_server(settings.metrics_port, addr="127.0.0.1", registry=telemetry.registry())
+    except OSError as error:
+        raise GatewayError(f"METRICS_PORT {settings.metrics_port} cannot be listened on ({error.strerror}).") from None
+
+
+def settle_memory() -> None:
+    """Exempt everything made at the start from garbage collection: walking it would stop the process for 0.15 s.
+
+    Also collect new garbage less often than Python would by default: that took a tenth of all CPU time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS, 20, 20)
 
 
 def announce(settings: Settings, policies: Policies, *, schema: str, workers: int, address: str | None) -> None:

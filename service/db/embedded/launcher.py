@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
@@ -68,12 +68,12 @@ class Server:
         self._settings = settings
         self._released = threading.Event()
         self._share = supervisor.open_lock(home / "clients.lock")
-        try:
+        with ExitStack() as undo:
+            # Of a start that failed or was interrupted: a share that nobody holds would keep the server up.
+            undo.callback(self.release)
             fcntl.flock(self._share, fcntl.LOCK_SH)  # waits while a supervisor stops the server
             self._bring_up()
-        except BaseException:
-            self.release()
-            raise
+            undo.pop_all()
         threading.Thread(target=self._keep_supervised, name="embedded-server", daemon=True).start()
 
     def url(self, database: str = "verify") -> str:
@@ -132,7 +132,7 @@ class Server:
         # The home is there for whoever reads a list of processes.
         command = [sys.executable, "-I", "-S", supervisor.__file__, task.home]
         try:
-            started = subprocess.run(  # noqa: S603
+            started = subprocess.run(
                 command, input=json.dumps(asdict(task)), capture_output=True, text=True, check=False,
                 timeout=START_LIMIT,
             )  # fmt: skip

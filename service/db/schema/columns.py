@@ -6,7 +6,7 @@ Read by tables and fraud_tables. Names every constraint, so that a migration can
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import (
     ARRAY,
@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
     """The one registry of tables."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {str: Text, dict[str, Any]: JSONB, list[str]: ARRAY(Text)}  # noqa: RUF012 (SQLAlchemy's own form)
+    type_annotation_map: ClassVar[Any] = {str: Text, dict[str, Any]: JSONB, list[str]: ARRAY(Text)}
 
 
 class OverrideColumns:

@@ -80,6 +80,7 @@ async def _read_revisions(database: Database) -> set[str]:
 
 
 def _is_old(applied: set[str]) -> bool:
+    # A revision that we do not know is a newer version's, which keeps the old processes working during a rollout.
     known, heads = _list_revisions()
     return applied <= known and not applied >= heads
 

@@ -42,11 +42,7 @@ class Captchas:
         if not self._breaker.admit():
             self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not answer.")
             return "unread"
-        try:
-            answer = await captcha.verify(token, question.ip_address)
-        except BaseException:
-            self._breaker.forget()
-            raise
+        answer = await self._breaker.watch(captcha.verify(token, question.ip_address))
         self._breaker.note(outage=isinstance(answer, Down) and not answer.ours)
         if isinstance(answer, Down):
             telemetry.log.warning("captcha_unread", provider=captcha.name, code=answer.code, ours=answer.ours)

@@ -32,11 +32,7 @@ class LineTypes:
         """Ask about a number and keep the answer for `keep` seconds. Raises nothing but cancellation."""
         if self._look_up is None or not self._breaker.admit():
             return None
-        try:
-            found = await self._look_up.find(phone_number)
-        except BaseException:
-            self._breaker.forget()
-            raise
+        found = await self._breaker.watch(self._look_up.find(phone_number))
         self._breaker.note(outage=isinstance(found, Missed) and found.outage)
         if isinstance(found, Missed):
             telemetry.LOOKUPS.labels("missed").inc()

@@ -128,11 +128,7 @@ class Fingerprint:
         if not self.breaker.admit():
             return Down("breaker_open")
         seconds = min(self._seconds, deadline - time.monotonic())
-        try:
-            heard = await self._api.ask(event_id, seconds)
-        except BaseException:
-            self.breaker.forget()
-            raise
+        heard = await self.breaker.watch(self._api.ask(event_id, seconds))
         self._tell_breaker(heard, seconds)
         if isinstance(heard, NoReply):
             return Down(heard.code)

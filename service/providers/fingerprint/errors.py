@@ -42,8 +42,10 @@ def sort_fault(reply: Reply, now: float) -> Unknown | Quota | Down | AccountProb
     code = _read_code(reply.body)
     named = code or f"http_{reply.status}"
     match reply.status:
-        case 400 | 404 if code:
-            return Unknown(NOT_FOUND if reply.status == 404 else NOT_AN_ID)  # noqa: PLR2004
+        case 400 if code:
+            return Unknown(NOT_AN_ID)
+        case 404 if code:
+            return Unknown(NOT_FOUND)
         case 400 | 401 | 402 | 403 | 404:
             return AccountProblem(named)
         case 429:

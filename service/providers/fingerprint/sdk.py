@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-import warnings
 from threading import Event
 from typing import Any
 
+import fingerprint_pro_server_api_sdk as vendor
 import urllib3
+from fingerprint_pro_server_api_sdk.dummy_pool import DummyPool
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 from urllib3.exceptions import TimeoutError as ConnectTimeout
 
 from service.providers.fingerprint.bodies import MOST_BYTES
 from service.providers.http.reply import Heard, NoReply, Reply
-
-# It says so whenever it is imported; what follows from it stands in docs/decisions/0008-device-events.md.
-warnings.filterwarnings("ignore", "fingerprint_pro_server_api_sdk is deprecated", DeprecationWarning)
-
-import fingerprint_pro_server_api_sdk as vendor  # noqa: E402
-from fingerprint_pro_server_api_sdk.dummy_pool import DummyPool  # noqa: E402
 
 CONNECT = 1.0
 _SHORTEST = 0.001
@@ -40,7 +35,7 @@ class NotTaken(Exception):
 class Connections(urllib3.PoolManager):
     """urllib3 as the package calls it: one request, no redirect, and a body bounded in time and in size."""
 
-    def request(self, method: str, url: str, **given: Any) -> Any:  # type: ignore[override] # what the package gives
+    def request(self, method: str, url: str, *_: Any, **given: Any) -> Any:
         """Answer a Reply, for the package passes on whatever has a status. Raises NotTaken, and what urllib3 does."""
         ends = time.monotonic() + given["timeout"].read_timeout
         response = super().request(method, url, **given, retries=False)  # which also hands out a redirect as it is
@@ -82,7 +77,8 @@ class FingerprintSdk:
             return NoReply(handed_over=True, code="time_limit")
         except ConnectTimeout:
             return NoReply(handed_over=False, code="no_connection")
-        except Exception:  # noqa: BLE001  see above
+        except Exception:  # noqa: BLE001
+            # Whatever the package stumbles over, its text would hold the whole event.
             return NoReply(handed_over=True, code="broken_off")
         return reply if isinstance(reply, Reply) else NoReply(handed_over=True, code="broken_off")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING
@@ -49,7 +50,8 @@ class V3:
                 return await loop.run_in_executor(self._threads, package.read_event, event_id, ends, begun)
         except TimeoutError:
             return NoReply(begun.is_set(), "time_limit")
-        except Exception:  # noqa: BLE001  its text would hold the whole event
+        except Exception:  # noqa: BLE001
+            # Threads that were shut down, or a package that cannot be imported: a decision goes on without the event.
             return NoReply(handed_over=True, code="broken_off")
 
     def read(self, body: bytes, asked: str) -> Read:
@@ -61,6 +63,8 @@ class V3:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _load(self) -> FingerprintSdk:
+        # It says so whenever it is imported; what follows from it stands in docs/decisions/0008-device-events.md.
+        warnings.filterwarnings("ignore", "fingerprint_pro_server_api_sdk is deprecated", DeprecationWarning)
         from service.providers.fingerprint.sdk import FingerprintSdk  # noqa: PLC0415  slow: in this thread, or not at all
 
         return FingerprintSdk(self._secret_key, self._base_url, self._most)

@@ -7,7 +7,10 @@ can bring about (forged ids, a spent quota, events that cannot be read) counts a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # Seconds, but FAILURES.
 FAILURES = 5
@@ -50,6 +53,15 @@ class CircuitBreaker:
             self._cool_down = min(max(COOL_DOWN, self._cool_down * 2), LONGEST_COOL_DOWN)
             self._open_until = self._clock() + self._cool_down
             self._probing = False
+
+    async def watch(self, call: Awaitable[T]) -> T:
+        """Await a call that was admitted, which its caller then notes; `forget` one that is broken off."""
+        try:
+            return await call
+        except BaseException:
+            # Nobody would note its end: half open, with its one call never over, the breaker would admit no other.
+            self.forget()
+            raise
 
     def forget(self) -> None:
         """A call ended and says nothing: it was given up, or had too little time."""

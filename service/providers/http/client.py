@@ -84,7 +84,9 @@ class HttpClient:
                     await _read(response.content, most_bytes),
                     response.headers.get("x-ratelimit-reset") or response.headers.get("retry-after"),
                 )
-        except Exception as error:  # noqa: BLE001  whatever the other side provokes ends as a value
+        except Exception as error:  # noqa: BLE001
+            # Whatever the other side provokes ends as a value: an error's text would repeat the address, the key in a
+            # header, or what was answered, and a send whose call raised would be nobody's to record.
             return NoReply(letter is None or letter.handed_over, _name(error))
 
     async def aclose(self) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+_SUCCESS = range(200, 300)
 _UNNAMED_WAIT = 1.0
 _LONGEST_WAIT = 3600.0
 _EPOCH = 1e9
@@ -30,7 +31,7 @@ class Reply(msgspec.Struct, frozen=True):
     @property
     def success(self) -> bool:
         """Whether the status is one of 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004
+        return self.status in _SUCCESS
 
 
 class NoReply(msgspec.Struct, frozen=True):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from service.providers.telnyx.sdk import TelnyxSdk
 
 BASE_URL = "https://api.telnyx.com/v2"
+
+T = TypeVar("T")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -88,24 +91,16 @@ class Telnyx:
         """Read one verification back."""
         if not is_uuid(provider_id):
             return NotJudged("not_an_id")
-        try:
-            async with asyncio.timeout(self._limits.read):
-                package = await self._package.get()
-                status = await package.read_status(provider_id)
-        except Exception as error:  # noqa: BLE001  the package reads any body as a record and stumbles later
-            return _unreadable(error)
-        return judge_state(status, time.time())
+        status = await self._read(lambda package: package.read_status(provider_id))
+        return status if isinstance(status, NotJudged) else judge_state(status, time.time())
 
     async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
         """List a number's verifications, newest first."""
         if not phone.is_e164(phone_number):
             return NotJudged("not_e164")
-        try:
-            async with asyncio.timeout(self._limits.read):
-                package = await self._package.get()
-                listed = await package.list_verifications(phone_number)
-        except Exception as error:  # noqa: BLE001  as above
-            return _unreadable(error)
+        listed = await self._read(lambda package: package.list_verifications(phone_number))
+        if isinstance(listed, NotJudged):
+            return listed
         return judge_no_list(listed, time.time()) if isinstance(listed, Reply | NoReply) else judge_list(*listed)
 
     async def read(self, path: str) -> Heard:
@@ -116,11 +111,19 @@ class Telnyx:
         """Give the connections back."""
         await self._wire.aclose()
 
+    async def _read(self, call: Callable[[TelnyxSdk], Awaitable[T]]) -> T | NotJudged:
+        """Read through the vendor's package, its import included, within the time of a read."""
+        try:
+            async with asyncio.timeout(self._limits.read):
+                return await call(await self._package.get())
+        except TimeoutError:
+            return NotJudged("time_limit")
+        except Exception:  # noqa: BLE001
+            # The package takes any body for a record and stumbles later, over whatever is not there. Were that raised,
+            # a guess or a send in doubt would stay so, and its number with it, until Telnyx answered as it should.
+            return NotJudged("unreadable")
+
     def _load(self) -> TelnyxSdk:
         from service.providers.telnyx.sdk import TelnyxSdk  # noqa: PLC0415  2 s: in this thread, or not at all
 
         return TelnyxSdk(self._wire, self._api_key, self._base_url, self._limits.read)
-
-
-def _unreadable(error: Exception) -> NotJudged:
-    return NotJudged("time_limit" if isinstance(error, TimeoutError) else "unreadable")

@@ -7,6 +7,7 @@ repeat the number.
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Literal
 
 import msgspec
@@ -46,6 +47,8 @@ _OURS = frozenset({"key", "account", "funds", "profile"})
 # Whatever the code: no key, no money.
 _OUR_STATUSES = frozenset({401, 402})
 
+_REFUSALS = range(400, 500)
+
 # Somebody on the way gave up waiting, so Telnyx may have acted: 408, a gateway's 504, Cloudflare's 524.
 _LATE = frozenset({408, 504, 524})
 
@@ -73,15 +76,15 @@ def sort_fault(reply: Reply) -> tuple[Fault, str]:
     scope = SCOPES.get(named)
     if scope in _OURS or reply.status in _OUR_STATUSES:
         return "ours", named
-    if scope == "everything" or reply.status == 429:  # noqa: PLR2004
+    if scope == "everything" or reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return "throttled", named
     if reply.status in _LATE:
         return "late", named
-    if code is None or not 400 <= reply.status < 500:  # noqa: PLR2004
+    if code is None or reply.status not in _REFUSALS:
         return "down", named
     if scope == "unknown":
         return "unknown", named
-    return ("forbidden" if reply.status == 403 else "refused"), named  # noqa: PLR2004
+    return ("forbidden" if reply.status == HTTPStatus.FORBIDDEN else "refused"), named
 
 
 def concerns_profile(code: str) -> bool:

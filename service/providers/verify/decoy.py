@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 
 import msgspec
+from typing_extensions import override
 
 from service.providers.verify.decoy_calls import Allowance, choose
 from service.providers.verify.protocol import CheckAnswer, Found, NotJudged, Order, Provider, SendAnswer, Sent, State
@@ -23,8 +24,8 @@ _DEFAULT_SPREAD = (0.08, 0.35)
 _dice = random.SystemRandom()
 
 
-class DecoyProvider:
-    """Implements `Provider`. Each call copies a real one for itself: two at once may end as differently as real ones.
+class DecoyProvider(Provider):
+    """Each call copies a real one for itself: two at once may end as differently as real ones.
 
     A real one begun within the last seconds, where there are enough of them. Else `real` is asked about the id that
     `ended` names: a verification of ours that is over, which no check harms and which Telnyx treats as it treats ids
@@ -42,25 +43,30 @@ class DecoyProvider:
         self._ended = ended
         self._allowance = Allowance(timings.clock)
 
-    async def send(self, order: Order) -> SendAnswer:  # noqa: ARG002  nobody is told whom it is for
+    @override
+    async def send(self, order: Order) -> SendAnswer:
         """Take as long as a real send, and be taken."""
         await self._end_as(self._timings.draw_newest("send"), self._timings.clock())
         return Sent(str(uuid.uuid4()))
 
-    async def check(self, provider_id: str, code: str) -> CheckAnswer:  # noqa: ARG002
+    @override
+    async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """Take as long as a real check and end as it did: wrong, not judged or in doubt."""
         return await self._imitate("check")
 
-    async def state(self, provider_id: str) -> State | NotJudged:  # noqa: ARG002
+    @override
+    async def state(self, provider_id: str) -> State | NotJudged:
         """Settle what `check` left in doubt, as long after as for a real one."""
         outcome = await self._imitate("state")
         return outcome if isinstance(outcome, NotJudged) else State(accepted=False)
 
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:  # noqa: ARG002
+    @override
+    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
         """Nothing is ever found."""
         await self._imitate("state")
         return []
 
+    @override
     async def aclose(self) -> None:
         """Nothing to give back: each ask belongs to the call that waits for it."""
 

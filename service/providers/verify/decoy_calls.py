@@ -15,6 +15,8 @@ from service.providers.verify.timings import Call
 A_SECOND = 10.0
 AT_ONCE = 20
 MOST_OUT = 32
+# One real call tells nothing of the next, and one or two asks can fail by chance.
+LEAST_REAL, LEAST_FAILED = 2, 3
 # A difference in time below this (seconds) is no sign that Telnyx treats two ids differently.
 SAME_TIME = 0.1
 
@@ -57,7 +59,7 @@ def choose(asked: Call, real: Sequence[Call], asks: Sequence[Call], *, known: bo
     nobody has is not), and where all asks failed while the real ones were judged. About a verification of ours many
     have to say so, for a difference is chance there as a rule; about an id that nobody has the first does.
     """
-    if not asks or len(real) < 2:  # noqa: PLR2004  one real call tells nothing of the next
+    if not asks or len(real) < LEAST_REAL:
         return asked
     drawn = _dice.choice(real)
     most_asks, most_worse = (8, 3) if known else (1, 1)
@@ -65,7 +67,7 @@ def choose(asked: Call, real: Sequence[Call], asks: Sequence[Call], *, known: bo
     if len(asks) >= most_asks and len(worse) >= most_worse and drawn in worse:
         return drawn
     later = [call for call in real if call.started > asks[0].started]
-    in_vain = min(len(asks), len(later)) >= 3 and all(call.failed for call in asks)  # noqa: PLR2004  not by chance
+    in_vain = min(len(asks), len(later)) >= LEAST_FAILED and all(call.failed for call in asks)
     return drawn if in_vain and not any(call.failed for call in real) else asked
 
 

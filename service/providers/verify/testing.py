@@ -12,12 +12,15 @@ import hmac
 import secrets
 import uuid
 
+from typing_extensions import override
+
 from service.providers.verify.protocol import (
     CheckAnswer,
     Found,
     Judged,
     NotJudged,
     Order,
+    Provider,
     Refused,
     SendAnswer,
     Sent,
@@ -28,8 +31,8 @@ from service.providers.verify.test_numbers import FIXED_CODE, SLOW_ANSWER, find_
 _TAG_BYTES = 7
 
 
-class TestProvider:
-    """Implements `Provider`. `secret` keeps ids from being made up: the same in every process. `slow_answer`: seconds.
+class TestProvider(Provider):
+    """`secret` keeps ids from being made up: the same in every process. `slow_answer`: seconds.
 
     Whether the code of a verification is ever right stands in its id, under a tag: that is all that a
     check needs to know, in whatever process it runs.
@@ -42,6 +45,7 @@ class TestProvider:
         self._secret = secret
         self._slow_answer = slow_answer
 
+    @override
     async def send(self, order: Order) -> SendAnswer:
         """Behave as the number's entry says; a number that has none is delivered."""
         outcome = find_outcome(order.phone_number, order.channel)
@@ -55,22 +59,26 @@ class TestProvider:
             return Sent(provider_id, "delivered")
         return Sent(provider_id, "failed" if outcome == "undelivered" else "sent")
 
+    @override
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """Accept the fixed code, unless the id says that no code is right or was not made here."""
         right = hmac.compare_digest(code.encode(), FIXED_CODE.encode())
         return Judged(right and self._read_id(provider_id))
 
-    async def state(self, provider_id: str) -> State | NotJudged:  # noqa: ARG002  the protocol's
+    @override
+    async def state(self, provider_id: str) -> State | NotJudged:
         """Never accepted: a check leaves no trace, and it cannot be in doubt but by our own crash.
 
         A guess in doubt is so settled as wrong, and the right code may be given again.
         """
         return State(accepted=False)
 
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:  # noqa: ARG002  the protocol's
+    @override
+    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
         """Nothing is kept, so nothing is found: a send that was interrupted is made again, which costs nothing."""
         return []
 
+    @override
     async def aclose(self) -> None:
         """Nothing to give back."""
 

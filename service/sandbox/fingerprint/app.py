@@ -15,7 +15,7 @@ from litestar import Litestar, asgi, post
 from litestar.di import NamedDependency
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 from litestar.params import JSONBody
-from litestar.types import Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Send
 
 from service.sandbox.composition import compose_app
 from service.sandbox.control import list_stage_controls
@@ -107,11 +107,11 @@ def mount_fingerprint(fingerprint: Fingerprint, stage: Stage) -> list[ASGIRouteH
     v4, v3 = (FingerprintStandIn(fingerprint, stage, api) for api in ("v4", "v3"))
 
     @asgi("/v4", is_mount=True, copy_scope=False)
-    async def answer_v4(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_v4(scope: HTTPScope, receive: Receive, send: Send) -> None:
         await stage.perform(v4, scope, receive, send)
 
     @asgi("/events", is_mount=True, copy_scope=False)
-    async def answer_v3(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_v3(scope: HTTPScope, receive: Receive, send: Send) -> None:
         await stage.perform(v3, scope, receive, send)
 
     return [answer_v4, answer_v3]

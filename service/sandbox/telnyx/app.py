@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar, asgi
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Send
 
 from service.sandbox.composition import compose_app
 from service.sandbox.control import list_stage_controls, list_telnyx_controls
@@ -68,7 +68,7 @@ def mount_telnyx(telnyx: Telnyx, stage: Stage) -> ASGIRouteHandler:
     stand_in = TelnyxStandIn(telnyx, stage)
 
     @asgi("/v2", is_mount=True, copy_scope=False)
-    async def answer_telnyx(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_telnyx(scope: HTTPScope, receive: Receive, send: Send) -> None:
         await stage.perform(stand_in, scope, receive, send)
 
     return answer_telnyx

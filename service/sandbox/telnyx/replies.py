@@ -7,6 +7,7 @@ were chosen; it documents 400 alone.
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -82,7 +83,9 @@ def word_fault(fault: Fault) -> Reply:
         return Reply(500, b"<html><body>Internal Server Error</body></html>", (HTML,))
     status, code = _FAULTS[fault.kind]
     reply = error(status, code, f"{_TITLES[code]} ({fault.phone_number or 'any number'}).")
-    return reply if status != 429 else Reply(status, reply.body, (JSON, *_limit_headers(fault)))  # noqa: PLR2004
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Reply(status, reply.body, (JSON, *_limit_headers(fault)))
+    return reply
 
 
 def _limit_headers(fault: Fault) -> list[tuple[bytes, bytes]]:

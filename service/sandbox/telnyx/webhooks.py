@@ -24,6 +24,8 @@ from service.sandbox.telnyx.state import Verification
 ANSWER_LIMIT = 2.0
 """Seconds within which a webhook must be answered with 2xx, or it is sent again."""
 ATTEMPTS = 3
+# Statuses that end the attempts.
+TAKEN = range(200, 300)
 
 
 class Manners(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -135,7 +137,7 @@ class Courier:
             body = msgspec.json.encode({"data": event, "meta": {"attempt": attempt, "delivered_to": url}})
             status = await self._post(url, body)
             self.attempts.append(Attempt(event["event_type"], event["id"], verification_id, attempt, status))
-            if status is not None and 200 <= status < 300:  # noqa: PLR2004
+            if status in TAKEN:
                 return
             await asyncio.sleep(self.manners.retry_after)
 

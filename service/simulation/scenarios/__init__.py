@@ -15,14 +15,14 @@ from service.simulation.population.dice import Dice
 from service.simulation.population.world import ScenarioError, World
 from service.simulation.scenarios.browsers import Headless, Replayed
 from service.simulation.scenarios.destinations import Unserved, VoicePremium
-from service.simulation.scenarios.ordinary import Scenario, live
+from service.simulation.scenarios.ordinary import Ordinary, Scenario, live
 from service.simulation.scenarios.ranges import OneCountry, Patient, Ranges
 from service.simulation.scenarios.sequential import Sequential
 from service.simulation.scenarios.sources import Burst, OneUse, Trickle
 from service.simulation.trace import Line
 
 SCENARIOS: dict[str, type[Scenario]] = {
-    "ordinary": Scenario,
+    "ordinary": Ordinary,
     "sequential": Sequential,
     "range": Ranges,
     "country": OneCountry,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
+from typing_extensions import override
 
 from service.simulation.population.countries import Country
 from service.simulation.population.dice import Dice
@@ -19,12 +20,20 @@ from service.simulation.trace import Line
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Ordinary people alone. The fields of a scenario are its knobs."""
+    """Ordinary people, and an attack among them. The fields of a scenario are its knobs."""
 
     people: Habits = Habits()
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:  # noqa: ARG002 (nobody attacks)
+    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
         """Yield the attack's lines, in any order."""
+        raise NotImplementedError
+
+
+class Ordinary(Scenario, frozen=True, kw_only=True):
+    """People alone: nobody attacks."""
+
+    @override
+    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
         yield from ()
 
 

@@ -30,7 +30,6 @@ class Owed:
     """One process's debts. `columns`: the windows of each policy, by its number."""
 
     def __init__(self, pool: Pool, now: Clock, columns: Mapping[int, tuple[str, str, str]]) -> None:
-        """Owe nothing yet."""
         self._pool = pool
         self._now = now
         self._columns = columns
@@ -103,6 +102,7 @@ class Owed:
                 await self._pool.execute(sql.TAKE_BACK, row, verdict.guess)
             except Unavailable:
                 return guesses[place:]
+            # Only now: given back before its id is withdrawn, a reservation that comes late would stay counted.
             self.verdicts.put(verdict)
         return []
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 from uuid import UUID
 
@@ -84,10 +84,12 @@ class Store:
         self._columns = {number: columns_of(policy) for number, policy in by_number.items()}
         self._windows = lru_cache(maxsize=256)(lambda numbers: joined(by_number[number] for number in numbers))
         self.owed = Owed(self._pool, now, self._columns)
-        self.admit = Batcher(self._admit, patience=PATIENCE, undo=self.owed.requests.put).submit
+        self.admit = Batcher(
+            self._admit, again=partial(self._admit, again=True), patience=PATIENCE, undo=self.owed.requests.put
+        ).submit
         self.record = Batcher(self._record).submit
 
-    async def _admit(self, items: Sequence[Admission], *, again: bool) -> list[Admitted]:
+    async def _admit(self, items: Sequence[Admission], *, again: bool = False) -> list[Admitted]:
         if not again:
             call = new_token()
             for item in items:
@@ -99,7 +101,7 @@ class Store:
         )
         return [Admitted(*row[1:]) for row in sorted(rows, key=_place)]
 
-    async def _record(self, items: Sequence[Recorded], *, again: bool) -> list[bool]:  # noqa: ARG002 (a record is safe to repeat)
+    async def _record(self, items: Sequence[Recorded]) -> list[bool]:
         columns = zip(*map(msgspec.structs.astuple, items), strict=True)
         kept = {row[0] for row in await self._pool.fetch(sql.RECORD, self._now(), *map(list, columns))}
         return [item.token in kept for item in items]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from service.cli.checks import OPENAPI
+from service.cli.openapi import OPENAPI
 from service.policy import loading
 from tests.support.commands import CHECKOUT, run, run_inside
 
