@@ -18,8 +18,7 @@ from service.db import embedded
 from service.db.embedded.installation import find_installation
 from service.policy import loading
 from service.verification.states import GRACE, LEASE
-from service.verification.storage.limit_windows import joined, widest
-from service.verification.storage.rows import Admission
+from service.verification.storage.limit_windows import LimitOfPolicy, joined, widest
 from service.verification.storage.statements import ADMIT
 
 PROGRESS = re.compile(rb"progress: [0-9.]+ s, ([0-9.]+) tps")
@@ -45,17 +44,23 @@ FIELDS = {
     "body": "null::uuid",
     "token": "null::uuid",
     "sources": "array[gen_random_uuid(), null, gen_random_uuid()]",
+    "begins": "true",
+    "call": "null::uuid",
 }
 
 
 def write_script(items: int) -> str:
     """Write the gateway's own statement, admitting so many new requests, each of its own number and address."""
     policies = loading.load(None)
-    windows = [f"'{column}'" for column in joined(policies)]
-    each = "array(select {} from generate_series(1, {}))"
-    columns = [each.format(FIELDS[name], items) for name in Admission.__struct_fields__]
-    values = ["null", "false", str(LEASE), str(GRACE), str(widest(policies)), *windows, *columns]
-    return re.sub(r"\$(\d+)", lambda place: values[int(place[1]) - 1], ADMIT).replace("\n", " ") + ";"
+    values = {
+        "p_now": "null", "p_again": "false", "p_lease": f"'{LEASE} s'", "p_grace": f"'{GRACE} s'",
+        "p_keep": str(widest(policies)),
+    }  # fmt: skip
+    written = (f"'{column}'" for column in joined(policies))
+    values |= {f"w_{name}": column for name, column in zip(LimitOfPolicy.__struct_fields__, written, strict=True)}
+    array = "array(select {} from generate_series(1, {}))"
+    values |= {f"p_{name}": array.format(each, items) for name, each in FIELDS.items()}
+    return re.sub(r"(\w+) => \$\d+", lambda one: f"{one[1]} => {values[one[1]]}", ADMIT.text) + ";"
 
 
 async def run(

@@ -2,7 +2,6 @@
 -- however many right codes came and however often this is told.
 create or replace function credit(p_now timestamptz, p_ids uuid[]) returns void
 language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
 as $$
 begin
     perform hold_subjects(array(

@@ -3,7 +3,6 @@
 -- What somebody else holds, a verification or a send of it, is left for the next look: it must not keep the rest waiting.
 create or replace function expire(p_now timestamptz, p_most int) returns int
 language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare

@@ -3,7 +3,6 @@
 -- that none is left to eat a budget.
 create or replace function refund_sends(p_ids uuid[]) returns void
 language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare

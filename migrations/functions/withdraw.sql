@@ -9,7 +9,6 @@ create or replace function withdraw(
     p_now timestamptz, p_ids uuid[], p_tokens uuid[], p_calls uuid[], p_idems uuid[], p_accounts uuid[]
 ) returns table (id uuid, late boolean)
 language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare

@@ -10,7 +10,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from service.db.asking import ask
+from service.db.calls import Call, Columns
 from service.db.engine import Database
 from service.db.insisting import insist
 from service.policy.model import Window
@@ -24,7 +27,16 @@ from api_keys k join clients c on c.id = k.client_id
 where k.revoked_at is null
 """
 
-ENTER_OPERATOR = "select enter_operator($1, $2, $3, $4, $5, $6) as wait"
+
+class LimitOfSubject(msgspec.Struct, frozen=True):
+    """One window of a limit on one subject: at most `max` within `seconds`."""
+
+    subject: UUID
+    max: int
+    seconds: float
+
+
+ENTER_OPERATOR = Call("enter_operator", now=datetime, key=int, keep=int, windows=Columns(LimitOfSubject, "w"))
 
 NOTE_KEY_USES = """
 update api_keys set last_used_at = greatest(last_used_at, coalesce($1::timestamptz, clock_timestamp()))
@@ -45,10 +57,10 @@ class KeyStore:
 
     async def enter_operator(self, key: int, windows: Sequence[tuple[UUID, Window]]) -> float | None:
         """Count an operator's call; return how long to wait where it was not (s), None for a key that is not good."""
-        columns = ([subject for subject, _ in windows], [w.max for _, w in windows], [w.seconds for _, w in windows])
-        keep = max(w.max for _, w in windows)
-        [row] = await ask(self._database, ENTER_OPERATOR, self._now(), key, keep, *columns)
-        wait: float | None = row["wait"]
+        limits = [LimitOfSubject(subject, window.max, window.seconds) for subject, window in windows]
+        keep = max(limit.max for limit in limits)
+        [row] = await ask(self._database, *ENTER_OPERATOR(now=self._now(), key=key, keep=keep, windows=limits))
+        wait: float | None = row["enter_operator"]
         return wait
 
     async def note_uses(self, keys: Sequence[int]) -> None:

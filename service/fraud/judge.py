@@ -7,6 +7,7 @@ blocks; a caller learns nothing of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -212,6 +213,7 @@ def _lifted(question: Question, limit: Limit) -> bool:
 
 
 def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Block]:
+    raised = partial(Block, first=policy.blocks.first, longest=policy.blocks.longest)
     enforced = {finding.rule: finding.detail for finding in decision.findings if finding.mode == "enforce"}
     by_kind: dict[str, UUID] = {subject.kind: subject.hash for subject in weighed.subjects}
     country = decision.facts.number.country or "?"
@@ -220,10 +222,10 @@ def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Bl
         ranges["block_10k"] = "sequential"
     for kind, rule in ranges.items():
         least = PAUSES * pause(decision.facts.histories[kind])
-        yield Block(by_kind[kind], "range", f"{country} {kind}", enforced[rule], least)
+        yield raised(by_kind[kind], "range", f"{country} {kind}", enforced[rule], least=least)
     if "country_conversion" in enforced:
-        yield Block(by_kind["country"], "country", country, enforced["country_conversion"])
+        yield raised(by_kind["country"], "country", country, enforced["country_conversion"])
     if "ip_conversion" in enforced:
-        yield Block(by_kind["ip"], "ip", "address", enforced["ip_conversion"])
+        yield raised(by_kind["ip"], "ip", "address", enforced["ip_conversion"])
     if "burst" in enforced:
-        yield Block(by_kind["network"], "ip", "network", enforced["burst"])
+        yield raised(by_kind["network"], "ip", "network", enforced["burst"])

@@ -7,13 +7,13 @@ across a call to the outside.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from itertools import chain
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
 from service.db.batch import Batcher
+from service.db.calls import Call, Columns, Json
 from service.db.engine import Database
 from service.db.pool import Record
 from service.fraud.decision import Decision, writable
@@ -25,19 +25,16 @@ from service.policy.model import Window
 
 KEEP = 48
 KEEP_LIMITS = 1000
+# In how long a history's counts of a day and of a fortnight fade; their sums in the database were made with these.
+A_DAY, A_FORTNIGHT = timedelta(days=1), timedelta(days=14)
+# For how long a block that has ended makes the next one longer, and is told to the rules.
+BLOCK_REMEMBERED = timedelta(days=1)
 # What a limit says in a finding: how many there were is nobody's.
 SPENT = "limit spent"
 JSON = msgspec.json.Encoder()
 HISTORIES = msgspec.json.Decoder(list[History])
 DECISIONS = msgspec.json.Decoder(Decision)
 
-WEIGH = "select item, bound, histories, line, decided from weigh_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-RESOLVE = """
-select item, decided
-from resolve_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-    $19, $20, $21, $22, $23, $24, $25, $26)
-"""
-CREDIT = "select credit($1, $2)"
 KEEP_LINE = """
 insert into lookups (phone_hash, kind, until)
 select phone_hash, kind, coalesce($1::timestamptz, clock_timestamp()) + make_interval(secs => seconds)
@@ -91,12 +88,18 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A block to raise. `label` is for operators and holds nobody's number; `least`: seconds that it lasts or more."""
+    """A block to raise. `label` is for operators and holds nobody's number.
+
+    In seconds: how long the `first` lasts (each next one twice as long), and the `longest`; `least`: this one lasts so
+    long or more.
+    """
 
     subject: UUID
     kind: str
     label: str
     reason: str
+    first: float
+    longest: float
     least: float = 0.0
 
 
@@ -116,6 +119,40 @@ class Resolution(msgspec.Struct, frozen=True):
     strike: UUID | None = None
 
 
+class _Resolved(msgspec.Struct, frozen=True):
+    """A resolution as the function takes it, but for what there may be several of."""
+
+    id: UUID
+    ordinal: int
+    goes: bool
+    decision: Json
+    strike: UUID | None
+
+
+class _LimitWindow(msgspec.Struct, frozen=True):
+    """One window of a limit."""
+
+    name: str
+    subject: UUID
+    max: int
+    seconds: float
+
+
+WEIGH = Call(
+    "weigh_v3", ("item", "bound", "histories", "line", "decided"),
+    now=datetime, keep=int, day=timedelta, fortnight=timedelta, block_remembered=timedelta,
+    items=Columns(Weighing, only=("id", "ordinal", "client_id", "phone_hash", "event")),
+    subjects=Columns(Subject, "s", only=("hash", "mark"), of_items=True),
+)  # fmt: skip
+RESOLVE = Call(
+    "resolve_v3", ("item", "decided"),
+    now=datetime, keep=int, spent=str, block_remembered=timedelta,
+    items=Columns(_Resolved), limits=Columns(_LimitWindow, "l", of_items=True),
+    blocks=Columns(Block, "b", of_items=True), bookings=Columns(Booking, "m", of_items=True),
+)  # fmt: skip
+CREDIT = Call("credit", now=datetime, ids=list[UUID])
+
+
 class FraudStore:
     """The statements, bound to one database and one clock."""
 
@@ -130,32 +167,30 @@ class FraudStore:
         self.is_spent = Batcher(self._is_spent).submit
 
     async def _weigh(self, items: Sequence[Weighing]) -> list[Weighed | Decision]:
-        lines = [(n, s.hash, s.mark) for n, item in enumerate(items, 1) for s in item.subjects]
-        rows = await self._pool.fetch(
-            WEIGH, self._now(), KEEP, [item.id for item in items], [item.ordinal for item in items],
-            [item.event for item in items], [item.client_id for item in items], [item.phone_hash for item in items],
-            *_columns(lines, 3),
-        )  # fmt: skip
+        rows = await self._pool.fetch(*WEIGH(
+            now=self._now(), keep=KEEP, day=A_DAY, fortnight=A_FORTNIGHT, block_remembered=BLOCK_REMEMBERED,
+            items=items, subjects=[(n, subject) for n, item in enumerate(items, 1) for subject in item.subjects],
+        ))  # fmt: skip
         return [_weighed(items[row[0] - 1], row) for row in rows]
 
     async def _resolve(self, items: Sequence[Resolution]) -> list[Decision]:
-        limits = [
-            (n, limit.name, limit.subject, window.max, window.seconds)
-            for n, item in enumerate(items, 1)
-            for limit in item.limits
-            for window in limit.windows
-        ]
-        blocks = [(n, *msgspec.structs.astuple(b)) for n, item in enumerate(items, 1) for b in item.blocks]
-        bookings = [(n, *msgspec.structs.astuple(i.booking)) for n, i in enumerate(items, 1) if i.booking is not None]
-        rows = await self._pool.fetch(
-            RESOLVE, self._now(), KEEP_LIMITS, SPENT, [item.id for item in items], [item.ordinal for item in items],
-            [item.goes for item in items], [JSON.encode(writable(item.decision)).decode() for item in items],
-            [item.strike for item in items], *chain(_columns(limits, 5), _columns(blocks, 6), _columns(bookings, 7)),
-        )  # fmt: skip
+        rows = await self._pool.fetch(*RESOLVE(
+            now=self._now(), keep=KEEP_LIMITS, spent=SPENT, block_remembered=BLOCK_REMEMBERED,
+            items=[
+                _Resolved(i.id, i.ordinal, i.goes, Json(JSON.encode(writable(i.decision)).decode()), i.strike)
+                for i in items
+            ],
+            limits=[
+                (n, _LimitWindow(limit.name, limit.subject, window.max, window.seconds))
+                for n, item in enumerate(items, 1) for limit in item.limits for window in limit.windows
+            ],
+            blocks=[(n, block) for n, item in enumerate(items, 1) for block in item.blocks],
+            bookings=[(n, item.booking) for n, item in enumerate(items, 1) if item.booking is not None],
+        ))  # fmt: skip
         return [DECISIONS.decode(told) if told else items[item - 1].decision for item, told in rows]
 
     async def _credit(self, rows: Sequence[UUID]) -> list[None]:
-        await self._pool.execute(CREDIT, self._now(), list(rows))
+        await self._pool.execute(*CREDIT(now=self._now(), ids=list(rows)))
         return [None] * len(rows)
 
     async def _keep_line(self, lines: Sequence[Line]) -> list[None]:

@@ -1,6 +1,6 @@
 """Blocks by an operator's hand: what can be blocked, and by which name a decision finds it.
 
-Called by api. What a block does is in weigh.sql and the rule `block`; nothing here is seen by a product.
+Called by api. What a block does is in weigh_v3.sql and the rule `block`; nothing here is seen by a product.
 """
 
 from __future__ import annotations

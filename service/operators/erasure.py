@@ -18,7 +18,10 @@ from service.fraud.histories.subjects import number_of, subjects_of
 from service.vault import Vault
 from service.verification.states import GRACE, LEASE
 
-FORGET = text("select id, busy from forget_v2(null, :phone, :ids, :subjects, :marks, :most)").bindparams(
+FORGET = text(
+    "select id, busy from forget_v3(p_now => null, p_phone => :phone, p_ids => :ids, p_subjects => :subjects, "
+    "p_marks => :marks, p_most => :most)"
+).bindparams(
     bindparam("phone", type_=Uuid()),
     bindparam("ids", type_=ARRAY(Uuid())),
     bindparam("subjects", type_=ARRAY(Uuid())),

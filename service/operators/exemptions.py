@@ -1,6 +1,6 @@
 """Exemptions by an operator's hand: for an hour at most, a number is free of chosen rules, limits or lockouts.
 
-Called by api. They act in admit_v2.sql, with no round trip of their own: what is lifted when a verification is
+Called by api. They act in admit_v3.sql, with no round trip of their own: what is lifted when a verification is
 requested stays with it.
 """
 

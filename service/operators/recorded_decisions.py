@@ -21,7 +21,7 @@ FURTHEST = timedelta(days=3650)
 # Walked by the key, which sorts by time; both tables from where the page begins, or each would read one of them whole.
 READ = """
 select s.verification_id as id, s.ordinal, c.name as client, s.decision::text as decision,
-       coalesce(s.provider = 'telnyx' and s.state in ('sent', 'in_doubt'), false) as sent,
+       is_real(s) and s.state in ('sent', 'in_doubt') as sent,
        v.status = 'verified' as verified
 from sends s join verifications v on v.id = s.verification_id join clients c on c.id = v.client_id
 where (s.verification_id, s.ordinal) > ($1, $2::int) and v.id >= $1

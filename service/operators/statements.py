@@ -55,7 +55,7 @@ with {CLOCK}, asked as materialized (
            s.decision -> 'findings' as findings,
            coalesce(s.decision -> 'facts' -> 'number' ->> 'country', '?') as country,
            a.deliver and s.decision -> 'allow' = 'false' as suppressed,
-           coalesce(s.provider = 'telnyx' and s.state in ('sent', 'in_doubt'), false) as out
+           is_real(s) and s.state in ('sent', 'in_doubt') as out
     from asked a join sends s on s.verification_id = a.id where s.decision is not null
 ), groups as (
     select m.country, m.channel, count(*) as requests, count(*) filter (where m.out) as sends,

@@ -55,11 +55,12 @@ class OperatorLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many wrong codes."""
+    """How many wrong codes, and for how long a source is known from which a number was verified."""
 
     codes_per_verification: int
     codes_per_phone: Window
     codes_per_phone_total: Window
+    sources_known_for: Seconds
 
     def most(self) -> int:
         """Return how many codes a verification has where none was tried before."""
@@ -67,18 +68,20 @@ class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lifetimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long things take at most."""
+    """How long things take at most. `longest`: a verification, however often its channel is changed."""
 
     expires_after: Seconds
+    longest: Seconds
     code_length: int
     dispatch_deadline: Seconds
 
 
 class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When and in which order another channel follows."""
+    """When and in which order another channel follows. `extends_to`: how long its code is good at least."""
 
     mode: Literal["offer", "auto", "off"]
     after: Seconds
+    extends_to: Seconds
     order: list[Channel]
 
 
@@ -248,6 +251,13 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     many_countries: AboveRule
 
 
+class BlockLengths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the first block that a rule raises lasts, and the longest; each next one lasts twice as long."""
+
+    first: Seconds
+    longest: Seconds
+
+
 class Lookup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether Telnyx is asked what kind of line a number is, and how long its answer is good."""
 
@@ -304,6 +314,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fallback: Fallback
     countries: Countries
     lookup: Lookup
+    blocks: BlockLengths
     rules: Rules
     prices: Prices
     budgets: Budgets

@@ -111,6 +111,7 @@ def _check_profile(value: str) -> str | None:
 CHECKS: dict[str, Check] = {
     "lockout.codes_per_verification": _between(1, MOST_HITS),
     "verification.expires_after": _most(600.0, "10m"),
+    "verification.longest": _most(600.0, "10m"),
     "verification.code_length": _between(4, 10),
     "fallback.order": _check_order,
     "countries.allow": _check_countries,

@@ -78,12 +78,12 @@ class Player:
         self._keys = KeyAdmin(database, self._vault)
         self._store = Store(database, Policies(policy, {}), self._clock)
         self._key_store = KeyStore(database, self._clock)
-        self._book, self._phones, self._slots = EventBook(), Phones("telnyx"), Slots(1)
+        self._book, self._phones, self._slots = EventBook(), Phones("telnyx", real=True), Slots(1)
         self._judge = Witness(
             self._vault, FraudStore(database, self._clock), DeviceEvents(self._book, None), Captchas(None)
         )
         health = ProviderHealth()
-        silent = Phones("silent")
+        silent = Phones("silent", real=False)
         senders = Senders(
             real=self._phones, silent=silent, rehearsal=silent, idle=silent, health=health, profile_id=CLIENT
         )

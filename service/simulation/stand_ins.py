@@ -29,9 +29,10 @@ from service.simulation.trace import Device
 class Phones(Provider):
     """Every send is taken at once. `sent`: how many."""
 
-    def __init__(self, name: str) -> None:
-        """Begin with no send; `name` as it stands in the database."""
+    def __init__(self, name: str, *, real: bool) -> None:
+        """Begin with no send; `name` and `real` as they stand in the database."""
         self.name = name
+        self.real = real
         self.sent = 0
         self._ids = count(1)
 

@@ -52,7 +52,7 @@ def make_core(
     now: Clock,
 ) -> Core:
     """Put them together. `provider`: the real one, which stays the caller's to close."""
-    store, ended = Store(database, policies, now, settings.webhook_max_unknown), Ended(database, now)
+    store, ended = Store(database, policies, now, settings.webhook_max_unknown), Ended(database, provider.name, now)
     senders = make_senders(provider, ended, vault, policies, settings.telnyx_verify_profile_id)
     gate = Gate(senders.health, senders.profile_id, settings.max_backlog)
     slots = Slots(settings.max_sends)

@@ -20,5 +20,5 @@ class DeliveryEvents:
 
     async def keep(self, event: DeliveryEvent) -> None:
         """Keep one event; one that came before changes nothing."""
-        await self._store.keep_event(event.id, event.delivery, event.provider_id)
+        await self._store.keep_event(event.provider, event.id, event.delivery, event.provider_id)
         self._wake()

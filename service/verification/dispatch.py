@@ -18,6 +18,7 @@ import msgspec
 from service import phone, telemetry
 from service.addresses import network_of
 from service.channels import CHANNELS
+from service.db.calls import Json
 from service.db.faults import ConstraintViolated
 from service.errors import Unavailable
 from service.fraud.decision import Decision, Finding, writable
@@ -166,7 +167,7 @@ class Dispatch:
         since = (send.begun_at or send.due_at) - CLOCKS_DIFFER
         ours = [found for found in listed if self._is_ours(job, send, found, since)]
         ids = [found.provider_id for found in ours]
-        held = await self.keep_trying(job, lambda: self._store.held(ids))
+        held = await self.keep_trying(job, lambda: self._store.held(provider.name, ids))
         # What another row holds is that row's. Of the rest the newest: sends to one number take turns, so nothing newer
         # can belong to one that is still on its way.
         free = [found for found in ours if found.provider_id not in held]
@@ -196,10 +197,11 @@ class Dispatch:
             state=outcome.state,
             wait=outcome.wait,
             provider=provider.name if provider else None,
+            real=provider.real if provider else None,
             provider_id=outcome.provider_id,
             error=outcome.error,
             delivery=outcome.delivery,
-            decision=JSON.encode(writable(decision)).decode() if decision else None,
+            decision=Json(JSON.encode(writable(decision)).decode()) if decision else None,
             next_in=_next_in(job, send, outcome),
         )
         kept = await self.keep_trying(job, lambda: self._store.record(recorded))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from service.db.engine import Database
 
@@ -19,6 +19,9 @@ ENOUGH = 8
 # Seconds: until those found are looked at anew, and while there are few.
 REFRESH_EVERY = 60.0
 LOOK_EVERY = 2.0
+# How long ago the moments are from which it is looked, and how long one must be over for its code to be good no more.
+MOMENTS = [timedelta(minutes=m) for m in (0, 11, 60, 360, 1_440, 10_080)]
+OVER_FOR = timedelta(seconds=30)
 
 # By the key, which goes by time, and from several moments on: what a flood of decoys hides at one is found at another.
 # A locked one has had all its guesses, and another would look like a sixth. Telnyx takes a code for 5 s longer than we;
@@ -26,24 +29,25 @@ LOOK_EVERY = 2.0
 FIND = """
 with clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now), places as (
     select v.id, v.status, v.expires_at
-    from clock, unnest(array['0 s', '11 min', '1 h', '6 h', '1 day', '7 days']::interval[]) as back, lateral (
+    from clock, unnest($3::interval[]) as back, lateral (
         select id, status, expires_at from verifications where id < first_id(now - back) order by id desc limit 300
     ) as v
 ), over as (
     select distinct p.id from places p, clock
-    where p.status <> 'locked' and p.expires_at < now - interval '30 seconds'
+    where p.status <> 'locked' and p.expires_at < now - $4::interval
        or p.status = 'verified' and 1 = (select count(*) from sends s where s.verification_id = p.id)
 )
 select s.provider_id from over join sends s on s.verification_id = over.id
-where s.state = 'sent' and s.provider = 'telnyx' order by over.id desc limit $2
+where s.state = 'sent' and s.provider = $5 order by over.id desc limit $2
 """
 
 
 class Ended:
     """The newest of them, as one process knows them."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime | None] = lambda: None) -> None:
-        """`now`: as in Store."""
+    def __init__(self, database: Database, provider: str, now: Callable[[], datetime | None] = lambda: None) -> None:
+        """`provider`: the name of the one that is asked; `now`: as in Store."""
+        self._provider = provider
         self._pool = database.pool
         self._now = now
         self._ids: deque[str] = deque(maxlen=WANTED)
@@ -53,7 +57,7 @@ class Ended:
         """Look for newer ones, when it is time; those that are known stay where none is found."""
         if time.monotonic() < self._look_at:
             return
-        found = [row[0] for row in await self._pool.fetch(FIND, self._now(), WANTED)]
+        found = [row[0] for row in await self._pool.fetch(FIND, self._now(), WANTED, MOMENTS, OVER_FOR, self._provider)]
         self._ids.extendleft(reversed([one for one in found if one not in self._ids]))
         self._look_at = time.monotonic() + (REFRESH_EVERY if len(self._ids) >= ENOUGH else LOOK_EVERY)
 

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from service import telemetry
+from service.db.calls import Call
 from service.db.engine import Database
 from service.policy.model import AlertRules
 from service.providers.alerts import Alerts
@@ -21,7 +22,7 @@ from service.providers.verify.health import ProviderHealth
 from service.settings import MAX_UNKNOWN
 from service.verification.gate import OTHERS
 from service.verification.storage.store import EVENTS_KEPT
-from service.worker.traffic import Traffic, find_unusual
+from service.worker.traffic import SPANS, Traffic, find_unusual
 
 # Seconds between two looks, of one process and of all together.
 LOOK_EVERY = 2.0
@@ -31,7 +32,11 @@ KINDS = (
 )  # fmt: skip
 MINUTE = 60
 
-WATCH = "select sent, recent, usual, hour_sent, hour_read from watch_traffic($1, $2)"
+WATCH = Call(
+    "watch_traffic_v2", Traffic._fields,
+    now=datetime, every=timedelta, recent=timedelta, usual=timedelta, days=int, settled=timedelta, window=timedelta,
+    caught_up=timedelta,
+)  # fmt: skip
 BLOCKS = """
 select label, min(reason) as reason from blocks
 where until > coalesce($1::timestamptz, clock_timestamp()) and lifted_at is null and set_by = 'rule'
@@ -46,7 +51,10 @@ where unknown_no = (select min(unknown_no) from webhook_events)
 """
 # Of the most that are kept, before the first is dropped.
 MANY_UNKNOWN = 0.9
-RING = "select event, kind, text, seconds from ring_alerts_v2($1, $2, $3, $4, $5)"
+RING = Call(
+    "ring_alerts_v2", ("event", "kind", "text", "seconds"),
+    now=datetime, ring=UUID, kinds=list[str], texts=list[str], quiet=timedelta,
+)  # fmt: skip
 
 
 class Incident(NamedTuple):
@@ -102,7 +110,8 @@ class Alarms:
         wrong |= await self._watch()
         kinds, quiet = sorted(wrong), timedelta(seconds=self._rules.ends_after)
         texts = [wrong[kind] for kind in kinds]
-        return [Incident(*row) for row in await self._pool.fetch(RING, self._now(), self._ring, kinds, texts, quiet)]
+        call = RING(now=self._now(), ring=self._ring, kinds=kinds, texts=texts, quiet=quiet)
+        return [Incident(*row) for row in await self._pool.fetch(*call)]
 
     async def stop(self) -> None:
         """Let the posts that are out end; each does within seconds."""
@@ -110,7 +119,8 @@ class Alarms:
 
     async def _watch(self) -> dict[str, str]:
         """Look at the whole service, unless another process just did."""
-        row = await self._pool.fetchrow(WATCH, self._now(), timedelta(seconds=LOOK_EVERY * 0.9))
+        every = timedelta(seconds=LOOK_EVERY * 0.9)
+        row = await self._pool.fetchrow(*WATCH(now=self._now(), every=every, **SPANS))
         if row is None:
             return {}
         blocks = await self._pool.fetch(BLOCKS, self._now())

@@ -5,9 +5,20 @@ Called by alarms. Pure: the counts are the database's, the numbers the policy's.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from service.policy.model import AlertRules
+
+# What the counts are taken over.
+SPANS: dict[str, Any] = {
+    "recent": timedelta(minutes=5),  # sends a minute now
+    "usual": timedelta(minutes=30),  # sends a minute before and after this time of day, on each of `days` before
+    "days": 7,
+    "settled": timedelta(minutes=12),  # the age at which a minute's verifications have all ended: they live 10 at most
+    "window": timedelta(hours=1),  # codes of settled minutes, and those of them that were read
+    "caught_up": timedelta(minutes=20),  # minutes at which nobody looked are written later, while they are so young
+}
 
 
 class Traffic(NamedTuple):

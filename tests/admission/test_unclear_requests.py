@@ -104,7 +104,7 @@ async def test_commits_that_wait_beyond_their_leases_have_nobody_sent_to_twice(
         await _warm(gateway, callers)
         volley = [Caller(gateway, phone, f"192.0.2.{place}") for place, phone in enumerate(numbers(3))]
         async with without_standby(server):
-            monkeypatch.setattr(sql, "ADMIT", sql.ADMIT.replace("($1,", f"({LONG_AGO},"))
+            monkeypatch.setattr(sql.ADMIT, "text", sql.ADMIT.text.replace("p_now => $1", f"p_now => {LONG_AGO}"))
             assert [reply.status for reply in await asyncio.gather(*(one.ask() for one in volley))] == [503] * 3
             monkeypatch.undo()
         await asyncio.gather(*(one.insist() for one in volley))

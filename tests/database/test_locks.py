@@ -112,7 +112,7 @@ async def test_a_number_of_however_many_verifications_is_forgotten_in_bounded_st
     async with database.pool.acquire() as connection, connection.transaction():
         await connection.execute("savepoint before")
         rows = await connection.fetch(
-            "select * from forget_v2(null, $1, '{}', '{}', '{}', $2)", VAULT.hash(b"phone", number), AT_ONCE
+            "select * from forget_v3(null, $1, '{}', '{}', '{}', $2)", VAULT.hash(b"phone", number), AT_ONCE
         )
         assert len(rows) == AT_ONCE
         assert await connection.fetchval(LOCKS) <= ONE_STATEMENT

@@ -1,6 +1,7 @@
 """While a version is rolled out, processes of the release before (0.1.0) go on with their functions on its tables.
 
-What they call stands here as they call it, in the order of a verification's life.
+What they call stands here as they call it, in the order of a verification's life. Those that are of the schema's
+revision 0003 already have functions of their own, and live the same life.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ from uuid import UUID
 import pytest
 
 from service.db.engine import Database
-from service.settings import MAX_UNKNOWN
 from service.vault import new_id
-from service.verification.storage import statements as sql
-from service.verification.storage.store import EVENTS_AT_ONCE, EVENTS_KEPT
 from tests.support.admission import AdmissionHarness
 
 ADMIT = """
@@ -45,12 +43,43 @@ GUESS = "select outcome from reserve_guess(null, $1, $2, $3, $4, null, '20 s', 5
 SETTLE = "select status from settle_guess(null, $1, $2, 5, '{}', '{}', '{}')"
 PRESS = "select outcome from press(null, $1, $2, $3, array['sms', 'call'], '0 s', 3, 10, 5, '{}', '{}', '{}')"
 
+# The windows of revision 0003: kinds of them were numbers, here that of a number's requests and of its wrong codes.
+ADMIT_3 = """
+select * from admit_v2(null, false, '15 s', '2 s', 10, array[0, 0], array[1, 5], array[1, 5], array[3600, 3600],
+    array[$1::uuid], array[$2::int], array[$3::int], array[0], array[$4::uuid], array['sms'], array[true],
+    array[false], array[300::float8], array[5], array[$5::uuid], array[$6::uuid], array[null::uuid],
+    array[$7::uuid], array[$8::uuid], array['sealed'::bytea], array[null::uuid], array[null::uuid],
+    array[$9::uuid], array[array[$10::uuid]], array[true], array[$11::uuid])
+"""
+WEIGH_3 = """
+select * from weigh_v2(null, 100, array[$1::uuid], array[1], array[null::uuid], array[$2::int], array[$3::uuid],
+    array[1], array[$4::uuid], array[7])
+"""
+RESOLVE_3 = """
+select * from resolve_v2(null, 1000, 'limit spent', array[$1::uuid], array[1], array[true],
+    array['{"allow": true, "findings": []}'::jsonb], array[null::uuid], '{}', '{}', '{}', '{}', '{}',
+    '{}', '{}', '{}', '{}', '{}', '{}',
+    array[1], array[$2::int], array['US'], array['sms'], array[0.01::float8], array[null::float8], array[null::float8])
+"""
+RECORD_3 = """
+select record_v2(null, array[$1::uuid], array[$2::uuid], array[1], array['sent'], array[0::float8], array['telnyx'],
+    array[$3], array[null], array[null], array[null::jsonb], array[30::float8])
+"""
+GUESS_3 = "select outcome, remaining from reserve_once(null, $1, $2, $3, $4, null, null, '20 s', 5, 10, {})"
+PRESS_3 = """
+select outcome from press_once(null, $4, '15 s', '2 s', $1, $2, $3, array['sms', 'call'], '0 s', 3, 10, 5,
+    '{}', '{}', '{}')
+"""
+SETTLE_3 = "select status, remaining from settle_guess(null, $1, $2, 5, {})"
+WRONG_CODES = "array[5], array[2], array[3600]"
+
 
 class Old:
     """A process of the release before, at work on one verification."""
 
     def __init__(self, desk: AdmissionHarness) -> None:
         self.pool = desk.database.pool
+        self.store = desk.store
         self.item = desk.item(token=True)
         self.of_key = (self.item.key_id, self.item.client_id, self.item.id)
         self.subject = new_id()
@@ -114,8 +143,7 @@ async def test_what_a_process_of_the_release_before_refunds_is_refunded_once(old
 async def test_an_event_that_it_keeps_is_applied_by_either(old: Old) -> None:
     await old.record()
     await old.pool.execute(EVENT, "1", "of-telnyx")
-    [looked] = await old.pool.fetch(sql.APPLY_EVENTS, None, EVENTS_KEPT, EVENTS_AT_ONCE, MAX_UNKNOWN)
-    assert looked["applied"] == 1
+    assert await old.store.apply_events() == 1
     await old.pool.execute(EVENT, "2", "of-telnyx")
     assert await old.pool.fetchval("select apply_webhooks(null, '15 min')") == 1
     assert await old.pool.fetchval("select delivery from sends") == "delivered"
@@ -141,3 +169,42 @@ async def test_it_records_when_a_row_that_somebody_held_is_free(old: Old, databa
         await asyncio.sleep(0.8)
         assert not recording.done()
     await recording
+
+
+async def test_a_verification_lives_its_whole_life_at_a_process_of_revision_0003(database: Database) -> None:
+    desk = AdmissionHarness(database, now=None)
+    await desk.join("shop")
+    i, pool, source, press = desk.item(token=True), database.pool, new_id(), new_id()
+    of_key = (i.key_id, i.client_id, i.id)
+
+    async def admit(row: UUID, token: UUID | None) -> str:
+        [answer] = await pool.fetch(
+            ADMIT_3, row, i.key_id, i.client_id, i.phone_hash, i.phone_limit, i.ip_limit, i.source_budget,
+            i.total_budget, token, source, new_id(),
+        )  # fmt: skip
+        return str(answer["outcome"])
+
+    async def guess(result: str) -> tuple[Any, ...]:
+        one = new_id()
+        reserved = await pool.fetchrow(GUESS_3.format(WRONG_CODES), *of_key, one)
+        settled = await pool.fetchrow(SETTLE_3.format(WRONG_CODES), one, result)
+        assert reserved
+        assert settled
+        return (*reserved, *settled)
+
+    assert [await admit(i.id, i.token), await admit(new_id(), None)] == ["admitted", "limited"]
+    await pool.fetch(WEIGH_3, i.id, i.client_id, i.phone_hash, new_id())
+    await pool.fetch(RESOLVE_3, i.id, i.client_id)
+    assert await pool.fetchval(RECORD_3, i.id, i.token, "of-telnyx") == i.token
+    await pool.execute(EVENT, "1", "of-telnyx")
+    assert [tuple(row) for row in await pool.fetch("select * from apply_webhooks_v2(null, '15 min', 9, 9)")] == [
+        (1, 1, 0, 0)
+    ]
+    assert await guess("wrong") == ("reserved", 2, "pending", 1)
+    assert await pool.fetchval(PRESS_3, *of_key, press) == "pressed"
+    await pool.fetch("select release_press(null, $1, $2)", i.id, press)
+    assert await pool.fetchval("select waited < 9 and not unreadable from backlog(null, null)")
+    assert await guess("right") == ("reserved", 1, "verified", 2)
+    assert await pool.fetchval("select source from known_sources") == source
+    assert await pool.fetchval("select sent from watch_traffic(null, '2 s')") == 1
+    assert await pool.fetchval("select id from forget_v2(null, $1, '{}', '{}', '{}', 9)", i.phone_hash) == i.id

@@ -94,7 +94,7 @@ async def test_a_failed_delivery_that_is_told_while_the_row_is_held_is_acted_on_
     await queue.record(row, token, provider_id="one", next_in=30.0)
     queue.wait(30.0)
     held = await queue.claim()
-    await queue.store.keep_event("event", "failed", "one")
+    await queue.store.keep_event("telnyx", "event", "failed", "one")
     assert await queue.store.apply_events() == 1
     await queue.store.rest(row, held.token, held.expires_at)
     assert (await queue.claim()).sends[0].delivery == "failed"

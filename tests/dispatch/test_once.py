@@ -120,7 +120,7 @@ class Bench:
         self.scales = FraudStore(database)
         self.subject = Subject("country", VAULT.hash(b"history.country", "US"), 7)
         self.limit = Limit("device", VAULT.hash(b"test", "device"), [Window(1, 3600.0)])
-        self.block = Block(self.subject.hash, "country", "US", "evidence 9.0")
+        self.block = Block(self.subject.hash, "country", "US", "evidence 9.0", 300.0, 43_200.0)
         self.booking = Booking(1, "US", "sms", 0.25, None, None)
 
     def weighing(self, row: UUID) -> Weighing:

@@ -36,6 +36,7 @@ fallbacks = st.builds(
     Fallback,
     mode=st.sampled_from(["offer", "auto", "off"]),
     after=st.integers(1, 90).map(Seconds),
+    extends_to=st.just(Seconds(120)),
     order=st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True),
 )
 
@@ -67,7 +68,7 @@ def send(channel: Channel, state: SendState, **given: Any) -> Send:
 
 
 def next_of(*sends: Send, mode: Mode = "offer", after: float = 0.0) -> Plan:
-    fallback = Fallback(mode=mode, after=Seconds(30), order=["sms", "call", "flashcall"])
+    fallback = Fallback(mode=mode, after=Seconds(30), extends_to=Seconds(120), order=["sms", "call", "flashcall"])
     return plan(sends, fallback, DEADLINE, EXPIRES, NOW + timedelta(seconds=after))
 
 

@@ -11,7 +11,7 @@ from service.db.engine import Database
 from service.policy import loading
 from service.vault import first_id
 from service.worker.alarms import WATCH
-from service.worker.traffic import Traffic, find_unusual
+from service.worker.traffic import SPANS, Traffic, find_unusual
 
 RULES = loading.parse("").default.alerts
 NOW = datetime(2026, 3, 4, 12, 30, 20, tzinfo=UTC)
@@ -40,7 +40,7 @@ async def send(
 
 
 async def watch(database: Database, later: timedelta = timedelta()) -> Traffic | None:
-    row = await database.pool.fetchrow(WATCH, NOW + later, timedelta(seconds=2))
+    row = await database.pool.fetchrow(*WATCH(now=NOW + later, every=timedelta(seconds=2), **SPANS))
     return Traffic(*row) if row else None
 
 

@@ -20,6 +20,8 @@ from tests.support.gateway import ADDRESS, PHONE, Calls, Gateway, read_code, run
 
 BLOCKS = "/v1/operator/blocks"
 VISITOR = "Ibk1527CUFmcnjLwIs4A9"
+# How long the first block lasts, and the longest, as the policy ships (s).
+LENGTHS = (300.0, 43_200.0)
 
 
 async def desk_of(gateway: Gateway) -> Calls:
@@ -110,7 +112,7 @@ async def test_what_was_weighed_before_a_block_was_lifted_does_not_raise_it_agai
     subject = Subject("ip", uuid4(), 1)
 
     async def resolve(row: UUID) -> list[int]:
-        order = Raised(subject.hash, "ip", "address", "evidence 9.0")
+        order = Raised(subject.hash, "ip", "address", "evidence 9.0", *LENGTHS)
         await scales.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
         return [one.level for one in await blocks.list() if one.in_force]
 
@@ -133,7 +135,7 @@ async def test_a_block_doubles_until_it_is_as_long_as_it_has_to_be(database: Dat
     for least in (0, 0, 2_000, 0, 86_400):
         row = await begin_send(database)
         await scales.weigh(Weighing(row, 1, 1, row, None, [subject]))
-        order = Raised(subject.hash, "range", "US block_10k", "evidence 9.0", least)
+        order = Raised(subject.hash, "range", "US block_10k", "evidence 9.0", *LENGTHS, least)
         await scales.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
         made = max(await blocks.list(), key=lambda one: one.id)
         lasted.append((made.level, (made.until - made.began_at).total_seconds() / 60))

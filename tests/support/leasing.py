@@ -20,8 +20,8 @@ from tests.support.gateway import make_key
 class Queue:
     """One database's queue, seen by two processes: `store` and `other`."""
 
-    def __init__(self, database: Database, key: int, client: int) -> None:
-        self.policies = loading.parse("")
+    def __init__(self, database: Database, key: int, client: int, policy: str = "") -> None:
+        self.policies = loading.parse(policy)
         self.policy = self.policies.default
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.store = Store(database, self.policies, lambda: self.now)
@@ -59,8 +59,8 @@ class Queue:
     async def record(self, row: UUID, token: UUID, state: Any = "sent", **fields: Any) -> bool:
         """Record how the first send ended; whether the lease was still there."""
         given: dict[str, Any] = {
-            "wait": 0.0, "provider": "telnyx", "provider_id": None, "error": None, "delivery": None, "decision": None,
-            "next_in": 60.0,
+            "wait": 0.0, "provider": "telnyx", "real": True, "provider_id": None, "error": None, "delivery": None,
+            "decision": None, "next_in": 60.0,
         }  # fmt: skip
         return await self.store.record(Recorded(id=row, token=token, ordinal=1, state=state, **(given | fields)))
 
@@ -84,9 +84,9 @@ class Queue:
         return [(send["channel"], send["state"]) for send in found]
 
 
-async def open_queue(database: Database) -> Queue:
+async def open_queue(database: Database, policy: str = "") -> Queue:
     """Make a client, and the queue of its verifications."""
     await make_key(database, "shop")
     key = await database.pool.fetchrow("select id, client_id from api_keys")
     assert key is not None
-    return Queue(database, key["id"], key["client_id"])
+    return Queue(database, key["id"], key["client_id"], policy)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import get_args
 from uuid import UUID, uuid4
 
+from service.db.calls import Json
 from service.providers.verify.protocol import Delivery
 from service.vault import new_id
 from service.verification.states import Begin, GuessResult, SendState
@@ -86,8 +87,8 @@ class Storm:
         held = str(uuid4()) if state == "sent" else None
         await self.store.record(
             Recorded(
-                id=row, token=token, ordinal=ordinal, state=state, wait=0.1, provider="telnyx", provider_id=held,
-                error=None, delivery=None, decision="{}", next_in=self.dice.random(),
+                id=row, token=token, ordinal=ordinal, state=state, wait=0.1, provider="telnyx", real=True,
+                provider_id=held, error=None, delivery=None, decision=Json("{}"), next_in=self.dice.random(),
             )
         )  # fmt: skip
         self.held += [held] if held else []
@@ -146,7 +147,7 @@ class Storm:
     async def hear(self) -> None:
         for held in self.dice.sample(self.held, min(len(self.held), 15)):
             delivery = self.dice.choice(get_args(Delivery))
-            await self.store.keep_event(str(uuid4()), delivery, held)
+            await self.store.keep_event("telnyx", str(uuid4()), delivery, held)
         await self.store.apply_events()
 
     async def tidy(self) -> None:

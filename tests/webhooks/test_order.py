@@ -28,7 +28,7 @@ async def make_send(queue: Queue, provider_id: str, delivery: str | None = "sent
 
 
 async def tell(queue: Queue, provider_id: str, delivery: Delivery, *, event: str | None = None) -> None:
-    await queue.store.keep_event(event or str(uuid4()), delivery, provider_id)
+    await queue.store.keep_event("telnyx", event or str(uuid4()), delivery, provider_id)
 
 
 async def read_delivery(queue: Queue, row: UUID) -> str | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from service.db.engine import Database
 from service.providers.verify.protocol import Delivery
-from service.settings import MAX_UNKNOWN
-from service.verification.storage import statements as sql
 from service.verification.storage.store import EVENTS_AT_ONCE, EVENTS_KEPT, Store
 from tests.support.admission import over
 from tests.support.alarms import open_channel
@@ -37,7 +36,7 @@ async def queue(database: Database) -> Queue:
 
 
 async def tell(queue: Queue, provider_id: str, delivery: Delivery = "delivered") -> None:
-    await queue.store.keep_event(str(uuid4()), delivery, provider_id)
+    await queue.store.keep_event("telnyx", str(uuid4()), delivery, provider_id)
 
 
 async def record(queue: Queue, provider_id: str) -> None:
@@ -48,8 +47,7 @@ async def record(queue: Queue, provider_id: str) -> None:
 
 async def look(queue: Queue) -> tuple[int, ...]:
     """Look once at what is due: how many were looked at, applied, unknown, dropped."""
-    row = await queue.pool.fetchrow(sql.APPLY_EVENTS, queue.now, EVENTS_KEPT, EVENTS_AT_ONCE, MAX_UNKNOWN)
-    return tuple(row or ())
+    return msgspec.structs.astuple(await queue.store.apply_some_events())
 
 
 async def delivery_of(queue: Queue, provider_id: str) -> str | None:
@@ -141,8 +139,7 @@ async def test_any_number_of_unknown_events_is_passed_over_by_an_index(queue: Qu
         read = "select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables where relname = $1"
         async with connection.transaction():
             before = await connection.fetchval(read, "webhook_events")
-            row = await connection.fetchrow(sql.APPLY_EVENTS, queue.now, EVENTS_KEPT, EVENTS_AT_ONCE, MAX_UNKNOWN)
-            assert tuple(row or ()) == (1, 1, 0, 0)
+            assert await look(await open_again(queue, over(connection))) == (1, 1, 0, 0)
             assert await connection.fetchval(read, "webhook_events") - before < 50
 
 

@@ -140,6 +140,8 @@ class Send(Base):
 
     `one_in_flight`: a number has one send that may be at the provider at a time, so that whoever takes
     over after a crash can tell whose the provider's newest verification is.
+    `real`: the provider is none of the stand-ins, which reach nobody; null where a process of a release before recorded
+    (see is_real.sql).
     """
 
     __tablename__ = "sends"
@@ -147,7 +149,7 @@ class Send(Base):
         CheckConstraint("state in ('due', 'begun', 'sent', 'refused', 'in_doubt', 'abandoned')", name="state"),
         CheckConstraint("cause in ('request', 'press', 'refused', 'failed', 'waited')", name="cause"),
         Index("one_in_flight", "phone_hash", unique=True, postgresql_where=text("state = 'begun'")),
-        Index("one_holder", "provider_id", unique=True, postgresql_where=text("provider_id is not null")),
+        Index("one_holder", "provider_id", "provider", unique=True, postgresql_where=text("provider_id is not null")),
         BUSY,
     )
     verification_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -162,6 +164,7 @@ class Send(Base):
     ended_at: Mapped[Moment | None]
     attempts: Mapped[Small] = mapped_column(server_default=text("0"))
     provider: Mapped[str | None]
+    real: Mapped[bool | None]
     provider_id: Mapped[str | None]
     error: Mapped[str | None]
     delivery: Mapped[str | None]
@@ -229,7 +232,7 @@ class Withdrawal(Base):
 
 
 class WebhookEvent(Base):
-    """What Telnyx told of one verification: once, without its code and without its number.
+    """What a provider told of one verification of its own: once, without its code and without its number.
 
     `look_at`: when somebody has to look whether a send of ours holds the id. `unknown_no`: its number among those whose
     id none did when it was looked for.
@@ -237,7 +240,7 @@ class WebhookEvent(Base):
 
     __tablename__ = "webhook_events"
     __table_args__ = (
-        Index("one_event", "event_id", "event_type", "delivery", unique=True),
+        Index("one_event", "event_id", "event_type", "delivery", "provider", unique=True),
         Index("ix_webhook_events_due", "look_at", postgresql_where=text("look_at is not null")),
         Index("ix_webhook_events_unapplied", "provider_id", postgresql_where=text("applied_at is null")),
         Index("ix_webhook_events_unknown", "unknown_no", postgresql_where=text("unknown_no is not null")),
@@ -246,6 +249,7 @@ class WebhookEvent(Base):
     event_id: Mapped[str]
     event_type: Mapped[str]
     delivery: Mapped[str]
+    provider: Mapped[str] = mapped_column(server_default=text("'telnyx'"))
     provider_id: Mapped[str]
     received_at: Mapped[Created]
     applied_at: Mapped[Moment | None]

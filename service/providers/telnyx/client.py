@@ -55,6 +55,7 @@ class Telnyx:
     """Implements `Provider`. `connections`: the most at once; what finds none free within `connect` is not sent."""
 
     name = "telnyx"
+    real = True
 
     def __init__(
         self, api_key: str, base_url: str = BASE_URL, *, connections: int = 200, limits: Limits | None = None

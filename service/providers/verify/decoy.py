@@ -33,6 +33,7 @@ class DecoyProvider(Provider):
     """
 
     name = "silent"
+    real = False
 
     def __init__(
         self, timings: Timings, real: Provider | None = None, ended: Callable[[], str | None] = lambda: None

@@ -103,9 +103,13 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Provider(Protocol):
-    """Ways to send and check. Every call ends within its time limit and raises nothing but cancellation."""
+    """Ways to send and check. Every call ends within its time limit and raises nothing but cancellation.
+
+    `real`: what it sends reaches people and is counted; False for a stand-in, which is called by no name but its own.
+    """
 
     name: str
+    real: bool
 
     async def send(self, order: Order) -> SendAnswer:
         """Ask for one send; at most 8 s, never repeated."""

@@ -40,6 +40,7 @@ class TestProvider(Provider):
 
     __test__ = False  # pytest takes every class named Test* for one of its own
     name = "rehearsal"
+    real = False
 
     def __init__(self, secret: bytes, slow_answer: float = SLOW_ANSWER) -> None:
         self._secret = secret

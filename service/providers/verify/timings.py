@@ -134,6 +134,7 @@ class Timed:
     def __init__(self, provider: Provider, timings: Timings) -> None:
         """Wrap a provider."""
         self.name = provider.name
+        self.real = provider.real
         self._provider = provider
         self._timings = timings
 

@@ -1,39 +1,67 @@
-"""Limits as the SQL functions take them: arrays of which kind of subject, how many, in how many seconds.
+"""Limits as the SQL functions take them: arrays of which subject is counted, how many, in how many seconds.
 
-Called by store. Kinds: 1 phone, 2 ip, 3 account, 4 wrong codes of the source, 5 wrong codes of the number. The arrays
-are written down once, as text: the driver would look at every element anew with every call.
+Called by store. The arrays are written down once, as text. A word that no function knows would be a limit that nobody
+keeps: that is why there is one list of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
+import msgspec
+
+from service.db.calls import write
 from service.policy.model import Policies, Policy, Window
 
-Columns = tuple[str, str, str]
+# Each is the column of a verification (of an Admission) that holds the subject.
+Kind = Literal["phone_limit", "ip_limit", "account_limit", "source_budget", "total_budget"]
+# The windows of one policy, or of several, as `write` has them.
+Written = tuple[str, ...]
 
 
-def windows_of(policy: Policy) -> list[tuple[int, Window]]:
+class Limit(msgspec.Struct, frozen=True):
+    """At most `max` hits of a subject in any `seconds`."""
+
+    kind: Kind
+    max: int
+    seconds: float
+
+
+class LimitOfPolicy(msgspec.Struct, frozen=True):
+    """The same, for the items whose policy has the number `set`."""
+
+    set: int
+    kind: Kind
+    max: int
+    seconds: float
+
+
+def windows_of(policy: Policy) -> list[tuple[Kind, Window]]:
     """List every window of a policy with its kind."""
     limits, lockout = policy.limits, policy.lockout
-    kinds = [limits.phone, limits.ip, limits.account, [lockout.codes_per_phone], [lockout.codes_per_phone_total]]
-    return [(kind, window) for kind, windows in enumerate(kinds, 1) for window in windows]
+    kinds: dict[Kind, list[Window]] = {
+        "phone_limit": limits.phone,
+        "ip_limit": limits.ip,
+        "account_limit": limits.account,
+        "source_budget": [lockout.codes_per_phone],
+        "total_budget": [lockout.codes_per_phone_total],
+    }
+    return [(kind, window) for kind, windows in kinds.items() for window in windows]
 
 
-def columns_of(policy: Policy) -> Columns:
-    """Return one policy's windows as three arrays."""
-    pairs = ((kind, window.max, window.seconds) for kind, window in windows_of(policy))
-    kinds, maxes, seconds = zip(*pairs, strict=True)
-    return _write(kinds), _write(maxes), _write(seconds)
+def columns_of(policy: Policy) -> Written:
+    """Write one policy's windows."""
+    return write(Limit(kind, window.max, window.seconds) for kind, window in windows_of(policy))
 
 
-def joined(policies: Iterable[Policy]) -> tuple[str, *Columns]:
-    """Return several policies' windows as four arrays, the policy's number first."""
-    parts = [
-        (policy.number, kind, window.max, window.seconds) for policy in policies for kind, window in windows_of(policy)
-    ]
-    numbers, kinds, maxes, seconds = (_write(column) for column in zip(*parts, strict=True))
-    return numbers, kinds, maxes, seconds
+def joined(policies: Iterable[Policy]) -> Written:
+    """Write several policies' windows."""
+    return write(
+        LimitOfPolicy(policy.number, kind, window.max, window.seconds)
+        for policy in policies
+        for kind, window in windows_of(policy)
+    )
 
 
 def widest(policies: Policies) -> int:
@@ -47,7 +75,3 @@ def _asked(policy: Policy) -> list[Window]:
 
 def _called(policy: Policy) -> list[Window]:
     return [*policy.operators.calls, *policy.operators.searches]
-
-
-def _write(values: Iterable[float]) -> str:
-    return f"{{{','.join(map(str, values))}}}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from service import telemetry
@@ -17,6 +17,7 @@ from service.db.pool import Pool, Record
 from service.errors import Unavailable
 from service.verification.states import LEASE
 from service.verification.storage import statements as sql
+from service.verification.storage.limit_windows import Written
 from service.verification.storage.rows import Admission, Held, Verdict
 
 Clock = Callable[[], datetime | None]
@@ -29,7 +30,7 @@ MOST_FREED = 256
 class Owed:
     """One process's debts. `columns`: the windows of each policy, by its number."""
 
-    def __init__(self, pool: Pool, now: Clock, columns: Mapping[int, tuple[str, str, str]]) -> None:
+    def __init__(self, pool: Pool, now: Clock, columns: Mapping[int, Written]) -> None:
         self._pool = pool
         self._now = now
         self._columns = columns
@@ -53,15 +54,18 @@ class Owed:
     async def settle(self, verdict: Verdict) -> Record | None:
         """Tell what became of a guess."""
         policy = verdict.policy
-        codes, columns = policy.lockout.codes_per_verification, self._columns[policy.number]
-        return await self._pool.fetchrow(sql.SETTLE, self._now(), verdict.guess, verdict.result, codes, *columns)
+        return await self._pool.fetchrow(*sql.SETTLE(
+            now=self._now(), guess=verdict.guess, result=verdict.result, codes=policy.lockout.codes_per_verification,
+            known_for=timedelta(seconds=policy.lockout.sources_known_for), windows=self._columns[policy.number],
+        ))  # fmt: skip
 
     async def _withdraw(self, items: Sequence[Admission]) -> Sequence[Admission]:
         """Take requests back, with what they counted. None of them can come late."""
-        rows = await self._pool.fetch(
-            sql.WITHDRAW, self._now(), [item.id for item in items], [item.token for item in items],
-            [item.call for item in items], [item.idem for item in items], [item.account_limit for item in items],
-        )  # fmt: skip
+        rows = await self._pool.fetch(*sql.WITHDRAW(
+            now=self._now(), ids=[item.id for item in items], tokens=[item.token for item in items],
+            calls=[item.call for item in items], idems=[item.idem for item in items],
+            accounts=[item.account_limit for item in items],
+        ))  # fmt: skip
         for row in rows:
             if row["late"]:
                 _complain(row["id"])
@@ -79,7 +83,7 @@ class Owed:
         """Make presses due whose callers are being answered."""
         for place, press in enumerate(presses):
             try:
-                await self._pool.execute(sql.RELEASE_PRESS, self._now(), press.id, press.token)
+                await self._pool.execute(*sql.RELEASE_PRESS(now=self._now(), id=press.id, press=press.token))
             except Unavailable:
                 return presses[place:]
             press.then()
@@ -88,7 +92,7 @@ class Owed:
     async def _withdraw_presses(self, presses: Sequence[Held]) -> Sequence[Held]:
         for place, press in enumerate(presses):
             try:
-                row = await self._pool.fetchrow(sql.WITHDRAW_PRESS, self._now(), press.id, press.token)
+                row = await self._pool.fetchrow(*sql.WITHDRAW_PRESS(now=self._now(), id=press.id, press=press.token))
             except Unavailable:
                 return presses[place:]
             if row is not None and not row[0]:
@@ -99,7 +103,7 @@ class Owed:
         """Give guesses back that were perhaps reserved, and that nobody was asked about. None can come late."""
         for place, (row, verdict) in enumerate(guesses):
             try:
-                await self._pool.execute(sql.TAKE_BACK, row, verdict.guess)
+                await self._pool.execute(*sql.TAKE_BACK(row=row, id=verdict.guess))
             except Unavailable:
                 return guesses[place:]
             # Only now: given back before its id is withdrawn, a reservation that comes late would stay counted.

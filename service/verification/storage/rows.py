@@ -1,4 +1,4 @@
-"""The rows that go into the hot statements and come out of them, field by field in the statements' order.
+"""The rows that go into the hot statements, named as their parameters are, and those that come out of them.
 
 Made and read by store and the flows. Plain values; no method does any I/O.
 """
@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from service.db.calls import Json
 from service.policy.model import Policy
 from service.providers.verify.protocol import Delivery
 from service.verification.states import GuessResult, Send, SendState, Status
@@ -31,7 +32,7 @@ Sources = list[UUID | None]
 
 
 class Admission(msgspec.Struct):
-    """One request, as `admit_v2` takes it. `policy` is the number of the policy whose limits it obeys.
+    """One request, as `admit_v3` takes it. `policy` is the number of the policy whose limits it obeys.
 
     `sources`: what it comes from, by the names under which that may be known. `begins`: a slot is free for its send.
     `call`: the call in which it came first, which the store writes down.
@@ -75,9 +76,10 @@ class Admitted(msgspec.Struct):
 
 
 class Recorded(msgspec.Struct):
-    """How one send ended, as `record` takes it. `wait` and `next_in`: seconds from now.
+    """How one send ended, as `record_v3` takes it. `wait` and `next_in`: seconds from now.
 
-    `decision`: of a test client's send; every other was kept when it was resolved.
+    `real`: whether the provider is no stand-in; None where there was none. `decision`: of a test client's send; every
+    other was kept when it was resolved.
     """
 
     id: UUID
@@ -86,10 +88,11 @@ class Recorded(msgspec.Struct):
     state: SendState
     wait: float
     provider: str | None
+    real: bool | None
     provider_id: str | None
     error: str | None
     delivery: Delivery | None
-    decision: str | None
+    decision: Json | None
     next_in: float
 
 
@@ -175,6 +178,15 @@ class Backlog(msgspec.Struct):
 
     waited: float
     unreadable: bool
+
+
+class Applied(msgspec.Struct):
+    """How many events of webhooks were looked at, were applied, are about no send of ours, and were dropped."""
+
+    looked: int
+    applied: int
+    unknown: int
+    dropped: int
 
 
 class Unsettled(msgspec.Struct):

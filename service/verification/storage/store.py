@@ -8,7 +8,7 @@ again, traces played in virtual time).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Literal
 from uuid import UUID
@@ -34,6 +34,7 @@ from service.verification.storage.owed import Owed
 from service.verification.storage.rows import (
     Admission,
     Admitted,
+    Applied,
     Backlog,
     Claimed,
     Held,
@@ -52,7 +53,14 @@ EVENTS_KEPT = 900.0
 ENDED_AT_ONCE = 500
 EVENTS_AT_ONCE = 500
 # A guess whose process died is asked about this long after it was reserved: longer than any check takes.
-SETTLE_AFTER = 20.0
+SETTLE_AFTER = timedelta(seconds=20)
+# And again, at the latest, while nobody can say.
+SETTLE_AGAIN = timedelta(seconds=15)
+# What no send of ours holds is looked for once more: its send may be just being recorded.
+SECOND_LOOK = timedelta(seconds=30)
+# Due for so long, a row may be one that no process can claim.
+OVERDUE = timedelta(seconds=1)
+LEASE_TIME, GRACE_TIME = timedelta(seconds=LEASE), timedelta(seconds=GRACE)
 # A caller is answered within 3 s of coming: what has not begun after the first of these is not begun any more, what has
 # not ended after the second is not waited for. `most`: more than a process can answer within that time.
 PATIENCE = Patience(begin=2.0, answer=2.75, most=2000, calls=3)
@@ -95,16 +103,19 @@ class Store:
             for item in items:
                 item.call = call
         windows = self._windows(frozenset(item.policy for item in items))
-        columns = zip(*map(msgspec.structs.astuple, items), strict=True)
-        rows = await self._pool.fetch(
-            sql.ADMIT, self._now(), again, LEASE, GRACE, self._keep, *windows, *map(list, columns)
-        )
+        rows = await self._pool.fetch(*sql.ADMIT(
+            now=self._now(), again=again, lease=LEASE_TIME, grace=GRACE_TIME, keep=self._keep, windows=windows,
+            items=items,
+        ))  # fmt: skip
         return [Admitted(*row[1:]) for row in sorted(rows, key=_place)]
 
     async def _record(self, items: Sequence[Recorded]) -> list[bool]:
-        columns = zip(*map(msgspec.structs.astuple, items), strict=True)
-        kept = {row[0] for row in await self._pool.fetch(sql.RECORD, self._now(), *map(list, columns))}
+        kept = {row[0] for row in await self._pool.fetch(*sql.RECORD(now=self._now(), items=items))}
         return [item.token in kept for item in items]
+
+    def _named(self, key: int, client: int, row: UUID, policy: Policy) -> dict[str, object]:
+        codes, windows = policy.lockout.codes_per_verification, self._columns[policy.number]
+        return {"now": self._now(), "key": key, "client": client, "id": row, "codes": codes, "windows": windows}
 
     async def _row(self, statement: str, *values: object) -> Record | None:
         return await self._pool.fetchrow(statement, self._now(), *values)
@@ -117,10 +128,14 @@ class Store:
         order = policy.fallback.order if policy.fallback.mode != "off" else []
 
         async def ask() -> StatusRow[PressOutcome]:
-            found = _one(await self._row(
-                sql.PRESS, press, LEASE, GRACE, key, client, row, order, policy.fallback.after, MOST_SENDS, self._keep,
-                policy.lockout.codes_per_verification, *self._columns[policy.number],
-            ))  # fmt: skip
+            found = _one(await self._pool.fetchrow(*sql.PRESS(
+                now=self._now(), press=press, lease=LEASE_TIME, grace=GRACE_TIME, key=key, client=client, id=row,
+                order=order, after=timedelta(seconds=policy.fallback.after),
+                extends_to=timedelta(seconds=policy.fallback.extends_to),
+                longest=timedelta(seconds=policy.verification.longest),
+                most_sends=MOST_SENDS, keep=self._keep, codes=policy.lockout.codes_per_verification,
+                windows=self._columns[policy.number],
+            )))  # fmt: skip
             if found["outcome"] == "held":
                 raise Unclear("the press before it is not settled yet")
             return StatusRow(*found)
@@ -134,15 +149,13 @@ class Store:
 
     async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow[Literal["read"]] | None:
         """Read what a caller may know; None for a key that is no longer good."""
-        codes = policy.lockout.codes_per_verification
-        values = (key, client, row, codes, *self._columns[policy.number])
-        found = await insist(lambda: self._row(sql.READ, *values), PATIENCE.answer)
+        call = sql.READ(**self._named(key, client, row, policy))
+        found = await insist(lambda: self._pool.fetchrow(*call), PATIENCE.answer)
         return StatusRow(*found) if found else None
 
     async def cancel(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow[Literal["canceled"]] | None:
         """Cancel a pending verification; None when it was not pending."""
-        codes = policy.lockout.codes_per_verification
-        found = await self._row(sql.CANCEL, key, client, row, codes, *self._columns[policy.number])
+        found = await self._pool.fetchrow(*sql.CANCEL(**self._named(key, client, row, policy)))
         return StatusRow(*found) if found else None
 
     async def reserve(
@@ -150,24 +163,23 @@ class Store:
         *, waiting: Waiting | None = None,
     ) -> Reserved:  # fmt: skip
         """Reserve one guess, committed before anybody is asked about it. `body`: what `idem` was given for, hashed."""
-        policy = caller.policy
 
         async def ask() -> Reserved:
-            found = _one(await self._row(
-                sql.RESERVE, caller.key_id, caller.client_id, row, guess, idem, body, SETTLE_AFTER,
-                policy.lockout.codes_per_verification, self._keep, *self._columns[policy.number],
-            ))  # fmt: skip
+            named = self._named(caller.key_id, caller.client_id, row, caller.policy)
+            found = _one(await self._pool.fetchrow(*sql.RESERVE(
+                **named, guess=guess, idem=idem, body=body, settle=SETTLE_AFTER, keep=self._keep
+            )))  # fmt: skip
             return Reserved(**{**found, "sends": SENDS.decode(found["sends"] or "[]")})
 
         try:
             return await insist(ask, PATIENCE.answer, waiting)
         except Unclear:
-            self.owed.guesses.put((row, Verdict(guess, "returned", policy)))
+            self.owed.guesses.put((row, Verdict(guess, "returned", caller.policy)))
             raise
 
     async def sends(self, row: UUID) -> list[Send]:
         """Read the sends of one verification."""
-        return SENDS.decode(_one(await self._pool.fetchrow(sql.SENDS, row))[0])
+        return SENDS.decode(_one(await self._pool.fetchrow(*sql.SENDS(id=row)))[0])
 
     async def settle(self, guess: UUID, result: GuessResult, policy: Policy) -> Settled:
         """Settle one guess as right, wrong, accepted or returned; later, where the database does not answer now.
@@ -187,17 +199,19 @@ class Store:
         return Settled(*found)
 
     async def leave_open(self, guess: UUID) -> None:
-        """Have a worker ask again what became of this guess, soon at first and every 15 s in the end."""
-        await self._row(sql.LEAVE_OPEN, guess)
+        """Have a worker ask again what became of this guess, soon at first and every SETTLE_AGAIN in the end."""
+        await self._row(sql.LEAVE_OPEN, guess, SETTLE_AGAIN)
 
     async def unsettled(self, most: int) -> list[Unsettled]:
-        """Take guesses whose answers were lost; each comes again after 15 s if the process that took it dies."""
-        rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most)
+        """Take guesses whose answers were lost; each comes again if the process that took it dies."""
+        rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most, SETTLE_AGAIN)
         return [Unsettled(row[0], row[1], row[2], row[3], SENDS.decode(row[4])) for row in rows]
 
     async def claim(self, most: int, tags: Sequence[bytes] | None = None) -> list[Claimed]:
         """Claim due verifications under fresh leases: those sealed under the keys of these tags, or any."""
-        rows = await self._pool.fetch(sql.CLAIM, self._now(), most, LEASE, GRACE, tags)
+        rows = await self._pool.fetch(
+            *sql.CLAIM(now=self._now(), most=most, lease=LEASE_TIME, grace=GRACE_TIME, tags=tags)
+        )
         return [Claimed(**{**row, "sends": SENDS.decode(row["sends"])}) for row in rows]
 
     async def begin(self, row: UUID, token: UUID, step: Begin) -> bool:
@@ -213,31 +227,39 @@ class Store:
         """Give a lease back with nothing done; the row is looked at again then, or at once if it was nudged."""
         await self._row(sql.REST, row, token, until)
 
-    async def held(self, provider_ids: Sequence[str]) -> set[str]:
-        """Say which of the provider's verifications some send of ours holds already."""
-        return {row[0] for row in await self._pool.fetch(sql.HELD, list(provider_ids))}
+    async def held(self, provider: str, provider_ids: Sequence[str]) -> set[str]:
+        """Say which of a provider's verifications some send of ours holds already."""
+        return {row[0] for row in await self._pool.fetch(sql.HELD, provider, list(provider_ids))}
 
     async def expire(self) -> int:
         """End what is over: no number is kept longer than its verification, and no money for what was not sent."""
-        return int(await self._pool.fetchval(sql.EXPIRE, self._now(), ENDED_AT_ONCE))
+        return int(await self._pool.fetchval(*sql.EXPIRE(now=self._now(), most=ENDED_AT_ONCE)))
 
     async def backlog(self, tags: Sequence[bytes] | None = None) -> Backlog:
         """Return for how long what could be claimed has waited: that sealed under the keys of these tags, or any."""
-        return Backlog(*_one(await self._pool.fetchrow(sql.BACKLOG, self._now(), tags)))
+        return Backlog(*_one(await self._pool.fetchrow(*sql.BACKLOG(now=self._now(), tags=tags, overdue=OVERDUE))))
 
-    async def keep_event(self, event_id: str, delivery: Delivery, provider_id: str) -> None:
-        """Keep what a webhook told, once."""
-        await self._row(sql.KEEP_EVENT, event_id, delivery, provider_id)
+    async def keep_event(self, provider: str, event_id: str, delivery: Delivery, provider_id: str) -> None:
+        """Keep what a provider's webhook told, once."""
+        await self._row(sql.KEEP_EVENT, provider, event_id, delivery, provider_id)
+
+    async def apply_some_events(self) -> Applied:
+        """Look at the events that are due, EVENTS_AT_ONCE at most."""
+        call = sql.APPLY_EVENTS(
+            now=self._now(), keep=timedelta(seconds=EVENTS_KEPT), second_look=SECOND_LOOK, batch=EVENTS_AT_ONCE,
+            most=self._max_unknown,
+        )  # fmt: skip
+        return Applied(*_one(await self._pool.fetchrow(*call)))
 
     async def apply_events(self) -> int:
         """Apply the events that are due to their sends; returns how many were applied."""
         total = 0
         while True:
-            row = _one(await self._row(sql.APPLY_EVENTS, EVENTS_KEPT, EVENTS_AT_ONCE, self._max_unknown))
-            telemetry.WEBHOOKS.labels("unknown").inc(row["unknown"])
-            telemetry.WEBHOOKS.labels("dropped").inc(row["dropped"])
-            total += int(row["applied"])
-            if row["looked"] < EVENTS_AT_ONCE:
+            done = await self.apply_some_events()
+            telemetry.WEBHOOKS.labels("unknown").inc(done.unknown)
+            telemetry.WEBHOOKS.labels("dropped").inc(done.dropped)
+            total += done.applied
+            if done.looked < EVENTS_AT_ONCE:
                 return total
 
 

@@ -1,0 +1,237 @@
+-- Admit requests: key, idempotency, limits, budget of wrong codes and insert, for a batch, in one call.
+--
+-- Each item is decided exactly as if it had come alone, in the order of the arrays. Rounds do that: in a
+-- round every open item is looked at, in order; one that stands behind another open one, in the line for
+-- its Idempotency-Key, its number, its address or its account, waits for the next round; of the others,
+-- what is refused or replayed ends, and the rest are admitted. What is refused counts nowhere.
+-- Round 0 takes no lock and admits nobody, so that a flood on a spent limit writes nothing.
+--
+-- p_again: the items may stand already (a connection lost at COMMIT). Hence no round 0; a known id is answered, not
+-- counted. p_call: the call in which each item came first. It is held until the end, so that a call whose end is
+-- unclear is over, or has not begun, for whoever asks about it or takes it back (withdraw); what was taken back before
+-- it came here is not admitted any more.
+-- Limits: item i obeys the windows whose w_set is p_policy[i]; a window's kind is the column of the subject that it counts.
+-- p_keep: how many hits a subject keeps.
+-- What an operator has lifted for a number is looked up here and stays with its verification.
+-- p_sources: as many names for each item, the strongest first, null for none. Where its number was verified under one of
+-- them, its limits of number and account and its budgets of wrong codes are that known source's own.
+-- An item with a lease token is inserted under its lease, and begun where p_begins says so and no send to its number is
+-- in flight. One that is not begun is given free (release) by the process that has heard of its admission: what nobody
+-- has heard of is not claimed before the lease is over.
+-- A replay of what is still under a lease is noted with its key: what another answer stands on is not taken back any
+-- more. Later ones write nothing.
+-- Held is the number itself, not its limit by client: two clients' first sends to it must not meet in the
+-- unique index of begun sends, each waiting there for the other.
+create or replace function admit_v3(
+    p_now timestamptz, p_again boolean, p_lease interval, p_grace interval, p_keep int,
+    w_set int[], w_kind text[], w_max int[], w_seconds float8[],
+    p_id uuid[], p_key_id int[], p_client_id int[], p_policy int[], p_phone_hash uuid[],
+    p_channel text[], p_deliver boolean[], p_test boolean[], p_lifetime float8[], p_codes int[],
+    p_phone_limit uuid[], p_ip_limit uuid[], p_account_limit uuid[], p_source_budget uuid[], p_total_budget uuid[],
+    p_sealed bytea[], p_idem uuid[], p_body uuid[], p_token uuid[], p_sources uuid[], p_begins boolean[],
+    p_call uuid[]
+) returns table (
+    item int, outcome text, id uuid, created_at timestamptz, expires_at timestamptz,
+    remaining int, wait float8, leased boolean, lifts text[]
+)
+language plpgsql
+as $$
+#variable_conflict use_column
+declare
+    v_size int := cardinality(p_id);
+    v_open int[] := array(select generate_subscripts(p_id, 1));
+    -- the line in which an item stands, for each of the four things it may share (null shares nothing)
+    v_line int[] := array(
+        select case when s.subject is null then s.n else min(s.n) over (partition by s.subject) end
+        from unnest(p_idem || p_phone_hash || p_ip_limit || p_account_limit) with ordinality as s(subject, n)
+        order by s.n
+    );
+    -- mostly nobody is exempt: one look for the whole batch
+    v_exempt boolean := exists (
+        select from exemptions e
+        where e.phone_hash = any (p_phone_hash) and e.until > coalesce(p_now, clock_timestamp()) and e.lifted_at is null
+    );
+    v_taken boolean[];
+    v_behind boolean;
+    v_turn int[];
+    v_wait int[];
+    v_left int[] := p_codes;
+    v_round int := p_again::int;
+    v_now timestamptz;
+    v record;
+begin
+    for v in
+        select distinct on (1) ((s.n - 1) / array_length(p_sources, 2) + 1)::int as item, k.source
+        from unnest(p_sources) with ordinality as s(source, n)
+        join known_sources k on k.source = s.source
+        where k.until > coalesce(p_now, clock_timestamp())
+        order by 1, s.n
+    loop
+        p_phone_limit[v.item] := apart(v.source, 'phone');
+        p_account_limit[v.item] := case when p_account_limit[v.item] is not null then apart(v.source, 'account') end;
+        p_source_budget[v.item] := apart(v.source, 'codes');
+        p_total_budget[v.item] := apart(v.source, 'total');
+    end loop;
+    while v_open <> '{}' loop
+        if v_round = 1 then
+            perform hold_subjects(p_call);
+            if exists (select from withdrawals w where w.id = any (p_id)) then
+                raise query_canceled using message = 'taken back before it came';
+            end if;
+            if p_again then
+                -- What can be seen need not be on the standby yet. An answer that writes waits for that.
+                update verifications r set nudged = r.nudged where r.id = any (p_id);
+            end if;
+            perform hold_subjects(array(
+                select s.subject
+                from unnest(v_open) as o(item)
+                cross join lateral (values
+                    (p_phone_hash[o.item]), (p_ip_limit[o.item]), (p_account_limit[o.item]),
+                    (case when p_again then p_idem[o.item] end)
+                ) as s(subject)
+            ));
+        end if;
+        v_now := coalesce(p_now, clock_timestamp());
+        v_taken := array_fill(false, array[4 * v_size]);
+        v_turn := '{}';
+        v_wait := '{}';
+        for v in
+            with items as (
+                select o.item, p_id[o.item] as id, p_key_id[o.item] as key, p_policy[o.item] as set,
+                       p_codes[o.item] as codes, p_phone_limit[o.item] as phone, p_ip_limit[o.item] as ip,
+                       p_account_limit[o.item] as account, p_source_budget[o.item] as source,
+                       p_total_budget[o.item] as total, p_idem[o.item] as idem, p_body[o.item] as body,
+                       p_token[o.item] as token, case when v_exempt then lifts_of(p_phone_hash[o.item], v_now) end as lifts
+                from unnest(v_open) as o(item)
+            ), waits as (
+                select i.item,
+                       max(extract(epoch from c.hits[w.max] - v_now) + w.seconds)::float8 as wait,
+                       min(w.max - (select count(*)::int from unnest(c.hits[1:w.max]) as hit
+                                    where hit > v_now - make_interval(secs => w.seconds)))
+                           filter (where s.lift = 'lockouts') as budget
+                from items i
+                cross join lateral (values
+                    ('phone_limit', i.phone, 'limits'), ('ip_limit', i.ip, 'limits'), ('account_limit', i.account, 'limits'),
+                    ('source_budget', i.source, 'lockouts'), ('total_budget', i.total, 'lockouts')
+                ) as s(kind, subject, lift)
+                join counters c on c.subject = s.subject
+                join unnest(w_set, w_kind, w_max, w_seconds) as w(set, kind, max, seconds)
+                  on w.set = i.set and w.kind = s.kind
+                where (s.lift = any (i.lifts)) is not true
+                group by i.item
+            )
+            select i.item, i.id, i.idem, w.wait, least(i.codes, w.budget) as remaining,
+                   known.created_at, known.expires_at, known.lifts,
+                   known.lease_token = i.token and exists (
+                       select from sends s where s.verification_id = known.id and s.ordinal = 1 and s.state = 'begun'
+                   ) as leased,
+                   not said.replayed and exists (
+                       select from verifications r where r.id = said.verification_id and r.lease_token is not null
+                   ) as fresh,
+                   said.verification_id as said_id, said.created_at as said_at,
+                   said.expires_at as said_until, said.remaining as said_remaining,
+                   case
+                       when known.id is not null then 'admitted'
+                       when k.id is null then 'unauthorized'
+                       when said.body = i.body then 'replayed'
+                       when said.body is not null then 'mismatch'
+                       when w.wait > 0 then 'limited'
+                   end as verdict
+            from items i
+            left join waits w on w.item = i.item
+            left join verifications known on p_again and known.id = i.id
+            left join api_keys k on k.id = i.key and k.revoked_at is null
+            left join idempotency_keys said on said.idem = i.idem and k.id is not null
+            order by i.item
+        loop
+            outcome := v.verdict;
+            v_behind := v_taken[v_line[v.item]] or v_taken[v_line[v.item + v_size]]
+                     or v_taken[v_line[v.item + 2 * v_size]] or v_taken[v_line[v.item + 3 * v_size]];
+            if outcome is null and not v_behind and v_round > 0 and v.idem is not null and not p_again
+               and not pg_try_advisory_xact_lock(uuid_hash_extended(v.idem, 0)) then
+                outcome := 'in_flight';
+            end if;
+            if outcome = 'replayed' and v.fresh then
+                update idempotency_keys k set replayed = true where k.idem = v.idem and v_round > 0;
+                if not found then -- nothing is written in round 0; later it was taken back this moment
+                    outcome := null;
+                    v_behind := v_behind or v_round > 0;
+                end if;
+            end if;
+            if outcome is null or outcome = 'limited' and v_behind then
+                if v_behind then v_wait := v_wait || v.item; else v_turn := v_turn || v.item; end if;
+                v_left[v.item] := v.remaining;
+                v_taken[v_line[v.item]] := true;
+                v_taken[v_line[v.item + v_size]] := true;
+                v_taken[v_line[v.item + 2 * v_size]] := true;
+                v_taken[v_line[v.item + 3 * v_size]] := true;
+                continue;
+            end if;
+            item := v.item;
+            id := case when outcome = 'admitted' then v.id else v.said_id end;
+            created_at := coalesce(v.created_at, v.said_at);
+            expires_at := coalesce(v.expires_at, v.said_until);
+            remaining := coalesce(v.said_remaining, v.remaining);
+            wait := case when outcome = 'limited' then v.wait end;
+            leased := coalesce(v.leased, false);
+            lifts := v.lifts;
+            return next;
+        end loop;
+        v_round := v_round + 1;
+        v_open := case when v_round = 1 then v_turn || v_wait else v_wait end;
+        continue when v_round = 1 or v_turn = '{}';
+
+        return query
+        with items as (
+            select t.item, p_id[t.item] as id, p_phone_hash[t.item] as phone_hash, p_channel[t.item] as channel,
+                   p_token[t.item] as token, v_now + make_interval(secs => p_lifetime[t.item]) as expires_at
+            from unnest(v_turn) as t(item)
+        ), hits as (
+            insert into counters as c (subject, hits)
+            select s.subject, array[v_now]
+            from items i
+            cross join lateral (values
+                (p_phone_limit[i.item]), (p_ip_limit[i.item]), (p_account_limit[i.item])
+            ) as s(subject)
+            where s.subject is not null
+            on conflict (subject) do update
+                set hits = (greatest(v_now, c.hits[1] + interval '1 microsecond') || c.hits)[1:p_keep]
+        ), begun as (
+            insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
+            select i.id, 1, i.phone_hash, i.channel, 'request', 'begun', v_now, v_now, v_now
+            from items i where i.token is not null and p_begins[i.item]
+            on conflict do nothing
+            returning s.verification_id
+        ), due as (
+            insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at)
+            select i.id, 1, i.phone_hash, i.channel, 'request', 'due', v_now, v_now
+            from items i where i.id not in (select b.verification_id from begun b)
+        ), made as (
+            insert into verifications as v (
+                id, client_id, phone_hash, used, deliver, test, created_at, expires_at, pressed_at,
+                phone_limit, ip_limit, source_budget, total_budget, sealed,
+                next_action_at, lease_until, lease_token, lifts, sources
+            )
+            select i.id, p_client_id[i.item], i.phone_hash, array[i.channel],
+                   p_deliver[i.item], p_test[i.item], v_now, i.expires_at, v_now,
+                   p_phone_limit[i.item], p_ip_limit[i.item], p_source_budget[i.item], p_total_budget[i.item],
+                   p_sealed[i.item],
+                   case when i.token is null then v_now else v_now + p_lease + p_grace end,
+                   case when i.token is not null then v_now + p_lease end,
+                   i.token,
+                   case when v_exempt then lifts_of(i.phone_hash, v_now) end,
+                   array_remove(array(select unnest(p_sources[i.item:i.item])), null)
+            from items i
+            returning v.id, v.lifts
+        ), said as (
+            insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining)
+            select p_idem[i.item], p_body[i.item], i.id, v_now, i.expires_at, v_left[i.item]
+            from items i
+            where p_idem[i.item] is not null
+        )
+        select i.item, 'admitted', i.id, v_now, i.expires_at, v_left[i.item], null::float8,
+               b.verification_id is not null, m.lifts
+        from items i join made m on m.id = i.id left join begun b on b.verification_id = i.id;
+    end loop;
+end
+$$;

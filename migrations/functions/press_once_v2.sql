@@ -1,0 +1,61 @@
+-- A press of the next channel as press makes it, once for its id, and held until its caller is known to have been
+-- answered (release_press), or until the lease is over: asked again after an unclear end it answers what stands, one
+-- that was taken back before it came is not made any more, and none is sent that a 503 may have been told of.
+-- Without an id it is press. Where no process acts on the row the press holds its lease; where one does, its send is due
+-- later. 'held': the one before it is neither confirmed nor taken back yet.
+create or replace function press_once_v2(
+    p_now timestamptz, p_press uuid, p_lease interval, p_grace interval, p_key int, p_client int, p_id uuid,
+    p_order text[], p_after interval, p_extends_to interval, p_longest interval, p_most_sends int, p_keep int,
+    p_codes int, w_kind text[], w_max int[], w_seconds float8[]
+) returns table (
+    outcome text, status text, created_at timestamptz, expires_at timestamptz, closed_at timestamptz,
+    used text[], pressed_at timestamptz, remaining int, wait float8
+)
+language plpgsql
+as $$
+#variable_conflict use_column
+declare
+    v verifications;
+    v_now timestamptz;
+begin
+    select * into v from verifications r where r.id = p_id and r.client_id = p_client for update;
+    v_now := coalesce(p_now, clock_timestamp());
+    if exists (select from withdrawals w where w.id = p_press) then
+        raise query_canceled using message = 'taken back before it came';
+    end if;
+    if v.press = p_press then
+        return query select 'pressed', v.status, v.created_at, v.expires_at, v.closed_at, v.used, v.pressed_at,
+            attempts_left_v2(v, v_now, p_codes, w_kind, w_max, w_seconds), null::float8;
+        return;
+    end if;
+    -- One that could be made, while the one before it may yet be taken back: that must be the last one then.
+    if v.press is not null and p_press is not null and v_now < v.pressed_at + p_lease + p_grace
+       and v_now >= v.pressed_at + p_after and exists (select from unnest(p_order) as o(c) where c <> all (v.used))
+       and effective_status_v2(v, v_now, p_codes, w_kind, w_max, w_seconds) = 'pending' then
+        outcome := 'held';
+        return next;
+        return;
+    end if;
+    for outcome, status, created_at, expires_at, closed_at, used, pressed_at, remaining, wait in
+        select * from press_v2(
+            p_now, p_key, p_client, p_id, p_order, p_after, p_extends_to, p_longest, p_most_sends, p_keep, p_codes,
+            w_kind, w_max, w_seconds
+        )
+    loop
+        if outcome = 'pressed' and p_press is not null then
+            update verifications r set
+                press = p_press,
+                before_press = array[v.pressed_at, v.expires_at],
+                lease_token = coalesce(r.lease_token, p_press),
+                lease_until = coalesce(r.lease_until, pressed_at + p_lease),
+                next_action_at = case
+                    when r.lease_token is null then pressed_at + p_lease + p_grace else r.next_action_at
+                end
+            where r.id = p_id;
+            update sends s set due_at = pressed_at + p_lease + p_grace
+            where s.verification_id = p_id and s.cause = 'press' and s.state = 'due' and s.wanted_at = pressed_at;
+        end if;
+        return next;
+    end loop;
+end
+$$;

@@ -1,0 +1,154 @@
+-- Settle what weigh began, and keep the decision with the send: one that is allowed reserves its place in the limits of
+-- device and number (over all clients); one that is not, or finds a limit spent, is taken out of the histories again.
+-- Once: a send that was resolved before, by a process that died or a statement whose end was not heard of, changes
+-- nothing and answers the decision that stands (`decided`; null where it is the one that was asked for).
+-- Books what is sent and what is not, and refuses what is over a budget of the day: a country's is exact, as its
+-- history is held here; that of everything is, where there is one, by a lock of its own.
+-- Raises the blocks that the rules asked for: b_first seconds, twice as long each time while the one before is remembered
+-- (p_block_remembered), and twice again until it is no shorter than b_least, b_longest at most; none for what was weighed
+-- before an operator lifted one.
+-- p_spent: what the finding of a limit says; p_strike: something to count against a subject, whatever was decided.
+create or replace function resolve_v3(
+    p_now timestamptz, p_keep int, p_spent text, p_block_remembered interval,
+    p_id uuid[], p_ordinal int[], p_goes boolean[], p_decision jsonb[], p_strike uuid[],
+    l_item int[], l_name text[], l_subject uuid[], l_max int[], l_seconds float8[],
+    b_item int[], b_subject uuid[], b_kind text[], b_label text[], b_reason text[], b_first float8[],
+    b_longest float8[], b_least float8[],
+    m_item int[], m_client_id int[], m_country text[], m_channel text[], m_price float8[],
+    m_of_country float8[], m_of_all float8[]
+) returns table (item int, decided jsonb)
+language plpgsql
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz;
+    v_day date;
+    v_send record;
+    v_refused_by text;
+    v_decision jsonb;
+    m record;
+    -- the items that are resolved now, and when each was weighed
+    v_resolved int[] := '{}';
+    v_ats timestamptz[] := array_fill(null::timestamptz, array[cardinality(p_id)]);
+    v_spent float8[] := array_fill(0::float8, array[cardinality(p_id)]);
+    v_saved float8[] := v_spent;
+    v_sends int[] := array_fill(0, array[cardinality(p_id)]);
+    v_stopped int[] := v_sends;
+begin
+    perform hold_subjects(l_subject || b_subject || p_strike || array(
+        select w.subject from unnest(p_id, p_ordinal) as i(id, ordinal)
+        join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
+        cross join unnest(s.weighed) as w(subject)
+    ) || array(
+        select md5('budget')::uuid from unnest(m_of_all) as a(budget) where a.budget is not null limit 1
+    ));
+    v_now := coalesce(p_now, clock_timestamp());
+    v_day := (v_now at time zone 'UTC')::date;
+    for i in 1 .. cardinality(p_id) loop
+        item := i;
+        select s.decision, s.weighed, s.weighed_at, s.state = 'begun' as begun, s.booked_on is not null as booked
+        into v_send from sends s
+        where s.verification_id = p_id[i] and s.ordinal = p_ordinal[i] for no key update;
+        decided := v_send.decision;
+        -- What is not begun any more is another process's by now, or over: nothing is booked that nobody would refund.
+        if decided is not null or v_send.begun is not true then
+            return next;
+            continue;
+        end if;
+        v_resolved := v_resolved || i;
+        v_ats[i] := v_send.weighed_at;
+        v_refused_by := null;
+        v_decision := p_decision[i];
+        if p_strike[i] is not null then
+            perform count_hits(array[p_strike[i]], p_keep, v_now);
+        end if;
+        select * into m from unnest(m_item, m_client_id, m_country, m_channel, m_price, m_of_country, m_of_all)
+            as x(item, client, country, channel, price, of_country, of_all) where x.item = i;
+        -- One that is booked and has no decision was resolved by a process of the release before.
+        if p_goes[i] and not v_send.booked then
+            select min(l.name) into v_refused_by
+            from unnest(l_item, l_name, l_subject, l_max, l_seconds) as l(item, name, subject, max, seconds)
+            join counters c on c.subject = l.subject
+            where l.item = i and c.hits[l.max] > v_now - make_interval(secs => l.seconds);
+            if v_refused_by is null and (m.of_country is not null or m.of_all is not null) then
+                -- A budget of 0.3 pays three times 0.1, though the sum is a little more where it is one of floats.
+                select case
+                    when sum(x.spent) + m.price > m.of_all * (1 + 1e-9) then 'budget'
+                    when sum(x.spent) filter (where x.country = m.country) + m.price > m.of_country * (1 + 1e-9)
+                        then 'budget_country'
+                end into v_refused_by
+                from (
+                    select l.country, l.spent from ledger l where l.day = v_day
+                    union all
+                    select b.country, v_spent[b.item] from unnest(m_country, m_item) as b(country, item)
+                    union all
+                    select m.country, 0
+                ) as x;
+            end if;
+        end if;
+        if v_refused_by is not null then
+            v_decision := v_decision || jsonb_build_object(
+                'allow', false, 'by', null,
+                'findings', v_decision -> 'findings'
+                    || jsonb_build_object('rule', v_refused_by, 'mode', 'enforce', 'detail', p_spent)
+            );
+            decided := v_decision;
+        end if;
+        if p_goes[i] and v_refused_by is null then
+            if not v_send.booked then
+                perform count_hits(
+                    array(select distinct l.subject from unnest(l_item, l_subject) as l(item, subject) where l.item = i),
+                    p_keep, v_now
+                );
+                v_sends[i] := 1;
+                v_spent[i] := m.price;
+            end if;
+            update sends s set decision = v_decision, country = coalesce(s.country, m.country),
+                booked = coalesce(s.booked, m.channel), price = coalesce(s.price, m.price),
+                booked_on = coalesce(s.booked_on, case when m.item is not null then v_day end)
+            where s.verification_id = p_id[i] and s.ordinal = p_ordinal[i];
+        else
+            if m.item is not null then
+                v_stopped[i] := 1;
+                v_saved[i] := m.price;
+            end if;
+            update histories h set
+                ats = without(h.ats, array_position(h.ats, v_ats[i])),
+                marks = without(h.marks, array_position(h.ats, v_ats[i])),
+                goods = without(h.goods, array_position(h.ats, v_ats[i])),
+                day_sends = greatest(0, h.day_sends - 1),
+                long_sends = greatest(0, h.long_sends - 1)
+            where h.subject = any (v_send.weighed) and array_position(h.ats, v_ats[i]) is not null;
+            update sends s set decision = v_decision, weighed = '{}'
+            where s.verification_id = p_id[i] and s.ordinal = p_ordinal[i];
+        end if;
+        return next;
+    end loop;
+    insert into ledger as l (day, client_id, country, channel, sends, spent, stopped, saved)
+    select v_day, x.client, x.country, x.channel, sum(v_sends[x.item]), sum(v_spent[x.item]), sum(v_stopped[x.item]),
+           sum(v_saved[x.item])
+    from unnest(m_item, m_client_id, m_country, m_channel) as x(item, client, country, channel)
+    where x.item = any (v_resolved)
+    group by x.client, x.country, x.channel
+    order by x.client, x.country, x.channel
+    on conflict (day, client_id, country, channel) do update set
+        sends = l.sends + excluded.sends, spent = l.spent + excluded.spent,
+        stopped = l.stopped + excluded.stopped, saved = l.saved + excluded.saved;
+    insert into blocks (subject, kind, label, reason, level, began_at, until, set_by)
+    select b.subject, b.kind, b.label, b.reason, g.level, v_now,
+           v_now + make_interval(secs => least(b.first * (2 ^ g.level), b.longest)), 'rule'
+    from (select distinct on (subject) subject, kind, label, reason, first, longest, least, v_ats[item] as weighed_at
+          from unnest(b_item, b_subject, b_kind, b_label, b_reason, b_first, b_longest, b_least)
+              as x(item, subject, kind, label, reason, first, longest, least)
+          where x.item = any (v_resolved)
+          order by subject, item desc) as b
+    cross join lateral (
+        select least(greatest(
+                   coalesce(max(o.level) + 1, 0), ceil(log(2.0, (greatest(b.least, 1) / b.first)::numeric))
+               ), ceil(log(2.0, (b.longest / b.first)::numeric)))::smallint as level,
+               bool_or(case when o.lifted_at is null then o.until > v_now else o.lifted_at >= b.weighed_at end) as held
+        from blocks o where o.subject = b.subject and o.until > v_now - p_block_remembered
+    ) as g
+    where g.held is not true;
+end
+$$;
