@@ -1,4 +1,4 @@
-"""The composition root: settings in, app out; every route is listed here, and every part has its place here.
+"""The composition root: makes the app from the settings, and lists every route.
 
 Called by cli and the tests. Opens the parts, in the order in which they need each other, and closes them; decides
 nothing.
@@ -102,7 +102,7 @@ async def open_gateway(
 
 
 def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) -> ASGIApp:
-    """Make the app that uvicorn serves. `opened` is called when everything is there."""
+    """Make the app that uvicorn serves. `opened` is called when everything is ready."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -115,7 +115,7 @@ def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) ->
 
 
 def create_routes(lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]]) -> Litestar:
-    """Make the routes alone: what the OpenAPI file is written from."""
+    """Make only the routes, from which the OpenAPI file is written."""
     return Litestar(
         ROUTES,
         lifespan=list(lifespan),

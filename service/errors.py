@@ -1,14 +1,14 @@
-"""What this service raises on purpose; everything else is a defect.
+"""The errors that this service raises on purpose; any other exception is a defect.
 
-Raised anywhere, turned into an answer by api.problems and into a sentence by cli. The text of an error
-never holds a number, a code or a key.
+Raised anywhere, turned into a reply by api.answers and into a sentence by cli. The text of an error never contains a
+number, a code or a key.
 """
 
 from __future__ import annotations
 
 
 class GatewayError(Exception):
-    """A known condition, with a sentence for whoever reads it."""
+    """A known condition, with a sentence that explains it."""
 
 
 class SettingsError(GatewayError):
@@ -20,7 +20,7 @@ class PolicyError(GatewayError):
 
 
 class SchemaOutdated(GatewayError):
-    """The database's schema is not the one this version needs."""
+    """The database's schema is older than this version needs."""
 
 
 class InvalidPhoneNumber(GatewayError):
@@ -28,18 +28,17 @@ class InvalidPhoneNumber(GatewayError):
 
 
 class Unavailable(GatewayError):
-    """The work cannot be done now, for anybody. `retry_after`: seconds until it is worth another try."""
+    """The work cannot be done now. `retry_after`: seconds until another try is worthwhile."""
 
     def __init__(self, reason: str, retry_after: int = 1) -> None:
-        """Keep why (for the log) and when to come back."""
         super().__init__(reason)
         self.retry_after = retry_after
 
 
 class Unclear(Unavailable):
-    """Nobody can say whether the work was done, or will be yet: its answer was lost, or did not come in time.
+    """Nobody knows whether the work was or will be done: its reply was lost, or did not come in time.
 
-    Whoever tells a caller that it was not done has to see to it: ask again by id, or take it back.
+    Code that tells a caller that it was not done has to make sure of that: ask again by id, or take it back.
     """
 
 
@@ -48,10 +47,10 @@ class NotAuthorized(GatewayError):
 
 
 class WrongScope(GatewayError):
-    """The API key is good, for other calls; the text says which scope this one needs."""
+    """The API key is valid, but for other calls; the text names the scope that is needed."""
 
     def __init__(self, needed: str) -> None:
-        """Name the scope that is missing."""
+        """Write the detail that the caller gets."""
         super().__init__(f"This call needs a key with the scope {needed}.")
 
 
@@ -60,10 +59,10 @@ class NotFound(GatewayError):
 
 
 class Limited(GatewayError):
-    """A limit or a budget is spent. `retry_after`: seconds until it lets the same request through."""
+    """A limit or a budget is used up. `retry_after`: seconds until it lets the same request through."""
 
     def __init__(self, retry_after: float) -> None:
-        """Keep when to come back; which limit it was is nobody's business."""
+        """Keep only when to come back: which limit it was must not reach the caller."""
         super().__init__("limited")
         self.retry_after = retry_after
 
@@ -72,7 +71,6 @@ class Closed(GatewayError):
     """The verification has ended; `status` says how."""
 
     def __init__(self, status: str) -> None:
-        """Keep the status that the caller is told."""
         super().__init__(status)
         self.status = status
 
@@ -81,7 +79,6 @@ class TooEarly(GatewayError):
     """The next channel is not available yet. `retry_after`: seconds until it is."""
 
     def __init__(self, retry_after: float) -> None:
-        """Keep when to come back."""
         super().__init__("too early")
         self.retry_after = retry_after
 

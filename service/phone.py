@@ -1,6 +1,6 @@
-"""Phone numbers: any spelling in, E.164 out, and what the numbering plan says of one.
+"""Phone numbers: parsed from any spelling into E.164, and what the numbering plan says of them.
 
-Called by api (normalise), fraud and verification. Never says anything of whether a number exists.
+Called by api, fraud, verification and cli. Cannot tell whether a number is in use.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ KINDS: dict[int, Kind] = {
 
 
 PLUS = ("+", "\uff0b")
-# What stands in the database says of a number its country and kind. Where fewer than 10,000 numbers can be meant by
-# these, the kind is not told; of a country with fewer than a million, not even a number's last two digits are.
-# Counted from phonenumbers' patterns: tests/fraud/test_numbers_hidden.py holds both lists against them.
+# The database stores a number's country and kind. If fewer than 10,000 numbers have both, the kind is not stored; of a
+# country with fewer than a million numbers, not even a number's last two digits are shown. Both lists were counted from
+# phonenumbers' patterns, and tests/fraud/test_numbers_hidden.py checks them.
 RARE: dict[str, frozenset[Kind]] = {
     "AL": frozenset({"premium", "shared_cost"}),
     "AZ": frozenset({"premium"}),
@@ -60,22 +60,22 @@ RARE: dict[str, frozenset[Kind]] = {
     "WS": frozenset({"toll_free"}),
 }
 SMALL = frozenset({"AC", "BQ", "CK", "FK", "FO", "GL", "IO", "MH", "NC", "NF", "NU", "PW", "SH", "ST", "TV"})
-# Tristan da Cunha has a thousand numbers: they count as Saint Helena's, whose calling code they share.
+# Tristan da Cunha has a thousand numbers. They count as Saint Helena's, whose calling code they share.
 PART_OF = {"TA": "SH"}
-# Kinds that no rule objects to, and that decide by which channel a number is reached: those that are rare are unknown
-# from the start, since the channel would tell them.
+# Kinds to which no rule objects, but which decide the channel that is used. Rare ones count as unknown from the start,
+# because the channel would reveal them.
 PLAIN: frozenset[Kind] = frozenset({"fixed", "voip"})
 
-# phonenumbers drops one national prefix (a 0 that is dialled inside the country) at a time: what still begins
+# phonenumbers drops one national prefix (a 0 that is dialled inside the country) at a time: a number that still begins
 # with one would be the same telephone under another name.
 MOST_PREFIXES = 5
 
-# Numbering plans that reach one phone by two numbers, and the one under which it is known here.
+# Numbering plans that reach one phone by two numbers, and the number under which it is known here.
 # Argentina: ten digits name a line; calls from abroad put a 9 before a mobile's, texts mostly do not.
 # San Marino: its fixed lines answer under their own country code and, as before 1996, under Italy's.
 # (Palestine: under its own and under Israel's, whose plan it shares; `subscriber_of` asks the metadata which are its.)
-# Not here, as their plans have one form left, and phonenumbers takes no other: Mexico (no 1 since 2019), Brazil (nine
-# digits since 2016), Ivory Coast (ten since 2021), Benin (ten since 2024).
+# Not here, because their plans have one form left, and phonenumbers accepts no other: Mexico (no 1 since 2019), Brazil
+# (nine digits since 2016), Ivory Coast (ten since 2021), Benin (ten since 2024).
 TWO_FORMS = (
     (re.compile(r"\+54(\d{10})"), r"+549\1"),
     (re.compile(r"\+39(0549\d{6})"), r"+378\1"),
@@ -96,7 +96,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def normalise(text: str) -> str:
-    """Return the number in E.164. Raises InvalidPhoneNumber when it cannot be one, whatever the reason."""
+    """Return the number in E.164. Raises InvalidPhoneNumber if it cannot be one, whatever the reason."""
     if text[:1] not in PLUS or any(letter.isalpha() for letter in text):
         raise InvalidPhoneNumber
     for _ in range(MOST_PREFIXES):
@@ -123,9 +123,9 @@ def _strip(text: str) -> str:
 
 
 def subscriber_of(e164: str) -> str:
-    """Return the number under which its subscriber is known: one for all the numbers by which one phone is reached.
+    """Return the number under which its subscriber is known: the same for all numbers that reach one phone.
 
-    What is counted, remembered and forgotten goes by it; what is dialled, and its country, by what the caller gave.
+    Counting, histories and erasure use it; what is dialled, and its country, are as the caller gave them.
     """
     if not e164.startswith(TWO_FORMED):
         return e164
@@ -138,32 +138,32 @@ def subscriber_of(e164: str) -> str:
 
 
 def describe(e164: str) -> Plan:
-    """Say what the numbering plan knows of a number in E.164 (phonenumbers' metadata; no look-up)."""
+    """Return what the numbering plan says of a number in E.164 (phonenumbers' metadata; no look-up)."""
     number = phonenumbers.parse(e164)
     found = phonenumbers.number_type(number)
     country, kind = _country(number), KINDS.get(found, "unknown")
     return Plan(
         country=country,
-        valid=found != Type.UNKNOWN,  # which is how is_valid_number judges, after the same work again
+        valid=found != Type.UNKNOWN,  # as is_valid_number does, which would do the same work again
         kind=tell_kind(country, kind) if kind in PLAIN else kind,
     )
 
 
 def tell_kind(country: str | None, kind: Kind) -> Kind:
-    """Return the kind as it may be written down: unknown where too few numbers of a country are of it."""
+    """Return the kind as it may be stored: unknown if too few numbers of the country are of it."""
     return "unknown" if kind in RARE.get(country or "", ()) else kind
 
 
 def _country(number: phonenumbers.PhoneNumber) -> str | None:
     region = phonenumbers.region_code_for_number(number)
-    if region is None:  # no such number, but its code may be of one country alone
+    if region is None:  # no valid number, but its calling code may belong to one country only
         regions = phonenumbers.region_codes_for_country_code(number.country_code or 0)
         region = regions[0] if len(regions) == 1 else None
     return None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else PART_OF.get(region or "", region)
 
 
 def is_country(code: str) -> bool:
-    """Say whether this is the ISO 3166 alpha-2 code of a country that numbers are told apart by."""
+    """Return whether this is the ISO 3166 alpha-2 code of a country with numbers of its own."""
     return code in phonenumbers.SUPPORTED_REGIONS and code not in PART_OF
 
 
@@ -173,7 +173,7 @@ def count_national(e164: str) -> int:
 
 
 def mask(e164: str) -> str:
-    """Shorten a number for an operator's eyes: its calling code and, unless its country is small, last two digits."""
+    """Mask a number for operators: its calling code and, unless its country is small, last two digits."""
     shown = "" if describe(e164).country in SMALL else e164[-2:]
     return f"+{calling_code(e164)}…{shown}"
 

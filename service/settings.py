@@ -1,4 +1,4 @@
-"""The process's settings: read from the environment once, at the start, every mistake named at once.
+"""The process's settings: read from the environment once, at the start, with every mistake reported at once.
 
 Called by cli and app. The names are those of the environment; no value is ever printed.
 """
@@ -19,8 +19,8 @@ from service.errors import SettingsError
 from service.uuids import is_uuid
 
 KEY_BYTES = 32
-# Seconds. A balancer must be the one that ends a connection, or it sends a request into one that we are closing:
-# Google's reuse connections for 600.
+# Seconds. The balancer must be the one that closes a connection, or it sends a request over one that we are closing.
+# Google's reuse connections for 600 s.
 KEEP_ALIVE = 620
 # Sends at once. Each waits for Telnyx most of its time.
 MAX_SENDS = 100
@@ -94,7 +94,7 @@ def _check_url(url: str) -> None:
         raise ValueError(message) from None
     try:
         parsed.get_dialect()().create_connect_args(parsed)
-        named_twice = parsed.host and "host" in parsed.query  # the one before the ? would be ignored in silence
+        named_twice = parsed.host and "host" in parsed.query  # the one before the ? would be silently ignored
     except (ArgumentError, ValueError):
         named_twice = True
     if named_twice:
@@ -107,7 +107,7 @@ def _check_options(query: Mapping[str, object]) -> None:
     if "sslmode" in query:
         message = "has sslmode, which the driver does not know: write ssl=require (or verify-full)"
         raise ValueError(message)
-    if query.keys() - PLACES:  # not shown: it may be a piece of a password
+    if query.keys() - PLACES:  # not shown: it may be part of a password
         message = "has an option after its ? that the driver does not know, or that the gateway sets itself"
         raise ValueError(message)
 
@@ -127,8 +127,8 @@ def _profile(value: object) -> object:
 
 
 def _go_with_provider(value: T, info: ValidationInfo) -> T:
-    """Hold CAPTCHA_SECRET and CAPTCHA_BASE_URL to CAPTCHA_PROVIDER: the secret comes with it, neither without it."""
-    if "captcha_provider" not in info.data:  # which is named already
+    """Check that CAPTCHA_SECRET comes with CAPTCHA_PROVIDER, and neither it nor CAPTCHA_BASE_URL without."""
+    if "captcha_provider" not in info.data:  # whose mistake is reported already
         return value
     provider = info.data["captcha_provider"]
     if value is not None and provider is None:
@@ -141,7 +141,7 @@ def _go_with_provider(value: T, info: ValidationInfo) -> T:
 
 
 def _differ(value: bytes, info: ValidationInfo) -> bytes:
-    """Hold INDEX_KEY apart from SECRET_KEY: who learns the one that is shown to less must not have the other."""
+    """Check that INDEX_KEY is no SECRET_KEY: whoever learns one must not have the other."""
     if value in info.data.get("secret_key", ()):
         message = "must not be a SECRET_KEY: make one of its own"
         raise ValueError(message)
@@ -168,7 +168,7 @@ class DatabaseSettings(BaseSettings):
 
 
 class KeySettings(DatabaseSettings):
-    """And what those need that read or write secrets."""
+    """What commands need that read or write secrets."""
 
     secret_key: Annotated[Keys, Field(repr=False)]
     index_key: Annotated[Key, AfterValidator(_differ), Field(repr=False)]
@@ -212,9 +212,9 @@ class Settings(KeySettings):
 
 
 def load(kind: type[S], **given: Any) -> S:
-    """Read settings of one kind; what is given wins over the environment.
+    """Read settings of one kind; `given` overrides the environment.
 
-    Raises SettingsError naming every mistake, never a value.
+    Raises SettingsError, which names every mistake, but no value.
     """
     try:
         return kind(**given)

@@ -20,34 +20,34 @@ from prometheus_client.registry import Collector
 
 log = structlog.get_logger()
 
-# Where several workers keep their metrics: prometheus_client's own name for it.
+# The variable in which prometheus_client expects the folder for several workers' metrics.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
-REQUESTS = Counter("verify_http_requests", "Answers by route and status.", ["route", "status"])
+REQUESTS = Counter("verify_http_requests", "Replies by route and status.", ["route", "status"])
 SECONDS = Histogram(
     "verify_http_seconds",
-    "Time to answer, by route.",
+    "Time to reply, by route.",
     ["route"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 CONNECTIONS = Gauge("verify_http_connections", "Open connections.", multiprocess_mode="livesum")
 CONNECTIONS_CLOSED = Counter(
     "verify_http_connections_closed",
-    "Connections that were closed on whoever held them: crowded, refused, slow or unread.",
+    "Connections that the gateway closed: crowded, refused, slow or unread.",
     ["why"],
 )
 SENDS = Counter("verify_sends", "Sends by channel and how they ended.", ["channel", "provider", "outcome"])
 SEND_SECONDS = Histogram(
     "verify_send_seconds",
-    "From the request (or press) to the end of its send.",
+    "Time from a request or fallback to the end of its send.",
     buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60),
 )
 GUESSES = Counter("verify_guesses", "Guesses by how they ended.", ["outcome"])
 SUPPRESSED = Counter("verify_suppressed", "Findings of rules, by rule and mode.", ["rule", "mode"])
-CAPTCHAS = Counter("verify_captchas", "Captchas that were asked about, by what came of it.", ["outcome"])
-LOOKUPS = Counter("verify_lookups", "Number look-ups at Telnyx, by the kind of line or missed.", ["kind"])
-WEBHOOKS = Counter("verify_webhooks", "Webhooks by what became of them.", ["outcome"])
-ALERTS = Counter("verify_alerts", "Incidents that this process told of, by kind: began and ended.", ["kind", "event"])
+CAPTCHAS = Counter("verify_captchas", "Captchas that were verified, by result.", ["outcome"])
+LOOKUPS = Counter("verify_lookups", "Number look-ups at Telnyx, by line type, or missed.", ["kind"])
+WEBHOOKS = Counter("verify_webhooks", "Webhooks by outcome.", ["outcome"])
+ALERTS = Counter("verify_alerts", "Incidents that this process reported, by kind: began and ended.", ["kind", "event"])
 ALERT_OPEN = Gauge("verify_alert_open", "1 while an incident is open, by kind.", ["kind"], multiprocess_mode="livemax")
 BACKLOG = Gauge(
     "verify_backlog_seconds", "How long the oldest due verification has waited.", multiprocess_mode="livemax"
@@ -57,7 +57,7 @@ BREAKER = Gauge(
 )
 PROFILE_OPEN = Gauge(
     "verify_profile_open",
-    "1 while a client's requests are refused because Telnyx takes nothing for its Verify profile.",
+    "1 while a client's requests are refused because Telnyx accepts nothing for its Verify profile.",
     ["client"],
     multiprocess_mode="livemax",
 )
@@ -68,7 +68,7 @@ class Workers(Collector):
     """The metrics of all workers, summed, without the gauges of those that have died."""
 
     def collect(self) -> Iterable[Metric]:
-        """Read what the workers wrote down."""
+        """Read what the workers have written."""
         for path in Path(os.environ[FOLDER]).glob("gauge_live*_*.db"):
             pid = int(path.stem.rpartition("_")[2])
             try:
@@ -80,7 +80,7 @@ class Workers(Collector):
 
 
 def registry() -> CollectorRegistry:
-    """Return what to expose: this process's metrics, or those of all workers where there are several."""
+    """Return what to expose: this process's metrics, or those of all workers if there are several."""
     if FOLDER not in os.environ:
         return REGISTRY
     collected = CollectorRegistry()
@@ -114,13 +114,13 @@ def configure_logs(level: str = "INFO") -> None:
 
 
 def _keep_first_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep what a library says was the matter; asyncio goes on with the text of the exception."""
+    """Keep only the first line of a library's message; asyncio's goes on with the exception's text."""
     event["event"] = str(event["event"]).partition("\n")[0]
     return event
 
 
 def _name_exception(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep an exception's type and place, not its text: texts repeat what they choked on."""
+    """Keep an exception's type and place, not its text, which can repeat its input."""
     found = event.pop("exc_info", None)
     error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
     if isinstance(error, BaseException):

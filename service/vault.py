@@ -1,6 +1,6 @@
-"""Keys at work: hashing for look-ups, sealing for storage, digests of API keys, ids.
+"""What the secret keys are used for: hashes for look-ups, sealing for storage, digests of API keys; and ids.
 
-Called by verification and cli. Nothing here logs, and no key leaves it.
+Called by verification, fraud, api and cli. Nothing here logs, and no key leaves it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ TAG_OF_KEY = 4
 
 
 def new_id() -> UUID:
-    """Make an id that sorts by time (UUIDv7, RFC 9562): new rows go to the end of the index."""
+    """Make an id that sorts by time (UUIDv7, RFC 9562), so that new rows go to the end of the index."""
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
     return FastUUID(int(value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62).to_bytes(16))
 
 
 def first_id(moment: datetime) -> UUID:
-    """Return the smallest id made at a moment: rows of a time are found by the index of their key."""
+    """Return the smallest id made at a moment, so that rows of a time can be found by the index of their key."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
@@ -41,7 +41,7 @@ def new_token() -> UUID:
 
 
 def new_api_key(*, test: bool = False) -> str:
-    """Make an API key of 256 random bits; its prefix shows scanners a leaked one, and people a test's."""
+    """Make an API key of 256 random bits. The prefix lets scanners find leaked keys, and marks test clients' keys."""
     return ("vgt_" if test else "vg_") + secrets.token_urlsafe(32)
 
 
@@ -49,7 +49,7 @@ class Vault:
     """The gateway's two secrets: SECRET_KEY (several while it rotates, newest first) and INDEX_KEY."""
 
     def __init__(self, secret_keys: Sequence[bytes], index_key: bytes) -> None:
-        """Take the keys, 32 bytes each."""
+        """The keys have 32 bytes each."""
         self._secrets = {self._tag(key): key for key in secret_keys}
         self._newest = secret_keys[0]
         self._index_key = index_key
@@ -60,11 +60,11 @@ class Vault:
 
     @property
     def tags(self) -> list[bytes]:
-        """Return how that begins which this vault can open: by it a row is left to a process that has its key."""
+        """Return how texts begin that this vault can open, so that a row can be left to a process that has its key."""
         return list(self._secrets)
 
     def hash(self, kind: bytes, *parts: str) -> UUID:
-        """Hash what is looked up by equality, under INDEX_KEY; `kind` (16 bytes at most) keeps uses apart."""
+        """Hash, under INDEX_KEY, what is looked up by equality; `kind` (16 bytes at most) separates uses."""
         joined = "\x00".join(parts).encode()
         return FastUUID(hashlib.blake2b(joined, digest_size=16, key=self._index_key, person=kind).digest())
 
@@ -73,7 +73,7 @@ class Vault:
         return [hmac.digest(secret, api_key.encode(), "sha256") for secret in self._secrets.values()]
 
     def seal(self, row: UUID, plain: bytes) -> bytes:
-        """Encrypt what belongs to one row, under a key of that row's own.
+        """Encrypt what belongs to one row, under a key derived for that row.
 
         One key for all rows would reach the limit of random nonces (2^32 messages) within days.
         """
@@ -82,14 +82,14 @@ class Vault:
         return self._tag(self._newest) + nonce + sealed
 
     def unseal(self, row: UUID, sealed: bytes) -> bytes | None:
-        """Decrypt; None when no key of ours fits (a SECRET_KEY was taken away too early, or the row was altered)."""
+        """Decrypt; None if no key of ours fits (a SECRET_KEY was removed too early, or the row was altered)."""
         secret = self._secrets.get(sealed[:TAG_OF_KEY])
         if secret is None:
             return None
         nonce, body = sealed[TAG_OF_KEY : TAG_OF_KEY + NONCE], sealed[TAG_OF_KEY + NONCE :]
         try:
             return AESGCM(self._row_key(secret, row)).decrypt(nonce, body, None)
-        except (InvalidTag, ValueError):  # ValueError: what is left is shorter than a nonce
+        except (InvalidTag, ValueError):  # ValueError: the rest is shorter than a nonce
             return None
 
     @staticmethod

@@ -1,1 +1,1 @@
-"""HTTP: the only package that knows it. Calls verification; never touches the database itself."""
+"""HTTP in and out. Calls verification and fraud; never runs a statement itself."""

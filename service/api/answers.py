@@ -1,4 +1,4 @@
-"""Whatever was raised, as a problem of the closed list.
+"""Turns whatever was raised into a problem of the closed list.
 
 Called by Litestar for every exception. Repeats nothing that was sent; what is not on the list is logged by its
 type and place, without its text.
@@ -20,7 +20,7 @@ from service.errors import Closed, WrongScope
 
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Turn an exception into its problem."""
+    """Turn an exception into a problem response."""
     kind = kind_of(error)
     if kind is UNEXPECTED:
         telemetry.log.error("unexpected", route=request.scope.get("path_template", ""), exc_info=error)
@@ -35,11 +35,11 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 
 
 def kind_of(error: Exception) -> Kind:
-    """Find the kind of problem that an exception is."""
+    """Return the kind of problem for an exception."""
     for known in type(error).__mro__:
         if known in KINDS:
             return KINDS[known]
-    # What is left of Litestar's own are requests that it could not take apart.
+    # Litestar's other exceptions are requests that it could not parse.
     if isinstance(error, HTTPException) and error.status_code < UNEXPECTED.status:
         return KINDS[Malformed]
     return UNEXPECTED

@@ -1,7 +1,7 @@
-"""Read what was sent: a JSON body into its struct, strictly, and the Idempotency-Key.
+"""Reads what was sent: a JSON body into its struct, strictly, and the Idempotency-Key.
 
-Called by the handlers, after the key was checked. What it says of a mistake never repeats what was sent, except
-for a field's name that is plainly a name.
+Called by the handlers, after the key was checked. An error never repeats what was sent, except a field's name that is
+clearly a name.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ AnyRequest = Request[Any, Any, Any]
 
 JSON_TYPE = re.compile(r"\s*application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-# A name holds no digit: a number or a key that was sent as a field's name is not sent back.
+# A name contains no digit: a number or a key that was sent as a field's name is not repeated.
 FIELD = re.compile(r"Object (missing required|contains unknown) field `(?:([A-Za-z_]{1,40})`)?")
 PLACE = re.compile(r" - at `\$\.([A-Za-z_]{1,40})[^`]*`$")
 CLEAR = re.compile(r"Expected `\w+`(, got `\w+`| of length [<>]= \d+)")
 
 
 async def read_body(request: AnyRequest, decoder: msgspec.json.Decoder[T]) -> T:
-    """Decode the body. Raises WrongMediaType, Malformed, Invalid, or Litestar's own for a body over the limit."""
+    """Decode the body. Raises WrongMediaType, Malformed, Invalid, or Litestar's error for a body over the limit."""
     said = request.headers.get("content-type")
     if said and not JSON_TYPE.match(said):
         raise WrongMediaType
@@ -44,7 +44,7 @@ async def read_body(request: AnyRequest, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 async def read_bytes(request: AnyRequest) -> bytes:
-    """Read the body as it came. Raises Malformed where the caller hung up in the middle, or Litestar's own."""
+    """Read the raw body. Raises Malformed if the caller hung up in the middle, or Litestar's error."""
     try:
         return await request.body()
     except InternalServerException:
@@ -72,7 +72,7 @@ def _invalid(text: str) -> Invalid:
 
 
 def _holds_half_a_character(body: bytes) -> bool:
-    r"""Tell JSON with a lone surrogate in it (\ud800) from what is no JSON: Python's decoder lets it through."""
+    r"""Return whether this is JSON with a lone surrogate (\ud800), which Python's decoder accepts."""
     try:
         text = json.dumps(json.loads(body.decode()), ensure_ascii=False)
     except (ValueError, RecursionError):

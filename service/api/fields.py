@@ -1,4 +1,4 @@
-"""Fields that more than one call takes, from text to value. Raises Invalid, which names the field and repeats nothing.
+"""Parsers of fields that several calls share. They raise Invalid, which names the field and never repeats its text.
 
 Called by verifications and operator.
 """
@@ -30,7 +30,7 @@ def read_number(text: str) -> str:
 
 
 def read_address(text: str) -> str:
-    """Read the IP address of whom to count: the IPv4 one, where an IPv6 address only carries it."""
+    """Read the IP address to count by: the IPv4 address, where an IPv6 one only carries it."""
     address = addresses.read(text)
     if address is None:
         raise Invalid("ip_address", detail="Not an IP address.")
@@ -38,9 +38,9 @@ def read_address(text: str) -> str:
 
 
 def read_account(text: str) -> str:
-    """Read an account id as it came; one in which nothing can be seen names nobody."""
+    """Read an account id unchanged; one without a visible character is refused, because it names nobody."""
     if not accounts.normalise(text):
-        raise Invalid("account_id", detail="It must hold more than spaces and invisible characters.")
+        raise Invalid("account_id", detail="It must contain more than spaces and invisible characters.")
     return text
 
 
@@ -53,13 +53,13 @@ def read_length(text: str, field: str, most: int) -> timedelta:
 
 
 def read_window(request: AnyRequest, shipped: str, most: int) -> timedelta:
-    """Read the query's window, if it has one."""
+    """Read the query's window, or the default one."""
     given = request.query_params.getall("window", [shipped])
     return read_length(given[0] if len(given) == 1 else "", "window", most)
 
 
 def read_reason(text: str) -> str:
-    """Read a reason that names nobody."""
+    """Read a reason, unless it holds what looks like a number."""
     if NUMBER_LIKE.search(DATE.sub(":", text)):
         raise Invalid("reason", detail="This looks like somebody's number: leave it out.")
     return text

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve; and the metrics, for operators.
+"""Whether the process answers, whether it can serve requests, and the metrics for operators.
 
 Routed by app. Says nothing of traffic without an operator's key.
 """
@@ -28,12 +28,12 @@ PROBED = [HttpMethod.GET, HttpMethod.HEAD]
     "/healthz",
     http_method=PROBED,
     operation_id="readHealth",
-    summary="Whether the process answers",
+    summary="Check that the process answers",
     tags=["Health"],
-    call=Call(means="It does.", gives=Health, problems=()),
+    call=Call(means="The process answers.", gives=Health, problems=()),
 )
 async def read_health() -> Health:
-    """Answer."""
+    """Answer without looking at anything."""
     return Health()
 
 
@@ -41,28 +41,27 @@ async def read_health() -> Health:
     "/readyz",
     http_method=PROBED,
     operation_id="readReadiness",
-    summary="Whether requests can be served",
+    summary="Check that requests can be served",
     tags=["Health"],
-    call=Call(means="They can.", gives=Health),
+    call=Call(means="Requests can be served.", gives=Health),
 )
 async def read_readiness(request: Request[Any, Any, Any]) -> Health:
-    """Ask the database."""
+    """Answer if the database does, and has the right schema."""
     try:
         await migrate.check(services_of(request).database)
     except Exception as error:
-        # Whatever keeps us from reading it, the driver's own errors too: a probe is told 503 and takes no traffic here.
-        reason = "the database does not answer, or its schema is another one"
+        reason = "the database does not answer, or its schema is too old"
         raise Unavailable(reason) from error
     return Health()
 
 
 async def needs_metrics_here(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Let nobody in where the metrics have a port of their own. Raises NotFoundException."""
+    """Hide the metrics where they have a port of their own. Raises NotFoundException."""
     if not services_of(connection).metrics_here:
         raise NotFoundException
 
 
 @get("/metrics", guards=[needs_metrics_here, needs_operator])
 async def read_metrics() -> Response[bytes]:
-    """Give the counters to an operator."""
+    """Return the counters to an operator."""
     return Response(telemetry.render_metrics(), media_type=CONTENT_TYPE_LATEST)

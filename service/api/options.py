@@ -1,6 +1,6 @@
-"""OPTIONS for a path with several methods. Litestar's own answer names those of the handler it came upon first.
+"""OPTIONS for paths with several handlers: Litestar's own reply would list the methods of only one of them.
 
-Called by the modules that route such paths; it must stand before their other handlers.
+Called by the modules that route such paths; it must come before their other handlers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 
 
 def list_methods(path: str, *methods: str) -> HTTPRouteHandler:
-    """Make the handler that says which methods a path has."""
+    """Make the handler that lists a path's methods."""
     allowed = ", ".join(sorted({*methods, "OPTIONS"}))
 
     def read_methods() -> Response[None]:

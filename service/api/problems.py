@@ -1,7 +1,7 @@
-"""The closed list of problems that leave the service, RFC 9457; nothing in them is about the number.
+"""The closed list of problems that a caller can get, RFC 9457; nothing in them is about the number.
 
-Read by answers, which turns what was raised into one of them, and by documents. What is not on the list is a
-plain 500 to the caller and loud in the log.
+Read by answers, which turns what was raised into one of them, and by documents. Anything not on the list is a
+plain 500 to the caller and an error in the log.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(msgspec.Struct, omit_defaults=True):
     """An error. `type` is stable: switch on it, not on the texts."""
 
-    type: Annotated[str, msgspec.Meta(description="Names the kind of problem, for good.", examples=[f"{BASE}limited"])]
+    type: Annotated[
+        str, msgspec.Meta(description="Identifies the kind of problem; it never changes.", examples=[f"{BASE}limited"])
+    ]
     title: Annotated[str, msgspec.Meta(description="The kind in a few words.", examples=["Too many requests"])]
     status: Annotated[int, msgspec.Meta(description="The HTTP status.", ge=400, le=599, examples=[429])]
     detail: Annotated[
@@ -30,7 +32,10 @@ class Problem(msgspec.Struct, omit_defaults=True):
     fields: (
         Annotated[
             list[str],
-            msgspec.Meta(description="What is missing or malformed, where it has a name.", examples=[["phone_number"]]),
+            msgspec.Meta(
+                description="The fields that are missing or malformed, where they have names.",
+                examples=[["phone_number"]],
+            ),
         ]
         | None
     ) = None
@@ -38,7 +43,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
         Annotated[
             str,
             msgspec.Meta(
-                description="How the verification ended, for kind `closed`.",
+                description="How the verification ended, for the type `closed`.",
                 examples=["locked"],
                 extra_json_schema={"enum": ["verified", "locked", "expired", "canceled"]},
             ),
@@ -48,7 +53,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One kind of problem. `wait`: seconds for Retry-After where the error itself does not say; None for no header."""
+    """One kind of problem. `wait`: seconds for Retry-After if the error does not say; None for no header."""
 
     name: str
     status: int
@@ -61,14 +66,14 @@ class Kind(msgspec.Struct, frozen=True):
         return Problem(BASE + self.name, self.title, self.status, detail or self.detail, fields, ended)
 
     def example(self) -> Problem:
-        """Word one for the documentation."""
+        """Word an example for the documentation."""
         if self.name == "invalid":
             return self.problem("The field is required.", ["phone_number"])
         return self.problem(ended="locked" if self.name == "closed" else None)
 
 
 class Invalid(errors.GatewayError):
-    """A request that shows by itself that it cannot be served; `fields` says where."""
+    """A request that cannot be served as it is; `fields` names what is wrong."""
 
     def __init__(self, *fields: str, detail: str) -> None:
         """Name the fields."""
@@ -81,19 +86,19 @@ class Malformed(errors.GatewayError):
 
 
 class HeadTooLarge(errors.GatewayError):
-    """A request line and headers that do not end."""
+    """A request whose head is larger than we read."""
 
 
 class WrongMediaType(errors.GatewayError):
-    """A body that says it is not JSON."""
+    """A body whose content type is not JSON."""
 
 
 class Forbidden(errors.GatewayError):
-    """A webhook from elsewhere than Telnyx, or not over HTTPS."""
+    """A webhook that does not come from Telnyx, or not over HTTPS."""
 
 
 class Unsigned(errors.GatewayError):
-    """A webhook whose signature does not fit."""
+    """A webhook whose signature is not valid."""
 
 
 KINDS: dict[type[Exception], Kind] = {

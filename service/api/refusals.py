@@ -1,7 +1,7 @@
-"""Webhooks that are refused one after the other: an alert says which check refuses them, and why.
+"""Counts webhooks that are refused in a row, so that an alert can say which check refuses them, and why.
 
-Called by webhooks, once for each. What it says are fixed sentences: nothing that a stranger wrote, and no address,
-which stands in the log alone.
+Called by webhooks, once for each. It uses fixed sentences: nothing that a stranger wrote, and no address, which is only
+in the log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from service import telemetry
 from service.providers.health_notes import HealthNotes, Kind
 from service.providers.verify.protocol import SignatureFault
 
-# Telnyx repeats what is refused, so that one send brings as many. Anybody who finds the path can ring this alarm, too.
+# Telnyx retries a refused webhook, so one send is enough for an alert. Anybody who finds the path can cause it, too.
 IN_A_ROW = 3
 
 Why = Literal["unreadable", "untrusted_proxy", "unlisted", "no_https"] | SignatureFault
@@ -28,7 +28,7 @@ WORDS: dict[Why, str] = {
     "stale": "their signature's time is more than 5 minutes from this host's clock",
     "other_key": "their signature does not fit TELNYX_PUBLIC_KEY, or their body was changed on the way",
 }
-# What each counts as, in the metrics and among the alerts.
+# The name of each in the metrics and among the alerts.
 SOURCE: tuple[str, Kind] = ("wrong_source", "webhooks address")
 HTTPS: tuple[str, Kind] = ("no_https", "webhooks https")
 SIGNATURE: tuple[str, Kind] = ("unsigned", "webhooks signature")
@@ -44,15 +44,14 @@ COUNTED: dict[Why, tuple[str, Kind]] = {
 
 
 class Refusals:
-    """One process's refusals since it took a webhook last, by what refused them."""
+    """One process's refusals since it last accepted a webhook, by the check that refused them."""
 
     def __init__(self, troubles: HealthNotes) -> None:
-        """Begin with none."""
         self._troubles = troubles
         self._row: Counter[Kind] = Counter()
 
     def count(self, why: Why, source: IPAddress | None) -> None:
-        """Count one, and note it as a trouble when it is not the first."""
+        """Count one, and note it for an alert if there have been several."""
         outcome, kind = COUNTED[why]
         telemetry.WEBHOOKS.labels(outcome).inc()
         self._row[kind] += 1
@@ -62,5 +61,5 @@ class Refusals:
             self._troubles.note(kind, f"Telnyx's webhooks are refused, {IN_A_ROW} or more in a row: {WORDS[why]}.")
 
     def end(self) -> None:
-        """Begin again: one was taken."""
+        """Reset: a webhook was accepted."""
         self._row.clear()

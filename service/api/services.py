@@ -1,4 +1,4 @@
-"""What the handlers work with: the flows, and the settings that they need, found through the connection.
+"""What the handlers use: the services and settings that app has wired, found through the connection.
 
 Made by app, once a process. Holds no state of its own.
 """
@@ -31,12 +31,12 @@ from service.verification.checks import Checks
 from service.verification.core import Core
 from service.verification.delivery_events import DeliveryEvents
 
-# Where the server puts who waits for an answer: since when, and whether the connection still stands.
+# The scope's key for the waiting caller: since when they wait, and whether the connection is still open.
 WAITING = "verify_gateway.waiting"
 
 
 class WebhookRules(msgspec.Struct, frozen=True):
-    """From where webhooks are taken, how they must come, and whose they are: `provider` knows its own word."""
+    """From where webhooks are accepted, and how they must come."""
 
     allowed: IPSet
     trusted_proxies: IPSet
@@ -45,7 +45,7 @@ class WebhookRules(msgspec.Struct, frozen=True):
 
 
 class Services(msgspec.Struct, frozen=True):
-    """One process's flows."""
+    """One process's services, as the handlers see them."""
 
     vault: Vault
     keys: Authenticator
@@ -93,10 +93,10 @@ def make_services(
 
 
 def services_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Services:
-    """Return the services of the app that this connection came to."""
+    """Return the parts of the app that serves this connection."""
     return cast("Services", connection.app.state.services)
 
 
 def waiting_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Waiting | None:
-    """Return who waits for the answer to this request; None under a server that does not say."""
+    """Return the caller that waits for this request's reply; None under a server that does not say."""
     return cast("Waiting | None", connection.scope.get(WAITING))

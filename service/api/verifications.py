@@ -1,6 +1,6 @@
 """The five calls of a product backend.
 
-Routed by app. Translates HTTP to the flows and back; decides nothing.
+Routed by app. Translates between HTTP and verification; decides nothing.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ DIGITS = re.compile(r"\d{4,15}")
     status_code=202,
     operation_id="requestVerification",
     summary="Request a verification",
-    description="Answers at once and always alike: whether a code goes out is decided afterwards. A limit (429) is one "
-    "of the number, the address or the account, or that of wrong codes; it never says which.",
+    description="The reply comes at once and is always the same: whether a code goes out is decided afterwards. A 429 "
+    "is a limit of the number, the address or the account, or a wrong-code budget; it never says which.",
     call=Call(
-        means="Taken. The same for every number, sent to or not.",
+        means="Accepted. The same for every number, sent to or not.",
         takes=VerificationRequest,
         gives=VerificationAccepted,
         problems=(Limited, Unavailable),
@@ -64,7 +64,7 @@ DIGITS = re.compile(r"\d{4,15}")
     ),
 )
 async def request_verification(request: AnyRequest) -> Response[VerificationAccepted]:
-    """Take a request."""
+    """Read a request and have it admitted."""
     services, caller = services_of(request), await caller_of(request)
     ask = read_request(caller.policy.client, await read_body(request, REQUEST))
     if (key := read_idempotency_key(request)) is not None:
@@ -87,12 +87,12 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
     "/verifications/{verification_id:uuid}/verify",
     status_code=200,
     operation_id="verifyCode",
-    summary="Judge a code",
-    description="A right code is answered at once, a wrong one on the next half second. The fifth wrong one locks. "
-    "A code that is not 4 to 15 digits (422) is not counted. The same Idempotency-Key with another code is refused "
-    "(422): what the first one got is told to nobody else.",
+    summary="Check a code",
+    description="A right code is answered at once, a wrong one on the next half second. The fifth wrong code locks the "
+    "verification. A code that is not 4 to 15 digits (422) is not counted. The same Idempotency-Key with another code "
+    "is refused (422): only the first code gets its result.",
     call=Call(
-        means="Judged: see `verified`.",
+        means="Checked: see `verified`.",
         takes=CodeCheck,
         gives=CodeChecked,
         problems=(NotFound, Closed, GuessesInFlight, Unavailable),
@@ -100,13 +100,13 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
     ),
 )
 async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> Response[CodeChecked]:
-    """Judge a code."""
+    """Read a code and have it checked."""
     services, caller = services_of(request), await caller_of(request)
     data = await read_body(request, CHECK)
     code = _code(data.code)
     idem = body = None
     if (key := read_idempotency_key(request)) is not None:
-        # The key stands in what is hashed: without it a code of six digits would be found by trying them all.
+        # The key is part of what is hashed: without it a code of six digits could be found by trying them all.
         idem, body = _idempotency(request, caller, "verify", key, PACK.encode((key, verification_id, code)))
     checked = await services.checks.check(caller, verification_id, code, idem, body, waiting=waiting_of(request))
     reply = CodeChecked(
@@ -118,11 +118,10 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
 @get(
     "/verifications/{verification_id:uuid}",
     operation_id="readVerification",
-    summary="Read where a verification stands",
-    call=Call(means="Where it stands.", gives=VerificationStatus, problems=(NotFound, Unavailable)),
+    summary="Read a verification's status",
+    call=Call(means="Its status.", gives=VerificationStatus, problems=(NotFound, Unavailable)),
 )
 async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
-    """Read one verification."""
     return _status(await services_of(request).actions.read(await caller_of(request), verification_id))
 
 
@@ -131,16 +130,16 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
     status_code=202,
     operation_id="useFallback",
     summary="Use the next channel",
-    description="Taken once `fallback.available_at` is reached, whatever became of the first send; counted like a "
+    description="Accepted once `fallback.available_at` is reached, whatever became of the first send; counted like a "
     "request.",
     call=Call(
-        means="Taken.",
+        means="Accepted.",
         gives=VerificationStatus,
         problems=(NotFound, Closed, NoChannelLeft, TooEarly, Limited, Unavailable),
     ),
 )
 async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
-    """Press the next channel."""
+    """Use the next channel."""
     actions, caller = services_of(request).actions, await caller_of(request)
     return _status(await actions.press(caller, verification_id, waiting_of(request)))
 
@@ -153,7 +152,6 @@ async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> 
     call=Call(means="Canceled.", gives=VerificationStatus, problems=(NotFound, Closed, Unavailable)),
 )
 async def cancel_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
-    """Cancel a pending verification."""
     actions, caller = services_of(request).actions, await caller_of(request)
     return _status(await actions.cancel(caller, verification_id, waiting_of(request)))
 
@@ -167,7 +165,7 @@ router = Router(
 
 
 def _code(text: str) -> str:
-    """Read a code as it was typed, in the digits of whatever script; what Telnyx compares are 0 to 9."""
+    """Read a code as typed, in the digits of any script; Telnyx compares 0 to 9."""
     code = "".join(text.split())
     code = code[1:] if code.startswith(phone.PLUS) else code
     if not DIGITS.fullmatch(code):

@@ -1,7 +1,7 @@
-"""The provider's word about its sends: who may bring it, over HTTPS and signed; then kept, and answered.
+"""Telnyx's webhooks: source, HTTPS, signature and shape are checked, then the event is stored and answered.
 
-Routed by app. What a signature is and what a body says is the provider's adapter's to know. The body holds the code in
-clear: it is never logged, never stored, never repeated.
+Routed by app. The body contains the code in clear text: it is decoded into the four fields that are needed, and
+dropped. Never logged, stored or repeated.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from service.providers.verify.protocol import Undecodable
     ),
 )
 async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
-    """Take one event."""
+    """Check and store one event."""
     services = services_of(request)
     source = _admit(request, services.webhooks, services.refusals)
     body = await read_bytes(request)
@@ -75,6 +75,6 @@ def _admit(request: Request[Any, Any, Any], rules: WebhookRules, refusals: Refus
 def _find_why(request: Request[Any, Any, Any], source: IPAddress | None, rules: WebhookRules) -> Why:
     if source is None:
         return "unreadable"
-    # Where no proxy is trusted the source is the peer itself.
+    # If no proxy is trusted, the source is the peer itself.
     by_proxy = "x-forwarded-for" in request.headers and source == peer_of(request)
     return "untrusted_proxy" if by_proxy and source not in rules.trusted_proxies else "unlisted"

@@ -1,7 +1,7 @@
-"""Who an API key belongs to. What a key says never changes, so a process keeps every good key's digest in memory.
+"""Who an API key belongs to. That never changes, so a process keeps the digest of every valid key in memory.
 
-Called by api and worker. That a key was revoked is not decided here: every hot statement checks it, at no round trip.
-A key that is not known costs no statement of its own: all that are not known share a look, a few times a second.
+Called by api and worker. Whether a key was revoked is not decided here: every statement on a request's path checks it,
+without a round trip. Unknown keys cost no statement each: they share one look at the database, a few times a second.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from service.policy.model import Policies
 from service.vault import Vault
 
 LONGEST_KEY = 128
-# Seconds between two looks for keys that were made since the last.
+# Seconds between two looks for new keys.
 LOOK_EVERY = 0.2
 
 
 class Authenticator:
-    """Knows the keys that are good; holds digests only, two for each key in the database at most."""
+    """The valid keys that this process knows, as digests: two at most for each key in the database."""
 
     def __init__(self, store: KeyStore, vault: Vault, policies: Policies) -> None:
         self._store = store
@@ -37,7 +37,7 @@ class Authenticator:
         self._used: set[int] = set()
 
     def known(self, api_key: str) -> Caller | None:
-        """Return whom a key speaks for that was good before; None for any other, and for one that has ended."""
+        """Return the caller of a key that is already known; None for any other key, and for one that has ended."""
         caller = self._known.get(hashlib.sha256(api_key.encode()).digest())
         if caller is None or _has_ended(caller):
             return None
@@ -45,9 +45,9 @@ class Authenticator:
         return caller
 
     async def find(self, api_key: str, check_stranger: Callable[[], None] = lambda: None) -> Caller:
-        """Look for a key that was not used here yet. Raises NotAuthorized, Unavailable.
+        """Look for a key that this process does not know yet. Raises NotAuthorized, Unavailable.
 
-        `check_stranger` is asked before a look for a key that nobody had at the last one, and may raise.
+        `check_stranger` is called before the database is asked about an unknown key, and may raise.
         """
         # To hash what a stranger sends must not cost more than a key does.
         if len(api_key) > LONGEST_KEY:
@@ -64,7 +64,7 @@ class Authenticator:
         return found
 
     async def enter(self, caller: Caller, *, search: bool = False) -> None:
-        """Count an operator's call. Raises NotAuthorized when the key was revoked, Limited when it makes too many."""
+        """Count an operator's call. Raises NotAuthorized if the key was revoked, Limited if it makes too many."""
         key, rules = str(caller.key_id), caller.policy.operators
         windows = [(self._vault.hash(b"limit.operator", key), window) for window in rules.calls]
         if search:
@@ -76,7 +76,7 @@ class Authenticator:
             raise Limited(wait)
 
     async def keep_up(self) -> None:
-        """Read which keys there are, and write down which were used since the last time. Raises Unavailable."""
+        """Read which keys there are, and record which were used since the last time. Raises Unavailable."""
         await self._look_again()
         # Taken before the statement: cleared after it, a use that came meanwhile would never be written down.
         used, self._used = self._used, set()
@@ -91,14 +91,14 @@ class Authenticator:
         return next((self._by_digest[digest] for digest in digests if digest in self._by_digest), None)
 
     async def _look_again(self) -> None:
-        """Wait for a look that begins after this call: all who wait share it."""
+        """Wait for a look that begins after this call; everybody who waits shares it."""
         if self._look is None:
             self._look = asyncio.create_task(self._read())
         await asyncio.shield(self._look)
 
     async def _read(self) -> None:
         await asyncio.sleep(max(0.0, self._looked_at + LOOK_EVERY - time.monotonic()))
-        # Who comes from here on may bring a key that this look does not see any more.
+        # Whoever comes from here on may bring a key that is too new for this look.
         self._look, self._looked_at = None, time.monotonic()
         self._by_digest = {
             row["digest"]: Caller(

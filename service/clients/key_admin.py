@@ -1,6 +1,6 @@
-"""Make, list and revoke API keys. Cold: SQLAlchemy over the declared tables.
+"""Create, list and revoke API keys. Rarely used: SQLAlchemy over the declared tables.
 
-Called by cli and the sandbox. A key leaves `create` once; the database holds its digest.
+Called by cli and the sandbox. A key leaves `create` once; the database holds only its digest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from service.db.schema.tables import ApiKey, Client
 from service.errors import GatewayError
 from service.vault import Vault, new_api_key
 
-# How many characters of a key the list shows, after its prefix.
+# How many characters of a key, after its prefix, the list shows.
 HINT = 5
 DAY, MINUTE = "%Y-%m-%d", "%Y-%m-%d %H:%M"
 
@@ -32,10 +32,10 @@ class KeyAdmin:
     async def create(
         self, name: str, scope: str = "verify", *, test: bool = False, ends_after: timedelta | None = None
     ) -> str:
-        """Make a key for a client, and the client if it is new; audited.
+        """Create a key for a client, and the client if it is new; audited.
 
-        `ends_after`: how long it is good, None for without an end. Raises GatewayError if the client is of the other
-        kind.
+        `ends_after`: how long the key is valid, None for no end. Raises GatewayError if the client is a test client and
+        the key is not, or the reverse.
         """
         key = new_api_key(test=test)
         async with self._database.begin() as connection:
@@ -55,7 +55,7 @@ class KeyAdmin:
         return key
 
     async def list(self) -> list[str]:
-        """Describe every key, a line each."""
+        """Describe every key in one line each."""
         statement = (
             select(ApiKey, Client.name, Client.test, func.now().label("now"))
             .join(Client, Client.id == ApiKey.client_id)

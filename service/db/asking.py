@@ -1,6 +1,6 @@
-"""Statements of operators and the command line: one round trip each, as short as the hot ones, on lines of their own.
+"""Operators' statements: one round trip each, with the same time limit as others, on connections of their own.
 
-Called by operators.verifications and operators.overrides. Keeps nothing between two of them.
+Called by operators.verifications, operators.exemptions and operators.blocks. Keeps no state.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ LARGEST_ID = 2**31 - 1
 
 
 async def ask(database: Database, statement: str, *values: object) -> list[dict[str, Any]]:
-    """Run a statement; return its rows by column. Raises as Lines.fetch."""
+    """Run a statement; return its rows. Raises what Lines.fetch raises."""
     return [dict(row) for row in await database.desk.fetch(statement, *values)]

@@ -1,7 +1,7 @@
-"""Micro-batches: one call in flight, and what waits meanwhile goes in the next call (in several, where it fills them).
+"""Micro-batches: one call in flight, and what waits meanwhile goes in the next call (in several, if it fills them).
 
-Called by verification.storage.store and fraud.store for their hot statements. Knows nothing of what it carries.
-Whatever a batch carries must be safe to run again with the same items, because an unclear end is asked about again.
+Used by verification.storage.store and fraud.store for their frequent statements. Knows nothing of what it carries. A
+batch must be safe to run again with the same items, because that is how an unclear end is cleared up.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ Result = TypeVar("Result")  # what becomes of it
 # What carries a batch: one result an item, in order.
 Run: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
 
-# Seconds until a connection that was ended is known to be: before that the pool would hand it out again.
+# Seconds until a connection that was closed is known to be: before that the pool would lend it again.
 FAREWELL = 0.05
-# Seconds between two questions what became of a batch whose end is unclear, at most.
+# Seconds, at most, between two attempts to clear up a batch whose end is unclear.
 ASK_EVERY = 0.4
-# Seconds between two looks at who has waited for too long.
+# Seconds between two looks for callers that have waited too long.
 SWEEP = 0.1
-# A call is expected to take as long as the shortest of so many: one that stood still says nothing of the next.
+# A call is expected to take as long as the shortest of so many: a standstill says nothing about the next call.
 SEEN = 4
-# Seconds that an item may wait in any case: were nobody carried, no shorter call would ever be seen.
+# Seconds that an item may wait in any case: if none were carried, no shorter call would ever be seen.
 LEAST_PATIENCE = 0.25
-# Seconds that an item waits behind a call that failed, where no caller's patience says less.
+# Seconds that an item waits behind a failed call, unless its caller's patience is shorter.
 BEHIND_FAILURE = 2.5
 
 
 class Patience(NamedTuple):
     """How long callers wait, in seconds since they came. `begin`: for their call, at most; `answer`: for its end.
 
-    `most`: how many may wait for their call; `calls`: how many calls are made at once while the line fills whole ones.
-    Whom a call as long as the last ones would answer too late is not carried.
+    `most`: how many may wait for their call; `calls`: how many calls are made at once while the queue fills whole ones.
+    An item is not carried if a call of recent length would answer it too late.
     """
 
     begin: float
@@ -48,7 +48,7 @@ class Patience(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Who waits: since when, by the loop's clock, and whether he has hung up."""
+    """A caller that waits: since when, by the loop's clock, and whether they have hung up."""
 
     since: float
     gone: Callable[[], bool]
@@ -56,7 +56,7 @@ class Waiting(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Place(Generic[Item, Result]):
-    """An item in line, and who waits for its result. `let_down`: was told that nobody knows, while it was carried."""
+    """An item in the queue, and who waits for it. `let_down`: answered as unclear while the item was carried."""
 
     item: Item
     waiting: Waiting
@@ -69,7 +69,7 @@ class Place(Generic[Item, Result]):
 
 
 class Batcher(Generic[Item, Result]):
-    """Collects items, and hands them to `run` as one."""
+    """Collects items, and passes them to `run` in batches."""
 
     def __init__(
         self, run: Run[Item, Result], most: int = 64, *, again: Run[Item, Result] | None = None,
@@ -77,9 +77,8 @@ class Batcher(Generic[Item, Result]):
     ) -> None:  # fmt: skip
         """Carry at most `most` items a call.
 
-        `again` carries what may have been carried already, where that has to be told apart.
-        `patience` is for callers who have to be answered; without it an item waits as long as calls come to an end.
-        `undo` is told of each item that may have been carried though its caller was told Unavailable.
+        `patience` is for callers that must be answered in time; without it an item waits as long as calls keep ending.
+        `undo` is told of each item that may have been carried though its caller got Unavailable.
         """
         self._run = run
         self._again = again or run
@@ -95,7 +94,7 @@ class Batcher(Generic[Item, Result]):
         self._took: deque[float] = deque([0.0], maxlen=SEEN)
 
     async def submit(self, item: Item, waiting: Waiting | None = None) -> Result:
-        """Carry one item and return its result. Raises what its own run raised, Unavailable, or Unclear."""
+        """Carry one item and return its result. Raises what its run raised, Unavailable, or Unclear."""
         loop = asyncio.get_running_loop()
         if self._patience and len(self._line) >= self._patience.most:
             raise Unavailable("too many wait already", RETRY_AFTER)
@@ -121,7 +120,7 @@ class Batcher(Generic[Item, Result]):
             self._working -= 1
 
     def _take(self) -> list[Place[Item, Result]]:
-        """Take the next batch from the line: not whom nobody waits for any more, nor who has waited too long."""
+        """Take the next batch from the queue, without items that nobody waits for or that have waited too long."""
         batch: list[Place[Item, Result]] = []
         while self._line and len(batch) < self._most:
             place = self._line.popleft()
@@ -180,24 +179,24 @@ class Batcher(Generic[Item, Result]):
                 self._undo(place.item)
 
     def _let_go(self, batch: Sequence[Place[Item, Result]], error: BaseException) -> None:
-        """Tell that these were certainly not carried."""
+        """Raise Unavailable for these: they were certainly not carried."""
         self._carried.difference_update(batch)
         for place in batch:
             place.fail(error)
 
     def _refuse(self, batch: Sequence[Place[Item, Result]], error: Unavailable) -> None:
-        """Tell these, and all who have waited behind them for too long."""
+        """Raise an error for these, and for all that have waited too long behind them."""
         late = asyncio.get_running_loop().time() - BEHIND_FAILURE
         while self._line and self._line[0].waiting.since < late:
             self._line.popleft().fail(error)
         self._let_go(batch, error)
 
     def _ask_later(self, batch: list[Place[Item, Result]], error: Unclear) -> None:
-        """Ask what became of these, beside the calls of those behind them."""
+        """Clear up what became of these, beside the calls of later items."""
         self._begin(self._ask_again(batch, error))
 
     async def _ask_again(self, batch: list[Place[Item, Result]], error: Unclear) -> None:
-        """Run a batch again until its end is clear, or nobody waits any longer; once, where no patience is set."""
+        """Run a batch again until its end is clear or nobody waits any longer; once if no patience is set."""
         pause, left = FAREWELL, batch
         while left:
             await asyncio.sleep(pause)
@@ -233,7 +232,7 @@ class Batcher(Generic[Item, Result]):
         return place.future.get_loop().time() - place.waiting.since
 
     def _sweep(self) -> None:
-        """Answer those whose patience is over, whatever the call in flight does."""
+        """Answer callers whose patience is over, whatever the call in flight does."""
         assert self._patience  # noqa: S101 (nobody else starts it)
         while self._line and self._is_late(self._line[0]):
             self._line.popleft().fail(Unavailable("nothing was begun in time", RETRY_AFTER))

@@ -1,7 +1,7 @@
-"""One connection to one host, within a limit of its own, and what that host says of itself.
+"""One connection to one host, within its own time limit, and what that host says of itself.
 
-Called by hosts. Never answers a connection that cannot write, or for hot statements one that is not read committed:
-they lock and then read, and would read what stood there before the lock.
+Called by hosts. Never returns a connection that cannot write or, for frequent statements, one that is not read
+committed: they lock and then read, and would read what was there before the lock.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sqlalchemy.engine import make_url
 Line: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 ISOLATION = "read committed"
-# Asked of the server on every new connection. What a connection is told when it starts may be a pooler's memory, and a
-# pooler does not let us set anything.
+# Asked on every new connection: what a connection is told at its start may come from a pooler's memory, and behind a
+# pooler nothing can be set.
 STANDING = "select current_setting('transaction_read_only') = 'on', current_setting('transaction_isolation'), {}"
 # Every promotion begins a timeline with a higher number.
 TIMELINE = "case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end"
@@ -25,27 +25,27 @@ UNKNOWN = "null::text"
 
 
 class Unreachable(ConnectionError):
-    """No connection could be had: whatever was to be asked was not asked. Says what each host answered."""
+    """No connection could be opened, so nothing was asked. The text says what each host answered."""
 
     @property
     def silent(self) -> bool:
-        """Say whether there was no answer at all."""
+        """Return whether there was no answer at all."""
         return isinstance(self.__cause__, TimeoutError)
 
 
 class Address(NamedTuple):
-    """Where a server listens. What is None is left to the driver."""
+    """Where a server listens. None leaves it to the driver."""
 
     host: str | None
     port: int | None
 
     def __str__(self) -> str:
-        """Name it, for a log or an error."""
+        """Return host and port, for a log or an error."""
         return f"{self.host or 'the default host'}:{self.port or 5432}"
 
 
 class Needs(NamedTuple):
-    """What a connection must be good for."""
+    """What a connection must be able to do."""
 
     writes: bool
     read_committed: bool
@@ -55,17 +55,17 @@ class Needs(NamedTuple):
 
 
 class Reached(NamedTuple):
-    """An open connection, and the timeline of its server: 0 where nobody asked or the server does not say."""
+    """An open connection, and its server's timeline: 0 if it was not asked for, or the server does not say."""
 
     line: Line
     timeline: int
 
 
 def read_url(url: str) -> tuple[list[Address], dict[str, Any]]:
-    """Take a SQLAlchemy URL apart: its hosts, and what else the driver has to know."""
+    """Split a SQLAlchemy URL into its hosts and the driver's other options."""
     parsed = make_url(url)
     _, options = parsed.get_dialect()().create_connect_args(parsed)
-    options.pop("target_session_attrs", None)  # a host that does not take writes is of no use here
+    options.pop("target_session_attrs", None)  # a host that does not take writes is useless here
     hosts, ports = options.pop("host", None), options.pop("port", None)
     if isinstance(hosts, list):
         return [Address(*place) for place in zip(hosts, ports, strict=True)], dict(options)
@@ -73,7 +73,7 @@ def read_url(url: str) -> tuple[list[Address], dict[str, Any]]:
 
 
 async def connect(address: Address, options: Mapping[str, Any], limit: float, needs: Needs) -> Reached:
-    """Open a connection. Raises Unreachable, after `limit` seconds at the latest, where it is not what is needed."""
+    """Open a connection. Raises Unreachable, after `limit` seconds at most, if it does not meet the needs."""
     place = {name: value for name, value in address._asdict().items() if value is not None}
     line: Line | None = None
     reached: Reached | None = None
@@ -94,13 +94,13 @@ async def connect(address: Address, options: Mapping[str, Any], limit: float, ne
 
 
 async def _examine(line: Line, needs: Needs) -> int:
-    """Return the server's timeline, or 0. Raises ConnectionError where the server is of no use to us."""
+    """Return the server's timeline, or 0. Raises ConnectionError if the server is useless to us."""
     try:
         row = await line.fetchrow(STANDING.format(TIMELINE if needs.timeline else UNKNOWN))
     except asyncpg.PostgresError:
         if not needs.timeline:
             raise
-        return await _examine(line, needs._replace(timeline=False))  # some vendors' servers do not tell it
+        return await _examine(line, needs._replace(timeline=False))  # some vendors' servers do not say
     read_only, isolation, timeline = row or (True, None, None)
     if read_only and needs.writes:
         raise ConnectionError("it takes no writes")

@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL: bare lines for the hot statements, SQLAlchemy for everything else.
+"""Connections to PostgreSQL: a pool of driver connections for frequent statements, SQLAlchemy for all others.
 
-Opened once per process by app, cli and the tests; migrations take the engine alone. Knows no table, and keeps no state
-in a session: behind PgBouncer the next statement may run in another one.
+Opened once per process by app, cli and the tests; migrations use only the engine. Knows no table, and keeps no state in
+a session: behind PgBouncer the next statement may run in another one.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from service.settings import POOL_SIZE
 
 Pooler = Literal["none", "transaction"]
 EMBEDDED = "embedded:"
-DESK_SIZE = 2  # connections for operators' calls
-HOT_LIMIT = 2.0  # seconds that the server gives a hot statement
-COLD_LIMIT = 30.0  # and any other
-MARGIN = 0.5  # seconds that we wait longer than the server: its own word is better than a guess
-LINE_LIMIT = 2.5  # seconds that a hot statement waits for a connection
-CLOSE_LIMIT = 5.0  # seconds that statements under way get when we close
+DESK_SIZE = 2  # connections for operators' calls, for each process
+HOT_LIMIT = 2.0  # seconds: the server's limit for a frequent statement
+COLD_LIMIT = 30.0  # and for any other
+MARGIN = 0.5  # seconds that we wait longer than the server: its answer is better than a guess
+LINE_LIMIT = 2.5  # seconds that a frequent statement waits for a connection
+CLOSE_LIMIT = 5.0  # seconds that statements under way have left when we close
 
 TICK = 0.25  # seconds between two looks at the statements under way
-STILL = 0.5  # seconds after which a statement makes us look whether another host is the primary by now
+STILL = 0.5  # seconds after which a slow statement makes us check whether another host is the primary
 LOOKS_APART = 1.0  # seconds between two such looks
-LOOK_EVERY = 5.0  # and between those that nothing gave cause for: an old primary may answer after all
+LOOK_EVERY = 5.0  # and between two without a cause: an old primary may go on answering
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The ways to one database: `pool` for what callers wait for, `desk` for operators, `engine` for all else."""
+    """One database's connections: `pool` for what callers wait for, `desk` for operators, `engine` for the rest."""
 
     pool: Pool
     engine: AsyncEngine
@@ -52,17 +52,17 @@ class Database:
 
     @property
     def desk(self) -> Pool:
-        """Connections of the operators' own: however long they look, nobody else waits for a connection."""
+        """Operators' own connections: however long their statements take, nobody else waits for a connection."""
         return self._desk or self.pool
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Open a cold transaction, committed at the end. Raises Unavailable where the database does not answer."""
+        """Open a transaction, committed at the end. Raises Unavailable if the database does not answer."""
         try:
             async with self.engine.begin() as connection:
                 yield connection
         except DBAPIError as error:
-            if error.statement is None:  # it did not come as far as a statement
+            if error.statement is None:  # it failed before any statement was sent
                 raise faults.unreachable(error.orig or error) from error
             # SQLAlchemy wraps the driver's error twice.
             cause = error.orig.__cause__ if error.orig else None
@@ -97,7 +97,7 @@ async def open_database(
     """Open the database at `url`, a SQLAlchemy URL for asyncpg or embedded:PATH.
 
     Connects with the first statement and again after every loss, so that a server that is away does not keep
-    us from starting. `pooler` says what stands between us and the server; without `writes` a standby will do.
+    us from starting. `pooler`: what is between us and the server; without `writes` a standby will do.
     Raises EmbeddedServerError.
     """
     address, release = await asyncio.to_thread(resolve, url)
@@ -117,9 +117,9 @@ async def open_database(
 
 
 def make_engine(url: str, hosts: Hosts, *, pooled: bool, **options: Any) -> AsyncEngine:
-    """Make the engine for everything that is not hot. `options` are the driver's.
+    """Make the engine for everything but frequent statements. `options` are the driver's.
 
-    Without a pool of its own its statements have names that a pooler cannot confuse with another session's.
+    Without a pool of its own, statements get names that a pooler cannot confuse with another session's.
     """
     # What lay idle may be dead: without the ping, the first statement after a restart of the server would fail.
     pool: dict[str, Any] = {"pool_pre_ping": True}
@@ -131,9 +131,9 @@ def make_engine(url: str, hosts: Hosts, *, pooled: bool, **options: Any) -> Asyn
 
 
 def resolve(url: str) -> tuple[str, Callable[[], None] | None]:
-    """Answer the URL to connect to, and what to call when done with it.
+    """Return the URL to connect to, and what to call when done with it.
 
-    For embedded:PATH that starts the server in PATH, or joins it; any other URL is its own answer. Blocks.
+    For embedded:PATH this starts the server in PATH, or joins it; any other URL is returned unchanged. Blocks.
     Raises EmbeddedServerError.
     """
     if not url.startswith(EMBEDDED):

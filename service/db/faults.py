@@ -1,7 +1,7 @@
-"""What the driver raises, in this service's words: certainly not done, perhaps done, a broken rule, or a defect.
+"""Classifies the driver's errors: certainly not done, perhaps done, a violated constraint, or a defect.
 
-Asked by lines and engine about every error; nothing outside this package may catch one of asyncpg's. Repeats no text
-of the server's, which can hold a statement's values.
+Called by lines and engine for every error; nothing outside this package may catch one of asyncpg's. Repeats no text
+of the server's, which can contain a statement's values.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ RETRY_AFTER: Final = 2
 
 # A failed serialisation, a deadlock.
 COLLISIONS: Final = frozenset({"40001", "40P01"})
-# Said of a statement that may have been committed: a connection that broke, a server that went away, a client or
-# a transaction that the server has ended (a whole session with it), and SQL's own "completion unknown".
+# The statement may have been committed: the connection broke, the server went away, the server ended the client or its
+# transaction (perhaps with the whole session), and SQL's own "completion unknown".
 UNCLEAR: Final = ("08", "57P", "25P", "40003")
-# Said of one that was not done: rolled back, out of disk, memory or connections, canceled, no access to its files.
+# The statement was not done: rolled back, out of disk, memory or connections, canceled, no access to its files.
 NOT_DONE: Final = ("40", "53", "57", "58")
 READ_ONLY: Final = "25006"  # it has become a standby
 HELD: Final = "55P03"
@@ -27,7 +27,7 @@ BROKEN_RULE: Final = "23"
 
 
 class ConstraintViolated(GatewayError):
-    """A row would break a rule of its table. `constraint`: the name of the rule."""
+    """A row would violate a constraint. `constraint`: its name."""
 
     def __init__(self, constraint: str) -> None:
         super().__init__(constraint)
@@ -35,15 +35,15 @@ class ConstraintViolated(GatewayError):
 
 
 class Held(Unavailable):
-    """Somebody else holds what the statement needs, and it does not wait any longer. It was not done."""
+    """Another session holds a lock that the statement needs, and it gave up waiting. It was not done."""
 
 
 class Collided(Unavailable):
-    """The server has rolled it back for another transaction's sake: the same may well pass if it is run again."""
+    """The server rolled it back in favour of another transaction: it may well succeed if it is run again."""
 
 
 class Fault(NamedTuple):
-    """What to raise; whether the connection can be used again; whether the statement may be run again at once."""
+    """What to raise, whether the connection can be used again, and whether to run the statement again at once."""
 
     error: Exception
     line_is_good: bool = False
@@ -51,7 +51,7 @@ class Fault(NamedTuple):
 
 
 def judge(error: Exception) -> Fault:
-    """Say what an error means that came while a statement was with the server."""
+    """Classify an error that came while a statement was with the server."""
     if isinstance(error, asyncpg.PostgresError):
         return _judge_word(error, error.sqlstate or "")
     if isinstance(error, ValueError) or not isinstance(error, UNANSWERED):
@@ -60,14 +60,14 @@ def judge(error: Exception) -> Fault:
 
 
 def unreachable(error: Exception) -> Unavailable:
-    """Word that no connection was to be had: nothing was asked of the server yet."""
+    """Return the error for a failed connection: nothing was asked of the server yet."""
     return Unavailable(f"The database cannot be reached: {str(error) or 'no answer in time'}.", RETRY_AFTER)
 
 
-# The driver's own: InterfaceError is a closed connection, InternalClientError a farewell that it has read but not
-# acted on yet. TimeoutError is an OSError.
+# The driver's own: InterfaceError is a closed connection, InternalClientError a server's goodbye that it has read but
+# not acted on yet. TimeoutError is an OSError.
 UNANSWERED: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-# What a failed attempt to connect raises.
+# What a failed attempt to connect can raise.
 UNCONNECTED: Final = (*UNANSWERED, asyncpg.PostgresError)
 
 

@@ -1,7 +1,7 @@
-"""Which of the database's hosts is the primary: every connection of every engine and command is opened here.
+"""Finds which of the database's hosts is the primary, and opens every connection.
 
-Made by engine, one for each URL. Each host has a limit of its own, so that one that stands still keeps no other from
-being tried. Never goes back to a host that was the primary before the newest one.
+Made by engine, one for each URL. Each host has its own time limit, so that one that stands still does not keep others
+from being tried. Never goes back to an earlier primary than the newest one seen.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from weakref import WeakKeyDictionary
 from service import telemetry
 from service.db.connecting import Address, Line, Needs, Unreachable, connect, read_url
 
-# Seconds until a host counts as gone; more for an only host, and where the last search was answered by none: a machine
-# that is merely slow would otherwise be given up again and again.
+# Seconds until a host counts as gone; more for a single host, and after a search that no host answered: else a machine
+# that is merely slow would be given up again and again.
 LIMIT = 1.0
 PATIENT_LIMIT = 3.0
-# Seconds that a search which has found a primary waits for the other hosts: one may have been promoted later.
+# Seconds that a successful search waits for the other hosts: one of them may have been promoted later.
 GRACE = 0.25
-# Seconds from one search that finds nothing to the next. The second follows at once, then they grow.
+# Seconds from a failed search to the next. The second follows at once, then the gaps grow.
 FIRST_GAP, LONGEST_GAP = 0.1, 1.0
-# After how many failures in a row an outage is logged, once: a restart is over before.
+# After how many failures in a row an outage is logged, once: a restart is over sooner.
 LOGGED = 3
 
 _dice = random.SystemRandom()
 
 
 class Hosts:
-    """The hosts of one URL, and which of them is taken for the primary."""
+    """The hosts of one URL, and the one taken for the primary."""
 
     def __init__(self, url: str, *, writes: bool = True) -> None:
-        """Connect to nothing yet. Without `writes` a standby will do, where there is no primary."""
+        """Without `writes` a standby will do, if there is no primary."""
         self._addresses, self._options = read_url(url)
         self.several = len(self._addresses) > 1
         self._needs = Needs(writes=writes, read_committed=False, timeline=self.several)
@@ -48,10 +48,10 @@ class Hosts:
         self._next_search = 0.0
 
     async def connect(self, *, read_committed: bool = False, **options: Any) -> Line:
-        """Open a connection to the primary; stands in for asyncpg.connect, also below SQLAlchemy. Raises Unreachable.
+        """Open a connection to the primary; replaces asyncpg.connect, for SQLAlchemy too. Raises Unreachable.
 
-        `read_committed`: insist on it for statements that begin no transaction of their own. `options` are the
-        driver's; the hosts among them, which SQLAlchemy names again, are those of the URL.
+        `read_committed`: insist on it, for statements that begin no transaction. `options` are the driver's; hosts
+        among them, which SQLAlchemy repeats, are those of the URL.
         """
         needs = self._needs._replace(read_committed=read_committed)
         options.pop("target_session_attrs", None)
@@ -64,7 +64,7 @@ class Hosts:
         return await self._connect(await self._find(), options, needs)
 
     def doubt(self, line: Line) -> None:
-        """Have every host asked before the next connection: this line was lost, or not answered in time."""
+        """Have every host asked before the next connection: this one was lost, or did not answer in time."""
         if self.several and self._lines.get(line) == self._primary:
             self._primary = None
 
@@ -96,7 +96,7 @@ class Hosts:
 
     async def _open(self, address: Address, options: dict[str, Any], needs: Needs) -> tuple[Line, int]:
         line, timeline = await connect(address, self._options | options, self._limit, needs)
-        if 0 < timeline < self._timeline:  # it stood still while another was promoted: what it took would be lost
+        if 0 < timeline < self._timeline:  # it stood still while another was promoted: writes to it would be lost
             line.terminate()
             raise Unreachable(f"{address}: another host was promoted after it")
         return line, timeline
@@ -108,7 +108,7 @@ class Hosts:
         return self._primary
 
     async def _search_once(self) -> None:
-        """Search, or wait for the search that is under way, or for its turn: one after another, ever more seldom."""
+        """Search, or wait for the search under way; one after another, with growing gaps."""
         if self._search is None or self._search.done():
             self._search = asyncio.create_task(self._run_search())
         # The search is everybody's: a caller who gives up must not end it for the others.
@@ -130,7 +130,7 @@ class Hosts:
             self._note_failure("; ".join(map(str, objections)), begun)
 
     async def _ask_all(self) -> tuple[dict[Address, int], list[Unreachable]]:
-        """Ask all hosts at once. Return the timelines of those that take writes, and why the others are of no use."""
+        """Ask all hosts at once. Return the timelines of those that take writes, and why the others are useless."""
         asked = {asyncio.create_task(self._ask(address)): address for address in self._addresses}
         pending = set(asked)
         found: dict[Address, int] = {}
@@ -160,14 +160,14 @@ class Hosts:
         return timeline
 
     def _can_leave(self, silent: list[Address], found: dict[Address, int]) -> bool:
-        """Say whether these need not be waited for. The last primary has its whole limit, unless a newer one is found.
+        """Return whether the rest need not be waited for. The last primary has its whole time, unless one is newer.
 
-        Two names of one server, such as two poolers, would otherwise be changed for each other whenever one is slow.
+        Else two names of one server, such as two poolers, would be exchanged whenever one of them is slow.
         """
         return self._last not in silent or max(found.values()) > self._timeline
 
     def _move_to(self, address: Address) -> None:
-        """Take a host for the primary, and end every line to another: what waits there waits in vain."""
+        """Take a host for the primary, and close every connection to another: nothing there will be answered."""
         if self._last not in (None, address):
             telemetry.log.warning("database_moved", host=str(address))
         self._primary = self._last = address

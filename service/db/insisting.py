@@ -1,6 +1,7 @@
-"""One statement whose end may be unclear, asked about again for as long as its caller waits.
+"""Runs a statement whose end may be unclear, again and again for as long as its caller waits.
 
-Called by verification.storage.store for what is not batched. Only for what answers the same when it is run twice.
+Called by verification.storage.store for statements that are not batched. Only for those that return the same when run
+twice.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from service.errors import Unavailable, Unclear
 
 T = TypeVar("T")
 
-# Seconds between two questions what became of it.
+# Seconds between two attempts.
 ASK_EVERY = 0.2
 
 
 async def insist(work: Callable[[], Awaitable[T]], limit: float, waiting: Waiting | None = None) -> T:
-    """Run it, and again while nobody knows its end, `limit` seconds from the caller's coming.
+    """Run it, and again while its end is unclear, until `limit` seconds after the caller came.
 
-    Raises what it raises; Unclear only where its end is unclear after all that.
+    Raises what it raises; Unclear only if its end is still unclear then.
     """
     clock = asyncio.get_running_loop().time
     # From the caller's coming, not from now: what waited before it has used up a part of the time.
@@ -33,7 +34,7 @@ async def insist(work: Callable[[], Awaitable[T]], limit: float, waiting: Waitin
         except Unclear as error:
             unclear = error
         except Unavailable:
-            # This one was not done. The one before it may have been.
+            # This attempt was not done, but an earlier one may have been.
             if unclear is None:
                 raise
         if clock() + ASK_EVERY > until:

@@ -1,7 +1,7 @@
-"""What is owed to the database, and told to it until it has confirmed: nobody waits for it, and it must not be lost.
+"""Tells the database something until it confirms: nobody waits for it, and it must not be lost.
 
-Used by verification.storage.store for what has to follow an answer. Lives in memory: what a process still owes when it
-is killed has to be safe without it.
+Used by verification.storage.owed for what has to follow a reply. Lives in memory: what a killed process still owed has
+to be safe without it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from service.errors import Unavailable
 
 Item = TypeVar("Item")
 
-# Seconds until what was not confirmed is told again.
+# Seconds until items that were not confirmed are told again.
 PAUSE = 0.25
 
 # Tells the database of some items, and returns those that it has not confirmed.
@@ -24,22 +24,23 @@ Tell = Callable[[Sequence[Item]], Awaitable[Sequence[Item]]]
 
 
 class Outbox(Generic[Item]):
-    """Items in the order in which they came, told in batches. What is told must be safe to tell again."""
+    """Items in order of arrival, told in batches. It must be safe to tell one again."""
 
     def __init__(self, tell: Tell[Item], most: int = 64) -> None:
-        """Tell at most `most` items at once."""
+        """`most`: items in one batch, at most."""
         self._tell = tell
         self._most = most
         self._owed: deque[Item] = deque()
         self._worker: asyncio.Task[None] | None = None
 
     def put(self, item: Item) -> None:
+        """Add an item, to be told soon."""
         self._owed.append(item)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
 
     async def drain(self, limit: float) -> bool:
-        """Wait until everything is confirmed, `limit` seconds at most. Says whether it is."""
+        """Wait until everything is confirmed, `limit` seconds at most; return whether it is."""
         if self._worker is not None:
             await asyncio.wait([self._worker], timeout=limit)
         return self._worker is None

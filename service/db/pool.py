@@ -1,7 +1,7 @@
-"""Connections for short statements, lent without ado: lending costs asyncpg's own pool more than the statement.
+"""A pool of connections for short statements: with asyncpg's own pool, lending costs more than the statement.
 
-Opened by engine, used as Database.pool. What ran on a line leaves nothing behind for the next statement. The one place
-where the driver's errors become ours; runs again by itself only what the server has rolled back for another's sake.
+Opened by engine, used as Database.pool. A statement leaves nothing behind for the next one. The only place where the
+driver's errors become ours; repeats only what the server rolled back in favour of another transaction.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Record: TypeAlias = asyncpg.Record
 Line: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Run: TypeAlias = Callable[..., Awaitable[Any]]
 
-# Seconds that a line may lie idle: whatever stands between us and the server forgets the silent ones.
+# Seconds that a connection may be idle: whatever is between us and the server forgets silent ones.
 IDLE = 240.0
-# How often a statement is run that loses against another transaction (a deadlock, a failed serialisation).
+# How often a statement is run that is rolled back in favour of another (a deadlock, a failed serialisation).
 TRIES = 3
-# Seconds that a dropped line gets to tell its server: without them the request to cancel what runs on it, and with
-# that the place of the statement in the server's queues, would outlive us behind a pooler without a time limit.
+# Seconds that a dropped connection has to cancel its statement on the server. Behind a pooler without a time limit, the
+# statement would else keep its place in the server's lock queues after we have gone.
 FAREWELL = 2.0
 
 
 class Pool:
-    """At most `most` connections, opened when they are wanted, dropped when anything about them is in doubt."""
+    """At most `most` connections, opened when needed, dropped when anything about them is in doubt."""
 
     def __init__(
         self,
@@ -42,10 +42,7 @@ class Pool:
         doubt: Callable[[Line], None] = lambda _: None,
         idle: float = IDLE,
     ) -> None:
-        """Open nothing yet. `patience`: seconds to wait for a line; `doubt` is told of one that was lost.
-
-        `idle`: seconds that a line may lie idle.
-        """
+        """`patience`: seconds to wait for a connection; `doubt` is told of one that was lost."""
         self._connect = connect
         self._most = most
         self._patience = patience
@@ -62,8 +59,8 @@ class Pool:
     async def fetch(self, statement: str, *values: object) -> list[Record]:
         """Run a statement; return its rows.
 
-        Raises Unavailable where it was not done, Unclear where nobody knows, ConstraintViolated; any other error of the
-        driver's is a defect.
+        Raises Unavailable if it was not done, Unclear if nobody knows, ConstraintViolated; any other error of the
+        driver is a defect.
         """
         rows: list[Record] = await self._run(asyncpg.Connection.fetch, statement, values)
         return rows
@@ -83,7 +80,7 @@ class Pool:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Line]:
-        """Lend a line for more than a statement, such as a lock that is to be held. It is dropped after that."""
+        """Lend a connection for more than one statement, such as to hold a lock. It is dropped after that."""
         line = self._find_free() or await self._wait()
         self._lent[line] = time.monotonic()
         try:
@@ -92,8 +89,7 @@ class Pool:
             self._put_back(line, good=False)
 
     async def close(self) -> None:
-        """Close every line, those that are lent when they come back."""
-        # Whoever still waits is refused now, not when their patience ends: no connection will be passed on any more.
+        """Close every connection, lent ones when they come back."""
         self._closed = True
         while self._waiting:
             _tell(self._waiting.popleft(), None)
@@ -105,14 +101,14 @@ class Pool:
         await asyncio.gather(*self._parting, return_exceptions=True)
 
     def terminate(self) -> None:
-        """End every line at once."""
+        """Close every connection at once."""
         for line in [*self._lent, *(line for line, _ in self._free)]:
             line.terminate()
         for task in self._parting:
             task.cancel()
 
     def longest_wait(self) -> float:
-        """Return for how many seconds the oldest statement has been under way; 0 when there is none."""
+        """Return for how many seconds the oldest statement has been under way; 0 if there is none."""
         now = time.monotonic()
         return now - next(iter(self._lent.values()), now)
 
@@ -142,7 +138,7 @@ class Pool:
         raise AssertionError
 
     def _drop_idle(self, lost: Line) -> None:
-        """Trust none of the idle lines after one was lost: where its host is gone, each would cost a time limit."""
+        """Close all idle connections after one was lost: if its host is gone, each would cost a time limit."""
         self._doubt(lost)
         for line, _ in self._free:
             line.terminate()
@@ -157,7 +153,7 @@ class Pool:
         return None
 
     async def _wait(self) -> Line:
-        """Open a line where there is a place for it, else wait for one, or for the place of one that was dropped."""
+        """Open a connection if there is a free place, else wait for a connection or a place."""
         if self._places < self._most:
             self._places += 1
             return await self._open()
@@ -198,7 +194,7 @@ class Pool:
         self._pass_on(line if keep else None)
 
     def _drop(self, line: Line) -> None:
-        """Part from a line; what it still has to tell its server is told beside, while its place is another's."""
+        """Drop a connection and free its place at once; what it still has to tell its server is told beside."""
         if line.is_closed():
             return
         task = asyncio.create_task(_part(line))
@@ -206,7 +202,7 @@ class Pool:
         task.add_done_callback(self._parting.discard)
 
     def _pass_on(self, line: Line | None) -> None:
-        """Hand a line, or the place of one that is gone, to who has waited longest."""
+        """Give a connection, or a free place, to whoever has waited longest."""
         while self._waiting:
             if _tell(self._waiting.popleft(), line):
                 return

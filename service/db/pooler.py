@@ -1,19 +1,19 @@
-"""What a pooler keeps us from setting ourselves, looked at once at the start.
+"""Checks once, at the start, what cannot be set behind a pooler.
 
-Called by cli before serve and dispatch begin. Changes nothing: it belongs to the role, or to the pooler.
+Called by cli before serve and dispatch begin. Changes nothing: the setting belongs to the role, or to the pooler.
 """
 
 from __future__ import annotations
 
 from service.db.engine import HOT_LIMIT, Database, Pooler
 
-# Milliseconds, as PostgreSQL keeps it; 0 is none.
+# Milliseconds, as PostgreSQL stores it; 0 means no limit.
 FOUND = "select current_user as role, setting::int as ms from pg_settings where name = 'statement_timeout'"
 MOST = 1000 * HOT_LIMIT
 
 
 async def advise(database: Database, pooler: Pooler) -> str | None:
-    """Say what to set where nothing ends a statement that has run for too long. Raises Unavailable."""
+    """Return what to set if nothing limits a statement's time, else None. Raises Unavailable."""
     if pooler != "transaction":
         return None
     [row] = await database.pool.fetch(FOUND)

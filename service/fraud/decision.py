@@ -1,6 +1,6 @@
-"""A decision: every rule's finding, and whether a code may go out. Stored whole, to be explained and made again.
+"""A decision: every rule's finding, and whether a code may go out. Stored in full, to be explained and made again.
 
-Made by fraud.judge. Pure; what it suppresses is known to operators alone.
+Made by fraud.judge. Pure; only operators learn what it suppresses.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from service.policy.model import Mode, Policy
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One rule that objected, and whether it was allowed to. `detail` holds nobody's number.
+    """One rule's objection, and its mode. `detail` never contains a number.
 
-    Mode `lifted`: an operator exempted the number from it.
+    Mode `lifted`: an operator waived the rule for the number.
     """
 
     rule: str
@@ -32,7 +32,7 @@ class Finding(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True):
     """Whether a code may go out, and why: enough to explain it, and to decide it again under another policy.
 
-    `by`: the channel that it goes by, where that is not the one asked for.
+    `by`: the channel used instead of the one requested.
     """
 
     allow: bool
@@ -43,7 +43,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def writable(decision: Decision) -> Decision:
-    """Return a decision as it is stored: with nothing in it by which fewer than 10,000 numbers can be meant."""
+    """Return a decision as it is stored: what it says of the number fits at least 10,000 numbers."""
     facts = decision.facts
     country = facts.number.country
     number = msgspec.structs.replace(facts.number, kind=phone.tell_kind(country, facts.number.kind))
@@ -57,7 +57,7 @@ def writable(decision: Decision) -> Decision:
 
 
 def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy, lifts: Collection[str] = ()) -> Iterator[Finding]:
-    """Ask every rule that is on; what an operator lifted may object, and stop nothing."""
+    """Ask every rule that is on; a waived rule may object, but suppresses nothing."""
     for name, rule in rules.items():
         mode: Mode = getattr(policy.rules, name).mode
         if mode != "off" and (detail := rule(facts, policy)) is not None:

@@ -1,6 +1,6 @@
-"""What is known about one send before it is decided: all that a rule may look at, and nothing else.
+"""What is known about one send before it is decided: everything that a rule may look at, and nothing else.
 
-Filled by fraud.judge, stored whole with the decision, read by fraud.rules.catalogue. Values only.
+Filled by fraud.judge, stored in full with the decision, read by fraud.rules.catalogue. Values only.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ CaptchaState = Literal["none", "passed", "failed", "unread"]
 
 
 class Device(msgspec.Struct, frozen=True):
-    """The device event of a request, and how the look-up ended. `unread`: Fingerprint could not be asked.
+    """The device event of a request, and how the look-up ended. `unread`: Fingerprint was unavailable.
 
-    `unasked`: nor was it, for an address that had brought too many ids that it does not know.
+    `unasked`: Fingerprint was not asked, because the address had brought too many unknown ids.
 
-    `event` without what names a person: whether its place and account are the request's stands beside it.
+    `event` is without what names a person; whether its place and account are the request's is kept beside it.
     """
 
     state: DeviceState
@@ -35,9 +35,9 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """One send's facts. `captcha` is `unread` where the provider could not be asked.
+    """One send's facts. `captcha` is `unread` if the provider was unavailable.
 
-    `line`: what Telnyx's look-up says of the number, where one was made.
+    `line`: the number's line type, if Telnyx was asked.
     """
 
     number: phone.Plan
@@ -49,12 +49,12 @@ class Facts(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> phone.Kind:
-        """The number's kind: the look-up's word where it has one, else the numbering plan's."""
+        """The number's kind: by the look-up if there is one, else by the numbering plan."""
         return self.number.kind if self.line in (None, "unknown") else self.line
 
 
 def same_place(event: str | None, request: str | None) -> bool:
-    """Say whether two addresses may be one user's: equal (IPv6 by /64), or not to be compared."""
+    """Return whether two addresses may be one user's: equal (IPv6 by /64), or not comparable."""
     if event is None or request is None:
         return True
     one, other = addresses.read(event), addresses.read(request)

@@ -1,7 +1,7 @@
 """Decide one send: gather, weigh, ask every rule, resolve. Two statements at most, none held across a call.
 
-Called by verification.dispatch. Sends nothing. What it finds goes into the decision, the histories and the
-blocks; a caller learns nothing of it.
+Called by verification.dispatch. Sends nothing. Findings go into the decision, the histories and the blocks;
+a caller learns nothing of them.
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budg
 
 
 class Gathered(msgspec.Struct, frozen=True):
-    """What is known of a send so far, and what the rules found in it.
+    """What was learnt from outside about a send. `read`: the device event; None if the decision needs none.
 
-    `read`: the device event; None where it is decided without. `barred`: none is looked up for this address any more.
-    `strike`: whom an invented event counts against. `weighed`: what the database holds.
+    `strike`: the subject that an invented event counts against.
     """
 
     facts: Facts
@@ -50,13 +49,13 @@ class Gathered(msgspec.Struct, frozen=True):
 
 
 class Judge:
-    """The one who decides."""
+    """Decides sends."""
 
     def __init__(
         self, vault: Vault, scales: FraudStore, events: DeviceEvents, captchas: Captchas, look_up: LookUp | None = None,
         troubles: HealthNotes | None = None,
     ) -> None:  # fmt: skip
-        """Wire the parts. `look_up`: who knows what kind of line a number is; `troubles`: told of spent budgets."""
+        """`look_up` finds a number's line type; `troubles` is told of spent budgets."""
         self._troubles = troubles or HealthNotes()
         self._vault = vault
         self._scales = scales
@@ -70,9 +69,9 @@ class Judge:
         return await self.settle(question, policy, await self.gather(question, policy))
 
     async def gather(self, question: Question, policy: Policy) -> Gathered:
-        """Ask the outside, as far as the answers are needed: once a send, for tokens and look-ups are used up by it.
+        """Ask the outside, as far as needed, and once for each send: asking uses up tokens and look-ups.
 
-        Raises Unavailable, and has used nothing up then.
+        The database is asked first, so that nothing is used up when it raises Unavailable.
         """
         known = _begin(question)
         for stage in EARLY:
@@ -135,14 +134,14 @@ class Judge:
         return msgspec.structs.replace(known, read=read, strike=self._forgers.note(invented) if invented else None)
 
     async def credit(self, row: UUID) -> None:
-        """Tell the histories that a verification's code was read."""
+        """Tell the histories that a verification's code was entered."""
         await self._scales.credit(row)
 
     def _spends(self, question: Question) -> bool:
         return question.network is not None and self._events.needs_call(question)
 
     async def _is_barred(self, question: Question, policy: Policy) -> bool:
-        """Say whether the request's address has brought so many invented events that none is looked up for it."""
+        """Return whether the request's address has invented so many events that none is looked up for it."""
         rule = policy.rules.event_forged
         if question.network is None or rule.mode != "enforce" or not self._spends(question):
             return False

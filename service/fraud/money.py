@@ -1,6 +1,6 @@
-"""What a send costs, by the policy's price list, and what it is booked under. Called by fraud.judge and simulation.
+"""What a send costs by the policy's price list, and how it is booked. Called by judge, backtest and simulation.
 
-Pure. Figures are those of the price list: what Telnyx bills may differ.
+Pure. Figures are those of the price list; what Telnyx bills may differ.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from service.policy.model import Policy
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """One line of the ledger. `price`: in the list's currency; `of_country`, `of_all`: budgets of a day, if any."""
+    """One line of the ledger. `price`: in the list's currency; `of_country`, `of_all`: daily budgets, if any."""
 
     client_id: int
     country: str
@@ -30,7 +30,7 @@ def price_of(policy: Policy, country: str | None, channel: Channel) -> float:
 
 
 def book(policy: Policy, client_id: int, facts: Facts, channel: Channel) -> Booking:
-    """Write the line of one send."""
+    """Return the ledger line of one send."""
     country, budgets = facts.number.country or "", policy.budgets
     of_country = budgets.countries.get(country, budgets.each_country)
     return Booking(

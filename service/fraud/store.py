@@ -1,6 +1,6 @@
 """The two statements of a decision: weigh a send against its histories, and resolve what was decided.
 
-Called by fraud.judge; micro-batched, so that a busy country's history is held once for many sends. Never held
+Called by fraud.judge; micro-batched, so that a busy country's history is locked once for many sends. Never held
 across a call to the outside.
 """
 
@@ -49,7 +49,7 @@ where c.hits[w.max] > coalesce($1::timestamptz, clock_timestamp()) - make_interv
 
 
 class Weighing(msgspec.Struct, frozen=True):
-    """One send to weigh. `event`: the device event's hash, where there is one."""
+    """One send to weigh. `event`: the device event's hash, if there is one."""
 
     id: UUID
     ordinal: int
@@ -60,9 +60,9 @@ class Weighing(msgspec.Struct, frozen=True):
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """Its histories, by kind; `bound`: whether the event is this client's and number's (None: no event).
+    """A send's histories, by kind; `bound`: whether the event belongs to this client and number (None: no event).
 
-    `line`: the kind of line that a look-up told, while that is good.
+    `line`: the line type from an earlier look-up, while that is valid.
     """
 
     bound: bool | None
@@ -72,7 +72,7 @@ class Weighed(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """What a look-up told of a number. `seconds`: for how long that is good."""
+    """A number's line type. `seconds`: how long it is kept."""
 
     phone_hash: UUID
     kind: Kind
@@ -80,7 +80,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """A limit that a send reserves a place in when it is allowed."""
+    """A limit in which an allowed send reserves a place."""
 
     name: str
     subject: UUID
@@ -88,11 +88,7 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A block to raise. `label` is for operators and holds nobody's number.
-
-    In seconds: how long the `first` lasts (each next one twice as long), and the `longest`; `least`: this one lasts so
-    long or more.
-    """
+    """A block to raise. `label` is for operators, without a number; `least`: seconds that it lasts at least."""
 
     subject: UUID
     kind: str
@@ -104,9 +100,9 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    """How one send was decided, and whether it goes. `booking`: None for a decoy, which costs and saves nothing.
+    """How one send was decided, and whether it goes out. `booking`: None for a decoy, which costs and saves nothing.
 
-    `strike`: a subject against which this send counts in any case.
+    `strike`: a subject against which this send counts even if it is suppressed.
     """
 
     id: UUID
@@ -157,7 +153,6 @@ class FraudStore:
     """The statements, bound to one database and one clock."""
 
     def __init__(self, database: Database, now: Callable[[], datetime | None] = lambda: None) -> None:
-        """Use the pool."""
         self._pool = database.pool
         self._now = now
         self.weigh = Batcher(self._weigh).submit

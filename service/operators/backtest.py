@@ -1,7 +1,7 @@
-"""Decisions made again from their recorded facts under another policy, and what would have been different.
+"""Decides recorded sends again under another policy, and counts what would have been different.
 
-Called by `verify-gateway policy backtest`. Pure. Facts are what they were: sends that the other policy would have
-stopped stand in the histories of those that came after.
+Called by `verify-gateway policy backtest`. Pure. Facts stay as recorded: sends that the other policy would have
+stopped are still in the histories of later ones.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from service.policy.model import Policies, Policy
 
 DECISION = msgspec.json.Decoder(Decision)
 NOT_DECIDED_AGAIN = (
-    "Limits and budgets: what device, phone_everywhere, device_unread or a budget refused then is, and nothing more.",
-    "Blocks: those in force then are in force again; none is raised or spared by what the policy changes.",
+    "Limits and budgets: what device, phone_everywhere, device_unread or a budget refused stays refused, and no more.",
+    "Blocks: those in force then are in force again; the policy's changes neither raise nor prevent any.",
     "Histories: sends that the policy would have stopped stay in the histories of later ones.",
-    "Limits answered 429 (phone, ip, account) and budgets of wrong codes: no decision was recorded.",
+    "Limits answered 429 (phone, ip, account) and wrong-code budgets: no decision was recorded.",
 )
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """One send as it was decided. `sent`: it went out; `verified`: its verification was."""
+    """One send as it was decided. `sent`: it went out; `verified`: its verification was verified."""
 
     client: str
     decision: str
@@ -36,7 +36,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class RuleChange(msgspec.Struct):
-    """What changes for one rule: sends that it stops. `gained_sent`: of those gained, gone out then, and verified."""
+    """The sends that a rule stops, then and now. `gained_sent`, `gained_verified`: of those gained."""
 
     before: int = 0
     after: int = 0
@@ -50,9 +50,9 @@ class RuleChange(msgspec.Struct):
 class Changes(msgspec.Struct):
     """What would have been different.
 
-    `unread`: decisions of another version, not counted. `unasked`: of those let through anew, such that some rules were
-    not asked then, because another had objected before them: they may object. Money by the policy's price list: `saved`
-    of sends that went out then, `saved_verified` of those that were verified, `added` of sends let through anew.
+    `unread`: decisions of other versions, not counted. `unasked`: newly released sends for which some rules were not
+    asked then, because another had objected first; they might object. Money by the policy's price list: `saved` on
+    sends that went out then, `saved_verified` on those that were verified, `added` by newly released sends.
     """
 
     policy: str
@@ -77,13 +77,13 @@ class Backtest:
     """Counts the changes of one policy file, send by send."""
 
     def __init__(self, policies: Policies) -> None:
-        """Decide by these, each client by its own."""
+        """Decide by these policies, each client by its own."""
         self._of = cache(policies.of)
         prices = policies.default.prices
         self.changes = Changes(policies.default.version, prices.currency, f"{prices.dated}, {prices.source}")
 
     def add(self, recorded: Iterable[Recorded]) -> None:
-        """Count some sends. What cannot be read any more is counted as such."""
+        """Count some sends. Decisions that can no longer be read are counted as unread."""
         for one in recorded:
             policy = self._of(one.client)
             try:
@@ -166,7 +166,7 @@ def _holds(limit: str, old: Decision, policy: Policy) -> bool:
 
 
 def _is_gathered(decision: Decision) -> bool:
-    """Say whether the event was read and the histories weighed, or a rule had objected before."""
+    """Return whether the histories were weighed; else a rule had objected before that."""
     return bool(decision.facts.histories)
 
 

@@ -1,6 +1,6 @@
-"""Blocks by an operator's hand: what can be blocked, and by which name a decision finds it.
+"""Operators' work on blocks: list them, set one, lift one. Each change is audited in its statement.
 
-Called by api. What a block does is in weigh_v3.sql and the rule `block`; nothing here is seen by a product.
+Called by api. What a block does is in weigh_v2.sql and the rule `block`; no product sees any of it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BLOCKS = Table("blocks", "subject", ("kind", "level"), "$7, 0", sets="block", li
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What to block. `label` is what operators see of it: nobody's number, address or device."""
+    """What to block. `label` is what operators see of it, without a number, address or device."""
 
     kind: BlockKind
     subject: UUID
@@ -58,7 +58,7 @@ class Blocks(Overrides[Block]):
         return await self.put(key, target.subject, target.label, reason, length, target.kind)
 
     def range(self, e164: str, country: str | None, digits: int) -> Target | None:
-        """Name the range of a number that leaves so many last digits open; None where it has none."""
+        """Return the range of a number that leaves so many last digits open; None if it has none."""
         e164 = phone.subscriber_of(e164)
         kind = next((kind for kind, open_digits in RANGES.items() if open_digits == digits), None)
         if kind is None or not subjects.has_range(e164, digits):
@@ -66,13 +66,12 @@ class Blocks(Overrides[Block]):
         return Target("range", subjects.range_of(self._vault, e164, digits), f"{country or '?'} {kind}")
 
     def country(self, country: str) -> Target:
-        """Name a country."""
         return Target("country", subjects.country_of(self._vault, country), country)
 
     def address(self, network: str) -> Target:
-        """Name an address (IPv6: its /64)."""
+        """Return an address as a target (IPv6: its /64)."""
         return Target("ip", subjects.address_of(self._vault, network), "address")
 
     def device(self, visitor_id: str) -> Target:
-        """Name a device by Fingerprint's visitor id."""
+        """Return a device as a target, by Fingerprint's visitor id."""
         return Target("device", subjects.device_of(self._vault, visitor_id), "device")

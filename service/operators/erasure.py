@@ -1,6 +1,6 @@
-"""Forget a person: what the database holds of a number, but for what counts against its next guesses.
+"""Forget a person: everything the database holds about a number, except what counts against its next guesses.
 
-Called by `verify-gateway erase`. Telnyx and Fingerprint keep records of their own; this does not reach them.
+Called by `verify-gateway erase`. Telnyx and Fingerprint keep records of their own, which this does not reach.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ FORGET = text(
     bindparam("marks", type_=ARRAY(Integer())),
 )
 NOTE = text("insert into audits (at, action) values (clock_timestamp(), 'erase')")
-# A send that is on its way is recorded under its lease, and forgotten when that is over.
+# A send that is under way is recorded under its lease, and forgotten when that is over.
 LONGEST = LEASE + GRACE
-# Verifications that one statement forgets: each brings the locks of its histories.
+# Verifications that one statement forgets: each adds the locks of its histories.
 AT_ONCE = 64
 
 
 async def erase(database: Database, vault: Vault, phone_number: str) -> int:
-    """Forget a number in E.164. Returns how many verifications were its own; takes 17 s at most.
+    """Forget a number in E.164, and return how many verifications it had. Takes 17 s at most.
 
-    It is looked for again until no process is at work on any of them.
+    Repeats until no process is at work on any of them.
     """
     found: set[UUID] = set()
-    # Rows that are older than the one name for both forms of a number stand under the form that was given.
+    # Rows older than the common hash of a number's two forms are stored under the form that was given.
     for name in {number_of(vault, phone_number), vault.hash(b"phone", phone_number)}:
         found |= await _forget_all(database, vault, phone_number, name)
     async with database.begin() as connection:
@@ -85,5 +85,5 @@ async def _forget_some(database: Database, values: dict[str, object]) -> Sequenc
             async with database.begin() as connection:
                 return (await connection.execute(FORGET, values)).all()
         except Collided:
-            # A webhook that is being applied holds the same rows in another order; one of the two gives way.
+            # A webhook that is being applied locks the same rows in another order; one of the two gives way.
             continue

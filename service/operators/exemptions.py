@@ -1,7 +1,7 @@
-"""Exemptions by an operator's hand: for an hour at most, a number is free of chosen rules, limits or lockouts.
+"""Exemptions set by operators: for an hour at most, chosen rules, limits or lockouts are waived for a number.
 
-Called by api. They act in admit_v3.sql, with no round trip of their own: what is lifted when a verification is
-requested stays with it.
+Called by api. They act in admit_v2.sql, without a round trip of their own: what is waived when a verification is
+requested stays with it. Each change is audited in the same statement.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Recorded decisions, read page by page: as much memory for ten million as for one page.
+"""Recorded decisions, read page by page, so that memory does not grow with their number.
 
 Called by `verify-gateway policy backtest`. Reads only; test clients and decoys are left out.
 """
@@ -16,9 +16,10 @@ from service.operators.backtest import Recorded
 from service.vault import first_id
 
 PAGE = 500
-# Further back there is no gateway, and soon no date.
+# There was no gateway earlier than this, and dates soon end.
 FURTHEST = timedelta(days=3650)
-# Walked by the key, which sorts by time; both tables from where the page begins, or each would read one of them whole.
+# Walked by the key, which sorts by time, in both tables from where the page begins: else each page would read one of
+# them whole.
 READ = """
 select s.verification_id as id, s.ordinal, c.name as client, s.decision::text as decision,
        is_real(s) and s.state in ('sent', 'in_doubt') as sent,
@@ -32,14 +33,14 @@ FIRST = "select verification_id as id from sends where verification_id > $1 orde
 
 
 class Page(NamedTuple):
-    """Some decisions, and how far through the whole this is: 0 to 1."""
+    """Some decisions, and the share of all that has been read so far, 0 to 1."""
 
     rows: list[Recorded]
     share: float
 
 
 async def read_decisions(database: Database, since: timedelta | None) -> AsyncIterator[Page]:
-    """Read all decisions, oldest first; `since`: how far back. Raises Unavailable."""
+    """Read all decisions, oldest first; `since`: how far back to begin. Raises Unavailable."""
     now = datetime.now(UTC)
     last, ordinal = first_id(now - min(since, FURTHEST)) if since else UUID(int=0), 0
     oldest = await ask(database, FIRST, last)

@@ -1,6 +1,6 @@
-"""The text of the operators' statements: one round trip each, bounded by a key or a window.
+"""The operators' statements: one round trip each, bounded by a key or a window.
 
-Read by operators.verifications.
+Used by operators.verifications and operators.exemptions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from verifications v join clients c on c.id = v.client_id, clock
 where v.id = $2
 """  # noqa: S608 (ours)
 
-# The note is made with the reading: there is no way to look without it.
+# The audit entry is made with the read: there is no way to look without it.
 SEARCH = f"""
 with {CLOCK}, noted as (
     insert into audits (at, key_id, action, subject) select clock.now, $2, 'search', $3 from clock
@@ -44,8 +44,8 @@ where l.day >= ((clock.now - $2::interval) at time zone 'UTC')::date
 order by l.day desc, 2, 3, 4
 """  # noqa: S608 (ours)
 
-# Ids sort by time, so the key's index finds the window. Ids are made by the clocks of the processes: $3 begins a
-# little earlier, and created_at, which is the database's time, decides.
+# Ids sort by time, so the key's index finds the window. Ids are made by the processes' clocks: so $3 is a little
+# earlier, and created_at, which is the database's time, decides.
 SUMMARY = f"""
 with {CLOCK}, asked as materialized (
     select v.id, v.deliver, v.status = 'verified' as verified from verifications v, clock

@@ -1,6 +1,6 @@
-"""What operators see: one verification whole, a number's verifications, what a window held.
+"""What operators see: one verification in full, a number's verifications, the traffic of a window.
 
-Made by operators.verifications; read by api. Values, and the order of events in them. Nobody's number, and no last
+Made by operators.verifications; read by api. Values, and the order of events in them. Never a number, nor the last
 digits of the numbers that a send was weighed against.
 """
 
@@ -19,7 +19,7 @@ from service.verification.states import Cause, SendState, Status
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one rule objected to, and in which mode it was."""
+    """One rule's objection, and the mode in which it was raised."""
 
     rule: str
     mode: str
@@ -27,7 +27,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """One send's decision, as it was recorded: maybe by another version, of which what is not known is left out."""
+    """One send's decision as recorded, perhaps by another version: what this one does not know is left out."""
 
     allow: bool
     findings: list[Finding] = []
@@ -55,14 +55,14 @@ class SendRow(msgspec.Struct, frozen=True):
 
 
 class GuessRow(msgspec.Struct, frozen=True):
-    """One code that was tried."""
+    """One guess, never its code."""
 
     counted_at: datetime
     state: str
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened. `send`: which send it is about."""
+    """Something that happened. `send`: the send that it is about."""
 
     at: datetime
     what: str
@@ -70,7 +70,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class VerificationDetail(msgspec.Struct, frozen=True):
-    """One verification whole. `number`: its country code and last two digits, while it is pending."""
+    """One verification in full. `number`: its country code and last two digits, while it is pending."""
 
     id: UUID
     client: str
@@ -101,7 +101,7 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """The sends of one country by one channel: asked for, gone out, suppressed, and read."""
+    """The sends to one country by one channel: requested, gone out, suppressed, and verified."""
 
     country: str
     channel: Channel
@@ -133,7 +133,7 @@ class LedgerLine(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What a window held. `sent_to`: verifications that something went out for; `verified`: those of them that were."""
+    """The traffic of a window. `sent_to`: verifications for which something went out; `verified`: of these."""
 
     since: datetime
     until: datetime
@@ -148,7 +148,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def explain(send: SendRow) -> SendRow:
-    """Name what a send's histories hold, and leave out which numbers were in them."""
+    """Describe a send's histories, without the numbers in them."""
     if send.decision is None:
         return send
     facts = dict(send.decision.facts)
@@ -169,7 +169,7 @@ def _name(stored: Any) -> dict[str, Any]:
 def tell(
     created_at: datetime, closed_at: datetime | None, status: str, sends: list[SendRow], guesses: list[GuessRow]
 ) -> list[Event]:
-    """List what happened, in the order in which it did."""
+    """List what happened, in order."""
     events = [Event(created_at, "requested")]
     events += [event for send in sends for event in _sent(send)]
     events += [Event(guess.counted_at, f"code {guess.state}") for guess in guesses]

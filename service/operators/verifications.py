@@ -1,6 +1,6 @@
-"""What operators may look at: a verification with its decisions, a number's verifications, a window's sums.
+"""What operators can look at: a verification with its decisions, a number's verifications, a window's sums.
 
-Called by api for operators alone. Changes nothing but the audit of a search; shows nobody's number.
+Called by api for operators only. Changes nothing but the audit log; shows nobody's whole number.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ SENDS = msgspec.json.Decoder(list[SendRow])
 GUESSES = msgspec.json.Decoder(list[GuessRow])
 GROUPS = msgspec.json.Decoder(list[Group])
 FOUND = msgspec.json.Decoder(list[Found])
-# A process whose clock is behind the database's by more than this hides its newest requests from a short window.
+# If a process's clock is behind the database's by more than this, a short window misses its newest requests.
 CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class OperatorQueries:
-    """The operators' eyes on one database."""
+    """The operators' reads of one database."""
 
     def __init__(self, database: Database, vault: Vault, now: Callable[[], datetime | None] = lambda: None) -> None:
-        """Open what is sealed with the vault's keys, to mask it."""
+        """The vault opens sealed numbers, so that they can be masked."""
         self._database = database
         self._vault = vault
         self._now = now
@@ -58,12 +58,12 @@ class OperatorQueries:
         raise NotFound
 
     async def search(self, key: int, phone_number: str, most: int) -> list[Match]:
-        """List a number's verifications of every client, the newest first; noted under the operator's key."""
+        """List a number's verifications of every client, the newest first; audited under the operator's key."""
         phone_hash = number_of(self._vault, phone_number)
         return [Match(**row) for row in await ask(self._database, sql.SEARCH, self._now(), key, phone_hash, most)]
 
     async def summarise(self, window: timedelta) -> Summary:
-        """Sum up what was asked for within a window that ends now. Raises Unavailable where that takes too long."""
+        """Sum up what was requested within a window that ends now. Raises Unavailable if that takes too long."""
         begin = (self._now() or datetime.now(UTC)) - window - CLOCKS_DIFFER
         [row] = await ask(self._database, sql.SUMMARY, self._now(), window, first_id(begin))
         return Summary(**row | {"groups": GROUPS.decode(row["groups"]), "findings": FOUND.decode(row["findings"])})

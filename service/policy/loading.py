@@ -1,6 +1,6 @@
-"""Reading the policy: the shipped TOML file, the one laid over it, and what is wrong with either.
+"""Reads the policy: the shipped TOML file and the one that overrides it, with every mistake in either.
 
-Called by app and cli at the start. Reads its two files and nothing else.
+Called by app and cli at the start. Reads these two files and nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def default_text() -> str:
 
 
 def own_text(path: str | Path | None) -> str:
-    """Return the text that overrides it, "" for none. Raises PolicyError when it cannot be read."""
+    """Return the overriding text, "" for none. Raises PolicyError if it cannot be read."""
     if not path:
         return ""
     try:
@@ -52,7 +52,7 @@ def parse(own: str) -> Policies:
     mistakes: list[str] = []
     tables = merge(base, given)
     default = _build(tables, "", mistakes, version=version, number=0)
-    # With a mistake in what holds for all, each client's own values are still looked at.
+    # If there is a mistake in the default policy, each client's own values are still checked.
     below = base if mistakes else tables
     built: dict[str, Policy] = {}
     for number, (name, table) in enumerate(clients.items() if isinstance(clients, dict) else [("", None)], 1):
@@ -80,12 +80,12 @@ def read_tables(own: str) -> Table:
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"The policy file is not TOML: {error}") from None
     except (RecursionError, ValueError):
-        # tomllib's own limits, for which it has neither a word nor a place.
+        # tomllib's own limits, for which it has no message and no line.
         raise PolicyError("The policy file is no policy: lists within lists, or digits, without end.") from None
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
-    """Lay one table over another, table by table, value by value."""
+    """Override one table by another, value by value."""
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)
@@ -94,7 +94,7 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
 
 
 def client_tables(table: Table) -> Table:
-    """Put the plain values of [clients.NAME] where they stand in a policy: in its table `client`."""
+    """Put the plain values of [clients.NAME] where a policy keeps them: in its table `client`."""
     plain = {name: value for name, value in table.items() if not isinstance(value, dict)}
     return {**{name: value for name, value in table.items() if isinstance(value, dict)}, "client": plain}
 

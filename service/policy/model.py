@@ -1,6 +1,6 @@
-"""The policy: what is allowed, for whom, as one frozen value a client.
+"""The policy: what is allowed, as one frozen value for each client.
 
-Made by policy.loading; read by verification, fraud.rules.catalogue and api. Does no I/O and decides nothing.
+Made by policy.loading; read by verification, fraud.rules.catalogue, worker and api. Does no I/O and decides nothing.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ class Window:
     __slots__ = ("max", "seconds")
 
     def __init__(self, most: int, seconds: float) -> None:
-        """Hold both, as the SQL functions take them."""
         self.max = most
         self.seconds = seconds
 
     def __repr__(self) -> str:
-        """Show it as the policy writes it."""
+        """Write it as in the policy."""
         return f"{self.max}/{self.seconds:g}s"
 
 
@@ -48,14 +47,14 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OperatorLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many calls one operator's key may make; searches are counted among them, and apart."""
+    """How many calls one operator's key may make; searches count in both."""
 
     calls: list[Window]
     searches: list[Window]
 
 
 class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many wrong codes, and for how long a source is known from which a number was verified."""
+    """How many wrong codes are accepted."""
 
     codes_per_verification: int
     codes_per_phone: Window
@@ -63,12 +62,12 @@ class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources_known_for: Seconds
 
     def most(self) -> int:
-        """Return how many codes a verification has where none was tried before."""
+        """Return how many guesses a verification begins with, if no budget has been used."""
         return min(self.codes_per_verification, self.codes_per_phone.max, self.codes_per_phone_total.max)
 
 
 class Lifetimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long things take at most. `longest`: a verification, however often its channel is changed."""
+    """How long verifications and sends live, and the codes' length."""
 
     expires_after: Seconds
     longest: Seconds
@@ -96,48 +95,48 @@ class Countries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Kinds of number that get nothing."""
+    """Number kinds that get no code."""
 
     mode: Mode
     kinds: list[Kind]
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A rule without numbers of its own."""
+    """A rule without parameters."""
 
     mode: Mode
 
 
 class AboveRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Objects above a number."""
+    """Objects above a threshold."""
 
     mode: Mode
     above: float
 
 
 class BelowRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Objects below a number."""
+    """Objects below a threshold."""
 
     mode: Mode
     below: float
 
 
 class FreshRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Objects to what is older."""
+    """Objects to an event older than `after`."""
 
     mode: Mode
     after: Seconds
 
 
 class ForgedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Objects to invented events; beyond `ip` of them from one address, Fingerprint is not asked for it any more."""
+    """Objects to invented events; beyond `ip` of them from one address, none of its events is looked up."""
 
     mode: Mode
     ip: list[Window]
 
 
 class UnreadDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds while Fingerprint cannot be read: `open` under `ip`'s tighter limit, or `closed`."""
+    """What applies while Fingerprint is unavailable: `open` under `ip`'s tighter limit, or `closed`."""
 
     mode: Mode
     fail: Literal["open", "closed"]
@@ -145,14 +144,14 @@ class UnreadDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Objects to captchas that were not solved; `fail`: what holds while the provider cannot be asked."""
+    """Objects to captchas that were not solved; `fail`: what applies while the provider is unavailable."""
 
     mode: Mode
     fail: Literal["open", "closed"]
 
 
 class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Evidence in a number's ranges: unread codes, and more an hour than is no surprise (by size of the range)."""
+    """Evidence in a number's ranges: unconverted sends, and more requests an hour than expected for their size."""
 
     mode: Mode
     above: float
@@ -165,7 +164,7 @@ class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SourceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Evidence against who asks: unread codes, and more requests than `an_hour` (`crowd` nats at most)."""
+    """Evidence against a source: unconverted sends, and more requests than `an_hour` (`crowd` nats at most)."""
 
     mode: Mode
     above: float
@@ -174,13 +173,13 @@ class SourceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BurstRule(SourceRule, frozen=True, forbid_unknown_fields=True):
-    """The same; and more than `rush` within a minute, of which none was read."""
+    """The same, or more than `rush` requests within a minute, none of them converted."""
 
     rush: int
 
 
 class ShareRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """More than a share of at least so many."""
+    """Objects above a share of at least `least` numbers."""
 
     mode: Mode
     above: float
@@ -188,7 +187,7 @@ class ShareRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CountryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Evidence against a whole country; from `calm` on it adds `alarm` at most to that against its ranges."""
+    """Evidence against a whole country; beyond `calm` it adds up to `alarm` to that against its ranges and sources."""
 
     mode: Mode
     above: float
@@ -198,7 +197,7 @@ class CountryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SequenceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Numbers too close to one another: -log10 of chance, or so many at one distance."""
+    """Numbers too close together: -log10 of the chance, or so many at equal distances."""
 
     mode: Mode
     above: float
@@ -206,7 +205,7 @@ class SequenceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SpikeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Unread codes of a day over all three: `least`, a share of the fortnight's peak, a share of the read ones."""
+    """A day's unconverted sends exceed all three: `least`, a share of the peak, a share of the converted ones."""
 
     mode: Mode
     least: float
@@ -215,7 +214,7 @@ class SpikeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One table a rule."""
+    """One table for each rule."""
 
     number: NumberRule
     country: Rule
@@ -259,14 +258,14 @@ class BlockLengths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lookup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether Telnyx is asked what kind of line a number is, and how long its answer is good."""
+    """Whether Telnyx is asked for line types, and how long an answer is kept."""
 
     mode: Literal["off", "on"]
     keep: Seconds
 
 
 class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When operators are told. Of the whole service: a client's own are not looked at."""
+    """When alerts ring. They are for the whole service; a client cannot have its own."""
 
     a_minute: int
     spike: float
@@ -277,7 +276,7 @@ class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The price list: its source and date, the prices, and those that a country has of its own."""
+    """The price list: its source and date, and the prices of countries without their own."""
 
     currency: str
     source: str
@@ -287,7 +286,7 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be spent in a day (UTC), in the currency of the prices; 0 is no budget."""
+    """What may be spent in a day (UTC), in the currency of the prices; 0 means no budget."""
 
     everything: float
     each_country: float
@@ -295,7 +294,7 @@ class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What concerns one client's requests alone."""
+    """What one client's requests must bring, and its Verify profile."""
 
     ip_required: bool
     captcha_required: bool
@@ -303,9 +302,9 @@ class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that holds for one client.
+    """Everything that applies to one client.
 
-    `version` names the text that it was read from, `number` tells it from the other clients' of one process.
+    `version` identifies the text that it was read from; `number` identifies it among the policies of one process.
     """
 
     limits: Limits
@@ -326,18 +325,17 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Policies:
-    """The default policy and those of the clients that have their own."""
+    """The default policy, and those of clients that have their own."""
 
     def __init__(self, default: Policy, clients: Mapping[str, Policy]) -> None:
-        """Keep them by client name."""
         self.default = default
         self.clients = dict(clients)
 
     def of(self, client: str) -> Policy:
-        """Return the policy that holds for a client."""
+        """Return a client's policy."""
         return self.clients.get(client, self.default)
 
     def __iter__(self) -> Iterator[Policy]:
-        """Go through every policy in force."""
+        """Iterate over every policy in force."""
         yield self.default
         yield from self.clients.values()

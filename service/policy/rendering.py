@@ -1,6 +1,6 @@
-"""The policy in force, written as TOML again: what `policy show` prints, and POLICY_FILE could be.
+"""The policy in force, written as TOML: what `policy show` prints. It can be used as POLICY_FILE.
 
-Called by cli. Writes the values as the files give them, and says which of them were overridden.
+Called by cli. Writes the values as the files give them, and marks those that were overridden.
 """
 
 from __future__ import annotations
@@ -44,5 +44,5 @@ def _write(path: str, table: Table, shipped: Table) -> Iterator[str]:
 
 
 def _literal(value: Any) -> str:
-    # A policy's values are texts, whole numbers, booleans and lists of texts: JSON writes them as TOML does.
+    # A policy's values are strings, numbers, booleans and lists of strings: JSON writes them as TOML does.
     return json.dumps(value, ensure_ascii=False)

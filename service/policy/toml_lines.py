@@ -1,7 +1,4 @@
-"""Where a value stands in a TOML text, for messages. Called by policy.loading with a text that has been read already.
-
-Must not read TOML itself: what it says of a line and what the policy is made of would drift apart.
-"""
+"""Finds the line of a value in a TOML text, for messages. Called by policy.loading; does not parse TOML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values of a policy, read one by one so that every mistake is found, and the bounds that they must keep.
+"""The values of a policy, read one by one so that every mistake is found, and their bounds.
 
 Called by policy.loading. A mistake is "path: reason".
 """
@@ -20,9 +20,9 @@ from service.uuids import is_uuid
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MOST_HITS = 1000
 MOST_MONEY = 1e9
-# Counters are kept as long (worker.retention): a longer window would forget.
+# Counters are kept for as long as this (worker.retention): a longer window would lose hits.
 LONGEST_WINDOW = 30 * 86400.0
-# A time that far ahead of any row is still a date.
+# A time so far ahead of any row is still a valid date.
 LONGEST_TIME = 365 * 86400.0
 BY_CHANNEL = "by_channel"
 
@@ -30,7 +30,7 @@ Check = Callable[[Any], str | None]
 
 
 def read_value(kind: Any, value: Any, path: str, mistakes: list[str]) -> Any:
-    """Read one value, or a table with all its values, as the type that it must be; None with a mistake noted."""
+    """Read one value, or a table with all its values, as the given type; None if there is a mistake, which is noted."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _read_table(kind, value, path, mistakes)
     try:
@@ -107,7 +107,7 @@ def _check_profile(value: str) -> str | None:
     return None if not value or is_uuid(value) else "must be the id of a Verify profile, a UUID"
 
 
-# What is of the right type and out of bounds all the same.
+# Bounds of values that have the right type.
 CHECKS: dict[str, Check] = {
     "lockout.codes_per_verification": _between(1, MOST_HITS),
     "verification.expires_after": _most(600.0, "10m"),
@@ -117,7 +117,7 @@ CHECKS: dict[str, Check] = {
     "countries.allow": _check_countries,
     **{f"countries.{channel}": _check_countries for channel in CHANNELS},
     "client.verify_profile_id": _check_profile,
-    # That an event was used is known for a day longer than this (worker.retention).
+    # Used events are remembered for a day longer than this (worker.retention).
     "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
     **{f"prices.{channel}": _check_amount for channel in CHANNELS},
     "prices.countries": _check_prices,

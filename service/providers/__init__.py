@@ -1,1 +1,1 @@
-"""The outside world, one small protocol each. Called by fraud and verification; never decides anything."""
+"""The outside services, each behind a small protocol. Called by fraud and verification; never decides anything."""

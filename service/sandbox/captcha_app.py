@@ -1,7 +1,6 @@
 """A captcha's siteverify on loopback: POST /captcha/siteverify, the same for all three kinds.
 
-Built by sandbox.main. A token says by its first word what becomes of it; it has no memory of people, only of the
-tokens that were spent.
+Built by sandbox.main. A token's first word says what becomes of it; only spent tokens are remembered.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ class Siteverify:
         self._spent: set[str] = set()
 
     def fail(self, fault: Fault) -> Reply:
-        """Word a failure: a wrong secret is told in a 200, all else is a status."""
+        """Write a failure: a wrong secret is reported in a 200, any other by its status."""
         if fault.kind == "unauthorized":
             return _refuse("invalid-input-secret")
         return Reply(429 if fault.kind == "throttle" else 500, b"{}")
 
     def plan(self, request: Request) -> Planned:
-        """Read the form; what is wrong in it is told as the real ones do."""
+        """Read the form; mistakes are reported as the real providers do."""
         if request.method != "POST" or request.parts != ["siteverify"]:
             raise Declined(Reply(404, b"{}"))
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
@@ -61,7 +60,7 @@ class Siteverify:
 
 
 def mount_captcha(siteverify: Siteverify) -> ASGIRouteHandler:
-    """The mount at /captcha, so that CAPTCHA_BASE_URL ends in it."""
+    """Return the mount at /captcha, in which CAPTCHA_BASE_URL ends."""
 
     @asgi("/captcha", is_mount=True, copy_scope=False)
     async def answer_captcha(scope: HTTPScope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
-"""How the sandbox's apps are put together: what handlers share is given to them by name.
+"""Composes the sandbox's apps: what handlers share is injected by name.
 
 Called by sandbox.telnyx.app, sandbox.fingerprint.app and main. None of the apps documents itself or touches the logging
-of the process that it lives in.
+of the process that it runs in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 def compose_app(
     handlers: Sequence[ControllerRouterHandler], lifespan: Sequence[Lifespan], **shared: object
 ) -> Litestar:
-    """An app whose handlers can ask for each of `shared` by name; `app.state` holds the same."""
+    """Return an app whose handlers can request each of `shared` by name; `app.state` holds the same."""
     return Litestar(
         handlers,
         lifespan=list(lifespan),

@@ -1,7 +1,7 @@
-"""The sandbox's levers over HTTP: faults, latency, the journal, and how webhooks are sent.
+"""The sandbox's controls over HTTP: faults, latency, the journal, and how webhooks are sent.
 
-Used by tests in other processes and by people at a sandbox; tests in the same process use the objects
-themselves. It stands on the sandbox's own port and must never be served by anything else.
+Used by tests in other processes and by people; tests in the same process use the objects themselves. It is on the
+sandbox's own port and must never be served by anything else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from service.sandbox.telnyx.webhooks import Attempt, Manners
 
 
 class FaultId(msgspec.Struct, frozen=True):
-    """The name of a fault in force."""
+    """The id of a fault in force."""
 
     id: int
 
@@ -40,25 +40,25 @@ class PublicKey(msgspec.Struct, frozen=True):
 
 @post("/control/faults", sync_to_thread=False)
 def add_fault(data: JSONBody[Fault], stage: NamedDependency[Stage]) -> FaultId:
-    """Put a fault in force."""
+    """Add a fault."""
     return FaultId(stage.faults.add(data))
 
 
 @get("/control/faults", sync_to_thread=False)
 def list_faults(stage: NamedDependency[Stage]) -> dict[int, Fault]:
-    """The faults in force by id."""
+    """List the faults in force, by id."""
     return stage.faults.list_all()
 
 
 @delete("/control/faults", sync_to_thread=False)
 def clear_faults(stage: NamedDependency[Stage]) -> None:
-    """Lift all faults."""
+    """Clear all faults."""
     stage.faults.clear()
 
 
 @delete("/control/faults/{fault_id:int}", sync_to_thread=False)
 def clear_fault(fault_id: FromPath[int], stage: NamedDependency[Stage]) -> None:
-    """Lift one fault."""
+    """Clear one fault."""
     stage.faults.clear(fault_id)
 
 
@@ -66,47 +66,47 @@ def clear_fault(fault_id: FromPath[int], stage: NamedDependency[Stage]) -> None:
 def read_journal(
     stage: NamedDependency[Stage], operation: FromQuery[Operation | None] = None, after: FromQuery[int] = 0
 ) -> Journalled:
-    """Calls received, in order."""
+    """List the calls received, in order."""
     return Journalled(stage.journal.list_calls(operation, after), stage.journal.count())
 
 
 @delete("/control/journal", sync_to_thread=False)
 def clear_journal(stage: NamedDependency[Stage]) -> None:
-    """Forget the calls received."""
+    """Clear the calls received."""
     stage.journal.clear()
 
 
 @put("/control/latency", sync_to_thread=False)
 def set_latency(data: JSONBody[dict[Operation, float]], stage: NamedDependency[Stage]) -> dict[Operation, float]:
-    """Set how long answers take, in seconds by operation; one that is not named answers at once."""
+    """Set how long replies take, in seconds by operation; an operation that is not named answers at once."""
     stage.latency = data
     return data
 
 
 @put("/control/webhooks", sync_to_thread=False)
 def set_manners(data: JSONBody[Manners], telnyx: NamedDependency[Telnyx]) -> Manners:
-    """Set how webhooks are sent from now on; what is not named goes back to its default."""
+    """Set how webhooks are sent from now on; what is left out goes back to its default."""
     telnyx.courier.manners = data
     return data
 
 
 @get("/control/webhooks", sync_to_thread=False)
 def list_attempts(telnyx: NamedDependency[Telnyx]) -> list[Attempt]:
-    """The webhooks tried so far, oldest first."""
+    """List the webhooks attempted so far, oldest first."""
     return list(telnyx.courier.attempts)
 
 
 @get("/control/public-key", sync_to_thread=False)
 def show_public_key(telnyx: NamedDependency[Telnyx]) -> PublicKey:
-    """The key that webhooks are signed with."""
+    """Return the public key for webhooks' signatures."""
     return PublicKey(telnyx.public_key)
 
 
 def list_stage_controls() -> list[HTTPRouteHandler]:
-    """The handlers that ask for `stage`."""
+    """Return the handlers that use `stage`."""
     return [add_fault, list_faults, clear_faults, clear_fault, read_journal, clear_journal, set_latency]
 
 
 def list_telnyx_controls() -> list[HTTPRouteHandler]:
-    """The handlers that ask for `telnyx`."""
+    """Return the handlers that use `telnyx`."""
     return [set_manners, list_attempts, show_public_key]

@@ -1,7 +1,7 @@
-"""Failures on demand: which call is to go wrong, how, and how often.
+"""Faults on demand: which call goes wrong, how, and how often.
 
-Set by tests and by the control API, taken by sandbox.stage once for each call. It decides nothing about
-what the answer looks like: that belongs to the stand-in.
+Set by tests and by the control API, taken by sandbox.stage once for each call. What a failed reply looks like is the
+stand-in's business.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _dice = random.SystemRandom()
 
 
 class Struck(Protocol):
-    """What a fault looks at in a call. `known`: whether its id is that of a verification; None where it has no id."""
+    """What a fault can match in a call. `known`: whether its id is that of a verification; None if it has no id."""
 
     @property
     def operation(self) -> Operation: ...
@@ -53,11 +53,11 @@ class Struck(Protocol):
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One way to fail; what is left out matches everything. `times`: how often, or until cleared.
+    """One fault; what is left out matches everything. `times`: how often, or until cleared.
 
-    `ids`: strikes checks and states of verifications that Telnyx knows, or of those it does not, alone. `share`: of the
-    calls that match so many are struck, by chance. `seconds`: the wait of `slow` (1 unless told), and what `throttle`
-    names as its reset (1 unless told; a unix time is passed on as it is).
+    `ids`: only checks and states of verifications that Telnyx knows, or only of others. `share`: the share of matching
+    calls to which it applies, at random. `seconds`: the delay of `slow` (default 1), and the reset of `throttle`
+    (default 1; a unix time is passed on as it is).
     """
 
     kind: FaultKind
@@ -71,7 +71,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seconds: Annotated[float, msgspec.Meta(ge=0)] = 1.0
 
     def matches(self, call: Struck) -> bool:
-        """Whether a call of this kind is meant."""
+        """Return whether the fault matches a call."""
         return (
             (not self.operations or call.operation in self.operations)
             and self.phone_number in (None, call.phone_number)
@@ -82,31 +82,31 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Faults:
-    """The faults in force, in the order in which they were added: the first that matches is taken."""
+    """The faults in force, in the order in which they were added: the first that matches applies."""
 
     def __init__(self) -> None:
         self._faults: dict[int, Fault] = {}
         self._last_id = 0
 
     def add(self, fault: Fault) -> int:
-        """Put one in force and return its id."""
+        """Add one and return its id."""
         self._last_id += 1
         self._faults[self._last_id] = fault
         return self._last_id
 
     def clear(self, fault_id: int | None = None) -> None:
-        """Lift one, or all; one that is not there is lifted already."""
+        """Clear one, or all; clearing one that does not exist does nothing."""
         if fault_id is None:
             self._faults.clear()
         else:
             self._faults.pop(fault_id, None)
 
     def list_all(self) -> dict[int, Fault]:
-        """Those in force by id, with the `times` that remain."""
+        """Return those in force by id, with the `times` that remain."""
         return dict(self._faults)
 
     def take(self, call: Struck) -> Fault | None:
-        """The fault that strikes this call, counted down; None for nearly all calls."""
+        """Return the fault that applies to this call, and count it down; None for nearly all calls."""
         for fault_id, fault in self._faults.items():
             if fault.matches(call) and _dice.random() < fault.share:
                 self._count_down(fault_id, fault)

@@ -1,7 +1,7 @@
 """What the phones of the sandbox have received: the codes, on a page and as JSON.
 
-Read by people, by the demo page and by tests. It shows numbers and codes in clear, which is its purpose
-and the reason why nothing but the sandbox may ever serve it.
+Read by people, by the demo page and by tests. It shows numbers and codes in clear text, so nothing but the sandbox may
+ever serve it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PAGE = Path(__file__).with_name("inbox.html").read_text(encoding="utf-8")
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One send as the phone sees it. `code` is None until it has arrived; `caller` is a flashcall's number."""
+    """One send as the phone sees it. `code` is None until it has arrived; `caller` is a flashcall's calling number."""
 
     id: str
     sent_at: str
@@ -36,13 +36,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Search(msgspec.Struct, frozen=True):
-    """Whose messages to list; in a body, because numbers do not belong in addresses."""
+    """Whose messages to list; in a body, because numbers do not belong in URLs."""
 
     phone_number: str
 
 
 def describe_message(verification: Verification) -> Message:
-    """Read a verification as a message."""
+    """Return a verification as a message."""
     arrived = verification.arrived()
     waiting = "never arrives" if verification.outcome == "undelivered" else "on its way"
     return Message(
@@ -58,19 +58,19 @@ def describe_message(verification: Verification) -> Message:
 
 @get("/inbox.json", sync_to_thread=False)
 def list_messages(telnyx: NamedDependency[Telnyx]) -> list[Message]:
-    """The newest messages of all phones, newest first."""
+    """Return the newest messages of all phones, newest first."""
     return [describe_message(one) for one in telnyx.verifications.list_newest(_SHOWN)]
 
 
 @post("/control/inbox", status_code=200, sync_to_thread=False)
 def search_messages(data: JSONBody[Search], telnyx: NamedDependency[Telnyx]) -> list[Message]:
-    """The messages of one phone, newest first."""
+    """Return the messages of one phone, newest first."""
     return [describe_message(one) for one in telnyx.verifications.list_by_phone(data.phone_number)]
 
 
 @get("/inbox", sync_to_thread=False)
 def show_inbox(telnyx: NamedDependency[Telnyx]) -> Response[str]:
-    """The page, which loads itself anew every two seconds."""
+    """Return the page, which reloads itself every two seconds."""
     messages = [describe_message(one) for one in telnyx.verifications.list_newest(_SHOWN)]
     rows = "\n".join(_write_row(message) for message in messages)
     empty = "" if rows else '<p class="empty">Nothing yet. Request a verification and its code appears here.</p>'
@@ -89,5 +89,5 @@ def _write_row(message: Message) -> str:
 
 
 def list_inbox_routes() -> list[HTTPRouteHandler]:
-    """The handlers of this module; they ask for `telnyx`."""
+    """Return this module's handlers, which use `telnyx`."""
     return [list_messages, search_messages, show_inbox]

@@ -1,7 +1,7 @@
-"""What reached the stand-ins, call by call, so that a test can count it.
+"""The calls that reached the stand-ins, so that a test can count them.
 
-Written by sandbox.stage, read by tests and the control API. It holds numbers and codes in clear: it lives
-in the memory of a sandbox and nowhere else.
+Written by sandbox.stage, read by tests and the control API. It holds numbers and codes in clear text, and only in
+a sandbox's memory.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ KEPT = 100_000
 
 
 class Call(msgspec.Struct, kw_only=True):
-    """One call received. `at`: unix seconds; `acted`: it had its effect, answered or not.
+    """One call received. `at`: unix seconds; `acted`: it was acted upon, answered or not.
 
-    `over`: it was about a verification that had expired or been accepted before, which no code changes any more.
-    `status` is None while it is unanswered, and stays so for one that hangs or is reset.
+    `over`: it was about a verification that had expired or been accepted before, which no code can change any more.
+    `status` is None until it is answered, and stays so for one that hangs or is reset.
     """
 
     sequence: int
@@ -56,7 +56,7 @@ class Journal:
         *,
         over: bool = False,
     ) -> Call:
-        """Note a call before it is acted upon; the caller fills in how it ended."""
+        """Record a call before it is acted upon; the caller fills in how it ended."""
         self._sequence += 1
         self._counts[operation] += 1
         call = Call(
@@ -74,14 +74,14 @@ class Journal:
         return call
 
     def list_calls(self, operation: Operation | None = None, after: int = 0) -> list[Call]:
-        """Calls in order, of one operation if named, from the one past the sequence number `after`."""
+        """Return calls in order, of one operation if named, with sequence numbers above `after`."""
         return [call for call in self._calls if call.sequence > after and operation in (None, call.operation)]
 
     def count(self) -> dict[Operation, int]:
-        """How many calls of each operation were received since the last clearing."""
+        """Return how many calls of each operation were received since the last clearing."""
         return dict(self._counts)
 
     def clear(self) -> None:
-        """Forget the calls; sequence numbers go on."""
+        """Clear the calls; sequence numbers go on."""
         self._calls.clear()
         self._counts.clear()

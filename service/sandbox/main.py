@@ -1,7 +1,7 @@
-"""The whole sandbox but the gateway: Telnyx, Fingerprint, captchas, controls, inbox and demo page on one app.
+"""The whole sandbox except the gateway: Telnyx, Fingerprint, captchas, controls, inbox and demo page in one app.
 
-Called by the command `sandbox` and by tests. It starts no server and no database, and must never be given
-a real key: nothing here leaves the machine, and nothing here keeps a secret.
+Called by the command `sandbox` and by tests. It starts no server and no database, and must never be given a real key:
+nothing here leaves the machine, and nothing here keeps a secret.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
 
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sandbox is told. `gateway_key`: the API key that the demo's backend uses at `gateway_url`.
+    """A sandbox's settings. `gateway_key`: the API key that the demo's backend uses at `gateway_url`.
 
-    `latency`: seconds that each operation takes to answer, when it is not to be at once. `channels`: what the demo
-    lets its visitors choose.
+    `latency`: seconds that an operation takes to answer, if not at once.
     """
 
     gateway_url: str
@@ -42,7 +41,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create_sandbox(settings: SandboxSettings) -> Litestar:
-    """One app for one port. On its address TELNYX_BASE_URL ends in /v2, CAPTCHA_BASE_URL in /captcha.
+    """Return one app for one port. On its address, TELNYX_BASE_URL ends in /v2 and CAPTCHA_BASE_URL in /captcha.
 
     FINGERPRINT_BASE_URL is the address itself.
     `app.state` holds `telnyx` (its `public_key` is the gateway's TELNYX_PUBLIC_KEY), `fingerprint` (its

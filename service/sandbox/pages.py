@@ -1,7 +1,7 @@
-"""HTML as the sandbox serves it: one file a page, nothing from elsewhere, and a policy that enforces it.
+"""The sandbox's HTML: one file for each page, no external sources, and a Content-Security-Policy that enforces it.
 
-Called by inbox and demo. Style and script stand in the page and are allowed by their hashes, so nothing
-that is put into a page later can run.
+Called by inbox and demo. Style and script are in the page and are allowed by their hashes, so nothing that is put into
+a page later can run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 
 
 def create_page(markup: str) -> Response[str]:
-    """An answer that is a whole page. Whatever came from outside must be escaped in it already."""
+    """Return a page. Whatever came from outside must be escaped in it already."""
     headers = {
         "content-security-policy": _write_policy(markup),
         "x-content-type-options": "nosniff",

@@ -1,7 +1,7 @@
-"""The stage on which the stand-ins perform: each call is planned, struck by a fault or not, noted, answered.
+"""Handles each call to a stand-in: plan it, apply a fault if one matches, record it, answer it.
 
-Used by the Telnyx and the Fingerprint stand-in, which plan calls and word failures; tests and the control
-API hold its faults, its journal and its pace. It must never answer before the call is in the journal.
+Used by the stand-ins, which plan calls and write failures; tests and the control API set its faults and latency and
+read its journal. It must never answer before the call is in the journal.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Acted = tuple[Reply, str | None]
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that is understood and not yet acted upon. `act` lets it have its effect."""
+    """A call that is understood but not yet acted upon. `act` acts upon it."""
 
     operation: Operation
     act: Callable[[], Acted]
@@ -45,19 +45,19 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StandIn(Protocol):
-    """One outside service as it is played here."""
+    """A simulated outside service."""
 
     stage: Stage
 
     def plan(self, request: Request) -> Planned:
-        """Understand a request; raises `Declined` for one that the service would not take."""
+        """Understand a request; raises `Declined` for one that the service would refuse."""
 
     def fail(self, fault: Fault) -> Reply:
-        """Word a failure as the service does."""
+        """Write a failure as the service does."""
 
 
 class Stage:
-    """Faults, journal and pace, shared by the stand-ins of one sandbox. `latency`: seconds by operation."""
+    """Faults, journal and latency, shared by the stand-ins of one sandbox. `latency`: seconds by operation."""
 
     def __init__(self, latency: dict[Operation, float] | None = None) -> None:
         self.faults = Faults()
@@ -67,8 +67,8 @@ class Stage:
     async def perform(self, stand_in: StandIn, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or fail it as a fault demands.
 
-        The call is acted upon when it comes and answered after the latency: a caller who gives up
-        early leaves one that had its effect, and a webhook can overtake the answer.
+        The call is acted upon when it comes and answered after the latency: it has its effect even if the caller gives
+        up early, and a webhook can overtake the reply.
         """
         request = await read_request(scope, receive)
         try:

@@ -1,7 +1,7 @@
-"""Plain HTTP for the stand-ins: a request read whole, a reply sent at once, and ways to fail on purpose.
+"""Plain HTTP for the stand-ins: read a whole request, send a whole reply, and ways to fail on purpose.
 
-Called by sandbox.stage. It knows nothing of Telnyx or Fingerprint, and is plain ASGI because benchmarks
-run against it: what it costs is taken from the machine that is measured.
+Called by sandbox.stage. It knows nothing of Telnyx or Fingerprint, and is plain ASGI because benchmarks run against it,
+and its CPU time is taken from the machine that is measured.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """One answer. `after`: seconds to wait before it goes out, on top of the stage's own pace."""
+    """One reply. `after`: seconds to wait before it goes out, on top of the stage's latency."""
 
     status: int
     body: bytes
@@ -39,7 +39,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Declined(Exception):
-    """Ends the reading of a request with an answer: nothing was acted upon."""
+    """Ends the reading of a request with a reply: nothing was acted upon."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -65,14 +65,14 @@ async def read_request(scope: HTTPScope, receive: Receive) -> Request:
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
-    """Send one answer whole."""
+    """Send one reply completely."""
     headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
 async def wait_for_hang_up(receive: Receive) -> None:
-    """Answer nothing until the caller has gone."""
+    """Send nothing until the caller has gone."""
     while True:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
@@ -80,9 +80,9 @@ async def wait_for_hang_up(receive: Receive) -> None:
 
 
 def reset_connection(receive: Receive) -> None:
-    """Drop the connection with a TCP reset, without a byte of an answer.
+    """Drop the connection with a TCP reset, without a byte of a reply.
 
-    ASGI has no word for this, so it reaches for uvicorn's transport: under another server it raises.
+    ASGI cannot express this, so it uses uvicorn's transport: under another server it raises.
     """
     method: Any = receive
     transport = method.__self__.transport

@@ -1,4 +1,4 @@
-"""The attack range: traces of ordinary and hostile traffic, and the report on what became of them.
+"""The attack simulation: traces of ordinary and hostile traffic, and the report on what became of them.
 
-Used by cli alone. Nothing of it runs in production, and no gateway ever sees a trace's labels.
+Used only by cli. None of it runs in production, and no gateway ever sees a trace's labels.
 """

@@ -1,6 +1,6 @@
 """The report as text for a terminal: a chart over time and figures for each label.
 
-Called by cli. Prints nothing itself, and no number or address: a report may be shown around.
+Called by cli. Prints nothing itself, and contains no number or address: a report may be passed on.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _errors(part: Part) -> str:
 
 
 def _bars(counts: Sequence[int], top: int, levels: str) -> str:
-    """Draw one character a count; whatever is not nothing is seen."""
+    """Draw one character for each count; every count above zero is visible."""
     most = len(levels) - 1
     return "".join(levels[-(-count * most // top)] if count else levels[0] for count in counts)
 

@@ -1,7 +1,7 @@
-"""Play a trace through the real gateway: its admission, decision, send and lockout code, in virtual time.
+"""Plays a trace through the real gateway: its admission, decision, send and lockout code, in virtual time.
 
-Called by cli and the tests, with a database of its own. Only what lies outside (Telnyx, Fingerprint, the clock) is
-stood in for. The gateway is never shown a line's label.
+Called by cli and the tests, with a database of its own. Only the outside (Telnyx, Fingerprint, the clock) is simulated.
+The gateway never sees a line's label.
 """
 
 from __future__ import annotations
@@ -52,17 +52,16 @@ SOLVED = "solved"
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = bytes(32)
 EXPIRE_EVERY = timedelta(minutes=1)
-# Real seconds that one send, which waits for nothing but the scratch database, may take.
+# Real seconds that one send may take, which waits only for the scratch database.
 PATIENCE = 30.0
 
 
 class Witness(Judge):
-    """The judge, and what it decided last."""
+    """A judge that remembers its last decision."""
 
     last: Decision | None = None
 
     async def settle(self, question: Question, policy: Policy, gathered: Gathered) -> Decision:
-        """Decide, and remember."""
         self.last = await super().settle(question, policy, gathered)
         return self.last
 
@@ -71,7 +70,7 @@ class Player:
     """One gateway on one scratch database, from the first line of a trace to the last."""
 
     def __init__(self, database: Database, policy: Policy) -> None:
-        """Wire the parts as app does, with stand-ins at the edges and one clock for all."""
+        """Wire the parts as app does, with stand-ins for the outside and one clock."""
         self._now = self._expired = BEGIN
         self._policy = policy
         self._vault = Vault([SECRET], SECRET)
@@ -92,7 +91,7 @@ class Player:
         self._guesses: list[tuple[float, int, UUID, Line]] = []
 
     async def play(self, lines: Iterable[Line]) -> AsyncIterator[Played]:
-        """Play the lines in order of time, and say what became of each. What comes after the last is left out."""
+        """Play the lines in order of time, and return what became of each. What would follow the last is left out."""
         caller = await self._enter()
         for place, line in enumerate(sorted(lines, key=lambda line: line.t)):
             await self._type_until(line.t, caller)

@@ -1,4 +1,4 @@
-"""The report on a trace that was played: who asked, what went out, who was stopped and by what, and the money.
+"""The report on a played trace: requests, sends, who was stopped and by what, and the money.
 
 Called by cli with what the player saw. Counts and divides; knows neither the gateway nor how a trace was made.
 """
@@ -20,10 +20,10 @@ Result = Literal["refused", "suppressed", "sent", "error"]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one line. `cost`: of its send, or of the one that did not happen, in the price file's currency.
+    """What became of one line. `cost`: of its send, or of the one suppressed, in the price list's currency.
 
-    `refused`: by a plain limit or a budget, with a 429 or in silence; `suppressed`: by a rule, which is always silent;
-    `error`: anything else, which counts for nobody. `rules`: those in force that objected, and limits that did so in
+    `refused`: by a plain limit or a budget, with a 429 or in silence; `suppressed`: by a rule, always in silence;
+    `error`: anything else, which is not counted. `rules`: enforced rules that objected, and limits that refused in
     silence.
     """
 
@@ -36,7 +36,7 @@ Played = tuple[Line, Outcome]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """All requests of one label. Shares are 0 to 1, and None where there is nothing to divide by.
+    """All requests of one label. Shares are 0 to 1, and None if there is nothing to divide by.
 
     `stopped`: refused or suppressed, of all that would have gone out without a gateway; `stopped_by_rules`: of
     those that the limits let through. `numbers`: different ones; `numbers_stopped`: those that a rule ever stopped.
@@ -66,14 +66,14 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hostile(self) -> bool:
-        """Whether stopping them is right."""
+        """Whether it is right to stop them."""
         return self.label != PERSON
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole trace. Times are seconds from its start; `column`: seconds that one count over time stands for.
+    """The whole trace. Times are seconds from its start; `column`: seconds that one count of the chart covers.
 
-    `people`, `attacks`: the sums over labels, None where the trace has no such line; `parts`: each label.
+    `people`, `attacks`: the sums over labels, None if the trace has no such line; `parts`: each label.
     """
 
     ends: float
@@ -133,7 +133,7 @@ def _count_rules(plays: Sequence[Played]) -> dict[str, int]:
 
 
 def _leaks(plays: Sequence[Played]) -> list[int]:
-    """How many sends there were until the first block, and between blocks."""
+    """Return how many sends there were until the first block, and between blocks."""
     leaks = [0]
     for result in (outcome.result for _, outcome in plays):
         if result == "suppressed":

@@ -1,6 +1,6 @@
-"""What a trace is played on: a scratch database that is gone afterwards, and the policy that suits the trace.
+"""What a trace is played on: a temporary database, and the policy that fits the trace.
 
-Called by cli. Nothing of it is kept: durable writes would only cost time.
+Called by cli. Nothing of the database is kept, so its writes are not durable, which saves time.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from service.policy.model import Policy
 from service.simulation.trace import Line, served
 
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-# Seconds until the server must have ended once it is released.
+# Seconds within which the server must end once it is released.
 STOPS_WITHIN = 30.0
 
 
 @contextmanager
 def make_database() -> Iterator[str]:
-    """Answer the URL of a migrated database on a server of its own; end that and delete it. Blocks for seconds."""
+    """Yield the URL of a migrated database on a server of its own, which is deleted afterwards. Blocks for seconds."""
     with tempfile.TemporaryDirectory(prefix="verify-gateway-simulation-") as folder:
         home = Path(folder)
-        home.chmod(0o711)  # root's server runs in another account's name
+        home.chmod(0o711)  # root's server runs as another account
         server = embedded.start(home, settings=FAST)
         try:
             url = server.url()
@@ -43,9 +43,9 @@ def make_database() -> Iterator[str]:
 
 
 def choose_policy(path: str | None, lines: Iterable[Line]) -> Policy:
-    """Lay the file at `path`, if any, over the shipped policy, and suit that to a trace. Raises PolicyError.
+    """Override the shipped policy by the file at `path`, if any, and fit it to a trace. Raises PolicyError.
 
-    Where the file has no word on it, `allow` becomes the countries of the trace's people.
+    Unless the file sets it, `allow` becomes the countries of the trace's people.
     """
     own = loading.own_text(path)
     policy, countries = loading.parse(own).default, loading.read_tables(own).get("countries", {})

@@ -1,6 +1,6 @@
-"""What stands in for the outside while a trace is played: phones that ring at once, and the trace's device events.
+"""Stand-ins for the outside while a trace is played: phones that are reached at once, and the trace's device events.
 
-Made by player. Never opens a connection; what a verdict of the trace leaves out is missing, not clean.
+Made by player. Never opens a connection; a verdict that the trace leaves out is missing, not clean.
 """
 
 from __future__ import annotations
@@ -59,18 +59,17 @@ class Phones(Provider):
 
     @override
     async def aclose(self) -> None:
-        """Have nothing to close."""
+        """Do nothing: there is no connection."""
 
 
 class EventBook(Devices):
     """The events that lines of the trace brought, by their id."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._held: dict[str, DeviceEvent] = {}
 
     def show(self, device: Device, now: datetime) -> None:
-        """Know an event from now on, as the line that brings it tells it."""
+        """Add an event, as the line that brings it describes it."""
         self._held[device.event_id] = DeviceEvent(
             event_id=device.event_id,
             observed_at=now - timedelta(seconds=device.age),
@@ -100,4 +99,4 @@ class EventBook(Devices):
 
     @override
     async def aclose(self) -> None:
-        """Have nothing to close."""
+        """Do nothing: there is no connection."""

@@ -1,7 +1,7 @@
-"""Traces: one JSON object a line, one request a line, and how they are read and written.
+"""Traces: one request a line, as a JSON object, and how they are read and written.
 
-Called by scenarios (which make them), report (which counts by label) and cli. Judges the format alone: a number
-that does not exist or an address that is none may be just what a trace wants to try.
+Called by scenarios (which make them), report (which counts by label) and cli. Checks only the format: a number that
+does not exist or an invalid address may be just what a trace wants to try.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from service.channels import DEFAULT, Channel
 from service.errors import GatewayError, InvalidPhoneNumber
 
 PERSON = "person"
-# What a device event may have null for: it is missing, which is not to say left out of the line.
+# Fields of a device event that may be null, which means that the verdict is missing; leaving one out means its default.
 MISSING = ("bot", "suspect_score", "ip_address")
 
 Label = Annotated[str, msgspec.Meta(pattern=r"^(person|attack(:[A-Za-z0-9_.-]+)?)$")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-# Seconds; a trace of more than ten years is a slip.
+# Seconds; a trace of more than ten years is a mistake.
 Time = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
 Age = Annotated[float, msgspec.Meta(ge=-86_400, le=315_360_000)]
 
 
 class TraceError(GatewayError):
-    """A line that is not of the format; the message names it by its number."""
+    """A line that does not have the format; the message gives its number."""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """The device event that came with a request. `age`: seconds since it was made, at the request's `t`.
 
-    An `event_id` that stands on two lines is one event used twice. None for a verdict: it is missing.
+    An `event_id` on two lines is one event used twice. None for a verdict: it is missing.
     """
 
     visitor_id: str
@@ -47,9 +47,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `t`: seconds from the start; `verify_after`: seconds from `t` until the right code is typed.
+    """One request. `t`: seconds from the start; `verify_after`: seconds from `t` until the right code is entered.
 
-    `wrong_codes` are typed before that, or instead of it where `verifies` is false. `label` is for counting.
+    `wrong_codes` are entered before that, or instead of it if `verifies` is false. `label` is for counting.
     """
 
     t: Time
@@ -67,8 +67,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 def read(path: str | Path) -> Iterator[Line]:
     """Read a trace in the file's order, a line at a time. Raises TraceError at the first line that is wrong.
 
-    What a line may leave out, or have null: people verify and attackers do not; a device without an id is nobody
-    else's, and was seen at the request's own address.
+    Defaults for what a line leaves out or has as null: people verify and attackers do not; a device without an id is a
+    new one, and was seen at the request's own address.
     """
     with Path(path).open("rb") as file:
         for number, text in enumerate(file, 1):
@@ -94,7 +94,7 @@ def _complete(fields: dict[str, Any], number: int) -> dict[str, Any]:
         device = {name: value for name, value in device.items() if value is not None or name in MISSING}
         own = {"visitor_id": f"visitor of line {number}", "event_id": f"event of line {number}"}
         fields["device"] = {**own, "ip_address": fields.get("ip_address"), **device}
-        # As v3 spells it.
+        # As API v3 spells it.
         if device.get("bot") == "notDetected":
             fields["device"]["bot"] = "not_detected"
     return fields

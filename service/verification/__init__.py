@@ -1,1 +1,1 @@
-"""The heart: verifications are made and moved here. Called by api and worker; never speaks HTTP to callers."""
+"""The life of a verification, from admission to its end. Called by api and worker; never speaks HTTP to callers."""

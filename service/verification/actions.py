@@ -1,6 +1,6 @@
-"""Read, press and cancel: what a caller may do with a verification beside guessing.
+"""Read, use a fallback, cancel: what a caller may do with a verification beside checking codes.
 
-Called by api. What it tells is computed from the caller's own calls, the clock and the guesses counted.
+Called by api. The reply is computed from the caller's own calls, the clock and the guesses counted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class VerificationView(msgspec.Struct, frozen=True):
 
 
 class VerificationActions:
-    """Reads and small changes, one statement each."""
+    """Reads and small changes, each in one statement."""
 
     def __init__(self, store: Store, gate: Gate, slots: Slots) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class VerificationActions:
         return _view(caller, row, found)
 
     async def press(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> VerificationView:
-        """Use the next channel; `waiting`: who waits for it.
+        """Use the next channel; `waiting`: the caller that waits for it.
 
         Raises Unavailable, NotFound, Closed, NoChannelLeft, TooEarly, Limited.
         """
@@ -81,7 +81,7 @@ class VerificationActions:
                 return _view(caller, row, found)
 
     async def cancel(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> VerificationView:
-        """End a pending verification. Raises Closed when it had ended already."""
+        """End a pending verification. Raises Closed if it had already ended."""
         named = (caller.key_id, caller.client_id, row, caller.policy)
         unclear = False
 
@@ -98,7 +98,7 @@ class VerificationActions:
             raise NotAuthorized
         if found.status is None:
             raise NotFound
-        # Asked again after an unclear end, it may have been this call that ended it.
+        # When asked again after an unclear end, it may be this call that ended it.
         if found.outcome == "canceled" or (unclear and found.status == "canceled"):
             return _view(caller, row, found)
         raise Closed(found.status)

@@ -1,6 +1,6 @@
-"""Answer a request: one round trip, before anything is looked up about the number or the device.
+"""Admit a request: one round trip, before anything is looked up about the number or the device.
 
-Called by api. What it answers depends on the caller's own calls and the clock; the sending comes after.
+Called by api. The reply depends only on the caller's own calls and the clock; sending comes afterwards.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PACK = msgspec.msgpack.Encoder()
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """What the caller is told of a request that was taken."""
+    """What the caller is told of an admitted request."""
 
     id: UUID
     created_at: datetime
@@ -40,7 +40,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Requests:
-    """Takes requests, and starts the dispatch of those that were admitted with a slot."""
+    """Admits requests, and starts the dispatch of those that got a slot."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Requests:
         slots: Slots,
         sealed: SealedEvents | None = None,
     ) -> None:
-        """`sealed`: what opens sealed results, where a client sends them."""
+        """`sealed` opens sealed results, where Fingerprint's keys are set."""
         self._sealed = sealed
         self._store = store
         self._vault = vault
@@ -61,7 +61,7 @@ class Requests:
         self._in_flight: set[UUID] = set()
 
     async def request(self, caller: Caller, ask: Ask, waiting: Waiting | None = None) -> Accepted:
-        """Admit one request; `waiting`: who waits for it.
+        """Admit one request; `waiting`: the caller that waits for it.
 
         Raises Unavailable, Limited, NotAuthorized, SameKeyInFlight, OtherRequestSameKey.
         """
@@ -129,7 +129,7 @@ class Requests:
         return item, token
 
     def _visitor(self, caller: Caller, ask: Ask) -> str | None:
-        """Read which device it is off what the request itself holds: to look an event up would be to ask first."""
+        """Return the device that a sealed result names; looking up an event id would delay the reply."""
         sealed = ask.evidence.device_sealed_result
         if sealed is None or self._sealed is None:
             return None

@@ -1,6 +1,6 @@
-"""What a caller asks for, and the subjects that it is counted under.
+"""Who calls and what they request: the values that api makes and verification takes.
 
-Made by api; read by admission, checks and dispatch. Holds no statement and no rule.
+Made by api; read by request, check and view. Holds no statement and no rule.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """One request for a verification. `idem` and `body` are keyed hashes, where the caller gave a key."""
+    """One request for a verification. `idem` and `body`: keyed hashes, if the caller gave an Idempotency-Key."""
 
     evidence: Evidence
     channel: Channel
@@ -56,8 +56,8 @@ def subjects_of(
 ) -> Subjects:
     """Hash what is counted: number and account by client, addresses over all clients (IPv6 by /64).
 
-    Those of test clients apart: nobody's tests, and no lost key of theirs, may shut an address out.
-    The source of a wrong code is account and network: whoever names another's account is still not where they are.
+    Test clients have counts of their own: neither their tests nor a lost key of theirs may shut out an address.
+    The source of a wrong code is account and network: naming another's account does not put anybody on their network.
     """
     client, phone = str(client_id), subscriber_of(evidence.phone_number)
     network = network_of(evidence.ip_address) if evidence.ip_address else ""
@@ -77,10 +77,10 @@ def subjects_of(
 def _sources(
     vault: Vault, client: str, phone: str, account: str | None, network: str, visitor_id: str | None
 ) -> Sources:
-    """Name what a request comes from; the first that is known is the one that it counts under.
+    """List the sources of a request, as hashes; it counts under the first one that is known.
 
-    An account where it was before comes before the same account elsewhere: whoever only names it, elsewhere, must not
-    use up what its owner has at home. An address tells people apart only where nothing better does.
+    An account on its network comes before the same account elsewhere: whoever only names it must not use up what its
+    owner has at home. The address is used only if nothing better identifies the source.
     """
 
     def name(kind: str, *parts: str) -> UUID:

@@ -1,7 +1,7 @@
-"""Check a code: reserve a guess, ask every send at once, settle, and answer on the step.
+"""Check a code: reserve a guess, check it with every send at once, settle, and answer on the step.
 
-Called by api (check) and by worker (settle_lost). A guess is committed before anybody is asked, so that
-no number of callers, crashes or lost answers buys one more.
+Called by api (check) and by worker (settle_lost). A guess is committed before the provider is asked, so that
+no number of callers, crashes or lost replies buys another one.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from service.verification.states import GuessResult, Send, Status
 from service.verification.storage.rows import Reserved, Settled, Unsettled
 from service.verification.storage.store import Store
 
-# Whatever is not right is answered at the next whole step after it came: how long the judging took does not show.
+# A code that is not right is answered at the next whole step after it came, so that the time of judging does not show.
 STEP = 0.5
-# So long after a request or a press its send may still be on its way; how often a check looks for it (seconds).
+# How long after a request or fallback its send may still be under way, and how often a check looks for it (seconds).
 ON_ITS_WAY = 1.0
 LOOK_AGAIN = 0.04
 # What the provider says of a guess; `lost`: nobody can say yet, and it is not settled.
@@ -47,7 +47,7 @@ Judgement = GuessResult | Literal["lost"]
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What the caller is told of a code that was judged."""
+    """What the caller is told of a checked code."""
 
     id: UUID
     status: Status
@@ -57,7 +57,7 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 class Checks:
-    """The flow of one guess."""
+    """Checks codes: one guess each."""
 
     def __init__(self, store: Store, judge: Judge, senders: Senders, gate: Gate) -> None:
         self._judge_of_sends = judge
@@ -71,9 +71,9 @@ class Checks:
         self, caller: Caller, row: UUID, code: str, idem: UUID | None = None, body: UUID | None = None,
         *, waiting: Waiting | None = None,
     ) -> Checked:  # fmt: skip
-        """Judge one code; `waiting`: who waits for it.
+        """Check one code; `waiting`: the caller that waits for it.
 
-        Raises what the reservation or an unreachable provider calls for.
+        Raises NotAuthorized, NotFound, Closed, GuessesInFlight, SameKeyInFlight, OtherRequestSameKey, Unavailable.
         """
         came = time.monotonic()
         self._gate.check_provider(caller.policy)
@@ -108,7 +108,7 @@ class Checks:
         return settled
 
     def _credit(self, row: UUID) -> None:
-        """Tell the histories, after the answer: losing one in a crash costs a range a little of its good name."""
+        """Tell the histories after the reply that the send converted. A crash loses this, which hardly matters."""
         task = asyncio.create_task(self._judge_of_sends.credit(row))
         self._crediting.add(task)
         task.add_done_callback(self._credited)
@@ -119,16 +119,16 @@ class Checks:
             telemetry.log.warning("credit_failed", exc_info=task.exception())
 
     async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
-        """Settle a guess whose answer was lost, by what the provider holds of its sends; later if it cannot say."""
+        """Settle a guess whose answer was lost, by its sends' state at the provider; later if that is unavailable."""
         wanted = sum(send.cause in ("request", "press") for send in guess.sends)
         result = await self._ask_states(self._asked(guess.sends, test=guess.test, channels=max(1, wanted)))
         await self._settle(guess.verification_id, guess.id, result, policy)
 
     async def _await_sends(self, row: UUID, sends: list[Send], ripe: float) -> list[Send]:
-        """Wait for sends that are on their way: a quick caller's right code must not be judged by none.
+        """Wait for sends that are under way: a right code that comes quickly must not be judged before there is a send.
 
-        When they come is the provider's doing and must not show: what is not right is answered as if every
-        judging had begun on the step at which none can be on its way, which the caller's own calls alone decide.
+        When they arrive is up to the provider and must not show. So a code that is not right is answered as if its
+        judging had begun on the step at which no send can be under way, which only the caller's own calls decide.
         """
         while any(send.state in ("due", "begun") for send in sends) and time.monotonic() < ripe:
             await asyncio.sleep(LOOK_AGAIN)
@@ -136,9 +136,9 @@ class Checks:
         return sends
 
     def _asked(self, sends: Sequence[Send], *, test: bool, channels: int) -> list[tuple[Provider, str]]:
-        """List whom to ask: every send that the provider took, and the silent one for each channel that it did not.
+        """List what to ask: every send that the provider accepted, and the silent provider for each other channel.
 
-        So many are asked as the caller used channels: how often none of them can judge must not tell what became of
+        As many are asked as the caller used channels: how often none of them can judge must not reveal what became of
         each.
         """
         taken = [(self._senders.named(send.provider), send.provider_id or "") for send in sends if send.state == "sent"]
@@ -148,8 +148,8 @@ class Checks:
     async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> Judgement:
         """Ask every send at once.
 
-        right, wrong, returned (certainly not judged), accepted (not heard, but some code was taken) or lost (nobody
-        can say yet). Where one send judged and another did not, the guess was spent: it is wrong.
+        right, wrong, returned (certainly not judged), accepted (reply lost, but some code was accepted) or lost (not
+        known yet). If one send judged and another did not, the guess is spent: it is wrong.
         """
         answers = await self._ask(asked, code)
         if Judged(accepted=True) in answers:
@@ -159,7 +159,7 @@ class Checks:
         return "wrong" if any(isinstance(answer, Judged) for answer in answers) else "returned"
 
     async def _ask(self, asked: Sequence[tuple[Provider, str]], code: str) -> list[CheckAnswer]:
-        """Ask every send at once; return what came until one took the code."""
+        """Ask every send at once; return the answers until one accepted the code."""
         calls = [self._senders.check(provider, held, code) for provider, held in asked]
         if len(calls) == 1:
             return [await calls[0]]
@@ -198,7 +198,7 @@ def _refuse(reserved: Reserved) -> None:
 
 
 async def _wait_for_step(came: float, early: float) -> None:
-    """Wait for the step that it would be, had the judging begun so much later as it began early."""
+    """Wait for the step on which a judging that began later by `early` would be answered."""
     passed = time.monotonic() - came
     await asyncio.sleep(_round_up(passed + early) - passed)
 

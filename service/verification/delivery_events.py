@@ -1,6 +1,6 @@
-"""What a provider tells by webhook of its sends: kept once, answered, applied after.
+"""What Telnyx reports by webhook: stored once, answered, applied afterwards.
 
-Called by api; the worker applies. What steers a delivery here never reaches a caller.
+Called by api; the worker applies. Nothing of a delivery ever reaches a caller.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from service.verification.storage.store import Store
 
 
 class DeliveryEvents:
-    """Keeps events and wakes whoever applies them."""
+    """Stores delivery events and wakes the worker that applies them."""
 
     def __init__(self, store: Store, wake: Callable[[], None]) -> None:
         self._store = store

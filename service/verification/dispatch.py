@@ -1,7 +1,7 @@
-"""Make one send: decide, call, record. Never two for one, and nothing held while the network is waited for.
+"""Make one send: decide, call, record. Never makes it twice, and holds nothing while it waits for the network.
 
-Called by request (a row inserted with its lease) and by worker (a row that was claimed). Every write goes
-under the lease token, so that a process that was too slow changes nothing.
+Called by request (a row inserted with its lease) and by worker (a claimed row). Every write is made under the
+lease token, so that a process that was too slow changes nothing.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from service.verification.storage.store import Store
 
 T = TypeVar("T")
 JSON = msgspec.json.Encoder()
-# Telnyx's clock and ours may differ by this much (seconds) when we look for a send of ours.
+# How far Telnyx's clock and ours may differ when we look for a send of ours.
 CLOCKS_DIFFER = timedelta(seconds=5)
 # Seconds that a code stays good at Telnyx for longer than here. Without them, a right code that is given in the last
 # second would be judged wrong.
 CODE_OUTLIVES = 5
-# Telnyx may still be at work when our time limit strikes: what is not found at once is looked for once more (seconds).
+# Telnyx may still be at work when our time limit ends: a send that is not found is looked for again after this (s).
 LOOK_AGAIN = 2.0
-# A row whose lease ran out is sent to this much later (seconds): where its admission was committed late, the lease was
-# over before anybody could see the row, and whoever asked for it may have been told 503.
+# A row whose lease ran out is sent to this much later (seconds): if its admission was committed late, the lease was
+# over before anybody could see the row, and its caller may have been answered 503.
 SECOND_LOOK = 2.0
-# Seconds over which the work of sending is spread: right after the answer, where the caller's next call can feel
-# how busy the process is, a real send must not differ from a decoy's.
+# Seconds over which the beginning of sends is spread. A caller who calls again right after the reply can tell how busy
+# the process is, and must not be able to tell a real send from a decoy's.
 SPREAD = 0.05
 
 _dice = random.SystemRandom()
@@ -55,7 +55,7 @@ _dice = random.SystemRandom()
 class Job(msgspec.Struct, frozen=True):
     """A verification that this process holds the lease of, as the database gave it, and what was sealed in it.
 
-    `begun`: when the lease was asked for, by this process's steady clock.
+    `lifts`: the rules and limits that an operator had waived for its number when it was requested.
     """
 
     row: Claimed
@@ -73,12 +73,12 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Dispatch:
-    """The flow of one send."""
+    """Makes sends, from the decision to the record."""
 
     def __init__(
         self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None], spread: float = SPREAD
     ) -> None:
-        """`hurry` is called when a verification has its next thing to do at once."""
+        """`hurry` is called when a verification has something to do at once."""
         self._spread = spread
         self._judge = judge
         self._store = store
@@ -88,7 +88,7 @@ class Dispatch:
     async def make(self, job: Job, send: Send) -> None:
         """Make a send that is begun under our lease, and record how it ended.
 
-        It is decided once: what was decided before stands, whoever died after it.
+        It is decided once: an earlier decision stands, even if its process has died since.
         """
         await asyncio.sleep(_dice.uniform(0.0, self._spread))
         decision = await self._decide(job, send) if send.allowed is None else None
@@ -109,9 +109,9 @@ class Dispatch:
         await self._end(job, send, provider, answer, kept)
 
     async def take_over(self, job: Job, send: Send) -> None:
-        """Finish a send that another process began: adopt what it made; else it is due again, a little later.
+        """Finish a send that another process began: adopt what it made, or make it due again a little later.
 
-        That process may be alive, and about to take back what it has told a caller 503 of.
+        That process may be alive, and about to take back a request that it answered 503.
         """
         provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and send.allowed is not False)
         found = await self._find(job, send, provider)
@@ -121,7 +121,7 @@ class Dispatch:
         await self._end(job, send, provider, found, None)
 
     async def give_up(self, job: Job, send: Send) -> None:
-        """Record a send that could not be made within its deadline."""
+        """Record a send as abandoned, because its deadline has passed."""
         await self._record(job, send, None, Outcome("abandoned", error="deadline"), None)
 
     async def _decide(self, job: Job, send: Send) -> Decision:
@@ -159,7 +159,7 @@ class Dispatch:
         return found if isinstance(found, Sent) else None
 
     async def _find(self, job: Job, send: Send, provider: Provider) -> Sent | InDoubt | None:
-        """Look our send up by its number: found, nothing there, or in doubt when it cannot be asked."""
+        """Look our send up at the provider: found, None if there is none, in doubt if the provider is unavailable."""
         listed = await provider.look_up(job.evidence.phone_number)
         # A list that could not be read is not an empty one: sent again on its word, the number would get two codes.
         if isinstance(listed, NotJudged):
@@ -217,7 +217,7 @@ class Dispatch:
         )  # fmt: skip
 
     async def keep_trying(self, job: Job, work: Callable[[], Awaitable[T]]) -> T:
-        """Begin, decide and record even when the database is away for a moment: as long as the lease lasts."""
+        """Repeat work while the database is away, for as long as the lease lasts."""
         while True:
             try:
                 return await work()
@@ -252,7 +252,7 @@ def _question(job: Job, send: Send) -> Question:
 
 
 def _begun_in_vain(one: Send, now: Send) -> bool:
-    """Say whether a send was begun before this try of ours, and how it was decided is not known."""
+    """Return whether a send was begun before this try, and its decision was lost."""
     return one.allowed is None and one.begun_at is not None and (one is not now or one.attempts > 0)
 
 
@@ -270,7 +270,7 @@ def _told(finding: Finding) -> dict[str, str]:
 
 
 def _next_in(job: Job, send: Send, outcome: Outcome) -> float:
-    """Return in how many seconds the verification has something to do again, once this is recorded."""
+    """Return after how many seconds the verification has something to do again, once this is recorded."""
     now = job.clock()
     ended = msgspec.structs.replace(
         send, state=outcome.state, ended_at=now, due_at=now + timedelta(seconds=outcome.wait), delivery=outcome.delivery

@@ -1,7 +1,7 @@
-"""Verifications of ours that are over: what Telnyx may be asked about without costing anybody a guess.
+"""Ended verifications: ids that Telnyx can be asked about without costing anybody a guess.
 
-Refreshed by worker, picked from by providers.verify.decoy and providers.telnyx.probe. It holds Telnyx's ids and nothing
-of the numbers, and never one that a code could still be right for.
+Refreshed by worker, used by providers.verify.decoy and providers.telnyx.probe. Holds Telnyx's ids, nothing of the
+numbers, and never a verification for which a code could still be right.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from datetime import datetime, timedelta
 
 from service.db.engine import Database
 
-# So many are asked about in turn: none of them again and again.
+# How many are asked about in turn, so that none is asked about again and again.
 WANTED = 32
 ENOUGH = 8
-# Seconds: until those found are looked at anew, and while there are few.
+# Seconds between two reads of the database: usually, and while few are known.
 REFRESH_EVERY = 60.0
 LOOK_EVERY = 2.0
 # How long ago the moments are from which it is looked, and how long one must be over for its code to be good no more.
 MOMENTS = [timedelta(minutes=m) for m in (0, 11, 60, 360, 1_440, 10_080)]
 OVER_FOR = timedelta(seconds=30)
 
-# By the key, which goes by time, and from several moments on: what a flood of decoys hides at one is found at another.
-# A locked one has had all its guesses, and another would look like a sixth. Telnyx takes a code for 5 s longer than we;
-# of one that was verified, it might still take that of another channel.
+# Found by the key, which sorts by time, from several moments on: what a flood of decoys hides at one is found at
+# another. A locked verification has had all its guesses, and another check would look like a sixth. Telnyx accepts a
+# code for 5 s longer than we do, and for a verified one it might still accept that of another channel.
 FIND = """
 with clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now), places as (
     select v.id, v.status, v.expires_at
@@ -43,7 +43,7 @@ where s.state = 'sent' and s.provider = $5 order by over.id desc limit $2
 
 
 class Ended:
-    """The newest of them, as one process knows them."""
+    """The newest ended verifications that this process knows of."""
 
     def __init__(self, database: Database, provider: str, now: Callable[[], datetime | None] = lambda: None) -> None:
         """`provider`: the name of the one that is asked; `now`: as in Store."""
@@ -54,7 +54,7 @@ class Ended:
         self._look_at = 0.0
 
     async def refresh(self) -> None:
-        """Look for newer ones, when it is time; those that are known stay where none is found."""
+        """Look for newer ones when it is time; those known are kept if none is found."""
         if time.monotonic() < self._look_at:
             return
         found = [row[0] for row in await self._pool.fetch(FIND, self._now(), WANTED, MOMENTS, OVER_FOR, self._provider)]
@@ -62,7 +62,7 @@ class Ended:
         self._look_at = time.monotonic() + (REFRESH_EVERY if len(self._ids) >= ENOUGH else LOOK_EVERY)
 
     def pick(self) -> str | None:
-        """Return one to ask about, each in its turn; None where there is none."""
+        """Return one to ask about, each in turn; None if there is none."""
         if not self._ids:
             return None
         self._ids.rotate(-1)

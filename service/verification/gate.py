@@ -1,6 +1,6 @@
-"""Whether requests are taken at all: closed or open for all of a client alike, and for everybody where it can be.
+"""Whether requests are accepted at all: the same for all of a client's requests, and for everybody if possible.
 
-Read by the flows before anything is counted; kept up to date by worker.
+Asked by request, check and view before anything is counted; kept up to date by worker. Knows no number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OTHERS = "(others)"
 
 
 class Gate:
-    """One process's view of the reasons to refuse: too much is waiting, Telnyx is down, or it is for a profile."""
+    """One process's reasons to refuse: too much is waiting, or Telnyx is down, for everybody or for a profile."""
 
     def __init__(self, health: ProviderHealth, profile_id: str = "", max_backlog: float = math.inf) -> None:
         """Start open. `profile_id`: the Verify profile of clients that have none of their own.
@@ -30,8 +30,8 @@ class Gate:
         self.backlog = 0.0
 
     def check_requests(self, policy: Policy) -> None:
-        """Raise Unavailable when no request of a client with this policy can be taken."""
-        # While Telnyx has us wait for longer than that, it comes to the same: a code would come too late to be of use.
+        """Raise Unavailable if no request of a client with this policy can be accepted."""
+        # If Telnyx makes us wait longer than that, the result is the same: a code would come too late to be of use.
         pause = self.health.paused_for()
         if max(self.backlog, pause) > self._max_backlog:
             reason = "more is waiting than can be sent"
@@ -47,7 +47,7 @@ class Gate:
 
 
 def profiles_of(policies: Policies, profile_id: str) -> dict[str, list[str]]:
-    """List the Verify profiles in use, each with the clients whose own it is; the settings' with all the others."""
+    """List the Verify profiles in use, each with the clients that name it; the settings' one with all the others."""
     shared = policies.default.client.verify_profile_id or profile_id
     owners = {shared: [OTHERS]}
     for client, policy in policies.clients.items():

@@ -1,6 +1,6 @@
-"""How a provider's answer to a send becomes a record: the one place where the kinds of answer are told apart.
+"""Turns a provider's answer to a send into what is recorded: the only place that tells the kinds of answer apart.
 
-Called by dispatch. Pure, but for the draw of a back-off.
+Called by dispatch. Pure, except that it draws the jitter of a back-off.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _dice = random.SystemRandom()
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What is recorded of a send. `wait`: seconds until it is tried again, for state 'due'."""
+    """What is recorded of a send. `wait`: seconds until the next try, for state 'due'."""
 
     state: SendState
     wait: float = 0.0
@@ -29,7 +29,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def outcome_of(answer: SendAnswer, attempts: int, pause: float) -> Outcome:
-    """Say what is recorded. `attempts` before this one; `pause`: seconds for which nothing is sent at all."""
+    """Return what is recorded. `attempts`: tries before this one; `pause`: seconds for which nothing is sent at all."""
     match answer:
         case Sent(provider_id, delivery):
             return Outcome("sent", provider_id=provider_id, delivery=delivery)

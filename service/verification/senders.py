@@ -1,6 +1,6 @@
-"""Which provider answers for a send: Telnyx, its stand-in for test clients, or a silent one.
+"""Which provider makes a send: Telnyx, its stand-in for test clients, or a silent one.
 
-Made by core; used by dispatch and check. The only place that tells how Telnyx is doing to whoever keeps its health.
+Made by app; used by dispatch and check. The only place that reports Telnyx's answers to ProviderHealth.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from service.verification.gate import profiles_of
 
 
 class Senders(msgspec.Struct, frozen=True):
-    """The providers, and the health of the real one. `profile_id` where a client has none of its own.
+    """The providers, and the health of the real one. `profile_id`: for clients that have none of their own.
 
-    `silent` is silent as Telnyx is now; `idle`, for test clients, asks nobody: their decoys work without a Telnyx.
+    `silent` takes as long as Telnyx does now; `idle`, for test clients' decoys, asks nobody and needs no Telnyx.
     """
 
     real: Provider
@@ -32,23 +32,24 @@ class Senders(msgspec.Struct, frozen=True):
     profile_id: str
 
     def choose(self, *, test: bool, allow: bool) -> Provider:
+        """Choose the provider for a send."""
         if test:
             return self.rehearsal if allow else self.idle
         return self.real if allow else self.silent
 
     def named(self, name: str | None) -> Provider | None:
-        """Return the provider that may have sent a code under this name; None for a silent one."""
+        """Return the provider of this name, if it can have sent a code; None for a silent one."""
         return {self.real.name: self.real, self.rehearsal.name: self.rehearsal}.get(name or "")
 
     async def send(self, provider: Provider, order: Order) -> SendAnswer:
-        """Send, and note how it went."""
+        """Send, and note the answer in the provider's health."""
         answer = await provider.send(order)
         if provider is self.real:
             self.health.note(answer, order.profile_id)
         return answer
 
     async def check(self, provider: Provider, provider_id: str, code: str) -> CheckAnswer:
-        """Check, and note how it went: a decoy's too, or what failing checks lead to would tell that they were real."""
+        """Check, and note the answer, a decoy's too: else what failing checks lead to would show that they are real."""
         answer = await provider.check(provider_id, code)
         if provider in (self.real, self.silent):
             self.health.note_check(answer)

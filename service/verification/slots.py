@@ -1,7 +1,7 @@
 """How many sends one process makes at once, and the tasks that make them.
 
-Called by request (a slot in hand before the row is inserted) and by worker (as many claims as free slots).
-A slot is held from the claim to the record, whatever happens between.
+Used by request (which takes a slot before it inserts a row) and by worker (which claims as many rows as slots are
+free). A slot is held from the claim to the record, whatever happens between.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from service import telemetry
 
 
 class Slots:
-    """A bounded set of running sends."""
+    """The slots of one process."""
 
     def __init__(self, size: int) -> None:
         """Allow `size` at once."""
@@ -25,7 +25,7 @@ class Slots:
         self._running: set[asyncio.Task[None]] = set()
 
     def take(self) -> bool:
-        """Take a slot for a row that is about to be made: not before those that wait, or the newest win a flood."""
+        """Take a slot for a new row, unless others wait: else the newest would win in a flood."""
         if self._queued or self.free <= 0:
             self._missed = self._queued = True
             return False
@@ -33,9 +33,9 @@ class Slots:
         return True
 
     def take_for_claim(self) -> int:
-        """Take the free slots for a claim, and return how many; half of them while nobody is known to wait.
+        """Take the free slots for a claim, and return how many; half of them while no row is known to wait.
 
-        A row that finds no slot has to be claimed: if every look kept all slots, it would cause the next one.
+        If every claim took all slots, a new row would find none, and would have to be claimed in turn.
         """
         taken = self.free if self._queued else (self.free + 1) // 2
         self.free -= taken
@@ -43,24 +43,23 @@ class Slots:
         return taken
 
     def give_back(self, count: int = 1) -> None:
-        """Give slots back. Wakes the worker only where one was missed: else an idle one would spin."""
+        """Give slots back. Wakes the worker only if a slot was missed: else an idle worker would spin."""
         self.free += count
         if self._missed and self.free > 0:
             self._missed = False
             self.wanted.set()
 
     def put_back(self, count: int) -> None:
-        """Give back what a claim found no rows for: nobody waits any longer."""
+        """Give back the slots for which a claim found no rows: nothing waits any longer."""
         self._queued = False
         self.give_back(count)
 
     def ask(self) -> None:
-        """Have the worker look for due rows at once: one was just made."""
+        """Have the worker look for due rows at once."""
         self.wanted.set()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run work in a slot that was taken; the slot comes back when it ends, however it ends."""
-        # Held until it has ended: asyncio keeps only weak references, and a send could vanish in the middle.
+        """Run work in a slot that was taken; the slot is given back however the work ends."""
         task = asyncio.create_task(self._guard(work))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -76,6 +75,6 @@ class Slots:
             self.give_back()
 
     async def drain(self, limit: float) -> None:
-        """Wait until what runs has ended, `limit` seconds at most."""
+        """Wait until running sends have ended, `limit` seconds at most."""
         if self._running:
             await asyncio.wait(self._running, timeout=limit)

@@ -1,6 +1,6 @@
-"""What a verification is, and what follows from it: pure functions over values.
+"""A verification's states, and what is to be done next: pure functions over values.
 
-Called by every other module of this package. Does no I/O and reads no clock: time is an argument.
+Used by most modules of this package. Does no I/O and reads no clock: time is an argument.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Cause = Literal["request", "press", "refused", "failed", "waited"]
 # What a guess is settled as: `accepted` was not heard, but some code was taken; `returned` was certainly not judged.
 GuessResult = Literal["right", "wrong", "accepted", "returned"]
 
-# A send takes at most SEND_LIMIT; who takes over waits until the lease and the grace are over.
+# A send takes at most SEND_LIMIT; whoever takes it over waits until lease and grace are over.
 SEND_LIMIT = 8.0
 LEASE = 15.0
 GRACE = 2.0
@@ -31,9 +31,9 @@ MOST_SENDS = len(CHANNELS)
 
 
 class Send(msgspec.Struct, kw_only=True):
-    """One send as the database keeps it. `allowed`: how it was decided, None before it was.
+    """One send as the database keeps it. `allowed`: its decision, None before it was made.
 
-    `captcha`: what was learnt then of the request's token; `by`: the channel that it goes by instead of its own.
+    `captcha`: the captcha's result in that decision; `by`: the channel used instead of its own.
     """
 
     ordinal: int
@@ -54,7 +54,7 @@ class Send(msgspec.Struct, kw_only=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """The next channel that a caller may press, and from when on."""
+    """The next channel that a caller may use, and from when on."""
 
     channel: Channel
     available_at: datetime
@@ -92,7 +92,7 @@ Plan = Begin | TakeOver | GiveUp | Rest
 
 
 def offer(fallback: Fallback, used: Sequence[str], pressed_at: datetime) -> Offer | None:
-    """Say which channel the caller may press next: from his own calls and the policy alone."""
+    """Return the channel that the caller may use next: by their own calls and the policy only."""
     if fallback.mode == "off":
         return None
     channel = next((channel for channel in fallback.order if channel not in used), None)
@@ -100,8 +100,7 @@ def offer(fallback: Fallback, used: Sequence[str], pressed_at: datetime) -> Offe
 
 
 def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at: datetime, now: datetime) -> Plan:
-    """Say what is the next thing to do for a pending verification. `deadline`: seconds a send may wait."""
-    # Before anything else: a send beside one that may be on its way would be a second code.
+    """Return what is to be done next for a pending verification. `deadline`: seconds that a send may wait."""
     for send in sends:
         if send.state == "begun":
             return TakeOver(send)
@@ -121,8 +120,7 @@ def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at:
 
 
 def _follow(sends: Sequence[Send], fallback: Fallback) -> tuple[Channel, Cause, datetime] | None:
-    """Say which channel goes on by itself after the newest send, why and when; None when none does."""
-    # A landline that was called in the place of an sms has had its call: to fall back to another would ring it twice.
+    """Return the channel that follows the newest send by itself, why and when; None if none does."""
     tried = {send.by or send.channel for send in sends} | {send.channel for send in sends}
     channel = next((channel for channel in fallback.order if channel not in tried), None)
     if fallback.mode == "off" or channel is None or len(sends) >= MOST_SENDS:

@@ -1,1 +1,1 @@
-"""What happens after the answer: dispatch, settling, webhooks, retention. Started by app and cli."""
+"""What happens after the reply: dispatch, settling, webhooks, retention, alarms. Started by app."""

@@ -1,7 +1,7 @@
-"""The alarm round: what is wrong now becomes an incident, told once over all processes, and its end once.
+"""The alarm round: what is wrong now becomes an incident, reported once for all processes, and its end once.
 
-Run by worker.loop. Never on the way of a send, and never stopped by a webhook that does not take an alert. What it
-says holds counts, countries and short codes, and nobody's number or address.
+Run by worker.loop. Never delays a send, and never waits for a webhook that does not accept an alert. Its texts contain
+counts, countries and short codes, but nobody's number or address.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from service.verification.gate import OTHERS
 from service.verification.storage.store import EVENTS_KEPT
 from service.worker.traffic import SPANS, Traffic, find_unusual
 
-# Seconds between two looks, of one process and of all together.
+# Seconds between two rounds of one process, and of all together.
 LOOK_EVERY = 2.0
 KINDS = (
     "volume", "spike", "conversion", "block", "telnyx", "telnyx_profile", "fingerprint", "fingerprint_quota", "captcha",
@@ -42,14 +42,14 @@ select label, min(reason) as reason from blocks
 where until > coalesce($1::timestamptz, clock_timestamp()) and lifted_at is null and set_by = 'rule'
 group by label
 """
-# The oldest event that waits for a send of ours, and how many are known to have come after it.
+# How many events about unknown sends have come since the oldest one that is still kept.
 UNKNOWN = """
 select 1 + (select max(unknown_no) from webhook_events) - unknown_no
 from webhook_events
 where unknown_no = (select min(unknown_no) from webhook_events)
   and received_at > coalesce($1::timestamptz, clock_timestamp()) - make_interval(secs => $2)
 """
-# Of the most that are kept, before the first is dropped.
+# An alert rings at this share of the most that are kept, before the first is dropped.
 MANY_UNKNOWN = 0.9
 RING = Call(
     "ring_alerts_v2", ("event", "kind", "text", "seconds"),
@@ -67,13 +67,13 @@ class Incident(NamedTuple):
 
 
 class Alarms:
-    """One process's part in ringing them."""
+    """One process's alarm round."""
 
     def __init__(
         self, database: Database, rules: AlertRules, alerts: Alerts, troubles: HealthNotes, health: ProviderHealth,
         now: Callable[[], datetime | None] = lambda: None, max_unknown: int = MAX_UNKNOWN,
     ) -> None:  # fmt: skip
-        """`now`, `max_unknown`: as in Store."""
+        """`now`: as in Store."""
         self._pool = database.pool
         self._rules = rules
         self._alerts = alerts
@@ -82,11 +82,11 @@ class Alarms:
         self._now = now
         self._max_unknown = max_unknown
         self._posts: set[asyncio.Task[None]] = set()
-        # Names one asking, until its answer was heard: by it the database tells again what it told in vain.
+        # The id of one call, until its reply has come: a repeated call with the same id gets the same reply.
         self._ring = uuid4()
 
     async def look(self) -> None:
-        """Look once at everything, and tell what began and what is over."""
+        """Look once at everything, and report what began and what is over."""
         noted = self._troubles.take()
         incidents: list[Incident] | None = None
         try:
@@ -114,7 +114,7 @@ class Alarms:
         return [Incident(*row) for row in await self._pool.fetch(*call)]
 
     async def stop(self) -> None:
-        """Let the posts that are out end; each does within seconds."""
+        """Wait for the posts under way; each ends within seconds."""
         await asyncio.gather(*self._posts, return_exceptions=True)
 
     async def _watch(self) -> dict[str, str]:
@@ -146,7 +146,7 @@ class Alarms:
 
 
 def _word_troubles(health: ProviderHealth) -> dict[str, str]:
-    """Word what Telnyx does not take: one incident for everybody, one for each profile's clients."""
+    """Word what Telnyx does not accept: one incident for everybody, one for each profile's clients."""
     found = {}
     if (trouble := health.trouble()) is not None:
         found["telnyx"] = f"Telnyx takes nothing ({trouble.reason}). Requests are answered 503."

@@ -1,4 +1,4 @@
-"""Claim what is due and act on it: the next action of each claimed verification, once.
+"""Claims due rows and starts the next action of each.
 
 Called by worker.loop. Decides nothing itself: states.plan says what is next, verification.dispatch does it.
 """
@@ -25,7 +25,7 @@ EVIDENCE = msgspec.msgpack.Decoder(Evidence)
 
 
 class Leases:
-    """Turns due rows into running sends, as many as there are slots."""
+    """Turns due rows into running sends, as many as there are free slots."""
 
     def __init__(self, store: Store, vault: Vault, policies: Policies, dispatch: Dispatch, slots: Slots) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class Leases:
         self._slots = slots
 
     async def claim(self) -> int:
-        """Claim due rows for the free slots, and start them. Returns how many."""
+        """Claim due rows for the free slots, start them, and return how many."""
         taken = self._slots.take_for_claim()
         begun = time.monotonic()
         claimed: list[Claimed] | None = None
@@ -54,7 +54,7 @@ class Leases:
     async def _act(self, row: Claimed, begun: float) -> None:
         plain = self._vault.unseal(row.id, row.sealed) if row.sealed else None
         if plain is None:
-            # Its key is here, so it was altered: no process can read it, and none should try again until it is over.
+            # Its key is known, so the row was altered: no process can read it; none should try before it expires.
             telemetry.log.error("unreadable_row", verification=str(row.id))
             await self._store.rest(row.id, row.token, row.expires_at)
             return

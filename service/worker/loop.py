@@ -1,7 +1,7 @@
-"""The worker's rounds: claims, webhooks, lost answers, the gate's view, retention, alarms. One task each, forever.
+"""The worker's rounds: claims, webhooks, lost answers, the gate, retention, alarms. One task each, forever.
 
-Started and stopped by app, and by `verify-gateway dispatch`. A round that fails is logged and comes again:
-a database that was away is found again without a restart.
+Started and stopped by app. A round that fails is logged and repeated: a database that was away is found again without
+a restart.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEYS_EVERY = 30.0
 PURGE_EVERY = 300.0
 MOST_LOST = 20
 AFTER_FAILURE = 1.0
-# A send takes 8 s at most, its look-up 5 s more; what has not been recorded when the lease ends is another's.
+# A send takes 8 s at most, its look-up 5 s more; what is not recorded when the lease ends belongs to another process.
 DRAIN = LEASE
 # Seconds that `stop` takes at most: a claim and the alerts that are being posted end within 5 each.
 STOP_LIMIT = DRAIN + 10.0
@@ -34,7 +34,7 @@ Round = Callable[[], Awaitable[object]]
 
 
 class Worker:
-    """Everything that happens after the answer, in one process."""
+    """Everything that happens after the reply, in one process."""
 
     def __init__(self, core: Core, prober: Prober, alarms: Alarms) -> None:
         self._store = core.store
@@ -71,7 +71,7 @@ class Worker:
         self._tasks = [asyncio.create_task(_repeat(*entry)) for entry in rounds]
 
     async def stop(self) -> None:
-        """Claim nothing more, and let the sends that run end and be recorded."""
+        """Claim nothing more, and let running sends end and be recorded."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -86,7 +86,7 @@ class Worker:
             pass
 
     async def _claim(self) -> None:
-        """Not cut off when we stop: what is claimed and nobody acts on would wait until its lease is over."""
+        """Claim, and finish that even on a stop: rows claimed for nothing would wait until their leases are over."""
         while await asyncio.shield(self._begin_claim()):
             pass
 
@@ -100,7 +100,7 @@ class Worker:
                 telemetry.log.warning("purge_failed", table=name, exc_info=gone)
 
     async def _settle(self) -> None:
-        """All at once: one that the provider does not answer must not keep the others waiting."""
+        """Settle all at the same time: one that the provider does not answer must not delay the others."""
         lost = await self._store.unsettled(MOST_LOST)
         await asyncio.gather(*(self._checks.settle_lost(guess, self._policies.of(guess.client)) for guess in lost))
 
@@ -119,7 +119,7 @@ class Worker:
                 telemetry.PROFILE_OPEN.labels(client).set(float(profile_id in troubles))
 
     async def _probe(self) -> None:
-        """Apart from the look, which a probe of a Telnyx that hangs would hold up."""
+        """Probe in a task of its own: a Telnyx that hangs would delay the gate's round."""
         await self._gate.health.tick(self._prober)
 
 
@@ -138,7 +138,7 @@ async def _wait(seconds: float, wake: asyncio.Event | None) -> None:
     if wake is None:
         await asyncio.sleep(seconds)
         return
-    # Not wait_for: in Python 3.11 it can swallow the cancellation that stops us.
+    # Not wait_for: in Python 3.11 it can swallow the cancellation that stops this task.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await wake.wait()

@@ -1,7 +1,7 @@
-"""Throw away what is no longer needed: KEPT has a line for every table that is not kept for good.
+"""Deletes what is past its retention: KEPT has a line for every table that is not kept for good.
 
-Called by worker.loop and by `verify-gateway purge`. In small batches, and never behind a row that somebody holds.
-Ages are the database's time; no policy and no process's clock has a say in what is old.
+Called by worker.loop and by `verify-gateway purge`. In small batches, and never waiting for a locked row. Ages are
+measured by the database's clock; no policy and no process's clock decides what is old.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ BATCH = 1000
 
 # In each statement: $1 the database's time, $2 how many rows at most, $3 the key after which a page of a walk begins.
 OLD = "{since} < $1::timestamptz - interval '{age}'"
-# What somebody holds is passed over, and found again by the next round.
+# Locked rows are skipped, and found again by a later round.
 DELETE = f"""
 with old as (select ctid from {{table}} where {OLD} order by {{since}} limit $2 for update skip locked),
      gone as (delete from {{table}} where ctid = any (array(select ctid from old)) returning 1)
 select count(*) from gone
 """  # noqa: S608 (ours)
-# Numbered as they come: the first are the oldest, and no index of their age is kept up for this.
+# Ids are ascending: the first rows are the oldest, so their age needs no index.
 FIRST = f"""
 with first as (select ctid, {OLD} as old from {{table}} order by id limit $2 for update skip locked),
      gone as (delete from {{table}} where ctid = any (array(select ctid from first where first.old)) returning 1)
 select count(*) from gone
 """  # noqa: S608 (ours)
-# Walked by key, a page at a time: what every send updates has no index but its key. A row is looked at again once it is
-# held, because it may have been counted in meanwhile. One without times is what was taken back left: old as well.
+# Walked by key, a page at a time: what every send updates has no index but its key. A row is checked again once it is
+# locked, because it may have been used meanwhile. A row without times is left over from a withdrawal, so it is old too.
 WALK = f"""
 with page as (select subject, ({OLD}) is not false as old from {{table}} where subject > $3 order by subject limit $2),
      old as (select ctid from {{table}}
@@ -39,16 +39,16 @@ with page as (select subject, ({OLD}) is not false as old from {{table}} where s
      gone as (delete from {{table}} where ctid = any (array(select ctid from old)) returning 1)
 select (select count(*) from gone) as gone, (select max(subject::text)::uuid from page) as last
 """  # noqa: S608 (ours)
-# A guess outlives its key, as long as its verification.
+# A guess outlives its Idempotency-Key: it stays as long as its verification.
 GUESS_KEYS = f"""
 with old as (select ctid from guesses where idem is not null and {OLD} order by {{since}} limit $2
              for update skip locked),
      gone as (update guesses set idem = null, body = null where ctid = any (array(select ctid from old)) returning 1)
 select count(*) from gone
 """  # noqa: S608 (ours)
-# With sends and guesses; where one of those is held, all of it stays. Ids find what may be old, or was made by a clock
-# far ahead; created_at decides: ids are made by the clocks of processes, and one that is behind makes them look old.
-# Rows are named by arrays, so that they are found by their keys however many rows the planner takes a table to have.
+# With sends and guesses; if one of those is locked, the verification stays. Ids find what may be old, or was made by a
+# clock far ahead, but created_at decides: a process whose clock is behind makes ids that look old. Rows are named by
+# arrays, so that they are found by their keys whatever size the planner assumes a table to have.
 VERIFICATIONS = f"""
 with behind as (
     select id from verifications
@@ -82,7 +82,7 @@ with behind as (
 )
 select count(*) from gone
 """  # noqa: S608 (ours)
-# Of all processes one walks, every six hours.
+# One process walks, every six hours.
 TURN = """
 insert into rounds as r (name, at) values ($2, $1::timestamptz)
 on conflict (name) do update set at = excluded.at where r.at <= $1::timestamptz - interval '6 hours'
@@ -91,7 +91,7 @@ returning true
 
 
 class Kept(NamedTuple):
-    """For how long the rows of a table are kept, from when on, and the statement that deletes them."""
+    """How long the rows of a table are kept, counted from when, and the statement that deletes them."""
 
     table: str
     since: str
@@ -99,7 +99,7 @@ class Kept(NamedTuple):
     found: str = DELETE
 
     def statement(self) -> str:
-        """Write it out."""
+        """Return the statement that deletes old rows."""
         return self.found.format(table=self.table, since=self.since, age=self.age)
 
 
@@ -108,21 +108,21 @@ KEPT = (
     Kept("idempotency_keys", "created_at", "24 hours"),
     Kept("keys of guesses", "counted_at", "24 hours", GUESS_KEYS),
     Kept("webhook_events", "received_at", "24 hours", FIRST),
-    # The longest window that a policy may have, whatever this process's says: another's lockout has to hold.
+    # The longest window that a policy may have, whatever this process's policy says: another's lockouts must last.
     Kept("counters", "hits[1]", "30 days", WALK),
-    # A day more than a policy may call an event fresh.
+    # A day longer than a policy may call an event fresh.
     Kept("device_events", "first_used_at", "31 days"),
     Kept("blocks", "least(until, lifted_at)", "30 days"),
     Kept("exemptions", "until", "30 days"),
     Kept("lookups", "until", "0 days"),
     Kept("known_sources", "until", "0 days"),
-    # Longer than anything stays on its way to the server.
+    # Longer than any statement can still be on its way to the server.
     Kept("withdrawals", "at", "1 day"),
     Kept("histories", "ats[1]", "60 days", WALK),
     Kept("alerts", "ended_at", "30 days"),
     Kept("traffic", "minute", "30 days"),
     Kept("audits", "at", "365 days", FIRST),
-    # 400 whole ones: the same day of the year before can be looked up.
+    # 400 whole days: the same day of last year can be looked up.
     Kept("ledger", "day", "401 days"),
 )
 
@@ -136,10 +136,9 @@ class Retention:
         self._now = now
 
     async def purge(self, *, whole: bool = False) -> dict[str, int | Exception]:
-        """Delete what is old: how many rows by table, or what kept us from it, which keeps nobody from the others.
+        """Delete what is old; return, by table, how many rows, or the error. The others are cleared all the same.
 
-        Tables are walked when it is our turn, or when it has to be the `whole`. Raises where the database's time
-        cannot be asked.
+        Tables are walked if it is this process's turn, or if `whole`. Raises if the database's time cannot be read.
         """
         now: datetime = self._now() or await self._pool.fetchval("select clock_timestamp()")
         done: dict[str, int | Exception] = {}

@@ -1,6 +1,6 @@
-"""What is unusual in the traffic of the whole service: too much, more than usual, or not read.
+"""What is unusual in the whole service's traffic: too much, more than usual, or unconverted.
 
-Called by alarms. Pure: the counts are the database's, the numbers the policy's.
+Called by alarms. Pure: the counts come from the database, the thresholds from the policy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SPANS: dict[str, Any] = {
 
 
 class Traffic(NamedTuple):
-    """Sends of the last 60 s; sends a minute over the last five, and usually now; codes of an hour, and those read."""
+    """Sends of the last 60 s; sends a minute over the last five, and usually; an hour's codes, and those entered."""
 
     sent: int
     recent: float | None
@@ -32,7 +32,7 @@ class Traffic(NamedTuple):
 
 
 def find_unusual(traffic: Traffic, rules: AlertRules) -> dict[str, str]:
-    """Word each thing that is unusual, by kind."""
+    """Return a sentence for each kind of unusual traffic."""
     found = {
         "volume": _judge_volume(traffic, rules),
         "spike": _judge_spike(traffic, rules),

@@ -1,6 +1,6 @@
-"""Who calls: the bearer key of a request, turned into a Caller before its body is read.
+"""Authentication: the bearer key of a request, turned into a Caller before its body is read.
 
-Asked for by the handlers, and a guard for what is an operator's. Never logs a header.
+Called by the handlers, and as a guard of the metrics. Never logs a header.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def caller_of(connection: Connection) -> Caller:
-    """Return which product's key this is: the first thing that a handler asks for.
+    """Return the caller by a product's key: the first thing that a handler does.
 
-    Raises NotAuthorized, WrongScope, Limited for an address that brings one unknown key after another, Unavailable.
+    Raises NotAuthorized, WrongScope, Limited for an address that brings too many unknown keys, Unavailable.
 
-    No guard: Litestar copies the handler for each call of one, which costs more than all of this.
+    Not a guard: Litestar copies the handler for each call of a guard, which costs more than all of this.
     """
     caller = await _known(connection)
     if caller.operator:
@@ -37,9 +37,9 @@ async def caller_of(connection: Connection) -> Caller:
 
 
 async def operator_of(connection: Connection, *, search: bool = False) -> Caller:
-    """Return which operator's key this is, if it is good at this moment, and count its call.
+    """Return the operator by their key, if it is valid at this moment, and count the call.
 
-    Raises as `caller_of`, and Limited for a key that calls too often. `search`: a look-up by number, counted apart too.
+    Raises as `caller_of`, and Limited for a key that calls too often. `search`: a search by number, which counts twice.
     """
     caller = await _known(connection)
     if not caller.operator:
@@ -49,12 +49,12 @@ async def operator_of(connection: Connection, *, search: bool = False) -> Caller
 
 
 async def needs_operator(connection: Connection, _: BaseRouteHandler) -> None:
-    """Let operators in. Raises as `operator_of`."""
+    """Guard: let only operators in. Raises as `operator_of`."""
     await operator_of(connection)
 
 
 def noted_caller(scope: Scope) -> Caller | None:
-    """Return whose key a request had, once that is known: for its line in the log."""
+    """Return the caller of a request, once known, for its line in the log."""
     caller: Caller | None = scope["state"].get(NOTED)
     return caller
 
@@ -66,7 +66,7 @@ async def _known(connection: Connection) -> Caller:
 
 async def _find(connection: Connection) -> Caller:
     lines = connection.headers.getall("authorization", [])
-    # Of two, a proxy in front may have looked at the other one.
+    # If there are two, a proxy in front may have checked the other one.
     if len(lines) != 1 or not lines[0].lower().startswith(SCHEME):
         raise NotAuthorized
     key, services = lines[0][len(SCHEME) :].strip(), services_of(connection)

@@ -1,6 +1,6 @@
-"""Where a request came from, when proxies stand between: the peer, and what trusted proxies say of it.
+"""Where a request came from: the peer, or what trusted proxies say of it.
 
-Called by webhooks. Believes no header that a stranger could have written.
+Called by webhooks and auth. Believes no header that a stranger could have written.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from netaddr import IPAddress, IPSet
 
 from service import addresses
 
-# Some proxies write the port as well (Azure's do). Only brackets keep it apart from an IPv6 address: in 2001:db8::1:443
-# the last group is a part of the address.
+# Some proxies write the port as well (Azure's do). Only brackets separate it from an IPv6 address: in 2001:db8::1:443
+# the last group is part of the address.
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
 
 
 def source_of(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -> IPAddress | None:
-    """Return the nearest address that is not a trusted proxy; None when it is not known.
+    """Return the nearest address that is not a trusted proxy; None if it is not known.
 
-    Read from the right, all header lines joined: what stands further left was written by whoever is not trusted.
+    Read from the right, all header lines joined: what is further left was written by somebody who is not trusted.
     """
     address = peer_of(request)
     forwarded = [hop for line in request.headers.getall("x-forwarded-for", []) for hop in line.split(",")]
@@ -31,13 +31,13 @@ def source_of(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -> IP
 
 
 def peer_of(request: ASGIConnection[Any, Any, Any, Any]) -> IPAddress | None:
-    """Return the other end of the connection. The zone of a link-local address is this machine's own word for it."""
+    """Return the other end of the connection, without a link-local address's zone, which only this machine knows."""
     peer = request.scope["client"]
     return _parse(peer[0].partition("%")[0]) if peer else None
 
 
 def came_by_https(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -> bool:
-    """Say whether the client's own connection was HTTPS: ours, or the one that a trusted proxy vouches for."""
+    """Return whether the client's connection was HTTPS: the one to us, or the one that a trusted proxy reports."""
     peer = peer_of(request)
     if peer is not None and peer in trusted:
         told = [part for line in request.headers.getall("x-forwarded-proto", []) for part in line.split(",")]

@@ -1,7 +1,7 @@
-"""Who brings keys that nobody has: after a few, an address is told to wait, before anything is looked up.
+"""Counts unknown keys by address: after too many, the address gets 429 before anything is looked up.
 
-Called by auth. Kept in the process and forgotten after a minute: a guard for the service's own work, not a promise.
-A good key is never held up by what others at its address did.
+Called by auth. Kept in the process and forgotten after a minute: it protects the service's own work, and promises
+nothing. A valid key is never affected by what others at its address did.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from service.errors import Limited
 
-# Refused keys of one address within so many seconds; and how many addresses are remembered.
+# Refused keys that one address may bring within the window (seconds), and how many addresses are remembered.
 MOST = 30
 WINDOW = 60.0
 REMEMBERED = 10_000
@@ -22,12 +22,11 @@ class Strangers:
     """Counts refused keys by address (IPv6 by /64)."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Know nobody."""
         self._clock = clock
         self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def check(self, network: str) -> None:
-        """Raise Limited where an address has brought too many."""
+        """Raise Limited if an address has brought too many."""
         since, count = self._seen.get(network, (0.0, 0))
         left = since + WINDOW - self._clock()
         if count >= MOST and left > 0:

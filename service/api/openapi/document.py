@@ -1,7 +1,7 @@
-"""The OpenAPI file: written from the routes, the structs and the closed list of problems.
+"""Writes the OpenAPI file from the routes, the structs and the closed list of problems.
 
-Handlers describe themselves with a Call, as their `call=`; the command `openapi` and the API's page read what
-comes of it. A route without a Call is no part of the file.
+Handlers describe themselves with a Call, as their `call=`; the command `openapi` and the API's page use the result. A
+route without a Call is not part of the file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What a call takes and gives. `means`: success, in words; `problems`: those that do not follow from the rest."""
+    """What a call takes and returns. `means`: success, in words; `problems`: those that do not follow from the rest."""
 
     means: str
     gives: type[msgspec.Struct]
@@ -48,7 +48,7 @@ def write_document(app: Litestar, version: str) -> str:
     failures: dict[str, Json] = {}
     structs: set[type[msgspec.Struct]] = {Problem}
     for route, handler, call in _calls(app):
-        # A HEAD is what HTTP makes of a GET, and no call of its own.
+        # HTTP derives HEAD from GET; it is not a call of its own.
         method = next(iter(handler.http_methods - {HttpMethod.HEAD})).lower()
         paths.setdefault(route.path_format, {})[method] = _operation(route, handler, call, failures)
         structs |= {struct for struct in (call.takes, call.gives) if struct}
@@ -67,7 +67,7 @@ def write_document(app: Litestar, version: str) -> str:
 
 
 def _hoist(schema: Json) -> None:
-    """Move the words of a field that may be null from its first choice to the field: generators look there."""
+    """Move the description of a nullable field from its first choice to the field, where generators look."""
     for field in schema["properties"].values():
         for choice in field.get("anyOf", []):
             field.update({word: choice.pop(word) for word in ("description", "examples") if word in choice})
@@ -75,7 +75,7 @@ def _hoist(schema: Json) -> None:
 
 def _calls(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler, Call]]:
     for route in [route for route in app.routes if isinstance(route, HTTPRoute)]:
-        # Litestar keeps those of one path in no order.
+        # Litestar keeps the handlers of one path in no order.
         for handler in sorted(route.route_handlers, key=lambda handler: min(handler.http_methods)):
             if isinstance(call := handler.opt.get("call"), Call):
                 yield route, handler, call
@@ -104,7 +104,7 @@ def _success(call: Call) -> Json:
 
 
 def _failures(call: Call, described: dict[str, Json], *, secured: bool) -> Json:
-    """Refer to what the call can fail with, by status; describe there what no call before this one fails with."""
+    """Return references to the call's failures by status, and add their descriptions to `described`."""
     raised = list(call.problems)
     raised += [NotAuthorized, WrongScope, Limited] if secured else []
     raised += call.body_problems if call.takes else ()

@@ -1,6 +1,6 @@
-"""Whole requests and answers, as the OpenAPI file and the API's page show them.
+"""Complete requests and replies, as the OpenAPI file and the API's page show them.
 
-Read by documents; a test holds each one to its struct. Numbers and addresses are those kept for documentation.
+Read by documents; a test checks each one against its struct. Numbers and addresses are reserved for documentation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole examples of what operators send and get, as the OpenAPI file and the API's page show them. Read by examples."""
+"""Complete examples of what operators send and get, for the OpenAPI file and the API's page. Read by examples."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The page that shows the API and tries it out: Swagger UI, over /schema/openapi.json, with nothing from outside.
+"""The API's documentation page, drawn in the browser from /schema/openapi.json, with no external source.
 
-Routed by app, open to everybody. Gives out fixed files, and says nothing of traffic; a key that is typed into the page
-stays in it.
+Routed by app, open to everybody. Static texts; reveals nothing about traffic.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def read_viewer() -> Response[bytes]:
 
 @get("/schema/openapi.json", sync_to_thread=False)
 def read_document(request: Request[Any, Any, Any]) -> Response[str]:
-    """Give the OpenAPI file, written when it is first asked for."""
+    """Return the OpenAPI file, written when it is first requested."""
     state = request.app.state
     if DOCUMENT not in state:
         state[DOCUMENT] = write_document(request.app, version("verify-gateway"))

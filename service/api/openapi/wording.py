@@ -1,6 +1,6 @@
-"""The parts of the OpenAPI file that no route and no struct says: its head, its headers, how to authenticate.
+"""The parts of the OpenAPI file that come from no route and no struct: head, headers, parameters, authentication.
 
-Read by documents.
+Read by documents. Texts only; says nothing that the app does not do.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ REQUEST_ID = "01a2001c325a71f0"
 HEAD: Json = {
     "info": {
         "title": "verify-gateway",
-        "summary": "Phone verification that tells nobody anything.",
-        "description": "Request a verification of a phone number, judge its code, read where it stands. "
-        "Replies never tell whether a number exists, was blocked, or was sent to. "
-        "Errors are RFC 9457 problem+json with a stable `type`; every answer carries `X-Request-Id`.",
+        "summary": "Phone verification whose replies reveal nothing about a number.",
+        "description": "Request a verification of a phone number, check its code, read its status. "
+        "Replies never reveal whether a number exists, is blocked, or was sent a code. "
+        "Errors are RFC 9457 problem+json with a stable `type`; every reply carries `X-Request-Id`.",
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     },
     "servers": [{"url": "/", "description": "Wherever this gateway is served."}],
     "tags": [
         {"name": "Verifications", "description": "For product backends."},
-        {"name": "Operators", "description": "For those who run it: keys of the scope operator, and no others."},
-        {"name": "Telnyx", "description": "For Telnyx alone."},
+        {"name": "Operators", "description": "For those who run the gateway: with keys of the scope operator only."},
+        {"name": "Telnyx", "description": "For Telnyx only."},
         {"name": "Health", "description": "For whatever runs the gateway."},
     ],
 }
@@ -34,12 +34,12 @@ COMPONENTS: Json = {
             "type": "http",
             "scheme": "bearer",
             "description": "A key made by `verify-gateway keys create NAME`; for operators, with `--scope operator`. "
-            "One of the other scope is not authorized.",
+            "A key of the wrong scope is answered 403.",
         }
     },
     "headers": {
         "X-Request-Id": {
-            "description": "Names this answer in the gateway's log.",
+            "description": "Identifies this reply in the gateway's log.",
             "required": True,
             "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$", "examples": [REQUEST_ID]},
         },
@@ -48,7 +48,7 @@ COMPONENTS: Json = {
             "schema": {"type": "integer", "minimum": 1, "examples": [30]},
         },
         "Idempotent-Replayed": {
-            "description": "There when this is the answer to an earlier call with the same Idempotency-Key.",
+            "description": "Present when this repeats the reply to an earlier call with the same Idempotency-Key.",
             "schema": {"type": "string", "const": "true", "examples": ["true"]},
         },
         "WWW-Authenticate": {
@@ -63,7 +63,7 @@ PARAMETERS: dict[str, Json] = {
         "name": "verification_id",
         "in": "path",
         "required": True,
-        "description": "The id that requesting it answered.",
+        "description": "The id that was returned when the verification was requested.",
         "schema": {"type": "string", "format": "uuid", "examples": ["01a2001c-325a-71f0-9c85-1a4935d9dd81"]},
     },
     "block_id": {
@@ -84,15 +84,16 @@ PARAMETERS: dict[str, Json] = {
         "name": "window",
         "in": "query",
         "required": False,
-        "description": "How far back from now: a whole number and s, m, h or d, at most 24h.",
+        "description": "How far back from now: a whole number and s, m, h or d, at most 24h. The ledger's is "
+        "1d by default, and at most 92d.",
         "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhd]$", "default": "1h", "examples": ["1h"]},
     },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "description": "Up to 255 visible ASCII characters of your choice. The same call with the same key is done "
-        "once, and answered alike, for 24 hours.",
+        "description": "Up to 255 visible ASCII characters of your choice. For 24 hours the same call with the same "
+        "key is done once, and gets the same reply.",
         "schema": {
             "type": "string",
             "minLength": 1,

@@ -1,6 +1,6 @@
 """The operators' calls on blocks: see them, set one, lift one.
 
-Part of operator's router. A number comes in a body and leaves as the name of its range.
+Part of operator's router. A number comes in a body, and is stored and shown only as its range.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ CHOICES = ("phone_number", "country", "ip_address", "visitor_id")
     call=Call(means="The blocks.", gives=wire.BlockList),
 )
 async def list_blocks(request: AnyRequest) -> wire.BlockList:
-    """List blocks."""
     await operator_of(request)
     found = await services_of(request).blocks.list()
     return wire.BlockList([msgspec.convert(block, wire.BlockSeen, from_attributes=True) for block in found])
@@ -46,12 +45,11 @@ async def list_blocks(request: AnyRequest) -> wire.BlockList:
     status_code=201,
     operation_id="setBlock",
     summary="Block a range, a country, an address or a device",
-    description="From now on, for 30 days at most. Nothing goes out to it, and no reply tells: the rule `block` "
+    description="From now on, for 30 days at most. Nothing goes out to it, and no reply reveals that: the rule `block` "
     "decides, in its mode.",
-    call=Call(means="It holds.", takes=wire.BlockOrder, gives=wire.BlockSeen),
+    call=Call(means="The block is in force.", takes=wire.BlockOrder, gives=wire.BlockSeen),
 )
 async def set_block(request: AnyRequest) -> wire.BlockSeen:
-    """Set a block."""
     services, operator = services_of(request), await operator_of(request)
     data = await read_body(request, BLOCK)
     length, reason = read_length(data.duration, "duration", LONGEST_BLOCK), read_reason(data.reason)
@@ -64,12 +62,11 @@ async def set_block(request: AnyRequest) -> wire.BlockSeen:
     status_code=200,
     operation_id="liftBlock",
     summary="Lift a block",
-    description="At once. It says that these were people: the unread codes that raised it are forgotten, or they "
-    "would raise it again.",
+    description="At once. It says that these were people: the unconverted sends that raised the block count as "
+    "converted, or they would raise it again.",
     call=Call(means="Lifted.", gives=wire.BlockSeen, problems=(NotFound, Unavailable)),
 )
 async def lift_block(request: AnyRequest, block_id: FromPath[int]) -> wire.BlockSeen:
-    """Lift a block."""
     operator = await operator_of(request)
     block = await services_of(request).blocks.lift(operator.key_id, block_id)
     return msgspec.convert(block, wire.BlockSeen, from_attributes=True)
@@ -79,12 +76,14 @@ HANDLERS = [list_methods("/blocks", "GET", "POST"), list_blocks, set_block, lift
 
 
 def _target(services: Services, data: wire.BlockOrder) -> Target:
-    """Return what is to be blocked. Raises Invalid unless it is one thing, and whole."""
+    """Return what is to be blocked. Raises Invalid unless it is exactly one thing, fully given."""
     named = [name for name in CHOICES if getattr(data, name) is not None]
     if len(named) != 1:
-        raise Invalid(*(named or CHOICES), detail="Name one: a number and its digits, a country, an address, a device.")
+        raise Invalid(
+            *(named or CHOICES), detail="Name one: a number and its digits, a country, an address or a device."
+        )
     if (data.digits is None) != (data.phone_number is None):
-        raise Invalid("digits", detail="A range is a phone_number and how many of its last digits are any.")
+        raise Invalid("digits", detail="A range is a phone_number and how many of its last digits may vary.")
     if data.phone_number is not None and data.digits is not None:
         return _range(services, read_number(data.phone_number), data.digits)
     if data.ip_address is not None:

@@ -31,7 +31,6 @@ NAMES = frozenset(field.name for field in msgspec.structs.fields(Rules))
     call=Call(means="The exemptions.", gives=wire.ExemptionList),
 )
 async def list_exemptions(request: AnyRequest) -> wire.ExemptionList:
-    """List exemptions."""
     await operator_of(request)
     found = await services_of(request).exemptions.list()
     return wire.ExemptionList([msgspec.convert(one, wire.ExemptionSeen, from_attributes=True) for one in found])
@@ -43,11 +42,10 @@ async def list_exemptions(request: AnyRequest) -> wire.ExemptionList:
     operation_id="setExemption",
     summary="Exempt a number",
     description="From chosen rules, from limits, or from lockouts, for an hour at most: for somebody who is known to "
-    "be a person. It holds for what is requested from now on, for every client.",
-    call=Call(means="It holds.", takes=wire.ExemptionOrder, gives=wire.ExemptionSeen),
+    "be a person. It applies to what is requested from now on, for every client.",
+    call=Call(means="The exemption is in force.", takes=wire.ExemptionOrder, gives=wire.ExemptionSeen),
 )
 async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
-    """Exempt a number."""
     services, operator = services_of(request), await operator_of(request)
     data = await read_body(request, EXEMPTION)
     number, lifts, reason = read_number(data.phone_number), _lifts(data), read_reason(data.reason)
@@ -65,7 +63,6 @@ async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
     call=Call(means="Lifted.", gives=wire.ExemptionSeen, problems=(NotFound, Unavailable)),
 )
 async def lift_exemption(request: AnyRequest, exemption_id: FromPath[int]) -> wire.ExemptionSeen:
-    """Lift an exemption."""
     operator = await operator_of(request)
     exemption = await services_of(request).exemptions.lift(operator.key_id, exemption_id)
     return msgspec.convert(exemption, wire.ExemptionSeen, from_attributes=True)
@@ -75,10 +72,10 @@ HANDLERS = [list_methods("/exemptions", "GET", "POST"), list_exemptions, set_exe
 
 
 def _lifts(data: wire.ExemptionOrder) -> list[str]:
-    """Return what is to be lifted. Raises Invalid for nothing, or for a rule that there is not."""
+    """Return what is to be waived. Raises Invalid for nothing, or for a rule that does not exist."""
     if set(data.rules) - NAMES:
         raise Invalid("rules", detail="There is no such rule: verify-gateway policy show lists them.")
     lifts = sorted({*data.rules, *(name for name in WIDE if getattr(data, name))})
     if not lifts:
-        raise Invalid("rules", *WIDE, detail="Name what is to be lifted: rules, limits or lockouts.")
+        raise Invalid("rules", *WIDE, detail="Name what is to be waived: rules, limits or lockouts.")
     return lifts

@@ -1,4 +1,4 @@
-"""The operators' call on money: what was spent and what was not, by day. Part of operator's router."""
+"""The operators' call on money: what was spent and what was saved, by day. Part of operator's router."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ LONGEST = 92 * 86_400
     "/ledger",
     operation_id="readLedger",
     summary="See what was spent",
-    description="Whole days (UTC), the one in which the window begins first, at the prices that the policy had then.",
+    description="Whole days (UTC), from the one in which the window begins, at the policy's prices of that day.",
     call=Call(means="The ledger.", gives=wire.Ledger, query=("window",), problems=(Invalid, Unavailable)),
 )
 async def read_ledger(request: AnyRequest) -> wire.Ledger:
-    """Read the ledger."""
     services, _ = services_of(request), await operator_of(request)
     lines = await services.operator_queries.account(read_window(request, "1d", LONGEST))
     return wire.Ledger(

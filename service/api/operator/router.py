@@ -1,7 +1,7 @@
-"""The operators' calls: look at a verification, search a number, sum up a window.
+"""The operators' calls: see a verification, search by number, summarise traffic.
 
 Routed by app, with those of api.operator.blocks, _exemptions and _ledger; every one needs a key of the scope operator.
-Translates HTTP and back. A number comes in a body, never in a URL, and leaves masked.
+A number comes in a body, never in a URL, and leaves masked.
 """
 
 from __future__ import annotations
@@ -29,12 +29,11 @@ LONGEST_WINDOW = 86_400
 @get(
     "/verifications/{verification_id:uuid}",
     operation_id="inspectVerification",
-    summary="See a verification whole",
+    summary="See a verification in full",
     description="Of any client: its decisions with every finding, its sends and deliveries, and what happened when.",
     call=Call(means="All that is known of it.", gives=wire.VerificationSeen, problems=(NotFound, Unavailable)),
 )
 async def inspect_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> wire.VerificationSeen:
-    """See one verification."""
     await operator_of(request)
     dossier = await services_of(request).operator_queries.read(verification_id)
     return msgspec.convert(dossier, wire.VerificationSeen, from_attributes=True)
@@ -45,11 +44,10 @@ async def inspect_verification(request: AnyRequest, verification_id: FromPath[UU
     status_code=200,
     operation_id="searchNumber",
     summary="List a number's verifications",
-    description="Of every client. The search is noted: whose key, when, and the number's hash.",
-    call=Call(means="What there is.", takes=wire.NumberSearch, gives=wire.NumberFound),
+    description="Of every client. The search is recorded: whose key, when, and the number's hash.",
+    call=Call(means="The verifications.", takes=wire.NumberSearch, gives=wire.NumberFound),
 )
 async def search_number(request: AnyRequest) -> wire.NumberFound:
-    """Search by number."""
     services, operator = services_of(request), await operator_of(request, search=True)
     data = await read_body(request, SEARCH)
     found = await services.operator_queries.search(operator.key_id, read_number(data.phone_number), data.limit)
@@ -59,12 +57,11 @@ async def search_number(request: AnyRequest) -> wire.NumberFound:
 @get(
     "/summary",
     operation_id="summariseTraffic",
-    summary="Sum up what was asked for",
-    description="Requests, sends and what rules kept back, by country, channel and rule.",
+    summary="Summarise the traffic",
+    description="Requests, sends and what rules suppressed, by country, channel and rule.",
     call=Call(means="The sums.", gives=wire.TrafficSummary, query=("window",), problems=(Invalid, Unavailable)),
 )
 async def summarise_traffic(request: AnyRequest) -> wire.TrafficSummary:
-    """Sum up a window."""
     services, _ = services_of(request), await operator_of(request)
     summary = await services.operator_queries.summarise(read_window(request, "1h", LONGEST_WINDOW))
     share = summary.verified / summary.sent_to if summary.sent_to else None

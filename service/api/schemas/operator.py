@@ -1,6 +1,6 @@
-"""What operators send and get, field by field, with the words and examples of the OpenAPI file.
+"""What operators send and get, field by field, with the descriptions and examples of the OpenAPI file.
 
-Read by operator, documents and api.openapi.operator_examples. Plain shapes, filled from the values of the same names in
+Used by operator and api.openapi.operator_examples. Plain structures, filled from the values of the same names in
 operators.verification_detail and operators.blocks.
 """
 
@@ -19,18 +19,18 @@ LENGTH = r"^[1-9][0-9]{0,5}[smhd](?!\n)$"
 NOON = "2026-01-31T12:00:00.000000Z"
 
 At = Annotated[datetime, Meta(tz=True, description="When it happened.", examples=[NOON])]
-BeganAt = Annotated[datetime, Meta(tz=True, description="From when on it holds.", examples=[NOON])]
-Until = Annotated[datetime, Meta(tz=True, description="Until when it holds, unless it is lifted.", examples=[NOON])]
+BeganAt = Annotated[datetime, Meta(tz=True, description="When it began.", examples=[NOON])]
+Until = Annotated[datetime, Meta(tz=True, description="When it ends, unless it is lifted before.", examples=[NOON])]
 LiftedAt = Annotated[datetime, Meta(tz=True, description="When somebody lifted it.", examples=[NOON])]
 Since = Annotated[datetime, Meta(tz=True, description="Where the window begins.", examples=[NOON])]
 Now = Annotated[datetime, Meta(tz=True, description="Where it ends: now.", examples=["2026-01-31T13:00:00.000000Z"])]
-InForce = Annotated[bool, Meta(description="Whether it holds now.", examples=[True])]
+InForce = Annotated[bool, Meta(description="Whether it is in force now.", examples=[True])]
 SetBy = Annotated[str, Meta(description="A rule, or the id of the key that set it.", examples=["key 2", "rule"])]
 Reason = Annotated[
     str,
     Meta(
         min_length=3, max_length=200, pattern=NO_NUL, examples=["Pumped since noon, ticket 4711"],
-        description="Why, for whoever reads it later. No numbers of people: what looks like one is refused.",
+        description="Why, for whoever reads it later. No phone numbers: what looks like one is refused.",
     ),
 ]  # fmt: skip
 Duration = Annotated[
@@ -58,23 +58,23 @@ class RuleFinding(msgspec.Struct):
 
 
 class SendDecision(msgspec.Struct):
-    """A decision as recorded, whole. A rule that is not among the findings found nothing, was off, or was not asked."""
+    """A decision as recorded. A rule that is not among the findings did not object, was off, or was not asked."""
 
-    allow: Annotated[bool, Meta(description="Whether a code might go out.", examples=[False])]
-    findings: Annotated[list[RuleFinding], Meta(description="Every rule that objected, enforced or only observed.")]
+    allow: Annotated[bool, Meta(description="Whether the send was allowed.", examples=[False])]
+    findings: Annotated[list[RuleFinding], Meta(description="Every rule that objected, in whatever mode.")]
     facts: Annotated[
         dict[str, Any],
         Meta(
-            description="What the rules were shown. Histories without the digits of the numbers in them.",
+            description="What the rules saw. Histories do not contain the digits of numbers.",
             examples=[{"number": {"country": "US", "valid": True, "kind": "mobile"}, "channel": "sms"}],
         ),
     ]
-    policy_version: Annotated[str, Meta(description="Which policy.", examples=["0f8b2c6d1e57"])]
+    policy_version: Annotated[str, Meta(description="The policy's version.", examples=["0f8b2c6d1e57"])]
     by: (
         Annotated[
             Channel,
             Meta(
-                description="By which channel it went instead of the one asked for: a landline's sms goes by call.",
+                description="The channel used instead of the one requested: a landline's sms goes as a call.",
                 examples=["call"],
                 extra_json_schema=TEXT,
             ),
@@ -89,19 +89,22 @@ class SendSeen(msgspec.Struct):
     ordinal: Annotated[int, Meta(ge=1, description="Its place in the verification.", examples=[1])]
     channel: OfChannel
     cause: Annotated[str, Meta(description="Why it was made.", examples=["request", "press", "failed"])]
-    state: Annotated[str, Meta(description="How it stands.", examples=["sent", "refused", "in_doubt"])]
+    state: Annotated[str, Meta(description="Its state.", examples=["sent", "refused", "in_doubt"])]
     wanted_at: At
     begun_at: At | None
     ended_at: At | None
     attempts: Annotated[int, Meta(ge=0, description="How often it was tried.", examples=[1])]
     provider: (
-        Annotated[str, Meta(description="Who took it; silent: nobody, it was suppressed.", examples=["telnyx"])] | None
+        Annotated[
+            str, Meta(description="Who accepted it; silent: nobody, because it was suppressed.", examples=["telnyx"])
+        ]
+        | None
     )
-    error: Annotated[str, Meta(description="What kept it, in a word.", examples=["deadline"])] | None
-    delivery: Annotated[str, Meta(description="What Telnyx said of it.", examples=["delivered"])] | None
+    error: Annotated[str, Meta(description="Why it did not go out, in a word.", examples=["deadline"])] | None
+    delivery: Annotated[str, Meta(description="What Telnyx reported of its delivery.", examples=["delivered"])] | None
     delivery_at: At | None
     decision: Annotated[
-        SendDecision | None, Meta(description="Why it was made, or was not; null before it is decided.")
+        SendDecision | None, Meta(description="Why it was allowed or suppressed; null before that is decided.")
     ]
 
 
@@ -114,7 +117,7 @@ class TimelineEvent(msgspec.Struct):
 
 
 class VerificationSeen(msgspec.Struct):
-    """A verification as operators see it: whose and why, never to whom."""
+    """A verification as operators see it: whose it is and why, never the whole number."""
 
     id: Id
     client: Client
@@ -137,7 +140,7 @@ class VerificationSeen(msgspec.Struct):
 
 
 class NumberSearch(msgspec.Struct, forbid_unknown_fields=True):
-    """A number to look for. That it was looked for is noted."""
+    """A number to search for. The search is recorded in audits."""
 
     phone_number: PhoneNumber
     limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.", examples=[50])] = 50
@@ -152,9 +155,9 @@ class MatchSeen(msgspec.Struct):
     deliver: Deliver
     status: Status
     created_at: CreatedAt
-    channels: Annotated[list[Channel], Meta(description="What was asked for.", examples=[["sms"]])]
+    channels: Annotated[list[Channel], Meta(description="The channels requested.", examples=[["sms"]])]
     suppressed_by: Annotated[
-        list[str], Meta(description="The rules that kept a send of it back.", examples=[["country"]])
+        list[str], Meta(description="The rules that suppressed a send of it.", examples=[["country"]])
     ]
 
 
@@ -177,24 +180,24 @@ class GroupCount(msgspec.Struct):
 
     country: Country
     channel: OfChannel
-    requests: Annotated[int, Meta(ge=0, description="Sends that were asked for.", examples=[120])]
-    sends: Annotated[int, Meta(ge=0, description="Of these, gone out.", examples=[100])]
-    suppressed: Annotated[int, Meta(ge=0, description="Of these, kept back by a rule.", examples=[20])]
+    requests: Annotated[int, Meta(ge=0, description="Sends that were requested.", examples=[120])]
+    sends: Annotated[int, Meta(ge=0, description="Of these, those that went out.", examples=[100])]
+    suppressed: Annotated[int, Meta(ge=0, description="Of these, those that a rule suppressed.", examples=[20])]
     verified: Annotated[
-        int, Meta(ge=0, description="Of those that went out: in verifications that were verified.", examples=[75])
+        int, Meta(ge=0, description="Of those that went out, those whose verification was verified.", examples=[75])
     ]
 
 
 class TrafficSummary(msgspec.Struct):
-    """What was asked for within a window; test clients left out."""
+    """What was requested within a window, without test clients."""
 
     since: Since
     until: Now
     requests: Annotated[int, Meta(ge=0, description="Verifications that were admitted.", examples=[130])]
     decoys: Annotated[int, Meta(ge=0, description="Of these, decoys.", examples=[10])]
     sends: Annotated[int, Meta(ge=0, description="Codes that went out.", examples=[100])]
-    suppressed: Annotated[int, Meta(ge=0, description="Sends that a rule kept back.", examples=[20])]
-    sent_to: Annotated[int, Meta(ge=0, description="Verifications that a code went out for.", examples=[100])]
+    suppressed: Annotated[int, Meta(ge=0, description="Sends that a rule suppressed.", examples=[20])]
+    sent_to: Annotated[int, Meta(ge=0, description="Verifications for which a code went out.", examples=[100])]
     verified: Annotated[int, Meta(ge=0, description="Of these, verified.", examples=[75])]
     verified_share: Annotated[float, Meta(ge=0, le=1, description="verified / sent_to.", examples=[0.75])] | None
     groups: Annotated[list[GroupCount], Meta(description="By country and channel, the busiest first.")]
@@ -213,12 +216,12 @@ class LedgerLine(msgspec.Struct):
     channel: OfChannel
     sends: Annotated[int, Meta(ge=0, description="Codes that went out.", examples=[100])]
     spent: Money
-    stopped: Annotated[int, Meta(ge=0, description="Sends that a rule or a budget kept back.", examples=[20])]
+    stopped: Annotated[int, Meta(ge=0, description="Sends that a rule or a budget suppressed.", examples=[20])]
     saved: Money
 
 
 class Ledger(msgspec.Struct):
-    """What was spent, and what the sends that were kept back would have cost."""
+    """What was spent, and what the suppressed sends would have cost."""
 
     spent: Money
     saved: Money
@@ -226,14 +229,15 @@ class Ledger(msgspec.Struct):
 
 
 class BlockOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What to block: a range (phone_number and digits), a country, an address or a device, one of them."""
+    """What to block, one of these: a range (phone_number and digits), a country, an address or a device."""
 
     duration: Duration
     reason: Reason
     phone_number: PhoneNumber | None = None
     digits: (
         Annotated[
-            int, Meta(ge=4, le=6, description="How many last digits of phone_number are any; range only.", examples=[4])
+            int,
+            Meta(ge=4, le=6, description="For a range: how many last digits of phone_number may vary.", examples=[4]),
         ]
         | None
     ) = None
@@ -263,16 +267,18 @@ class BlockOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
 
 
 class BlockSeen(msgspec.Struct):
-    """A block: nothing goes out to it while it holds, and no reply tells."""
+    """A block: while it is in force nothing goes out to it, and no reply reveals that."""
 
-    id: Annotated[int, Meta(ge=1, description="What to lift it by.", examples=[17])]
+    id: Annotated[int, Meta(ge=1, description="The id by which to lift it.", examples=[17])]
     kind: Annotated[
         Literal["range", "country", "ip", "device"],
         Meta(description="What is blocked.", examples=["range"], extra_json_schema=TEXT),
     ]
-    label: Annotated[str, Meta(description="What is known of it.", examples=["US block_10k"])]
+    label: Annotated[str, Meta(description="What is blocked, without anybody's number.", examples=["US block_10k"])]
     reason: Annotated[str, Meta(description="Why.", examples=["chance 1e-9"])]
-    level: Annotated[int, Meta(ge=0, description="How often a rule doubled it, from 5 minutes.", examples=[0])]
+    level: Annotated[
+        int, Meta(ge=0, description="How often a rule has doubled its length, from 5 minutes.", examples=[0])
+    ]
     began_at: BeganAt
     until: Until
     lifted_at: LiftedAt | None
@@ -285,28 +291,30 @@ class BlockList(msgspec.Struct):
 
     blocks: Annotated[
         list[BlockSeen],
-        Meta(description="Those in force first, of those an operator's, the newest first; 500 at most."),
+        Meta(description="Those in force first, operators' before rules', the newest first; 500 at most."),
     ]
 
 
 RuleNames = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=64)]],
-    Meta(max_length=64, description="Rules that may object and stop nothing, by name.", examples=[["range", "block"]]),
+    Meta(
+        max_length=64, description="Names of rules that may object but suppress nothing.", examples=[["range", "block"]]
+    ),
 ]
 LiftLimits = Annotated[
-    bool, Meta(description="Whether limits count and refuse nothing, those of rules too.", examples=[True])
+    bool, Meta(description="Whether limits, those of rules too, count but refuse nothing.", examples=[True])
 ]
 LiftLockouts = Annotated[
     bool,
     Meta(
-        description="Whether the number's budgets of wrong codes refuse nothing. Five still lock a verification.",
+        description="Whether the number's wrong-code budgets refuse nothing. Five still lock a verification.",
         examples=[False],
     ),
 ]
 
 
 class ExemptionOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Whom to exempt, from what."""
+    """Which number to exempt, and from what."""
 
     phone_number: PhoneNumber
     duration: Annotated[
@@ -320,9 +328,9 @@ class ExemptionOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=T
 
 
 class ExemptionSeen(msgspec.Struct):
-    """An exemption: what is requested for its number while it holds is free of what it lifts."""
+    """An exemption: what it waives does not stop what is requested for its number while it is in force."""
 
-    id: Annotated[int, Meta(ge=1, description="What to lift it by.", examples=[3])]
+    id: Annotated[int, Meta(ge=1, description="The id by which to lift it.", examples=[3])]
     number: Annotated[str, Meta(description="Country code and last two digits.", examples=["+1…42"])]
     rules: RuleNames
     limits: LiftLimits

@@ -1,6 +1,6 @@
-"""What goes over the wire, field by field, with the words and examples of the OpenAPI file.
+"""What goes over the wire, field by field, with the descriptions and examples of the OpenAPI file.
 
-Read by the handlers, documents and examples. Plain shapes; what they mean is in verification.
+Used by the handlers and examples; documents writes them into the OpenAPI file. Plain structures without behaviour.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from service.channels import DEFAULT, Channel
 
 MESSAGE = "If this number can receive codes, one is on its way."
 
-# Patterns hold for Python's regular expressions and for ECMA's: `(?!\n)$` is the end in both.
+# Patterns must work in Python's regular expressions and in ECMAScript's: `(?!\n)$` is the end in both.
 NO_NUL = r"^[^\x00]+$"
-TEXT = {"type": "string"}  # msgspec leaves it out beside an enum
+TEXT = {"type": "string"}  # msgspec leaves the type out beside an enum
 
 FirstChannel = Annotated[
     Channel, Meta(description="How the code should go out first.", examples=[DEFAULT], extra_json_schema=TEXT)
 ]
-NextChannel = Annotated[Channel, Meta(description="What it would be.", examples=["call"], extra_json_schema=TEXT)]
+NextChannel = Annotated[Channel, Meta(description="The next channel.", examples=["call"], extra_json_schema=TEXT)]
 Status = Annotated[
     Literal["pending", "verified", "locked", "expired", "canceled"],
-    Meta(description="Where it stands.", examples=["pending"], extra_json_schema=TEXT),
+    Meta(description="The verification's status.", examples=["pending"], extra_json_schema=TEXT),
 ]
 PhoneNumber = Annotated[
     str,
@@ -47,9 +47,9 @@ AccountId = Annotated[
     str,
     Meta(
         min_length=1, max_length=128, pattern=NO_NUL, examples=["account-4711"],
-        description="Who is signed in with you, or your own anonymous session; never an account that is merely named, "
-        "as on a login form. Limits also count by it, and it is known once a number was verified from it. Compared in "
-        "Unicode's form NFKC, without case, trimmed.",
+        description="Whoever is signed in with you, or your own anonymous session; never an account that is merely "
+        "named, as on a login form. Limits also count by it, and it is known once a number was verified from it. "
+        "Compared in Unicode's form NFKC, without case, trimmed.",
     ),
 ]  # fmt: skip
 EventId = Annotated[
@@ -70,14 +70,14 @@ CaptchaToken = Annotated[
     str,
     Meta(
         min_length=1, max_length=4096, pattern=r"^[\x21-\x7e]+(?!\n)$", examples=["10000000-aaaa-bbbb-cccc-00000001"],
-        description="The token that the captcha gave to the end user's browser.",
+        description="The token that the captcha gave the end user's browser.",
     ),
 ]  # fmt: skip
 Deliver = Annotated[
     bool,
     Meta(
         examples=[True],
-        description="false makes a decoy: say it when the number is not registered with you. Nothing is sent, and "
+        description="false makes a decoy: use it when the number is not registered with you. Nothing is sent, and "
         "nothing that you or the end user can see differs.",
     ),
 ]
@@ -85,7 +85,7 @@ Code = Annotated[
     str,
     Meta(
         min_length=4, max_length=40, examples=["123456"],
-        extra_json_schema={"pattern": r"^\s*\+?(\s*\d){4,15}\s*$"},  # the handler's words for it are better
+        extra_json_schema={"pattern": r"^\s*\+?(\s*\d){4,15}\s*$"},  # the handler explains it better than a pattern
         description="4 to 15 digits, as the end user typed them; spaces and a leading + are dropped.",
     ),
 ]  # fmt: skip
@@ -94,33 +94,33 @@ CreatedAt = Annotated[
     datetime, Meta(tz=True, description="When it was requested.", examples=["2026-01-31T12:00:00.000000Z"])
 ]
 ExpiresAt = Annotated[
-    datetime, Meta(tz=True, description="Until when a code is taken.", examples=["2026-01-31T12:05:00.000000Z"])
+    datetime, Meta(tz=True, description="Until when a code is accepted.", examples=["2026-01-31T12:05:00.000000Z"])
 ]
 VerifiedAt = Annotated[
-    datetime, Meta(tz=True, description="When its code was given.", examples=["2026-01-31T12:01:07.000000Z"])
+    datetime, Meta(tz=True, description="When the right code was entered.", examples=["2026-01-31T12:01:07.000000Z"])
 ]
 AvailableAt = Annotated[
-    datetime, Meta(tz=True, description="From when on it may be asked for.", examples=["2026-01-31T12:00:30.000000Z"])
+    datetime, Meta(tz=True, description="From when on it may be requested.", examples=["2026-01-31T12:00:30.000000Z"])
 ]
 Remaining = Annotated[int, Meta(ge=0, description="How many more codes may be tried.", examples=[5])]
-Verified = Annotated[bool, Meta(description="Whether this code was right. Act on nothing else.", examples=[True])]
+Verified = Annotated[bool, Meta(description="Whether this code was right. Act on this field only.", examples=[True])]
 
 
 class FallbackOffer(msgspec.Struct):
-    """The next channel, and from when on it may be asked for."""
+    """The next channel, and from when on it may be requested."""
 
     channel: NextChannel
     available_at: AvailableAt
 
 
 Fallback = Annotated[
-    FallbackOffer | None, Meta(description="What may be asked for next; null when nothing is left, or it has ended.")
+    FallbackOffer | None, Meta(description="What may be requested next; null when no channel is left, or it has ended.")
 ]
-Message = Annotated[str, Meta(description="What you may tell the end user, whoever it is.", examples=[MESSAGE])]
+Message = Annotated[str, Meta(description="What you may show to every end user.", examples=[MESSAGE])]
 
 
 class VerificationRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Whom to verify, and what is known of who asks."""
+    """Whom to verify, and what is known of the requester."""
 
     phone_number: PhoneNumber
     ip_address: IpAddress | None = None
@@ -133,13 +133,13 @@ class VerificationRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defau
 
 
 class CodeCheck(msgspec.Struct, forbid_unknown_fields=True):
-    """A code to judge."""
+    """A code to check."""
 
     code: Code
 
 
 class VerificationAccepted(msgspec.Struct):
-    """Taken: the same for every number."""
+    """Accepted: the same for every number."""
 
     id: Id
     status: Status
@@ -151,7 +151,7 @@ class VerificationAccepted(msgspec.Struct):
 
 
 class VerificationStatus(msgspec.Struct):
-    """Where a verification stands."""
+    """The status of a verification."""
 
     id: Id
     status: Status
@@ -163,7 +163,7 @@ class VerificationStatus(msgspec.Struct):
 
 
 class CodeChecked(msgspec.Struct):
-    """How a code was judged."""
+    """The result of a code check."""
 
     id: Id
     status: Status

@@ -1,4 +1,4 @@
-"""The open connections of one server: how many there may be, and which one is closed when there are more.
+"""The open connections of one server: how many there may be, and which one is closed if there are more.
 
 Used by protocol. Knows no HTTP, and never closes a connection on which a whole request is being answered.
 """
@@ -10,24 +10,24 @@ from asyncio import Transport
 
 from service import telemetry
 
-# Seconds between two lines in the log that say the same: a flood of connections must not become one of lines.
+# Seconds between two log lines: a flood of connections must not become a flood of lines.
 QUIET = 60.0
 
 
 class Connections:
-    """Those that are open, and among them those that wait for their peer, in the order in which they began to."""
+    """All open connections, and those that wait for their peer, in the order in which they began to wait."""
 
     def __init__(self, most: int) -> None:
-        """Hold so many at most."""
+        """`most`: how many may be open."""
         self._most = most
         self._open = 0
         self._waiting: dict[Transport, None] = {}
         self._logged = float("-inf")
 
     def enter(self, transport: Transport) -> bool:
-        """Take in a new connection. Where there are too many, it costs the one that has waited longest its place.
+        """Add a new connection; if there are too many, close the one that has waited longest.
 
-        False: none is waiting, and the new one has to go.
+        False: none is waiting, so the new one has to be refused.
         """
         self._open += 1
         telemetry.CONNECTIONS.inc()
@@ -37,18 +37,18 @@ class Connections:
         return True
 
     def leave(self, transport: Transport) -> None:
-        """Forget a connection that is closed."""
+        """Remove a closed connection."""
         self._open -= 1
         telemetry.CONNECTIONS.dec()
         self._waiting.pop(transport, None)
 
     def wait(self, transport: Transport) -> None:
-        """Note that a connection waits for its peer from now on."""
+        """Note that from now on a connection waits for its peer."""
         self._waiting.pop(transport, None)
         self._waiting[transport] = None
 
     def work(self, transport: Transport) -> None:
-        """Note that a connection's peer waits for us."""
+        """Note that a connection's peer waits for us, so it must not be closed."""
         self._waiting.pop(transport, None)
 
     def _close_one(self) -> bool:

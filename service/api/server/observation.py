@@ -1,4 +1,4 @@
-"""Around every request: an id, one log line, two metrics. The outermost ASGI layer.
+"""The outermost ASGI layer: an id, one log line and two metrics for every request.
 
 Wrapped around the app by app. Reads no body, and logs the route's template, never the path.
 """
@@ -28,7 +28,7 @@ from service.api.server.rush import Rush
 from service.errors import Unavailable
 
 HEADER = b"x-request-id"
-# Of keys and webhooks; 429 without a caller is for whoever brings one unknown key after another.
+# Refused keys and webhooks; a 429 without a caller is for too many unknown keys.
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 BUSY = KINDS[Unavailable]
 REFUSAL = msgspec.json.encode(BUSY.problem())
@@ -37,22 +37,21 @@ REFUSAL_HEADERS = (
     (b"content-length", str(len(REFUSAL)).encode()),
     (b"retry-after", b"2"),
 )
-# Finding a metric by its labels costs more than counting in it, and there are few.
+# Finding a metric by its labels costs more than counting, and there are few.
 count_of = cache(telemetry.REQUESTS.labels)
 seconds_of = cache(telemetry.SECONDS.labels)
 
 
 class Observation:
-    """An ASGI app around another. `trusted`: the proxies whose word on where a request came from is taken."""
+    """Wraps an ASGI app. `trusted`: the proxies whose forwarding headers are believed."""
 
     def __init__(self, app: ASGIApp, trusted: IPSet) -> None:
-        """Wrap the app."""
         self._app = app
         self._trusted = trusted
         self.rush = Rush()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Name the request, let it through, and note how it ended."""
+        """Give the request an id, run it, and note how it ended."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return

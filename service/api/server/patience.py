@@ -1,4 +1,4 @@
-"""How long a connection's peer is waited for: to send what it has begun, and to read what it was sent.
+"""How long to wait for a connection's peer: to send what it has begun, and to read what it was sent.
 
 Used by protocol. Aborts the connection when the time is over, and does nothing else.
 """
@@ -10,10 +10,10 @@ from asyncio import AbstractEventLoop, TimerHandle, Transport
 from service import telemetry
 
 # Seconds from a connection, or from the first byte of a request, to the end of its head, and from there to its last
-# byte. uvicorn waits for ever, and a stranger without a key could hold as many connections as the process may open.
+# byte. uvicorn waits forever, so a stranger without a key could hold as many connections as the process may open.
 HEAD = 10.0
 SLOWEST = 60.0
-# Seconds that an answer which is not read may lie in our memory, and that it may delay the end of a connection.
+# Seconds that an unread reply may stay in our memory, and that it may delay the closing of a connection.
 UNREAD = 30.0
 LINGER = 5.0
 
@@ -22,7 +22,6 @@ class Patience:
     """The two clocks of one connection."""
 
     def __init__(self, loop: AbstractEventLoop, transport: Transport) -> None:
-        """Wait for nothing."""
         self._loop = loop
         self._transport = transport
         self._sending: TimerHandle | None = None
@@ -30,7 +29,7 @@ class Patience:
         self._reading: TimerHandle | None = None
 
     def expect_more(self, *, in_head: bool) -> None:
-        """Give the peer the time for a head, or for a body, unless that runs already."""
+        """Start the time limit for a head, or for a body, unless it runs already."""
         seconds = HEAD if in_head else SLOWEST
         if self._sending is None or self._seconds != seconds:
             self.expect_nothing()
@@ -38,18 +37,18 @@ class Patience:
             self._sending = self._loop.call_later(seconds, self._give_up, "slow")
 
     def expect_nothing(self) -> None:
-        """Leave the peer all the time there is: it has sent all that it began."""
+        """Stop the time limit: the peer has sent everything that it began."""
         if self._sending is not None:
             self._sending.cancel()
             self._sending = None
 
     def expect_to_read(self, seconds: float) -> None:
-        """Give the peer so long to read what it was sent."""
+        """Start the time limit for reading what was sent."""
         self.take_as_read()
         self._reading = self._loop.call_later(seconds, self._give_up, "unread")
 
     def take_as_read(self) -> None:
-        """Stop waiting for that."""
+        """Stop the time limit for reading."""
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None

@@ -1,6 +1,6 @@
-"""HTTP/1.1 below the app: one request of a connection at a time, and a problem for what cannot be parsed.
+"""HTTP/1.1 below the app: one request of a connection at a time, and problem+json for what cannot be parsed.
 
-Given to uvicorn by cli. Sees bytes before anybody has shown a key, so it keeps no more of them than one read, and
+Passed to uvicorn by cli. Sees bytes before anybody has shown a key, so it keeps no more of them than one read, and
 logs none.
 """
 
@@ -31,28 +31,28 @@ from service.api.services import WAITING
 from service.db.batch import Waiting
 from service.errors import Unavailable
 
-# What may be refused unread while more comes than can be read: not health, metrics or webhooks.
+# Paths that may be refused unread while more comes than can be read: not health, metrics or webhooks.
 PRODUCT = b"/v1/"
-# What Java's client offers with each first request over plain HTTP, and anybody may decline by saying nothing.
+# Java's client offers this with each first request over plain HTTP; a server declines by ignoring it.
 H2C = re.compile(rb"(?<=\r\n)upgrade(?=[ \t]*:[ \t]*h2c[ \t]*\r\n)", re.IGNORECASE)
 
 
 class Flow(FlowControl):
-    """Whether the transport reads. uvicorn would read on with every answer, and whenever a handler asks for a body."""
+    """Controls whether the transport reads. uvicorn would resume with every reply, and for every body."""
 
     full = False
 
     def resume_reading(self) -> None:
-        """Read on, unless there is more at hand than may be parsed now."""
+        """Resume reading, unless there is more at hand than may be parsed now."""
         if not self.full:
             super().resume_reading()
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's own, with answers of our form and limits, and one request at a time.
+    """uvicorn's protocol, with our error format and limits, and one request at a time.
 
-    The parser is given no byte of a request before the one ahead of it is answered: it makes an object of each, a
-    hundred times as large as the request, and what it cannot parse would be answered ahead of its turn.
+    The parser gets no byte of a request before the one ahead of it is answered: it makes an object of each, a hundred
+    times as large as the request, and would answer what it cannot parse out of turn.
     """
 
     flow: Flow
@@ -66,13 +66,12 @@ class Protocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: AbstractEventLoop | None = None,
     ) -> None:
-        """Join the other connections of this server."""
         super().__init__(config, server_state, app_state, _loop)
         shared = vars(server_state)
         if "limited" not in shared:
             shared["limited"] = Connections(config.limit_concurrency or sys.maxsize)
         self._others: Connections = shared["limited"]
-        self.limit_concurrency = None  # which is counted there: uvicorn's own answer is none of our problems
+        self.limit_concurrency = None  # which counts connections: uvicorn's own reply would not be problem+json
         self._received = Received()
 
     def connection_made(self, transport: Any) -> None:
@@ -85,19 +84,19 @@ class Protocol(HttpToolsProtocol):
             self._refuse(KINDS[Unavailable])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
+        """Clean up after a closed connection."""
         self._others.leave(self.transport)
         self._patience.expect_nothing()
         self._patience.take_as_read()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what was read."""
+        """Keep what was read, and parse it if it is its turn."""
         self._received.add(data)
         self._read_on()
 
     def _read_on(self) -> None:
-        """Parse to the end of a request that can be answered; what stands behind it waits for that answer."""
+        """Parse up to the end of a request that can be answered; what follows waits for that reply."""
         received = self._received
         while received and not self._is_answering() and (piece := received.take()):
             if received.is_too_large():
@@ -114,32 +113,32 @@ class Protocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def _is_answering(self) -> bool:
-        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        cycle: Any = self.cycle  # None before the first request, whatever its type annotation says
         return cycle is not None and not cycle.more_body and not cycle.response_complete
 
     def on_headers_complete(self) -> None:
-        """Give up on what is not a plain request."""
+        """Refuse what is not a plain request."""
         length = 0
         for name, value in self.headers:
             if name == b"content-length":
                 length = int(value)
-        # The parser takes what follows an upgrade for another protocol, and uvicorn that for the next request: a
-        # stranger's body would be answered to whoever shares his proxy's connection.
+        # The parser takes what follows an upgrade for another protocol, and uvicorn takes that for the next request:
+        # a stranger's body would be answered to whoever shares a proxy's connection with them.
         if self.parser.should_upgrade() and (length or any(name == b"transfer-encoding" for name, _ in self.headers)):
             raise ValueError
-        # A host in the target is one that nobody in front of us has looked at; what follows a "#" is never sent.
+        # Nobody in front of us has checked a host in the target; and clients never send what follows a "#".
         if self.url[:1] != b"/" or b"#" in self.url:
             raise ValueError
         waiting = Waiting(self.loop.time(), self.transport.is_closing)
         self.scope[WAITING] = waiting
         self._take_up()
         self._received.begin_body(length)
-        # The request has the list. Headers that stand behind the last chunk would be added to it, and no proxy in
-        # front has looked at those.
+        # The request holds this list. Headers after the last chunk (trailers) would be added to it, and no proxy in
+        # front has checked those.
         self.headers = []
 
     def _take_up(self) -> None:
-        """Hand the request to the app; where too many wait for it already, to what refuses them."""
+        """Pass the request to the app or, if too many wait already, to what refuses them."""
         app = self.app
         before: RequestResponseCycle | None = self.cycle
         if not isinstance(app, Observation):
@@ -149,12 +148,11 @@ class Protocol(HttpToolsProtocol):
         self.app = app.refuse if busy else app
         super().on_headers_complete()
         self.app = app
-        # One that is piped behind another begins when that has been answered, and waits for no turn until then.
+        # A pipelined request begins when the one before it has been answered; until then it does not wait for a turn.
         if not busy and self.cycle is not before and (before is None or before.response_complete):
             app.rush.join()
 
     def on_message_complete(self) -> None:
-        """Expect the next head."""
         self._received.end()
         self._patience.expect_nothing()
         super().on_message_complete()
@@ -162,7 +160,7 @@ class Protocol(HttpToolsProtocol):
             self._others.work(self.transport)
 
     def on_response_complete(self) -> None:
-        """Expect the next request, which may be here already."""
+        """Expect the next request, which may have come already."""
         self.flow.full = False
         super().on_response_complete()
         if self.transport.is_closing():
@@ -173,17 +171,16 @@ class Protocol(HttpToolsProtocol):
                 self._read_on()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that nobody has used for long."""
+        """Close a connection that has been idle for too long."""
         self._close()
 
     def pause_writing(self) -> None:
-        """Wait for the peer to read, but not for ever."""
+        """Wait for the peer to read, with a time limit."""
         super().pause_writing()
         self._others.wait(self.transport)
         self._patience.expect_to_read(UNREAD)
 
     def resume_writing(self) -> None:
-        """Go on."""
         super().resume_writing()
         self._patience.take_as_read()
         if self._is_answering():
@@ -198,7 +195,7 @@ class Protocol(HttpToolsProtocol):
         """Answer in the app's stead, and close."""
         if not self._received.in_head:
             if self.cycle.response_started:
-                # It was answered before its body came. A second answer would be taken for the next request's.
+                # It was answered before its body came: a second reply would be taken for the next request's.
                 self._close()
                 return
             self.cycle.disconnected = True
@@ -217,7 +214,7 @@ class Protocol(HttpToolsProtocol):
         self._close()
 
     def _close(self) -> None:
-        """Close as soon as the peer has read what it was sent, and soon in any case."""
+        """Close as soon as the peer has read what it was sent, or after a short time limit."""
         self.transport.close()
         if self in self.connections:
             self._patience.expect_to_read(LINGER)

@@ -1,22 +1,22 @@
 """How many requests wait for their first turn, and whether another one could still be answered in time.
 
-Asked by protocol before a request is taken up, told by observation when one is. Only while more come than this process
-can read: what waits for the database or for Telnyx is not counted, for it costs no turns.
+Asked by protocol before a request begins, told by observation when it does. It counts only what this process has not
+begun: requests that wait for the database or for Telnyx take no turns.
 """
 
 from __future__ import annotations
 
 import time
 
-# Seconds of work that may wait for a first turn. What comes beyond is told 503 at once, at a fraction of the cost of an
-# answer: a process that took up everything would answer nothing in time, for the next wait grows with each.
+# Seconds of work that may wait for a first turn. Requests beyond get 503 at once, at a fraction of a reply's cost: a
+# process that began everything would answer nothing in time, because each request makes the next wait longer.
 WORTH = 0.25
-# Never fewer than this many: a burst is no overload.
+# At least this many may wait: a burst is not an overload.
 LEAST = 256
-# How long a request's turn takes before any was seen, and how much of the newest one goes into the mean.
+# The time of a request's turn (seconds) before any was measured, and the weight of the newest one in the mean.
 FIRST_PACE = 0.0005
 SHARE = 1 / 32
-# Longer than this (seconds) nobody's turn takes: there was a pause.
+# No turn takes longer than this (seconds); beyond it, there was a pause.
 PAUSE = 0.05
 
 
@@ -24,21 +24,20 @@ class Rush:
     """One process's queue of requests that have not begun."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._waiting = 0
         self._pace = FIRST_PACE
         self._last = 0.0
 
     def has_room(self) -> bool:
-        """Say whether one more would have its turn in time."""
+        """Return whether one more would have its turn in time."""
         return self._waiting < LEAST or self._waiting * self._pace < WORTH
 
     def join(self) -> None:
-        """Have one more wait."""
+        """Count one more that waits."""
         self._waiting += 1
 
     def begin(self) -> None:
-        """Have one begin."""
+        """Count one that begins, and measure its turn."""
         now = time.perf_counter()
         if self._waiting > 1:
             self._pace += SHARE * (min(PAUSE, now - self._last) - self._pace)

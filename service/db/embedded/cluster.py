@@ -1,7 +1,7 @@
-"""What one server owns on disk: its data directory and the directory of its socket.
+"""What one server has on disk: its data directory and its socket's directory.
 
-Called by the launcher under its lock. Both belong to the server's account alone (mode 0700): the socket's
-directory is the only thing that stands between a user of this machine and a database without passwords.
+Called by the launcher under its lock. Both belong only to the server's account (mode 0700): the socket's directory is
+all that protects a database without passwords from other users of this machine.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ LONGEST_SOCKET_DIRECTORY = 80  # bytes: a socket's whole path has 103 on macOS, 
 
 
 def make_cluster(data: Path, installation: Installation, turn: int) -> None:
-    """Make the data directory, whole or not at all.
+    """Make the data directory, completely or not at all.
 
-    `turn` is the launcher's lock. initdb inherits it, so that it is held until initdb has ended even when
-    the launcher is killed.
+    `turn` is the launcher's lock. initdb inherits it, so that it is held until initdb has ended even if the launcher is
+    killed.
     """
     if data.exists():
         return
@@ -38,10 +38,10 @@ def make_cluster(data: Path, installation: Installation, turn: int) -> None:
 
 
 def make_socket_directory(place: Path, account: Account | None) -> Path:
-    """Make the directory of the socket: `place`/socket, or what that points to.
+    """Make the socket's directory: `place`/socket, or what that points to.
 
-    It points to a directory with a drawn name below /tmp when its own path is too long for a socket or has
-    the comma that separates hosts in a URL. That one is used again only while it is ours.
+    It points to a directory with a random name below /tmp if its own path is too long for a socket, or contains the
+    comma that separates hosts in a URL. That directory is reused only while it is ours.
     """
     directory = place / "socket"
     if len(os.fsencode(directory)) <= LONGEST_SOCKET_DIRECTORY and "," not in str(directory):

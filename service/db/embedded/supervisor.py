@@ -1,7 +1,7 @@
 """The process that keeps one embedded server up while it has clients, and stops it after the last.
 
-Started by the launcher as a script of its own, with nothing but the standard library. Trusts locks that the
-kernel drops with their holder, never a pid file; signals no process but the one it started.
+Started by the launcher as a separate script, with only the standard library. Trusts locks that the kernel releases
+when their holder ends, never a pid file; signals no process but the one that it started.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 TICK = 0.1  # seconds between two looks
-GRACE = 5  # looks without a client before the stop: the next command of a script finds the server warm
+GRACE = 5  # looks without a client before the stop, so that the next command of a script finds the server running
 STOP_LIMIT = 30.0  # seconds that a fast shutdown may take
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
 class Task:
-    """What to run; the launcher's words, as JSON."""
+    """What to run; sent by the launcher as JSON."""
 
     home: str
     data: str
@@ -40,12 +40,12 @@ class Task:
 
 
 def open_lock(path: Path) -> int:
-    """Open the file of a lock, which is never deleted."""
+    """Open a lock's file, which is never deleted."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def try_lock(path: Path) -> int | None:
-    """Take the lock for ourselves and answer its descriptor; None when another process holds it."""
+    """Take the lock and return its descriptor; None if another process holds it."""
     descriptor = open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,33 +56,33 @@ def try_lock(path: Path) -> int | None:
 
 
 def _bind_to_parent() -> Callable[[], None]:
-    """On Linux the kernel itself stops the server (a fast shutdown) when this process is killed."""
+    """Have the kernel stop the server (a fast shutdown) if this process is killed; on Linux only."""
     if sys.platform != "linux":
         return lambda: None
     library, parent = ctypes.CDLL(None), os.getpid()
 
     def bind() -> None:
         library.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != parent:  # killed before the line above
+        if os.getppid() != parent:  # it was killed before the line above
             os._exit(1)
 
     return bind
 
 
 class Server:
-    """One run of PostgreSQL after another, on one data directory."""
+    """Runs PostgreSQL on one data directory, again and again if it dies."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.process: subprocess.Popen[bytes] | None = None
-        self.next_start = 0.0  # on the monotonic clock: a server that cannot live is tried once a second
+        self.next_start = 0.0  # on the monotonic clock: a server that dies at once is started once a second
 
     def start(self) -> None:
-        """Start PostgreSQL unless a process of an earlier run still lives.
+        """Start PostgreSQL unless a process of an earlier run is still alive.
 
-        Every process of the server inherits the lock. Once it is free none of them is left, and the files
-        with a pid are stale whatever they say: PostgreSQL itself would refuse to start when such a number
-        has been given to another process of the same user.
+        Every process of the server inherits the lock. Once it is free none of them is left, and files with a pid are
+        stale whatever they say: PostgreSQL itself would refuse to start if such a pid now belonged to another process
+        of the same user.
         """
         if time.monotonic() < self.next_start:
             return
@@ -102,15 +102,15 @@ class Server:
         os.close(descriptor)
 
     def is_up(self) -> bool:
-        """Say whether the server takes connections."""
+        """Return whether the server accepts connections."""
         return subprocess.run(self.task.probe, capture_output=True, check=False).returncode == 0
 
     def is_running(self) -> bool:
-        """Say whether the process that we started lives."""
+        """Return whether the process that we started is alive."""
         return self.process is not None and self.process.poll() is None
 
     def stop(self) -> None:
-        """Ask for a fast shutdown, then insist."""
+        """Request a fast shutdown; kill the server if that takes too long."""
         for request in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             if self.process is None or not self.is_running():
                 return
@@ -120,7 +120,7 @@ class Server:
 
 
 def bring_up(server: Server) -> bool:
-    """Start the server and wait until it answers; False when it ends before that."""
+    """Start the server and wait until it answers; return False if it ends before that."""
     while not server.is_up():
         if not server.is_running():
             if server.process:
@@ -133,7 +133,7 @@ def bring_up(server: Server) -> bool:
 def watch(server: Server, clients: Path) -> None:
     """Keep the server up until no client has held the lock for a while, then stop it.
 
-    The lock is kept during the stop and dropped by our end, so that a new client waits for both.
+    The lock is held during the stop and released when we end, so that a new client waits for both.
     """
     idle = 0
     while idle < GRACE:
@@ -148,9 +148,9 @@ def watch(server: Server, clients: Path) -> None:
 
 
 def detach() -> int:
-    """Go on in a child that no terminal and no parent reaches; answer where to write how the start went.
+    """Continue in a child that no terminal or parent can reach; return where to write how the start went.
 
-    The parent waits for that word and ends with it: empty is good.
+    The parent waits for that text and exits with it: empty means success.
     """
     reader, writer = os.pipe()
     if os.fork():
@@ -160,7 +160,7 @@ def detach() -> int:
     os.close(reader)
     os.setsid()
     os.chdir("/")
-    os.umask(0o077)  # the log is the owner's alone
+    os.umask(0o077)  # only the owner may read the log
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
@@ -168,7 +168,7 @@ def detach() -> int:
 
 
 def main() -> None:
-    """Supervise the server that standard input describes, unless another process does so already."""
+    """Supervise the server that standard input describes, unless another process already does."""
     task = Task(**json.load(sys.stdin))
     report = detach()
     if try_lock(Path(task.home, "supervisor.lock")) is None:

@@ -1,6 +1,6 @@
-"""The one registry of tables, and the kinds of column that they share.
+"""The registry of tables, and the column types that they share.
 
-Read by tables and fraud_tables. Names every constraint, so that a migration can name it too.
+Read by tables and fraud_tables. Names every constraint, so that migrations can name it too.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ Created = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True), server_def
 Small = Annotated[int, mapped_column(SmallInteger)]
 Count = Annotated[float, mapped_column(Double)]
 
-# Updated several times in a short life: room in the page keeps the new version beside the old one.
+# For rows updated several times in a short life: free space in the page keeps the new version beside the old one.
 BUSY = {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.05"}}
 
 
 class Base(DeclarativeBase):
-    """The one registry of tables."""
+    """The registry of tables."""
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar[Any] = {str: Text, dict[str, Any]: JSONB, list[str]: ARRAY(Text)}

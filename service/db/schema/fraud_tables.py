@@ -1,6 +1,6 @@
-"""The tables of the fraud checks, of operators and of alerts, as SQLAlchemy declares them.
+"""The tables of the fraud rules, of operators and of alerts, as SQLAlchemy declares them.
 
-Read by migrations, which `alembic check` holds against this file. Holds no statement and no rule.
+Read by migrations, which `alembic check` compares with this file. Holds no statement and no rule.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from service.db.schema.columns import BUSY, Base, Count, Moment, OverrideColumns
 class History(Base):
     """The newest sends of one subject (a number's range, a country, an address), newest first, and faded counts.
 
-    `marks` tell numbers apart within the subject; `goods`: whether the code was read. See fraud.histories.history.
+    `marks` tell numbers apart within the subject; `goods`: whether the send converted. See fraud.histories.history.
     """
 
     __tablename__ = "histories"
@@ -44,7 +44,7 @@ class History(Base):
 
 
 class LedgerLine(Base):
-    """What a day (UTC) cost: sends and their prices, and what was suppressed instead. See fraud.money."""
+    """What a day (UTC) cost: sends and their prices, and what was suppressed. See fraud.money."""
 
     __tablename__ = "ledger"
     __table_args__ = (BUSY,)
@@ -105,9 +105,9 @@ class Traffic(Base):
 
 
 class Alert(Base):
-    """An incident that operators were told of: one of a kind at a time. `seen_at`: when it was still so.
+    """An incident that operators were told of: one of a kind at a time. `seen_at`: when it was last seen.
 
-    `began_by`, `ended_by`: the asking that was told so (see ring_alerts_v2).
+    `began_by`, `ended_by`: the calls of ring_alerts_v2 that reported it.
     """
 
     __tablename__ = "alerts"
@@ -123,7 +123,7 @@ class Alert(Base):
 
 
 class Audit(Base):
-    """What an operator looked up by number, or changed: who (`key_id`; none for the command line), when, and why.
+    """What an operator searched for or changed: who (`key_id`; none for the command line), when, and why.
 
     `subject`: the number's keyed hash; `row_id`: the block, exemption or key that was made, lifted or revoked.
     """
@@ -146,7 +146,7 @@ class Audit(Base):
 
 
 class Lookup(Base):
-    """What kind of line a number is, as Telnyx told when it was asked last; good `until`."""
+    """A number's line type, as Telnyx last reported it; valid `until` then."""
 
     __tablename__ = "lookups"
     phone_hash: Mapped[UUID] = mapped_column(primary_key=True)

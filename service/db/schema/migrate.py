@@ -1,7 +1,7 @@
-"""The way of a database's schema to where this version needs it.
+"""Upgrades and checks the database's schema.
 
-Called by `verify-gateway migrate`, by serve and dispatch before they start, and by the tests. Holds no
-migration: those are alembic's, in migrations/, which a wheel carries inside this package.
+Called by `verify-gateway migrate`, by serve and dispatch before they start, and by the tests. Holds no migration:
+those are Alembic's, in migrations/, which a wheel carries inside this package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from service.db.engine import Database
 from service.errors import GatewayError, SchemaOutdated
 
 PACKAGE = Path(service.__file__).parent
-# A lock that was not to be had in time, and a deadlock in which it was we who gave way.
+# A lock that we did not get in time, and a deadlock in which we gave way.
 GAVE_WAY = frozenset({"55P03", "40P01"})
 
 
@@ -30,7 +30,7 @@ class SchemaBusy(GatewayError):
 
 
 def configure(url: str | None = None) -> Config:
-    """Answer alembic's configuration, from the wheel or from the checkout."""
+    """Return Alembic's configuration, from the wheel or from the checkout."""
     carried = PACKAGE / "_migrations"
     config = Config((carried if carried.exists() else PACKAGE.parent) / "alembic.ini")
     config.attributes["url"] = url
@@ -38,9 +38,9 @@ def configure(url: str | None = None) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Bring the schema of the database at `url` (embedded:PATH too) to the newest version.
+    """Upgrade the schema of the database at `url` (embedded:PATH too) to the newest version.
 
-    Blocks, and cannot be called from a running event loop. All or nothing; safe when two processes do it at once.
+    Blocks, and cannot be called from a running event loop. All or nothing; safe if two processes do it at once.
     Raises SchemaBusy or Unavailable.
     """
     try:
@@ -51,7 +51,7 @@ def upgrade(url: str) -> None:
                 "Another transaction holds what has to be changed. Nothing was changed: "
                 "run verify-gateway migrate again when it has ended."
             ) from error
-        if error.statement is None:  # it did not come as far as a statement
+        if error.statement is None:  # it failed before any statement was sent
             raise faults.unreachable(error.orig or error) from error
         raise
     except OSError as error:
@@ -59,9 +59,9 @@ def upgrade(url: str) -> None:
 
 
 async def check(database: Database) -> str:
-    """Return the revision of the schema. Raises SchemaOutdated unless it is as new as this version, or newer.
+    """Return the revision of the schema. Raises SchemaOutdated if it is older than this version needs.
 
-    A newer one is what the last processes of the version before see while a new version is rolled out.
+    Processes of the previous version see a newer one while a new version is rolled out.
     """
     applied = await _read_revisions(database)
     if _is_old(applied):
@@ -87,6 +87,6 @@ def _is_old(applied: set[str]) -> bool:
 
 @cache
 def _list_revisions() -> tuple[frozenset[str], frozenset[str]]:
-    """Answer the revisions of this version and the newest of them; /readyz asks too often to read the files anew."""
+    """Return this version's revisions and the newest of them; cached, because /readyz asks often."""
     scripts = ScriptDirectory.from_config(configure())
     return frozenset(script.revision for script in scripts.walk_revisions()), frozenset(scripts.get_heads())

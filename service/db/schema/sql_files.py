@@ -1,4 +1,4 @@
-"""How a migration runs the files of SQL that stand beside it.
+"""Runs the SQL files of a migration.
 
 Called by migrations/versions/0003 and later. Never decides which files: a migration names its own folder.
 """
@@ -23,7 +23,7 @@ BY_KEYS_ALONE = frozenset({
 
 
 def run_topics(folder: Path, direction: str) -> None:
-    """Change the tables by the files `TOPIC.up.sql` or `TOPIC.down.sql` of a folder; back is the opposite order."""
+    """Run a folder's files `TOPIC.up.sql`, or `TOPIC.down.sql` in reverse order."""
     for path in sorted(folder.glob(f"*.{direction}.sql"), reverse=direction == "down"):
         for statement in path.read_text().split(";\n"):
             if statement.strip():
@@ -36,8 +36,8 @@ def list_functions(folder: Path) -> list[Path]:
 
 
 def make_functions(paths: Iterable[Path]) -> None:
-    """Create or replace functions, one a file, in whatever order they come."""
-    # Functions call one another: their bodies are looked at when they run.
+    """Create or replace functions, one for each file, in any order."""
+    # Functions call one another, so their bodies must not be checked before they run.
     op.execute("set local check_function_bodies = off")
     for path in paths:
         for statement in write_function(path):

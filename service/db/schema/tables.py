@@ -1,6 +1,6 @@
-"""The tables of the main job, as SQLAlchemy declares them; `alembic check` holds the migrations against this file.
+"""The tables of verifications, clients and keys, as SQLAlchemy declares them.
 
-Read by migrations, verification.storage.store and the operators' queries. Holds no statement and no rule.
+Read by migrations, which `alembic check` compares with this file, and by keybook. Holds no statement and no rule.
 Keyed hashes (numbers, limit subjects, idempotency keys) are 128 bits in PostgreSQL's uuid type: sixteen
 bytes in the row and in its index, compared as two words.
 """
@@ -39,9 +39,9 @@ class Client(Base):
 
 
 class ApiKey(Base):
-    """One key of a client. `digest` is keyed with SECRET_KEY; the key itself is kept nowhere.
+    """One key of a client. `digest` is keyed with SECRET_KEY; the key itself is stored nowhere.
 
-    `last_used_at` is behind by a minute at most; `ends_at`: when it is good no more, None for never.
+    `last_used_at` is at most a minute behind; `ends_at`: when the key ends, None for never.
     """
 
     __tablename__ = "api_keys"
@@ -58,7 +58,7 @@ class ApiKey(Base):
 
 
 class Counter(Base):
-    """The last counted times of one subject, newest first: they answer every window of that subject.
+    """The last counted times of one subject, newest first, from which every window of that subject is read.
 
     No index but the key, so that an update touches no index.
     """
@@ -81,11 +81,11 @@ class Exemption(OverrideColumns, Base):
 class Verification(Base):
     """One request of a product, and its own queue entry (`next_action_at` and the lease).
 
-    `phone_limit` and `ip_limit` are the subjects that a press counts in; `source_budget` and
-    `total_budget` those of wrong codes. `sealed` is the number and the request's evidence, encrypted,
-    dropped when the verification ends. `nudged`: something happened while a lease was held. `lifts`: what operators had
-    lifted for the number when it was requested. `sources`: what is known once its code is given. `press`: one whose
-    caller is not known yet to have been answered, and `before_press` what pressed_at and expires_at were before it.
+    `phone_limit` and `ip_limit` are the subjects in which a fallback counts; `source_budget` and `total_budget` those
+    of wrong codes. `sealed` is the number and the request's evidence, encrypted, dropped when the verification ends.
+    `nudged`: something happened while a lease was held. `lifts`: what operators had waived for the number when it was
+    requested. `sources`: what becomes known once its code is entered. `press`: a fallback whose caller may not have
+    been answered yet, and `before_press`: pressed_at and expires_at before it.
     """
 
     __tablename__ = "verifications"
@@ -126,7 +126,7 @@ class Verification(Base):
 class KnownSource(Base):
     """A source from which a number was verified, for one client: account, device or address, hashed with both.
 
-    Its requests and wrong codes are counted apart from strangers'. `phone_hash`: whom to forget it with.
+    Its requests and wrong codes are counted separately from strangers'. `phone_hash`: to erase it with the number.
     """
 
     __tablename__ = "known_sources"
@@ -136,12 +136,10 @@ class KnownSource(Base):
 
 
 class Send(Base):
-    """One send of a verification: wanted, begun, and how it ended, with the decision that let it go.
+    """One send of a verification: wanted, begun, and how it ended, with its decision.
 
-    `one_in_flight`: a number has one send that may be at the provider at a time, so that whoever takes
-    over after a crash can tell whose the provider's newest verification is.
-    `real`: the provider is none of the stand-ins, which reach nobody; null where a process of a release before recorded
-    (see is_real.sql).
+    `one_in_flight`: a number has at most one send that may be at the provider, so that a process that takes over after
+    a crash knows whose the provider's newest verification is.
     """
 
     __tablename__ = "sends"
@@ -180,12 +178,12 @@ class Send(Base):
 
 
 class Guess(Base):
-    """One code that was tried (never the code): reserved before the provider is asked, settled once.
+    """One guess, never its code: reserved before the provider is asked, settled once.
 
-    A guess that was certainly not compared is deleted, and its place in the budgets given back.
-    `settle_at`: when a worker asks the provider what became of it. `status` and `remaining`: what stood when it was
-    settled, which is what the same Idempotency-Key is told again. `body`: a keyed hash of the code and of what it was
-    for, under INDEX_KEY, kept as long as the key: another code under it is refused.
+    A guess that was certainly not compared is deleted, and its place in the budgets is given back.
+    `settle_at`: when a worker asks the provider about it. `status` and `remaining`: the result, which a replay with the
+    same Idempotency-Key gets. `body`: a keyed hash (under INDEX_KEY) of the code, the verification and the
+    Idempotency-Key, kept as long as that key: another code under it is refused.
     """
 
     __tablename__ = "guesses"
@@ -208,9 +206,9 @@ class Guess(Base):
 
 
 class IdempotencyKey(Base):
-    """A request's Idempotency-Key, hashed with its client: what was asked (hashed) and what was answered.
+    """A request's Idempotency-Key, hashed with its client: what was requested (hashed) and what was answered.
 
-    `replayed`: it was answered a second time, so that what it leads to cannot be taken back any more.
+    `replayed`: it was answered a second time, so its verification can no longer be taken back.
     """
 
     __tablename__ = "idempotency_keys"
@@ -224,7 +222,7 @@ class IdempotencyKey(Base):
 
 
 class Withdrawal(Base):
-    """The id of a request, guess or press that a 503 was told of while nobody knew its end: it must not come late."""
+    """The id of a request, guess or fallback answered 503 after an unclear end: it must not be committed later."""
 
     __tablename__ = "withdrawals"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -232,10 +230,10 @@ class Withdrawal(Base):
 
 
 class WebhookEvent(Base):
-    """What a provider told of one verification of its own: once, without its code and without its number.
+    """What Telnyx reported of one verification: once, without its code and number.
 
-    `look_at`: when somebody has to look whether a send of ours holds the id. `unknown_no`: its number among those whose
-    id none did when it was looked for.
+    `look_at`: when to check whether a send of ours has this id. `unknown_no`: its number among events whose id no send
+    had when this was checked.
     """
 
     __tablename__ = "webhook_events"

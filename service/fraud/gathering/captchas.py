@@ -1,7 +1,7 @@
-"""The captcha of a request: asked about once, and what came of it as one word.
+"""The captcha of a request: verified once, with one word as the result.
 
-Called by fraud.judge, after the answer. A token is good for one question: what is known of it is never asked again,
-and what our own crash may have spent is never held against a person.
+Called by fraud.judge, after the reply. A token can be verified once: a known result is never asked for again, and a
+token that our own crash may have spent is never held against a person.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from service.providers.captcha.siteverify import Captcha, Down, Failed
 from service.providers.health_notes import HealthNotes
 from service.providers.http.circuit_breaker import CircuitBreaker
 
-# How the three word a token that was used before.
+# The three providers' codes for a token that was used before.
 SPENT = frozenset({"timeout-or-duplicate", "already-seen-response", "invalid-or-already-seen-response"})
 
 
 class Captchas:
-    """Asks about tokens, where a provider is set up. After five outages in a row nobody waits for it."""
+    """Verifies tokens, if a provider is configured. After five outages in a row nobody waits for it."""
 
     def __init__(self, captcha: Captcha | None, troubles: HealthNotes | None = None) -> None:
-        """Use the provider, or none: then nothing is known of any token."""
+        """Use the provider; with None nothing is known of any token."""
         self._breaker = CircuitBreaker()
         self._troubles = troubles or HealthNotes()
         self._captcha = captcha
@@ -48,14 +48,14 @@ class Captchas:
             telemetry.log.warning("captcha_unread", provider=captcha.name, code=answer.code, ours=answer.ours)
             self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not judge: {answer.code}.")
             return "unread"
-        # A token is spent by being asked about: by us, if an earlier try ended before it was recorded.
+        # Verifying a token spends it: an earlier try of ours did, if it ended before it was recorded.
         if isinstance(answer, Failed):
             return "unread" if question.captcha_begun and answer.code in SPENT else "failed"
         return "passed"
 
 
 def check_provider(policies: Policies, *, configured: bool) -> None:
-    """Raise SettingsError when a client must bring captchas that nobody could judge."""
+    """Raise SettingsError if a client must send captchas and no provider is configured."""
     if configured:
         return
     wanting = ["client.captcha_required"] if policies.default.client.captcha_required else []

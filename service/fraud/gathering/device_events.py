@@ -1,4 +1,4 @@
-"""The device event of a request: sealed or by its id, in one form, scrubbed of what names a person.
+"""The device event of a request, sealed or by its id, in one form and without what names a person.
 
 Called by fraud.judge. The only part of fraud that waits for Fingerprint.
 """
@@ -31,7 +31,7 @@ PATIENCE = 3.0
 
 
 class Read(msgspec.Struct, frozen=True):
-    """The event as facts, and the two names that stay out of them."""
+    """The event as facts, and the two identifiers that are kept out of them."""
 
     device: Device
     event_id: str | None = None
@@ -39,7 +39,7 @@ class Read(msgspec.Struct, frozen=True):
 
 
 class DeviceEvents:
-    """Reads events, where a Fingerprint account is set up."""
+    """Reads events, if a Fingerprint account is configured."""
 
     def __init__(
         self, devices: Devices | None, sealed: SealedEvents | None, troubles: HealthNotes | None = None
@@ -68,7 +68,7 @@ class DeviceEvents:
         return _read(answer, question)
 
     def _note(self, answer: Answer) -> None:
-        """One that was not answered is nobody's incident; many are, when the breaker opens."""
+        """Note what operators must know. A single look-up without an answer is no incident; an open breaker is."""
         match answer:
             case Quota():
                 self._troubles.note("fingerprint_quota", "Fingerprint's quota is spent: events cannot be looked up.")

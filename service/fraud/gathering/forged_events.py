@@ -1,7 +1,7 @@
-"""Addresses that bring device events which Fingerprint never made: counted, and beyond a limit not asked about.
+"""Addresses that bring device events which Fingerprint never made: counted, and beyond a limit not looked up.
 
-Called by fraud.judge. The count is the database's. Only where this process has seen an address invent one does it read
-that count before a look-up, so that the decision of anybody else costs nothing more.
+Called by fraud.judge. The count is in the database. A process reads it before a look-up only for an address that it
+has seen invent one, so that other decisions cost nothing more.
 """
 
 from __future__ import annotations
@@ -13,26 +13,25 @@ from service.fraud.store import FraudStore, Limit
 from service.policy.model import Window
 from service.vault import Vault
 
-# Addresses remembered; who invents from more has as many to forget.
+# Addresses remembered at most; the oldest are forgotten first.
 KEPT = 10_000
 
 
 class ForgedEventTracker:
-    """One process's suspects. The first unknown id of an address in each process is looked up in any case."""
+    """One process's suspects. In each process an address's first unknown id is looked up in any case."""
 
     def __init__(self, vault: Vault, scales: FraudStore) -> None:
-        """Suspect nobody yet."""
         self._vault = vault
         self._scales = scales
         self._suspects: OrderedDict[UUID, None] = OrderedDict()
 
     async def are_spent(self, network: str, windows: list[Window]) -> bool:
-        """Say whether an address has no look-up left. Raises Unavailable."""
+        """Return whether an address has no look-up left. Raises Unavailable."""
         subject = self._subject(network)
         return subject in self._suspects and await self._scales.is_spent(Limit("event_forged", subject, windows))
 
     def note(self, network: str) -> UUID:
-        """Suspect an address that brought an unknown id; return what that counts against, once it is resolved."""
+        """Suspect an address that brought an unknown id; return the subject that it counts against once resolved."""
         subject = self._subject(network)
         self._suspects[subject] = None
         self._suspects.move_to_end(subject)

@@ -1,7 +1,7 @@
-"""The kind of line that a number is: asked of Telnyx once in a long while, and kept under the number's hash.
+"""A number's line type: looked up at Telnyx once in a long while, and kept under the number's hash.
 
-Called by fraud.judge for a send that would go, after the answer. It fails open: what is not learnt is left to the
-numbering plan, and keeping what was learnt is never waited for twice.
+Called by fraud.judge, after the reply, for a send that nothing else suppresses. It fails open: without an answer the
+numbering plan decides, and storing an answer is tried only once.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from service.phone import Kind
 from service.providers.http.circuit_breaker import CircuitBreaker
 from service.providers.line_lookup import LookUp, Missed
 
-# What Telnyx could not tell it may know tomorrow.
+# How long "unknown" is kept: Telnyx may know tomorrow.
 DAY = 86_400.0
 
 
 class LineTypes:
-    """One process's look-ups. After five outages in a row nobody waits for one."""
+    """One process's look-ups. After five outages in a row none is made for a while."""
 
     def __init__(self, look_up: LookUp | None, scales: FraudStore) -> None:
-        """Ask `look_up`, or nobody."""
+        """Without `look_up` no line type is ever known."""
         self._look_up = look_up
         self._scales = scales
         self._breaker = CircuitBreaker()

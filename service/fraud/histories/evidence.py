@@ -1,11 +1,11 @@
-"""The evidence that a history holds: a log-likelihood ratio in nats, how much better it fits an attack than people.
+"""The evidence in a history: a log-likelihood ratio in nats, how much better it fits an attack than people.
 
 Called by fraud.rules.history. Pure.
 
-People read their codes at their country's usual rate, most within a minute; who pumps hardly ever does. A send
-whose code was read speaks for people, one that is old and unread for an attack, a young one for neither
-yet. The sum starts again whenever it falls below zero (Page's CUSUM), so that a good past buys nothing.
-After a block it starts again a little below the threshold: one more unread code, and the block is back.
+People enter their codes at their country's usual rate, most within a minute; attackers hardly ever do. A converted
+send speaks for people, an old unconverted one for an attack, a young one for neither yet. The sum starts again
+whenever it falls below zero (Page's CUSUM), so that a good past buys nothing. After a block it starts again a little
+below the threshold: one more unconverted send, and the block is back.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ import msgspec
 
 from service.fraud.histories.history import HOUR, History
 
-# How long people take to type their code: nobody less than the one, two thirds of the others the other after that (s).
+# How long people take to enter their code (s): nobody less than FIRST, and two thirds are done READING later.
 FIRST, READING = 8, 20.0
-# And nobody does who has not after this many.
+# Nobody enters a code later than this.
 OLD = 250
 # Old evidence fades: to a third within this many seconds (three days).
 FADING = 259_200.0
-# How often an attacker's codes are read; and where nearly all of a subject must be attack before it is one.
+# The share of an attacker's sends that convert; and for subjects that are attacks only if nearly all of them is.
 ATTACK_READS = 0.1
 HARDLY_READS = 0.03
-# What is assumed of a country of which little is known, and within which its own rate is believed.
+# The rate assumed for a country of which little is known, and the bounds within which its own rate is believed.
 USUAL_READS = 0.6
 KNOWN_AFTER = 30.0
 LEAST_READS, MOST_READS = 0.5, 0.85
-# How far below the threshold a sum starts again after a block (nats): less than one unread code; for a whole country,
-# which has more people than attackers, less than three.
+# How far below the threshold a sum starts again after a block (nats): less than one unconverted send; for a whole
+# country, which has more people than attackers, less than three.
 BELOW, BELOW_COUNTRY = 0.5, 2.0
-# A country rings for its ranges as long as it was asked for within this many seconds: half an hour.
+# Only sends of this last half hour (seconds) count for a country's alarm.
 RECENT = 1800.0
-# A subject that reads by so much more than a third of its codes of a day needs ln 2 more evidence (see threshold): it
-# has as many chances more. A range needs it sooner: few people have numbers in one.
+# A subject whose day has so many more converted sends than a third of all needs ln 2 more evidence (see threshold),
+# because it has more chances of bad luck. A range needs it sooner: few people have numbers in one.
 HEALTHY, HEALTHY_RANGE = 10.0, 0.5
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """How a history is measured. `above`: the threshold, before what a healthy subject has more.
+    """How a history is measured. `above`: the threshold, before the addition for a healthy subject.
 
-    `usual`: the share of codes that people read; `reads`: that attackers do; `part`: the marks of one part of the
-    subject, 0 for none; `most`: what one part may add (nats), so that a subject is judged by more than one of them;
+    `usual`: the share of people's sends that convert; `reads`: of attackers'; `part`: the marks of one part of the
+    subject, 0 for none; `most`: what one part may contribute (nats), so that a subject is judged by several of them;
     `below`: how far below the threshold the sum starts again after a block; `oldest`: the age (seconds) beyond which
-    nothing counts; `first`: the age before which nobody reads.
+    nothing counts; `first`: the age before which nobody enters a code.
     """
 
     above: float
@@ -61,10 +61,7 @@ class Measure(msgspec.Struct, frozen=True):
 
 
 def usual_reads(country: History | None) -> float:
-    """Return the share of codes that is usually read in a country, to a hundredth.
-
-    Of the days before this one, once there are any.
-    """
+    """Return the share of a country's sends that usually convert, to a hundredth: of the days before today, if any."""
     if country is None:
         return USUAL_READS
     sends = max(0.0, country.long_sends - country.day_sends)
@@ -74,12 +71,12 @@ def usual_reads(country: History | None) -> float:
 
 
 def threshold(history: History, above: float, healthy: float = HEALTHY) -> float:
-    """Return how much evidence (nats) this subject needs: a busy and healthy one more, as it has more bad luck."""
+    """Return how much evidence (nats) this subject needs: more for a busy and healthy one, which has more bad luck."""
     return above + math.log1p(max(0.0, 1.5 * history.day_good - 0.5 * history.day_sends) / healthy)
 
 
 def unread(history: History, measure: Measure) -> float:
-    """Return the evidence (nats) that the codes of a history are not read by people."""
+    """Return the evidence (nats) of a history's unconverted sends."""
     usual, reads = measure.usual, measure.reads
     good, old = math.log(reads / usual), math.log((1 - reads) / (1 - usual))
     again = measure.above - measure.below
@@ -103,7 +100,7 @@ def unread(history: History, measure: Measure) -> float:
             held = parts.get(part := mark // part_size, 0.0)
             speaks = speaks if held + speaks <= most else most - held
             parts[part] = max(0.0, held + speaks)
-        # Not max(): for each of 48 sends in each of six histories, its call is a good part of a decision.
+        # Not max(): called for each of 48 sends in each of six histories, it is a good part of a decision's cost.
         total += speaks
         if total < 0.0:  # noqa: PLR1730
             total = 0.0
@@ -117,10 +114,10 @@ def _young(age: int, usual: float, reads: float) -> float:
 
 
 def crowded(history: History, expected: float, most: float) -> float:
-    """Return the evidence (nats, `most` at most) that more ask within an hour than do there.
+    """Return the evidence (nats, `most` at most) that there are more requests within the hour than usual.
 
-    `expected`: how many an hour are no surprise; those who read (twice), and the history's own fortnight, raise it.
-    After a block there is none: who comes then is judged by his code.
+    `expected`: how many an hour are no surprise; converted ones (twice) and the history's own fortnight raise it.
+    After a block there is none: whoever comes then is judged by whether they enter their code.
     """
     if history.lifted is not None:
         return 0.0

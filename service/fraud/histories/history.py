@@ -13,27 +13,27 @@ import msgspec
 
 Kind = Literal["block_10k", "block_100k", "block_1m", "country", "ip", "network", "device"]
 
-# Digits of a number that tell it from others in its range.
+# How many last digits tell a number from others in its range.
 RANGES: dict[Kind, int] = {"block_10k": 4, "block_100k": 5, "block_1m": 6}
 # How many numbers share all digits but the last four.
 BLOCK = 10_000
-# By how many marks the parts of a subject are told apart: a range's tenths, a country's ranges of a million.
+# How many marks one part of a subject has: a range's tenth, a country's range of a million.
 PARTS: dict[str, int] = {"block_100k": BLOCK, "block_1m": 10 * BLOCK, "country": 1 << 21}
-# A mark of an address or a network tells of which calling code a number is by what stands above these bits.
+# In a mark of an address, a network or a device, the bits above these are the number's calling code.
 CODE_BITS = 21
 MINUTE = 60
 HOUR = 3600
 DAY = 86_400
-# After a block that ended before anybody came again, the next is so many times as long as that took; told by who came
-# first, and who came next and is not sent to.
+# If a block ended before anybody came again, the next is so many times as long as that pause. PROBE: the first who
+# came, and the next, who is not sent to.
 PAUSES, PROBE = 8.0, 2
 
 
 class History(msgspec.Struct, frozen=True, array_like=True):
     """The newest sends of one subject, newest first, this one included; counts that fade; a block in force.
 
-    `ages` in seconds; `goods`: whether the code was read; day (24 h), long and peak (14 days) are faded counts.
-    `lifted`: seconds since the last block of a day ended. `firm`: the block in force is an operator's.
+    `ages` in seconds; `goods`: whether the send converted; day (24 h), long and peak (14 days) are faded counts.
+    `lifted`: seconds since the last block within a day ended. `firm`: an operator set the block in force.
     """
 
     ages: list[int]
@@ -50,30 +50,30 @@ class History(msgspec.Struct, frozen=True, array_like=True):
 
 
 def is_known(history: History) -> bool:
-    """Say whether this send's own number read a code before, by its mark."""
+    """Return whether this send's own number was converted before, by its mark."""
     own = history.marks[0]
     if not history.goods[0] and history.marks.count(own) == 1:
-        return False  # as nearly always, and it is asked of each of a send's histories
+        return False  # nearly always so, and this is called for each of a send's histories
     return any(good and mark == own for mark, good in zip(history.marks, history.goods, strict=True))
 
 
 def is_read(history: History) -> bool:
-    """Say whether a third at least of what is old enough was read."""
+    """Return whether at least a third of the sends that are old enough converted."""
     old = sum(1 for age, good in zip(history.ages, history.goods, strict=True) if good or age > MINUTE)
     return sum(history.goods) * 3 >= old
 
 
 def unread_marks(history: History) -> list[int]:
-    """Return the marks of a day that read no code, the newest first."""
+    """Return the marks of a day's unconverted sends, the newest first."""
     return [
         m for m, age, good in zip(history.marks, history.ages, history.goods, strict=True) if age < DAY and not good
     ]
 
 
 def numbers_of(history: History, least: int = 0) -> tuple[int, int]:
-    """Return for how many numbers a code was asked within a day, and for how many of them none was read.
+    """Return how many numbers were requested within a day, and how many of them have an unconverted send.
 
-    `least`: the age (s) from which an unread code counts.
+    `least`: the age (s) from which an unconverted send counts.
     """
     sends = zip(history.marks, history.ages, history.goods, strict=True)
     day = [(mark, good) for mark, age, good in sends if age < DAY and (good or age >= least)]
@@ -81,14 +81,14 @@ def numbers_of(history: History, least: int = 0) -> tuple[int, int]:
 
 
 def countries_of(history: History) -> int:
-    """Return to how many calling codes an address asked within a day without a code being read."""
+    """Return how many calling codes an address requested within a day, unconverted."""
     return len({mark >> CODE_BITS for mark in unread_marks(history)})
 
 
 def without_marks(kind: str, history: History) -> History:
-    """Return a history as a decision keeps it: who is who and of which part, and no mark that stands anywhere else.
+    """Return a history as a decision stores it: which sends share a number or a part, but none of the real marks.
 
-    Of a block of 10,000, what the rules need is how far the others are from the send's own number.
+    For a range of 10,000, the rules need how far the others are from the send's own number.
     """
     marks = history.marks
     if kind == "block_10k":
@@ -104,11 +104,11 @@ def without_marks(kind: str, history: History) -> History:
 
 
 def rush(history: History) -> int:
-    """Return how many ask within a minute, where nobody of the newest read a code."""
+    """Return how many requests came within a minute, if none of the newest converted; else 0."""
     return 0 if any(history.goods) else bisect_left(history.ages, MINUTE)
 
 
 def pause(history: History) -> float:
-    """Return for how long (s) nobody came after the last block, if who came then did not read either; else 0."""
+    """Return for how long (s) nobody came after the last block, if nobody since then converted; else 0."""
     since = bisect_right(history.ages, history.lifted or -1.0)
     return history.lifted or 0.0 if since <= PROBE and not any(history.goods[:since]) else 0.0

@@ -1,4 +1,4 @@
-"""Numbers that lie too close, or follow one another: what chance would not do.
+"""Numbers that are too close together, or at equal distances: unlikely by chance.
 
 Called by fraud.rules.history. Pure.
 """
@@ -11,17 +11,17 @@ from itertools import pairwise
 
 from service.fraud.histories.history import History, unread_marks
 
-# Fewer unread neighbours than this are a family.
+# Fewer unconverted neighbours than this may be a family.
 LEAST_GROUP = 4
 STEPS = LEAST_GROUP - 1
 
 
 def aligned(history: History, size: int, least: float = 0.0) -> float:
-    """Return how unlikely it is that unread numbers of a day lie so close by chance, as -log10; 0 if not over `least`.
+    """Return -log10 of the chance that a day's unconverted numbers lie so close together; 0 if not over `least`.
 
-    Marks lie on a circle of `size`: the range's numbers, turned. Of n numbers drawn from it, about
+    Marks lie on a circle of `size`: the range's numbers, shifted. Of n numbers drawn from it, about
     n * C(n-1, k-1) * (w/size)^(k-1) groups of k lie within w. The least likely group counts, unless a quarter of those
-    within it read their codes: a family, an office.
+    within it converted: a family, an office.
     """
     marks = sorted(set(unread_marks(history)))
     total = len(marks)
@@ -32,7 +32,7 @@ def aligned(history: History, size: int, least: float = 0.0) -> float:
     best, closest = 0.0, min(last - first for first, last in zip(marks[:total], marks[STEPS:], strict=False))
     for count in range(LEAST_GROUP, total + 1):
         reach = count - 1
-        # No group lies closer than the closest four, three steps by three. Nearly always that is far enough.
+        # A lower bound on a group's span, from the closest four numbers; nearly always it is enough to skip the group.
         if _unlikely(count, closest * (reach // STEPS) + 1, size, total) <= max(best, least):
             continue
         span, first = min((last - first, first) for first, last in zip(marks[:total], marks[reach:], strict=False))
@@ -56,7 +56,7 @@ def _log10_choose(n: int, k: int) -> float:
 
 
 def stride(history: History, size: int) -> int:
-    """Return how many of the newest unread numbers follow one another at one and the same distance, on the circle."""
+    """Return how many of the newest unconverted numbers follow one another at equal distances on the circle."""
     marks = unread_marks(history)
     steps = [(newer - older) % size for newer, older in pairwise(marks)]
     run = 0

@@ -1,7 +1,7 @@
-"""Whose histories a send is counted in: its number's ranges, its country, and who asked for it. As keyed hashes.
+"""The subjects in whose histories a send is counted: its number's ranges, its country, its source. As keyed hashes.
 
-Called by fraud.judge, operators.blocks and operators.erasure. Pure but for the key. Without the key, nothing of it may
-tell a digit of a number: a number's place in its range is turned by an offset that the key alone knows.
+Called by fraud.judge, operators.blocks and operators.erasure. Pure, given the key. Without the key nothing of it may
+reveal a digit of a number: a number's place in its range is shifted by an offset that only the key yields.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from service import addresses, phone
 from service.fraud.histories.history import RANGES, Kind
 from service.vault import Vault
 
-# A range leaves so many of a national number's digits to tell it from others: else it is half a country.
+# How many digits of a national number must lie outside a range: with fewer it would be half a country.
 LEAST_PREFIX = 2
 MILLION = 6  # digits
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """One history that a send is counted in. `mark` tells the send's number from others there, and nothing else."""
+    """One history that a send is counted in. `mark` tells its number from others there, and reveals nothing else."""
 
     kind: Kind
     hash: UUID
@@ -31,9 +31,9 @@ class Subject(msgspec.Struct, frozen=True):
 def subjects_of(
     vault: Vault, e164: str, plan: phone.Plan, network: str | None, visitor_id: str | None = None
 ) -> list[Subject]:
-    """List the histories of a send: its number's ranges, its country, and the address, network and device that asked.
+    """List the histories of a send: its number's ranges, its country, and its address, network and device.
 
-    A mark's upper part says of which part of its subject a number is: of a country, which million; of who asked,
+    A mark's upper part says to which part of the subject a number belongs: of a country, which million; of a source,
     which calling code; of a range, which tenth.
     """
     e164 = phone.subscriber_of(e164)
@@ -53,8 +53,8 @@ def subjects_of(
 def _marks(vault: Vault, e164: str) -> Iterator[tuple[Kind, int]]:
     """Yield a number's mark in each of its ranges.
 
-    Its last four digits are turned by an offset of its range of 10,000, so that distances stay what they are, and each
-    digit before them by one of its own, so that tenths stay together.
+    Its last four digits are shifted by an offset of its range of 10,000, which preserves distances, and each digit
+    before them by an offset of its own, which preserves tenths.
     """
     mark, below = 0, 0
     for kind, digits in RANGES.items():
@@ -67,12 +67,12 @@ def _marks(vault: Vault, e164: str) -> Iterator[tuple[Kind, int]]:
 
 
 def number_of(vault: Vault, e164: str) -> UUID:
-    """Hash a number: what it is looked up, counted and forgotten by, in whichever of its forms it was given."""
+    """Hash a number, for look-up, counting and erasure; the same for every form of it."""
     return vault.hash(b"phone", phone.subscriber_of(e164))
 
 
 def has_range(e164: str, digits: int) -> bool:
-    """Say whether a number is long enough to have a range of so many last digits."""
+    """Return whether a number is long enough to have a range of so many last digits."""
     return phone.count_national(e164) >= digits + LEAST_PREFIX
 
 
@@ -92,10 +92,10 @@ def address_of(vault: Vault, network: str) -> UUID:
 
 
 def neighbours_of(vault: Vault, network: str) -> UUID:
-    """Hash the network around an address, as one may rent it whole."""
+    """Hash the network around an address, of a size that can be rented as a whole."""
     return vault.hash(b"history.network", addresses.neighbours_of(network))
 
 
 def device_of(vault: Vault, visitor_id: str) -> UUID:
-    """Hash a device, for all clients alike."""
+    """Hash a device; the same for all clients."""
     return vault.hash(b"history.device", visitor_id)

@@ -1,6 +1,6 @@
-"""The rules on the number and the captcha: small pure functions from facts to an objection, or to none.
+"""The rules: small pure functions from facts to an objection or None, and the stages in which they are asked.
 
-Called through fraud.stages. They do no I/O and read no clock. An objection says what was seen, never the number.
+Called by fraud.judge and operators.backtest. They do no I/O and read no clock. An objection never contains the number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Rule = Callable[[Facts, Policy], str | None]
 
 
 def judge_number(facts: Facts, policy: Policy) -> str | None:
-    """Object to numbers outside the numbering plan, and to kinds that cost their caller."""
+    """Object to numbers outside the numbering plan, and to kinds that the policy excludes."""
     if not facts.number.valid:
         return "not a valid number"
     if facts.kind not in policy.rules.number.kinds:
@@ -57,7 +57,7 @@ def _may_go(channel: Channel, facts: Facts, policy: Policy) -> bool:
 
 
 def judge_captcha(facts: Facts, policy: Policy) -> str | None:
-    """Object to a captcha that was not solved; where the policy says so, also to one that nobody could judge."""
+    """Object to a captcha that was not solved and, if the policy fails closed, to one that could not be judged."""
     if facts.captcha == "unread" and policy.rules.captcha.fail == "closed":
         return "not judged"
     return "not solved" if facts.captcha == "failed" else None

@@ -1,4 +1,4 @@
-"""The rules on the device event: what Fingerprint saw, and whether the event is this request's own.
+"""The rules on the device event: what Fingerprint saw, and whether the event belongs to this request.
 
 Called through fraud.stages. Pure. A verdict that is missing is not a clean one.
 """
@@ -10,7 +10,7 @@ from service.policy.model import Policy
 
 
 def judge_bot(facts: Facts, _: Policy) -> str | None:
-    """Object to bots of every kind, and to a complete event without the verdict."""
+    """Object to bots of every kind, even good ones, and to a complete event without a bot verdict."""
     event = facts.device.event
     if event is None or not event.complete or event.bot == "not_detected":
         return None
@@ -18,7 +18,7 @@ def judge_bot(facts: Facts, _: Policy) -> str | None:
 
 
 def judge_suspect_score(facts: Facts, policy: Policy) -> str | None:
-    """Object to a high score."""
+    """Object to a suspect score above the policy's."""
     event = facts.device.event
     if event is None or event.suspect_score is None or event.suspect_score <= policy.rules.suspect_score.above:
         return None
@@ -26,7 +26,7 @@ def judge_suspect_score(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_confidence(facts: Facts, policy: Policy) -> str | None:
-    """Object to a visitor whom Fingerprint is not sure of."""
+    """Object to a visitor whom Fingerprint is not sure about."""
     event = facts.device.event
     if event is None or event.confidence is None or event.confidence >= policy.rules.confidence.below:
         return None
@@ -39,21 +39,21 @@ def judge_replayed(facts: Facts, _: Policy) -> str | None:
 
 
 def judge_stale(facts: Facts, policy: Policy) -> str | None:
-    """Object to an old event."""
+    """Object to an event older than the policy allows."""
     age = facts.device.age
     too_old = age is not None and age > policy.rules.event_stale.after
     return "stale" if facts.device.state == "stale" or too_old else None
 
 
 def judge_forged(facts: Facts, _: Policy) -> str | None:
-    """Object to an id that Fingerprint never made, and to all ids from an address that brings such."""
+    """Object to an id that Fingerprint never made, and to all ids from an address that invents them."""
     return facts.device.state if facts.device.state in ("malformed", "unknown", "unasked") else None
 
 
 def judge_unread(facts: Facts, policy: Policy) -> str | None:
-    """Object to an event that could not be looked up, where the policy fails closed."""
+    """Object to an event that could not be looked up, if the policy fails closed."""
     closed = policy.rules.device_unread.fail == "closed"
-    return "not read" if closed and facts.device.state == "unread" else None
+    return "unavailable" if closed and facts.device.state == "unread" else None
 
 
 def judge_bound(facts: Facts, _: Policy) -> str | None:
@@ -62,7 +62,7 @@ def judge_bound(facts: Facts, _: Policy) -> str | None:
 
 
 def judge_event_ip(facts: Facts, _: Policy) -> str | None:
-    """Object to an event from elsewhere."""
+    """Object to an event from another address than the request's."""
     return None if facts.device.same_place else "another address"
 
 
@@ -72,30 +72,25 @@ def judge_linked(facts: Facts, _: Policy) -> str | None:
 
 
 def judge_incomplete(facts: Facts, _: Policy) -> str | None:
-    """Object to an event without verdicts."""
+    """Object to an event for which no verdicts were computed."""
     return "no verdicts" if facts.device.event and not facts.device.event.complete else None
 
 
 def judge_no_event(facts: Facts, _: Policy) -> str | None:
-    """Object to a request without an event."""
     return "no event" if facts.device.state == "none" else None
 
 
 def judge_tampering(facts: Facts, _: Policy) -> str | None:
-    """Object to a browser that was tampered with."""
     return "tampering" if facts.device.event and facts.device.event.tampering else None
 
 
 def judge_tor(facts: Facts, _: Policy) -> str | None:
-    """Object to Tor."""
     return "tor" if facts.device.event and facts.device.event.tor else None
 
 
 def judge_vpn(facts: Facts, _: Policy) -> str | None:
-    """Object to a VPN."""
     return "vpn" if facts.device.event and facts.device.event.vpn else None
 
 
 def judge_virtual_machine(facts: Facts, _: Policy) -> str | None:
-    """Object to a virtual machine."""
     return "virtual machine" if facts.device.event and facts.device.event.virtual_machine else None

@@ -1,7 +1,7 @@
-"""The rules on histories: numbers too close, codes unread, sources that ask for everybody.
+"""The rules on histories: numbers too close together, unconverted sends, sources that request many numbers.
 
-Called through fraud.stages. Pure: the mathematics is in fraud.histories.evidence and fraud.histories.sequences, the
-numbers in the policy.
+Called through fraud.rules.catalogue. Pure: the mathematics is in fraud.histories.evidence and
+fraud.histories.sequences; thresholds are policy.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from service.fraud.histories.evidence import (
 from service.fraud.histories.history import BLOCK, PARTS, RANGES
 from service.policy.model import Policy, SourceRule
 
-# Less evidence than one unread code (nats) is none that a country's alarm could add to.
+# With less evidence than one unconverted send (nats), a country's alarm adds nothing.
 ONE_UNREAD = 0.7
-# Of a country's alarm, how much counts against ranges of so many numbers: in the largest are people of all sorts.
+# The share of a country's alarm that counts against a range: the largest ranges have people of all sorts.
 ALARMED = {"block_1m": 1 / 3}
 
 
 def judge_block(facts: Facts, _: Policy) -> str | None:
-    """Object while a block is in force on any of the subjects; to who is known, only if an operator set it."""
+    """Object while a block is in force on any subject; for a known number, only if an operator set it."""
     held = [kind for kind, history in facts.histories.items() if history.block is not None]
     holding = [kind for kind in held if facts.histories[kind].firm or not _is_spared(facts, kind)]
     return f"blocked: {', '.join(holding)}" if holding else None
 
 
 def judge_sequential(facts: Facts, policy: Policy) -> str | None:
-    """Object to numbers that lie closer than chance, or follow at one distance."""
+    """Object to numbers closer together than by chance, or at equal distances."""
     history, rule = facts.histories.get("block_10k"), policy.rules.sequential
     if history is None:
         return None
@@ -53,13 +53,13 @@ def judge_sequential(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_range(facts: Facts, policy: Policy) -> str | None:
-    """Object to a range whose codes are not read."""
+    """Object to a range whose sends do not convert."""
     found = [f"{kind} {evidence:.1f}" for kind, evidence in guilty_ranges(facts, policy).items()]
     return ", ".join(found) or None
 
 
 def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
-    """Return those of a number's ranges that have more evidence (nats) against them than the rule allows."""
+    """Return a number's ranges with more evidence (nats) against them than the rule allows."""
     rule, usual = policy.rules.range, _usual(facts)
     found = {}
     for kind in RANGES:
@@ -76,18 +76,18 @@ def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
 
 
 def judge_country_spike(facts: Facts, policy: Policy) -> str | None:
-    """Object to a country whose unread codes of a day are over all three measures."""
+    """Object to a country whose unconverted sends of a day exceed all three measures."""
     history, rule = facts.histories.get("country"), policy.rules.country_spike
     if history is None:
         return None
     unread = history.day_sends - history.day_good
     if unread <= max(rule.least, rule.of_peak * history.peak, rule.of_read * history.day_good):
         return None
-    return f"{unread:.0f} unread in a day"
+    return f"{unread:.0f} unconverted in a day"
 
 
 def judge_country_conversion(facts: Facts, policy: Policy) -> str | None:
-    """Object to a country in which hardly a code is read any more, unless number or address are known."""
+    """Object to a country in which hardly any send converts, unless the number, its address or its range is spared."""
     history = facts.histories.get("country")
     if history is None or _is_spared(facts, "country"):
         return None
@@ -97,12 +97,12 @@ def judge_country_conversion(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_ip_conversion(facts: Facts, policy: Policy) -> str | None:
-    """Object to an address whose codes are not read."""
+    """Object to an address whose sends do not convert."""
     return _judge_source(facts, policy, "ip", policy.rules.ip_conversion, ATTACK_READS)
 
 
 def judge_burst(facts: Facts, policy: Policy) -> str | None:
-    """Object to a network whose addresses ask in turn and hardly read a code, or all at once and read none."""
+    """Object to a network whose addresses take turns and hardly convert, or rush and do not convert at all."""
     history = facts.histories.get("network")
     rush = histories.rush(history) if history and not _is_spared(facts, "network") else 0
     if rush > policy.rules.burst.rush:
@@ -111,21 +111,21 @@ def judge_burst(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_unverified_share(facts: Facts, policy: Policy) -> str | None:
-    """Object to an address that asked for many numbers in a day, nearly all unread."""
+    """Object to an address that requested many numbers in a day, nearly all unconverted."""
     history, rule = facts.histories.get("ip"), policy.rules.unverified_share
     asked, missed = histories.numbers_of(history, OLD) if history else (0, 0)
-    return f"{missed} of {asked} unread" if asked >= rule.least and missed > rule.above * asked else None
+    return f"{missed} of {asked} unconverted" if asked >= rule.least and missed > rule.above * asked else None
 
 
 def judge_device_numbers(facts: Facts, policy: Policy) -> str | None:
-    """Object to a device that asks for many numbers in a day and reads none of their codes."""
+    """Object to a device that requested many numbers in a day, all unconverted."""
     history = facts.histories.get("device")
     missed = histories.numbers_of(history)[1] if history else 0
     return f"{missed} numbers" if missed > policy.rules.device_numbers.above else None
 
 
 def judge_many_countries(facts: Facts, policy: Policy) -> str | None:
-    """Object to an address that asks for numbers of many countries."""
+    """Object to an address that requested numbers of many countries, unconverted."""
     history = facts.histories.get("ip")
     count = histories.countries_of(history) if history else 0
     return f"{count} countries" if count > policy.rules.many_countries.above else None
@@ -135,7 +135,7 @@ def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, rea
     history = facts.histories.get(kind)
     if history is None or _is_spared(facts, kind):
         return None
-    # Of a source that asks many times a second, all that is kept is young.
+    # Of a source with many requests a second, only young ones are kept.
     evidence = unread(history, Measure(rule.above, _usual(facts), reads, first=0))
     needed, crowd = threshold(history, rule.above), crowded(history, rule.an_hour, rule.crowd)
     share = 1.0 if evidence > ONE_UNREAD and history.lifted is None else 0.0
@@ -144,14 +144,14 @@ def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, rea
 
 
 def _add(facts: Facts, policy: Policy, evidence: float, crowd: float, needed: float, share: float) -> float:
-    """Add a crowd or a share of the alarm, whichever is more; the alarm, which costs most, only if it decides."""
+    """Add crowding or a share of the alarm, whichever is more; the alarm, which costs most, only if it can decide."""
     if evidence + crowd > needed or evidence + share * policy.rules.country_conversion.alarm <= needed:
         return evidence + crowd
     return evidence + max(crowd, share * _alarm(facts, policy))
 
 
 def _alarm(facts: Facts, policy: Policy) -> float:
-    """Return what a country in trouble adds (nats) to the evidence against its ranges and those who ask for it."""
+    """Return what a pumped country adds (nats) to the evidence against its ranges and sources."""
     rule = policy.rules.country_conversion
     return min(rule.alarm, max(0.0, _country_evidence(facts, policy, RECENT) - rule.calm))
 
@@ -169,7 +169,7 @@ def _usual(facts: Facts) -> float:
 
 
 def _is_spared(facts: Facts, kind: str) -> bool:
-    """Say whether a send is not its surroundings': its number was verified, its address or its range reads codes."""
+    """Return whether a send is not judged by this subject: its number, its address or its range has converted."""
     block, ip = facts.histories.get("block_10k"), facts.histories.get("ip")
     if kind != "device" and block is not None and histories.is_known(block):
         return True
@@ -179,7 +179,7 @@ def _is_spared(facts: Facts, kind: str) -> bool:
 
 
 def _is_range_read(facts: Facts) -> bool:
-    """Say so of the smallest of a number's ranges in which any code was read."""
+    """Return whether the smallest of a number's ranges with any converted send converts."""
     ranges = [facts.histories[kind] for kind in RANGES if kind in facts.histories]
     smallest = next((history for history in ranges if any(history.goods)), None)
     return smallest is not None and histories.is_read(smallest)

@@ -1,7 +1,7 @@
-"""Whether a captcha was solved: one siteverify call, the same for Turnstile, hCaptcha and reCAPTCHA.
+"""Verifies a captcha: one siteverify call, the same for Turnstile, hCaptcha and reCAPTCHA.
 
-Called by fraud.facts with the token that a product's page got. It must never repeat a call, for a token is good for
-one, nor take our own wrong secret for everybody's wrong answer.
+Called by fraud.gathering.captchas with the token that a product's page got. It must never repeat a call, because a
+token can be verified once, nor take our own wrong secret for everybody's wrong answer.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ BASE_URLS: dict[Kind, str] = {
 CALL = 3.0
 CONNECT = 2.0
 
-# What the three use, and no more: a firewall on the way could take anything else for an attack and let it pass as an
-# outage.
+# The characters that the three use, and no more: a firewall on the way could take others for an attack, which would
+# look like an outage.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,8192}")
 _CODE = re.compile(r"[a-z-]{1,40}")
 _OURS = frozenset({"invalid-input-secret", "missing-input-secret", "sitekey-secret-mismatch"})
 _THEIRS = frozenset({"internal-error"})
-# A refusal comes with 200 or, from some, with 400; whatever comes with another status is no verdict.
+# A refusal comes with 200 or, from some providers, with 400; any other status is no verdict.
 _VERDICTS = frozenset({200, 400})
 _TOO_LONG = frozenset({413, 414, 431})
 
 
 class Passed(msgspec.Struct, frozen=True, tag=True):
-    """Solved, just now, for the first time."""
+    """Solved, and verified for the first time."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """Not solved, or not for the first time. `code`: the provider's own, or ours."""
+    """Not solved, or verified before. `code`: the provider's, or one of ours."""
 
     code: str
 
 
 class Down(msgspec.Struct, frozen=True, tag=True):
-    """Nothing is known. `ours`: nothing will be until somebody mends our secret."""
+    """No verdict. `ours`: and there will be none until somebody corrects our secret."""
 
     code: str
     ours: bool = False
@@ -68,12 +68,11 @@ _body = msgspec.json.Decoder(_Body)
 
 
 class Captcha:
-    """One provider's siteverify. `seconds`: the most for a call."""
+    """One provider's siteverify. `seconds`: the time limit of a call."""
 
     def __init__(
         self, kind: Kind, secret: str, base_url: str | None = None, *, seconds: float = CALL, connections: int = 100
     ) -> None:
-        """Open nothing yet."""
         self.name = kind
         self._url = f"{(base_url or BASE_URLS[kind]).rstrip('/')}/siteverify"
         self._secret = secret
@@ -81,7 +80,7 @@ class Captcha:
         self._wire = HttpClient(connections, CONNECT, {"Content-Type": "application/x-www-form-urlencoded"})
 
     async def verify(self, token: str, ip_address: str | None = None) -> Answer:
-        """Ask about one token, once. `ip_address`: the end user's. Raises nothing but cancellation."""
+        """Verify one token, once. `ip_address`: the end user's. Raises nothing but cancellation."""
         if not _TOKEN.fullmatch(token):
             return Failed("not_a_token")
         form = {"secret": self._secret, "response": token} | ({"remoteip": ip_address} if ip_address else {})
@@ -89,7 +88,6 @@ class Captcha:
         return Down(heard.code) if isinstance(heard, NoReply) else _judge(heard)
 
     async def aclose(self) -> None:
-        """Give the connections back."""
         await self._wire.aclose()
 
 
@@ -110,6 +108,6 @@ def _judge(reply: Reply) -> Answer:
 
 
 def _read_codes(codes: object) -> list[str]:
-    """Their plain words; a text that is none goes no further."""
+    """Return the error codes that are plain words; any other text goes no further."""
     given = codes if isinstance(codes, list) else []
     return [code for code in given if isinstance(code, str) and _CODE.fullmatch(code)]

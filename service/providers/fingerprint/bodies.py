@@ -1,7 +1,7 @@
-"""Reading a body of Fingerprint's in part, with msgspec, whatever somebody put into it.
+"""Decodes Fingerprint's bodies partially, with msgspec, whatever a visitor put into them.
 
 Called by providers.fingerprint.v4_body and providers.fingerprint.v3_body. Pure, and never raises. What a page's visitor
-can attach to an event (tag, linked id, address of the page) must not decide whether it can be read.
+can attach to an event (tag, linked id, the page's address) must not decide whether it can be decoded.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Read = DeviceEvent | Unknown | Down
 
 
 class Confidence(msgspec.Struct):
-    """The same in both APIs."""
+    """How sure Fingerprint is of the visitor; the same in both APIs."""
 
     score: Any = None
 
 
 def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T | Unknown | Down:
-    """Read a body; Down when it is none that Fingerprint could have written."""
+    """Decode a body; Down if Fingerprint cannot have written it."""
     try:
         return decoder.decode(body)
     except RecursionError:
@@ -40,9 +40,9 @@ def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T | Unknown | 
 
 
 def _decode_patiently(kind: type[T], body: bytes) -> T | Unknown | Down:
-    """Read what msgspec will not have and a visitor can bring about: lone surrogates, numbers without end, depth.
+    """Decode what a visitor can cause and msgspec refuses: lone surrogates, endless numbers, deep nesting.
 
-    Python gives up near a depth of a thousand, Fingerprint's own part has ten: depth is held against who made it.
+    Python gives up near a depth of a thousand, Fingerprint's own part has ten: so depth is held against its maker.
     """
     try:
         return msgspec.convert(json.loads(body, parse_int=lambda digits: int(digits[:_MOST_DIGITS])), kind)
@@ -53,7 +53,7 @@ def _decode_patiently(kind: type[T], body: bytes) -> T | Unknown | Down:
 
 
 def dig(thing: Any, *path: str) -> Any:
-    """What stands at the end of a path, None where the path ends early."""
+    """Return the value at the end of a path, None if the path ends early."""
     for name in path:
         if thing is None:
             return None

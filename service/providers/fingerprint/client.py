@@ -1,7 +1,7 @@
-"""Looking a device event up: what is judged before a call, how often it is asked, how long, and when not at all.
+"""Looks device events up: what is judged before a call, how often and how long Fingerprint is asked, and when not.
 
-Implements `Devices` over one API of Fingerprint's (providers.fingerprint.v4 or providers.fingerprint.v3). Called by
-fraud.facts. It must never hold a dispatch past its deadline, nor ask for what is not an id.
+Implements `Devices` over one of Fingerprint's APIs (providers.fingerprint.v4 or providers.fingerprint.v3). Called by
+fraud.gathering.device_events. It must never delay a dispatch past its deadline, nor ask for what is not an id.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HOSTS: dict[Literal["us", "eu", "ap"], str] = {
 
 # Seconds.
 CALL = 1.5
-YOUNG = 10.0  # an event of this age may not have reached every server of theirs
+YOUNG = 10.0  # an event this young may not have reached all of their servers
 AGAIN = 0.4
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
@@ -52,16 +52,15 @@ class Api(Protocol):
     name: str
 
     async def start(self) -> None:
-        """Pay for what is slow to import."""
+        """Import what is slow to import."""
 
     async def ask(self, event_id: str, seconds: float) -> Heard:
         """Make one call of at most `seconds`. Raises nothing but cancellation."""
 
     def read(self, body: bytes, asked: str) -> Read:
-        """Read the event in the body of a success."""
+        """Read the event in the body of a successful reply."""
 
-    async def aclose(self) -> None:
-        """Give the connections back."""
+    async def aclose(self) -> None: ...
 
 
 class Fingerprint:
@@ -87,26 +86,25 @@ class Fingerprint:
         self._paused_until = 0.0
 
     async def start(self) -> None:
-        """Pay for what is slow to import; without it the first look-up does."""
+        """Import what is slow to import; else the first look-up would wait for it."""
         await self._api.start()
 
     async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> Answer:
-        """Look one event up by `deadline` (monotonic, in seconds). `now`: what its age is counted against."""
+        """Look one event up by `deadline` (monotonic, in seconds). `now`: the time against which its age is counted."""
         unfit = judge_id(event_id, now, fresh_for)
         if unfit:
             return unfit
         answer = await self._look_up(event_id, deadline, young=_is_young(event_id, now))
         if isinstance(answer, Found):
-            # An id could name another time than its event's own.
+            # An id could contain another time than its event's own.
             return judge_time(answer.event.observed_at, now, fresh_for) or answer
         return answer
 
     async def aclose(self) -> None:
-        """Give the connections back."""
         await self._api.aclose()
 
     async def _look_up(self, event_id: str, deadline: float, *, young: bool) -> Answer:
-        """Ask, and again where that can help: once for a young id that is not found, and while there is no quota."""
+        """Ask, and ask again if that can help: once for a young id that is not found, and while the quota is spent."""
         pause = FIRST_PAUSE
         wait = self._draw_wait()
         answer: Answer = Quota(wait) if wait else Down("no_time")
@@ -118,7 +116,7 @@ class Fingerprint:
                 self._pause(answer.after)
                 wait, pause = self._draw_wait(pause), pause * 2
             elif young and answer == Unknown(NOT_FOUND):
-                # Should there be no time to ask again, nobody has been proven a forger.
+                # If there is no time to ask again, nothing is proven against the visitor.
                 wait, young, answer = AGAIN, False, Down("not_found_yet")
             else:
                 break
@@ -147,7 +145,7 @@ class Fingerprint:
         self._paused_until = max(self._paused_until, time.monotonic() + min(after, self._longest_pause))
 
     def _draw_wait(self, least: float = 0.0) -> float:
-        """Seconds to wait: one that was turned away speaks for all, and all must not come back at once."""
+        """Return the seconds to wait: one throttled call holds back all others, and all must not come back at once."""
         wait = max(least, self._paused_until - time.monotonic())
         return wait * _dice.uniform(1.0, 1.5) if wait else 0.0
 
@@ -158,7 +156,7 @@ def _is_young(event_id: str, now: datetime) -> bool:
 
 
 def _is_telling(heard: Heard, seconds: float) -> bool:
-    """A call that had too little time, or waited for a place of ours until it had none, is nobody's outage."""
+    """Return whether a call says anything of Fingerprint: not if it had too little time, or spent it in our queue."""
     if isinstance(heard, NoReply) and heard.code == "time_limit":
         return heard.handed_over and seconds >= TELLING_CALL
     return True

@@ -1,4 +1,4 @@
-"""What an answer of Fingerprint's that holds no event means: the visitor's doing, ours or theirs.
+"""What a Fingerprint reply without an event means: the visitor's fault, ours or theirs.
 
 Called by providers.fingerprint.client. Pure. It must never pass on a text of theirs, nor the id that was asked for.
 """
@@ -34,10 +34,10 @@ _errors = msgspec.json.Decoder(_Body)
 
 
 def sort_fault(reply: Reply, now: float) -> Unknown | Quota | Down | AccountProblem:
-    """Sort an answer that is no success. `now`: unix time.
+    """Classify an unsuccessful reply. `now`: unix time.
 
-    A 400 or 404 in which Fingerprint's application names no code was not written by it: were that held against
-    the event, one wrong FINGERPRINT_BASE_URL would make everybody a forger.
+    A 400 or 404 without one of Fingerprint's codes was not written by its application: if that counted against the
+    event, one wrong FINGERPRINT_BASE_URL would make everybody a forger.
     """
     code = _read_code(reply.body)
     named = code or f"http_{reply.status}"
@@ -55,7 +55,7 @@ def sort_fault(reply: Reply, now: float) -> Unknown | Quota | Down | AccountProb
 
 
 def is_outage(heard: Heard) -> bool:
-    """Whether nothing came of the call that tells of a Fingerprint in working order."""
+    """Return whether a call shows that Fingerprint is not working."""
     return isinstance(heard, NoReply) or heard.status >= _SERVER_ERROR or heard.status == _REQUEST_TIMEOUT
 
 

@@ -1,7 +1,7 @@
-"""A device event in the one form that every rule reads, the ways a look-up can end, and what an id tells by itself.
+"""A device event in the one form that all rules read, the ways a look-up can end, and what an id tells by itself.
 
-Used by fraud.facts and fraud.rules.catalogue; filled by fingerprint and providers.fingerprint.sealed. Pure. A verdict
-that is not there must never be read as a clean one.
+Used by fraud.gathering.device_events, fraud.facts and the rules; filled by fingerprint and
+providers.fingerprint.sealed. Pure. A missing verdict must never be taken for a clean one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SKEW = 60.0
 
 Bot = Literal["not_detected", "good", "bad"]
 
-# The vendor promises nothing of the second part. Nothing that could leave its place in a path may pass.
+# The vendor promises nothing about the second part. Nothing that could change the path it becomes part of may pass.
 _ID = re.compile(r"([0-9]{13})\.[A-Za-z0-9]{1,32}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,8 +28,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class DeviceEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event, whichever way it came. None: nothing was computed, which is not a clean verdict.
 
-    `event_id` is the one that Fingerprint wrote down, so that two spellings of an id are one event.
-    `complete` is False where no verdict was computed; all of them are None then. `confidence`: 0 to 1.
+    `event_id` is Fingerprint's own, so that two spellings of an id are one event.
+    `complete` is False if no verdicts were computed; all of them are None then. `confidence`: 0 to 1.
     """
 
     event_id: str
@@ -57,33 +57,33 @@ class Found(msgspec.Struct, frozen=True, tag=True):
 
 
 class Unknown(msgspec.Struct, frozen=True, tag=True):
-    """Fingerprint never made it, or made it unreadable on its sender's behalf: forged."""
+    """Forged: Fingerprint never made it, or its sender made it unreadable."""
 
     code: str
 
 
 class Malformed(msgspec.Struct, frozen=True, tag=True):
-    """Not an id, not a sealed result, or one from the future: nobody was asked."""
+    """Not an id, not a sealed result, or from the future: Fingerprint was not asked."""
 
 
 class Stale(msgspec.Struct, frozen=True, tag=True):
-    """Too old to say anything of who is there now."""
+    """Too old to say who is there now."""
 
 
 class Quota(msgspec.Struct, frozen=True, tag=True):
-    """Fingerprint had no call left for us until the deadline. `after`: seconds that it named last."""
+    """The quota was spent until the deadline. `after`: seconds that Fingerprint named last."""
 
     after: float = 1.0
 
 
 class Down(msgspec.Struct, frozen=True, tag=True):
-    """Fingerprint gave no answer that could be used, in time."""
+    """Fingerprint gave no usable answer in time."""
 
     code: str
 
 
 class AccountProblem(msgspec.Struct, frozen=True, tag=True):
-    """Our key, region, plan or address: no event can be looked up until somebody mends it. Ring the alarm."""
+    """Our key, region, plan or address is wrong: no event can be looked up until that is corrected. An alert rings."""
 
     code: str
 
@@ -92,13 +92,12 @@ Answer = Found | Unknown | Malformed | Stale | Quota | Down | AccountProblem
 
 
 class Devices(Protocol):
-    """Where events are looked up by their id."""
+    """Looks events up by their ids."""
 
     async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> Answer:
         """Look one event up, by `deadline` on the monotonic clock in seconds. Raises nothing but cancellation."""
 
-    async def aclose(self) -> None:
-        """Give the connections back."""
+    async def aclose(self) -> None: ...
 
 
 class SealedEvents(Protocol):
@@ -109,13 +108,13 @@ class SealedEvents(Protocol):
 
 
 def judge_id(event_id: str, now: datetime, fresh_for: float = FRESH_FOR) -> Malformed | Stale | None:
-    """What the id alone speaks against the event; None: worth a call. `now` is aware."""
+    """Return what the id alone tells against the event; None if it is worth a call. `now` is timezone-aware."""
     made_at = read_time(event_id)
     return Malformed() if made_at is None else judge_time(made_at, now, fresh_for)
 
 
 def judge_time(made_at: datetime, now: datetime, fresh_for: float = FRESH_FOR) -> Malformed | Stale | None:
-    """What an event's time speaks against it."""
+    """Return what an event's time tells against it, if anything."""
     age = (now - made_at).total_seconds()
     if age < -SKEW:
         return Malformed()
@@ -123,6 +122,6 @@ def judge_time(made_at: datetime, now: datetime, fresh_for: float = FRESH_FOR) -
 
 
 def read_time(event_id: str) -> datetime | None:
-    """When the event was made, as its id says, in UTC; None when it is not an id."""
+    """Return when the event was made by its id, in UTC; None if it is not an id."""
     match = _ID.fullmatch(event_id)
     return _EPOCH + timedelta(milliseconds=int(match[1])) if match else None

@@ -1,6 +1,6 @@
-"""The vendor's v3 package made safe: no repetitions, time limits that hold, no models, no handlers on our logs.
+"""The vendor's v3 package made safe: no retries, time limits that hold, no models, no handlers on our logs.
 
-Imported and called by providers.fingerprint.v3, in its threads only. An error of the package's must never leave this
+Imported and called by providers.fingerprint.v3, in its threads only. An error of the package must never leave this
 file: its text holds the whole event.
 """
 
@@ -25,7 +25,7 @@ _SHORTEST = 0.001
 
 
 class NotTaken(Exception):
-    """An answer that is no success, on its way past the package, which would make a model of it and fail."""
+    """Carries an unsuccessful reply past the package, which would make a model of it and fail."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -33,16 +33,16 @@ class NotTaken(Exception):
 
 
 class Connections(urllib3.PoolManager):
-    """urllib3 as the package calls it: one request, no redirect, and a body bounded in time and in size."""
+    """urllib3 as the package calls it: one request, no redirect, and a body limited in time and size."""
 
     def request(self, method: str, url: str, *_: Any, **given: Any) -> Any:
         """Answer a Reply, for the package passes on whatever has a status. Raises NotTaken, and what urllib3 does."""
         ends = time.monotonic() + given["timeout"].read_timeout
-        response = super().request(method, url, **given, retries=False)  # which also hands out a redirect as it is
+        response = super().request(method, url, **given, retries=False)  # which also returns a redirect as it is
         try:
             body = _read(response, ends)
         finally:
-            response.close()  # without effect on a connection that was read to the end and given back
+            response.close()  # has no effect on a connection that was read to the end and given back
         reply = Reply(response.status, body, response.headers.get("retry-after"))
         if not reply.success:
             raise NotTaken(reply)
@@ -53,12 +53,12 @@ class FingerprintSdk:
     """The vendor's client. Slow to make; its calls block."""
 
     def __init__(self, secret_key: str, base_url: str, connections: int) -> None:
-        """Build it. The address is given whole, for the package takes a region that it does not know for the US."""
+        """Build it. The address is given in full, because the package takes an unknown region for the US."""
         configuration = vendor.Configuration(api_key=secret_key)
         configuration.host = base_url
         configuration.connection_pool_maxsize = connections
         _hush(configuration)
-        # Its own thread pool would be one thread a processor, of no use to anybody.
+        # Its own thread pool would start one thread for each processor, for nothing.
         self._api = vendor.FingerprintApi(configuration, pool=DummyPool())
         rest = self._api.api_client.rest_client
         rest.pool_manager = Connections(1, **rest.pool_manager.connection_pool_kw)
@@ -84,7 +84,7 @@ class FingerprintSdk:
 
 
 def _read(response: urllib3.BaseHTTPResponse, ends: float) -> bytes:
-    """Read a body as it comes; empty when it breaks off, drips past `ends` or is too long: its status still counts."""
+    """Read a body as it comes; empty if it breaks off, is late or is too long: its status still counts."""
     parts = []
     left = MOST_BYTES
     try:
@@ -99,7 +99,7 @@ def _read(response: urllib3.BaseHTTPResponse, ends: float) -> bytes:
 
 
 def _hush(configuration: Any) -> None:
-    """Take the package's handlers off again: what urllib3 would warn of names whole addresses."""
+    """Remove the package's log handlers: urllib3's warnings contain whole addresses."""
     for logger in configuration.logger.values():
         logger.removeHandler(configuration.logger_stream_handler)
         logger.setLevel(logging.ERROR)

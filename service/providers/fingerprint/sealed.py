@@ -1,7 +1,7 @@
-"""Sealed client results: the event that the browser carried here itself, opened with our keys. No call is made.
+"""Sealed client results: the event that the browser itself brought, opened with our keys. No call is made.
 
-Called by fraud.facts where a request holds one. It must never raise for what a stranger sent, and an event that it
-opens is as real as one that Fingerprint answers with.
+Called by fraud.gathering.device_events and verification.admission. It must never raise for what a stranger sent; an
+event that it opens is as real as one that Fingerprint returns.
 """
 
 from __future__ import annotations
@@ -35,17 +35,14 @@ _LEAST_BYTES = 32  # header, nonce, tag
 
 
 class Sealed:
-    """Implements `SealedEvents`.
-
-    Opens with any of `keys` (32 bytes each), the newest first: a new one is added before Fingerprint uses it.
-    """
+    """Opens with any of `keys` (32 bytes each), the newest first: add a new key here before Fingerprint uses it."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        """Without a key everything is Ours: a client sends what nobody here can open."""
+        """Without a key every result is Ours: a client sends what we cannot open."""
         self._keys = [AESGCM(key) for key in keys]
 
     def read(self, sealed: str, *, now: datetime, fresh_for: float = FRESH_FOR) -> Answer:
-        """Open one, in base64. What no key opens is Unknown; what is not sealed, or from the future, Malformed."""
+        """Open one, in base64. What no key opens is Unknown; what is not sealed, or from the future, is Malformed."""
         raw = _unpack(sealed)
         if raw is None:
             return Malformed()
@@ -78,13 +75,13 @@ def _unpack(sealed: str) -> bytes | None:
 
 
 def _read(body: bytes) -> Read:
-    """Read an event of either API; it must name itself, for nobody asked for it by name."""
+    """Read an event of either API; it must contain its own id."""
     read = read_v4(body)
     return read_v3(body) if isinstance(read, Down) else read
 
 
 def _inflate(packed: bytes) -> bytes | None:
-    """Inflate no further than any event goes; None when it is not deflated."""
+    """Inflate up to the largest size of an event; None if it is not deflated."""
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, MOST_BYTES)
     except zlib.error:

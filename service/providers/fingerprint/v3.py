@@ -1,6 +1,6 @@
-"""Fingerprint's server API v3, through the vendor's package, which blocks: in threads of its own, few and bounded.
+"""Fingerprint's server API v3, through the vendor's package, which blocks: in a limited number of threads of its own.
 
-Called by providers.fingerprint.client for accounts that have not moved to v4. The package must never run, nor be
+Called by providers.fingerprint.client for accounts that have not migrated to v4. The package must never run, nor be
 imported, on the event loop.
 """
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class V3:
-    """Implements `Api`. `threads`: the most calls at once; a call that finds none free waits within its own time."""
+    """Implements `Api`. `threads`: calls at once; a call that finds none free waits within its own time."""
 
     name = "fingerprint_v3"
 
     def __init__(self, secret_key: str, base_url: str, *, threads: int = 32) -> None:
-        """Start and import nothing yet. `base_url` is one of HOSTS, without a version."""
+        """`base_url` is one of HOSTS, without a version."""
         self._secret_key = secret_key
         self._base_url = base_url.rstrip("/")
         self._most = threads
@@ -40,7 +40,7 @@ class V3:
         await self._package.get()
 
     async def ask(self, event_id: str, seconds: float) -> Heard:
-        """Make the call. Should it run out of time, its thread is free again at most `seconds` of silence later."""
+        """Make the GET for one event. If it runs out of time, its thread is free after at most `seconds` of silence."""
         ends = time.monotonic() + seconds
         begun = Event()
         try:
@@ -55,11 +55,10 @@ class V3:
             return NoReply(handed_over=True, code="broken_off")
 
     def read(self, body: bytes, asked: str) -> Read:
-        """Read what it brought."""
         return read_v3(body, asked)
 
     async def aclose(self) -> None:
-        """Let calls that wait for a thread go; those on their way end by themselves."""
+        """Drop calls that wait for a thread; those under way end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _load(self) -> FingerprintSdk:

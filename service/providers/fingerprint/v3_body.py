@@ -1,4 +1,4 @@
-"""An event as Fingerprint's API v3 writes it down.
+"""An event as Fingerprint's API v3 writes it.
 
 Called by providers.fingerprint.v3 and providers.fingerprint.sealed. Pure, and never raises.
 """
@@ -65,7 +65,7 @@ _decoder = msgspec.json.Decoder(_V3)
 
 
 def read_v3(body: bytes, asked: str | None = None) -> Read:
-    """Read an event of API v3, as read_v4 does. It has no mark of an event that is not complete: no verdict is one."""
+    """Read an event of API v3, as read_v4 does. v3 does not mark incomplete events: without any verdict, it is one."""
     read = decode_body(_decoder, body)
     if not isinstance(read, _V3):
         return read

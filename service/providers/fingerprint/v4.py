@@ -1,6 +1,6 @@
-"""Fingerprint's server API v4, over REST: one GET, which takes the request ids of v3 too. The default.
+"""Fingerprint's server API v4, over REST: one GET, which accepts the request ids of v3 too. The default.
 
-Called by providers.fingerprint.client. Nothing may be asked for that judge_id has not passed: the id becomes part of a
+Called by providers.fingerprint.client. Only ids that judge_id has passed may be asked for: the id becomes part of a
 path.
 """
 
@@ -21,21 +21,19 @@ class V4:
     name = "fingerprint_v4"
 
     def __init__(self, secret_key: str, base_url: str, *, connections: int = 100) -> None:
-        """Open nothing yet. `base_url` is one of HOSTS, without a version."""
+        """`base_url` is one of HOSTS, without a version."""
         self._events = f"{base_url.rstrip('/')}/v4/events/"
         self._wire = HttpClient(connections, CONNECT, {"Authorization": f"Bearer {secret_key}"})
 
     async def start(self) -> None:
-        """Nothing is slow."""
+        """Do nothing: nothing is slow to import."""
 
     async def ask(self, event_id: str, seconds: float) -> Heard:
-        """Make the call."""
+        """Make the GET for one event."""
         return await self._wire.call("GET", self._events + event_id, None, seconds, MOST_BYTES)
 
     def read(self, body: bytes, asked: str) -> Read:
-        """Read what it brought."""
         return read_v4(body, asked)
 
     async def aclose(self) -> None:
-        """Give the connections back."""
         await self._wire.aclose()

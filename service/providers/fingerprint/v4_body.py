@@ -1,4 +1,4 @@
-"""An event as Fingerprint's API v4 writes it down.
+"""An event as Fingerprint's API v4 writes it.
 
 Called by providers.fingerprint.v4 and providers.fingerprint.sealed. Pure, and never raises.
 """
@@ -42,7 +42,7 @@ class _V4(msgspec.Struct):
     incognito: Any = None
 
     def computed(self) -> bool:
-        """Whether its verdicts, where there are any, mean something: the vendor says of these two that they do not."""
+        """Whether its verdicts mean anything: the vendor says that those of partial and edge events do not."""
         return not (self.incremental_identification_status == "partially_completed" or self.source == "edge")
 
 
@@ -50,7 +50,7 @@ _decoder = msgspec.json.Decoder(_V4)
 
 
 def read_v4(body: bytes, asked: str | None = None) -> Read:
-    """Read an event of API v4. `asked`: the id it was asked for, should the body not repeat it."""
+    """Read an event of API v4. `asked`: the id used to ask, in case the body does not repeat it."""
     read = decode_body(_decoder, body)
     if not isinstance(read, _V4):
         return read

@@ -1,8 +1,8 @@
-"""What was seen in a Fingerprint event, of whatever shape, turned into the one form of providers.fingerprint.event.
+"""Turns a Fingerprint event of either API into the one form of providers.fingerprint.event.
 
-Called by providers.fingerprint.v4_body and providers.fingerprint.v3_body. Pure. A field of another kind than it should
-be costs that field, never the event; a text that a page's visitor had a hand in must reach neither a comparison nor the
-database raw.
+Called by providers.fingerprint.v4_body and providers.fingerprint.v3_body. Pure. A field of the wrong type costs that
+field, never the event; a text that a page's visitor can write must reach neither a comparison nor the database
+unchecked.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from service import addresses
 from service.providers.fingerprint.event import Bot, DeviceEvent, read_time
 
 _BOTS: dict[str, Bot] = {"not_detected": "not_detected", "notDetected": "not_detected", "good": "good", "bad": "bad"}
-# What stands where there is no visitor: strangers must not share a limit under it.
+# Fingerprint's text for no visitor: strangers must not share a limit under it.
 _NOBODY = frozenset({"", "n/a"})
 _LONGEST_TEXT = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
-    """The smart signals as they came, None where there was none."""
+    """The smart signals as they came, None for a missing one."""
 
     bot: Any
     suspect_score: Any
@@ -51,7 +51,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compose(seen: Seen, verdicts: Verdicts, asked: str | None) -> DeviceEvent | None:
-    """Make the event; `asked` is its id where it does not name itself. None when it has no id or no time."""
+    """Make the event; `asked` is its id if it does not name itself. None if it has no id or no time."""
     event_id = _read_text(seen.event_id) or asked
     at = event_id and (_read_moment(seen.timestamp) or read_time(event_id))
     if not event_id or not at:
@@ -90,7 +90,7 @@ def _read_number(value: object) -> float | None:
 
 
 def _read_text(value: object) -> str | None:
-    """A text that PostgreSQL takes: NUL and lone surrogates are replaced, so that they equal nothing that is real."""
+    """Return a text that PostgreSQL accepts: NUL and lone surrogates are replaced, so that it equals no real text."""
     if not isinstance(value, str):
         return None
     if value.isalnum() and len(value) <= _LONGEST_TEXT:
@@ -104,7 +104,7 @@ def _read_visitor(value: object) -> str | None:
 
 
 def _read_address(value: object) -> str | None:
-    """In its canonical spelling; an IPv4 address in IPv6's clothes is IPv4."""
+    """Return an address in its canonical spelling; an IPv4-mapped one as IPv4."""
     address = addresses.read(value) if isinstance(value, str) else None
     return None if address is None else str(address)
 

@@ -1,7 +1,7 @@
-"""When Fingerprint is not asked: opened by failures in a row, tried by one look-up at a time, closed by an answer.
+"""A circuit breaker: opened by failures in a row, tried by one call at a time, closed by an answer.
 
-Held by providers.fingerprint.client, read by whoever rings the alarm. It must open for outages alone: what a visitor
-can bring about (forged ids, a spent quota, events that cannot be read) counts as an answer.
+Held by providers.fingerprint.client, fraud.gathering.captchas and fraud.gathering.line_types. It must open only for
+outages: what a visitor can cause (forged ids, a spent quota, events that cannot be decoded) counts as an answer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Seconds, but FAILURES.
+# Seconds, except FAILURES.
 FAILURES = 5
 COOL_DOWN = 2.0
 LONGEST_COOL_DOWN = 30.0
@@ -22,7 +22,6 @@ class CircuitBreaker:
     """`clock` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin closed."""
         self._clock = clock
         self._failures = 0
         self._cool_down = 0.0
@@ -31,11 +30,11 @@ class CircuitBreaker:
 
     @property
     def open(self) -> bool:
-        """Whether it has opened and no answer has come since."""
+        """Whether it is open: it has opened and no answer has come since."""
         return self._cool_down > 0
 
     def admit(self) -> bool:
-        """Whether a call may be made; each True wants one `note` or `forget`. Half open, one call at a time may."""
+        """Return whether a call may be made; `note` or `forget` must follow. Half open, one call at a time may."""
         if not self.open:
             return True
         if self._probing or self._clock() < self._open_until:
@@ -44,7 +43,7 @@ class CircuitBreaker:
         return True
 
     def note(self, *, outage: bool) -> None:
-        """Take in how a call ended. Calls that were on their way when it opened cannot open it further."""
+        """Note how a call ended. Calls that were under way when it opened cannot open it further."""
         if not outage:
             self._failures, self._cool_down, self._probing = 0, 0.0, False
             return
@@ -64,5 +63,5 @@ class CircuitBreaker:
             raise
 
     def forget(self) -> None:
-        """A call ended and says nothing: it was given up, or had too little time."""
+        """Ignore a call that says nothing: it was given up, or had too little time."""
         self._probing = False

@@ -1,7 +1,7 @@
-"""One HTTP call to the outside: bounded in time, in size and in connections, and a POST is never made twice.
+"""One HTTP call to the outside: limited in time, size and connections, and a POST is never made twice.
 
 Called by every provider that speaks HTTP, each with a HttpClient of its own. It must never follow a redirect, repeat a
-POST, or let a text of the other side, or an address with a secret in it, out in an error.
+POST, or let a text of the other side, or an address with a secret in it, appear in an error.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from yarl import URL
 
 from service.providers.http.reply import Heard, NoReply, Reply
 
-# Idle connections are dropped before the servers' usual 5 s: one that the other side closes while a POST is
-# on its way leaves that POST in doubt.
+# Idle connections are dropped before the servers' usual 5 s: if the other side closes one while a POST is under way,
+# that POST is in doubt.
 KEEP_ALIVE = 4.0
 MOST_BYTES = 65_536
-# Milliseconds after which the kernel stops delivering what the other side has not acknowledged. It would go on for a
-# quarter of an hour, also for a process that has died, and hand over a POST that another has long taken over.
+# Milliseconds after which the kernel stops delivering what the other side has not acknowledged. By default it would try
+# for a quarter of an hour, even for a dead process, and deliver a POST that another process has long taken over.
 UNACKNOWLEDGED = 8_000
 
 
 class TrackedPayload(aiohttp.BytesPayload):
     """A body that knows whether it was handed to the connection: head and body go in one write, or not at all.
 
-    Not at all after its time: a process that stood still while it connected must not send late what another has
-    taken over. The loop's own time limit strikes too late for that.
+    Not at all once its time is over: a process that stood still while it connected must not send what another has
+    taken over. The event loop's own time limit comes too late for that.
     """
 
     handed_over = False
@@ -46,7 +46,7 @@ class TrackedPayload(aiohttp.BytesPayload):
         try:
             await super().write_with_length(writer, content_length)
         except aiohttp.ClientConnectionResetError:
-            # Raised before the write, when the connection closed between its choice and this moment.
+            # Raised before the write, if the connection closed between being chosen and this moment.
             self.handed_over = False
             raise
 
@@ -55,10 +55,10 @@ class HttpClient:
     """Keep-alive connections to one origin. `connect_seconds`: for a place in the pool, name, TCP and TLS together."""
 
     def __init__(self, connections: int, connect_seconds: float, headers: Mapping[str, str] | None = None) -> None:
-        """Open nothing yet: the connections belong to the loop of the first call. `headers` go with each one."""
+        """`headers` go with each call. The first call opens connections, which belong to its event loop."""
         self._headers = {
             "Accept": "application/json",
-            "Accept-Encoding": "identity",  # what is not unpacked cannot be a bomb
+            "Accept-Encoding": "identity",  # a body that is not decompressed cannot be a bomb
             "Content-Type": "application/json",
             "User-Agent": "verify-gateway",
         } | dict(headers or {})
@@ -90,7 +90,7 @@ class HttpClient:
             return NoReply(letter is None or letter.handed_over, _name(error))
 
     async def aclose(self) -> None:
-        """Close all connections; calls made from now on go nowhere."""
+        """Close all connections; later calls fail."""
         self._closed = True
         if self._opened:
             await self._opened.close()
@@ -118,7 +118,7 @@ def _make_socket(address: tuple[int, int, int, str, object]) -> socket.socket:
 
 
 async def _read(content: aiohttp.StreamReader, most_bytes: int) -> bytes:
-    """Read a body; empty when it breaks off or is too long, for its status is still worth knowing."""
+    """Read a body; empty if it breaks off or is too long, because the status is still worth knowing."""
     parts = []
     left = most_bytes
     try:

@@ -1,4 +1,4 @@
-"""What was heard of one HTTP call: an answer, or none; and how such things are read without ever raising.
+"""The result of one HTTP call: a reply or none, and how to decode it without ever raising.
 
 Filled by providers.http.client, read by every provider. Pure. It must never put a text of the other side into an error.
 """
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer whose status arrived. `body`: empty when it broke off or was too long.
+    """A reply whose status arrived. `body`: empty if it broke off or was too long.
 
-    `reset`: the header that names when to come back, x-ratelimit-reset or else retry-after.
+    `reset`: the header that says when to come back, x-ratelimit-reset or else retry-after.
     """
 
     status: int
@@ -35,7 +35,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class NoReply(msgspec.Struct, frozen=True):
-    """No answer. `handed_over`: whether any of the request may have left this process."""
+    """No reply. `handed_over`: whether any of the request may have left this process."""
 
     handed_over: bool
     code: str
@@ -45,7 +45,7 @@ Heard = Reply | NoReply
 
 
 def read_reset(reset: str | None, now: float) -> float:
-    """Seconds to wait, at most an hour, from seconds or an epoch (over 1e9); 1 when nothing readable was named."""
+    """Return the seconds to wait, at most an hour, from seconds or an epoch (over 1e9); 1 if there is neither."""
     try:
         value = float(reset or "")
     except ValueError:
@@ -56,7 +56,7 @@ def read_reset(reset: str | None, now: float) -> float:
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
-    """Read a body; None when it is not what the decoder expects, in whatever way."""
+    """Decode a body; None if it is not what the decoder expects, in whatever way."""
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""What an answer of Telnyx means to a send, a check, a state and a look-up: a value of verify.protocol.
+"""What a Telnyx reply means to a send, a check, a state and a look-up: one of the values in providers.verify.protocol.
 
 Called by providers.telnyx.client. Pure. Of a body it passes on an id, a state and a short code, never a text: Telnyx's
-records hold the number and the code.
+records contain the number and the code.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _compared = msgspec.json.Decoder(_Compared)
 
 
 def judge_send(heard: Heard, now: float) -> SendAnswer:
-    """Say how a send ended. `now`: unix time, against which a reset that is an epoch is read."""
+    """Return how a send ended. `now`: unix time, against which a reset given as an epoch is read."""
     if isinstance(heard, NoReply):
         return InDoubt(heard.code) if heard.handed_over else TryAgain(heard.code)
     if heard.success:
@@ -68,10 +68,10 @@ def judge_send(heard: Heard, now: float) -> SendAnswer:
 
 
 def judge_check(heard: Heard, now: float) -> CheckAnswer:
-    """Say how a check ended.
+    """Return how a check ended.
 
-    What Telnyx holds against these digits or this verification is a wrong code, not an outage: a decoy
-    answers "wrong" to the same digits, and a caller must not be able to tell the two apart.
+    If Telnyx objects to these digits or this verification, that is a wrong code, not an outage: a decoy answers "wrong"
+    to the same digits, and a caller must not be able to tell the two apart.
     """
     if isinstance(heard, NoReply):
         return InDoubt(heard.code) if heard.handed_over else NotJudged(heard.code)
@@ -85,7 +85,7 @@ def judge_check(heard: Heard, now: float) -> CheckAnswer:
 
 
 def judge_state(status: object, now: float) -> State | NotJudged:
-    """Read a verification's status as the package gave it, or what was heard instead of a record."""
+    """Return a verification's state, from the status that the package returned or the reply instead of one."""
     if isinstance(status, str):
         return State(status == "accepted")
     if isinstance(status, NoReply):
@@ -99,8 +99,8 @@ def judge_state(status: object, now: float) -> State | NotJudged:
 def judge_list(items: object, pages: object) -> list[Found] | NotJudged:
     """Read a number's verifications, newest first.
 
-    One that cannot be read, or a first page that may not hold the newest, makes the whole look-up fail: a
-    verification that is overlooked would be sent again.
+    If one cannot be decoded, or the first page may not contain the newest, the whole look-up fails: an overlooked
+    verification would be sent again.
     """
     try:
         found = [_read_listed(item) for item in msgspec.convert(items, list[_Listed], from_attributes=True)]
@@ -111,7 +111,7 @@ def judge_list(items: object, pages: object) -> list[Found] | NotJudged:
 
 
 def judge_no_list(heard: Heard, now: float) -> list[Found] | NotJudged:
-    """Read what was heard instead of a list; a number that Telnyx does not know has no verifications."""
+    """Read the reply instead of a list; a number that Telnyx does not know has no verifications."""
     if isinstance(heard, NoReply):
         return NotJudged(heard.code)
     if heard.success:

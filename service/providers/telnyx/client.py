@@ -1,6 +1,6 @@
 """Telnyx Verify as a provider: send, check by id, state by id, look-up by number.
 
-Called by verification.dispatch through providers.verify.protocol. It decides what is asked; what an answer means is in
+Used by verification through providers.verify.protocol. It decides what to ask; what a reply means is in
 providers.telnyx.answers. Nothing goes into a path that is not a UUID or a number in E.164.
 """
 
@@ -52,7 +52,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Telnyx:
-    """Implements `Provider`. `connections`: the most at once; what finds none free within `connect` is not sent."""
+    """Implements `Provider`. `connections`: how many at once; a send that gets none within `connect` is not made."""
 
     name = "telnyx"
     real = True
@@ -60,7 +60,6 @@ class Telnyx:
     def __init__(
         self, api_key: str, base_url: str = BASE_URL, *, connections: int = 200, limits: Limits | None = None
     ) -> None:
-        """Open and import nothing yet."""
         self._api_key = api_key
         self._base_url = base_url.rstrip("/")
         self._limits = limits or Limits()
@@ -105,11 +104,10 @@ class Telnyx:
         return judge_no_list(listed, time.time()) if isinstance(listed, Reply | NoReply) else judge_list(*listed)
 
     async def read(self, path: str) -> Heard:
-        """Read what belongs to the account: `path` must hold nothing that a caller sent."""
+        """Read something of the account: `path` must contain nothing that a caller sent."""
         return await self._wire.call("GET", f"{self._base_url}/{path}", None, self._limits.read)
 
     async def aclose(self) -> None:
-        """Give the connections back."""
         await self._wire.aclose()
 
     async def _read(self, call: Callable[[TelnyxSdk], Awaitable[T]]) -> T | NotJudged:

@@ -1,4 +1,4 @@
-"""What an error of Telnyx's means: whose fault, how much it concerns, and by which short code.
+"""What a Telnyx error means: whose fault it is, what it affects, and its short code.
 
 Called by providers.telnyx.answers and providers.telnyx.probe. Pure. It must never pass on a text of Telnyx's: they
 repeat the number.
@@ -14,7 +14,7 @@ import msgspec
 
 from service.providers.http.reply import Reply, decode
 
-# Five digits, or a word: nothing longer with digits in it, or a phone number could pass for a code.
+# Five digits, or a word: with anything longer that has digits, a phone number could pass for a code.
 _CODE = re.compile(r"[0-9]{5}|[a-z_]{1,32}")
 _UNREADABLE = "unreadable"
 
@@ -22,9 +22,9 @@ NOT_FOUND = "10005"
 
 Scope = Literal["number", "request", "everything", "key", "account", "funds", "profile", "unknown"]
 
-# Every code that Telnyx's guides name, and what meets the same fault with the next send: this number or request alone,
-# all that is sent now (throttled), or everything until somebody mends it. The spend limit comes with 429, and is a
-# profile's own. One that is not found is, for a send, its profile: that is all it names that Telnyx may not know.
+# Every code that Telnyx's guides name, and what would meet the same error with the next send: only this number or
+# request, everything for now (throttled), or everything until somebody corrects it. The spend limit comes with 429, and
+# belongs to a profile. "Not found" for a send means its profile: the only thing in it that Telnyx may not know.
 SCOPES: dict[str, Scope] = {
     "10002": "number",  # not a number
     "10016": "number",  # not in E.164
@@ -44,7 +44,7 @@ SCOPES: dict[str, Scope] = {
     NOT_FOUND: "unknown",
 }
 _OURS = frozenset({"key", "account", "funds", "profile"})
-# Whatever the code: no key, no money.
+# Ours whatever the code: no key, no money.
 _OUR_STATUSES = frozenset({401, 402})
 
 _REFUSALS = range(400, 500)
@@ -67,9 +67,9 @@ _errors = msgspec.json.Decoder(_Errors)
 
 
 def sort_fault(reply: Reply) -> tuple[Fault, str]:
-    """Sort an error, 400 and 422 alike by errors[0].code. Without such a code a gateway spoke, not Telnyx.
+    """Classify an error, 400 and 422 alike, by errors[0].code. Without such a code a gateway answered, not Telnyx.
 
-    A code that nobody listed refuses this number only: if it stopped everybody, a stranger could stop everybody.
+    A code that is not listed refuses this number only: if it stopped everybody, a stranger could stop everybody.
     """
     code = _read_code(reply.body)
     named = code or f"http_{reply.status}"
@@ -88,12 +88,12 @@ def sort_fault(reply: Reply) -> tuple[Fault, str]:
 
 
 def concerns_profile(code: str) -> bool:
-    """Say whether what refused a send with this code, of those that are ours, is its profile's own trouble."""
+    """Return whether one of our own faults, by its code, is only its profile's."""
     return SCOPES.get(code) in {"profile", "unknown"}
 
 
 def concerns_funds(code: str) -> bool:
-    """Say whether what refused a send with this code is that the account has no money."""
+    """Return whether this code means that the account has no money."""
     return SCOPES.get(code) == "funds" or code == "http_402"
 
 

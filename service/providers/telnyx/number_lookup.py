@@ -1,7 +1,7 @@
-"""What kind of line a number is: Telnyx's number look-up, one GET.
+"""A number's line type, from Telnyx's number look-up: one GET.
 
-Called by fraud.gathering.line_types. It must never repeat a number, nor a text of Telnyx's; what it cannot read is no
-answer.
+Called by fraud.gathering.line_types. It must never repeat a number or a text of Telnyx's; a reply that it cannot decode
+is no answer.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from service.providers.http.client import HttpClient
 from service.providers.http.reply import NoReply, decode
 from service.providers.line_lookup import Missed
 
-# Seconds: the lease of a dispatch also has to hold a captcha, a look-up at Fingerprint and the send.
+# Seconds: the lease also has to leave time for a captcha, a look-up at Fingerprint and the send.
 CALL = 1.5
 CONNECT = 1.0
 
-# What Telnyx holds against one number; all else (our key, a limit, an outage) would meet the next one as well.
+# Errors about one number; all others (our key, a limit, an outage) would affect the next one too.
 _OF_THE_NUMBER = frozenset({400, 404, 422})
 # The words are not in the specification: those of Telnyx's examples, and what carriers' databases say elsewhere.
 _KINDS: dict[str, Kind] = {
@@ -68,7 +68,6 @@ class TelnyxLines:
     """Implements `LookUp`."""
 
     def __init__(self, api_key: str, base_url: str, *, seconds: float = CALL, connections: int = 100) -> None:
-        """Open nothing yet."""
         self._base_url = base_url.rstrip("/")
         self._seconds = seconds
         self._wire = HttpClient(connections, CONNECT, {"Authorization": f"Bearer {api_key}"})
@@ -87,12 +86,11 @@ class TelnyxLines:
         return _kind(read.data)
 
     async def aclose(self) -> None:
-        """Give the connections back."""
         await self._wire.aclose()
 
 
 def _kind(data: _Data) -> Kind:
-    """Where the number was ported to comes before whose it once was."""
+    """Return the line type: the carrier to which the number was ported comes before the original one."""
     ported = _word(data.portability.line_type) if data.portability else None
     return ported or (_word(data.carrier.type) if data.carrier else None) or "unknown"
 

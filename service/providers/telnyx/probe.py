@@ -1,7 +1,7 @@
-"""The gateway's own probes of Telnyx: whether it would take a send or judge a code, found out without either.
+"""The gateway's own probes of Telnyx: whether it would accept a send or judge a code.
 
-Called by providers.verify.health while something is wrong, never else. No probe can send anything to anybody, cost
-money, or spend a guess; none says anything of a number.
+Called by providers.verify.health, only while something is wrong. No probe can send anything to anybody, cost money or
+spend a guess; none reveals anything about a number.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from service.providers.telnyx.client import Telnyx
 from service.providers.telnyx.errors import NOT_FOUND, concerns_funds, sort_fault
 from service.providers.verify.protocol import AccountProblem, Judged, Order, Refused, Sent
 
-# No plan has this number (area codes do not begin with 0), and no account this profile: a send to it can only be
-# refused. By what it is refused tells whether another would be taken.
+# No numbering plan has this number (area codes do not begin with 0), and no account this profile: a send to it can only
+# be refused. The reason tells whether another send would be accepted.
 NO_NUMBER = "+10000000000"
 NO_PROFILE = "00000000-0000-4000-8000-000000000000"
 
@@ -35,15 +35,15 @@ _body = msgspec.json.Decoder(_Body)
 
 
 class TelnyxProbe:
-    """Implements `Prober`. `ended`: names a verification of ours that is over, if there is one."""
+    """Implements `Prober`. `ended`: returns the id of an ended verification, if there is one."""
 
     def __init__(self, telnyx: Telnyx, ended: Callable[[], str | None]) -> None:
-        """Share the connections of the provider, which stays the caller's to close."""
+        """Share the connections of the provider, which the caller closes."""
         self._telnyx = telnyx
         self._ended = ended
 
     async def can_send(self, reason: str, profile_id: str | None) -> bool:
-        """Ask for a send that cannot be made; before, for what tells more where money or a profile was missing."""
+        """Try an impossible send; first check the balance or the profile, if that was the trouble."""
         code = reason.removeprefix("ours_")
         if concerns_funds(code) and await self._is_broke():
             return False
@@ -55,12 +55,12 @@ class TelnyxProbe:
         return isinstance(answer, Sent | Refused)
 
     async def can_check(self) -> bool:
-        """Check a code of a verification that is over, or that nobody has."""
+        """Check a code of an ended verification, or of an id that does not exist."""
         answer = await self._telnyx.check(self._ended() or str(uuid.uuid4()), "000000")
         return isinstance(answer, Judged)
 
     async def _is_broke(self) -> bool:
-        """Whether Telnyx says that there is no credit; not where it says nothing that can be read."""
+        """Return whether Telnyx says that there is no credit; False if its reply cannot be decoded."""
         heard = await self._telnyx.read("balance")
         if isinstance(heard, Reply) and not heard.success:
             fault, code = sort_fault(heard)

@@ -1,7 +1,7 @@
 """The calls that are rare enough for the vendor's own package: a state, and a number's verifications.
 
-Imported by providers.telnyx.client alone, in a thread: the package costs 2 s and 80 MB. It must never be imported at
-the top of another module, and never retry.
+Imported by providers.telnyx.client only, in a thread: the package costs 2 s and 80 MB. It must never be imported at the
+top of another module, and never retry.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Lost(httpx.TransportError):
-    """How a call that got no answer travels through the package."""
+    """Carries a call without a reply through the package."""
 
     def __init__(self, broken: NoReply) -> None:
         super().__init__(broken.code)
@@ -31,14 +31,14 @@ class Lost(httpx.TransportError):
 
 
 class Through(httpx.AsyncBaseTransport):
-    """httpx's interface over the same connections, limits and headers as the hot calls."""
+    """httpx's interface over the same connections, limits and headers as the other calls."""
 
     def __init__(self, wire: HttpClient, seconds: float) -> None:
         self._wire = wire
         self._seconds = seconds
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        # The package leaves the plus of a number in the path as it is, and some servers read it as a space.
+        # The package does not encode the plus of a number in the path, and some servers read it as a space.
         url = str(request.url).replace("+", "%2B")
         body = await request.aread() or None
         heard = await self._wire.call(request.method, url, body, self._seconds, _MOST_BYTES)
@@ -49,10 +49,10 @@ class Through(httpx.AsyncBaseTransport):
 
 
 class TelnyxSdk:
-    """The vendor's client, its slow first touches behind it."""
+    """The vendor's client, with its slow imports done."""
 
     def __init__(self, wire: HttpClient, api_key: str, base_url: str, seconds: float) -> None:
-        """Import and build what the calls need; up to 2 s, so never on the event loop."""
+        """Import and build what the calls need; takes up to 2 s, so never on the event loop."""
         _hush()
         client = telnyx.AsyncTelnyx(
             api_key=api_key,
@@ -64,12 +64,12 @@ class TelnyxSdk:
         self._by_phone_number = client.verifications.by_phone_number
 
     async def read_status(self, provider_id: str) -> object:
-        """The status of one verification, None when the record has none, or what was heard instead."""
+        """Return one verification's status, None if the record has none, or the reply instead of a record."""
         record = await _hear(self._verifications.retrieve(provider_id))
         return record if isinstance(record, Reply | NoReply) else record.data.status
 
     async def list_verifications(self, phone_number: str) -> tuple[object, object] | Heard:
-        """A number's verifications and the number of pages, or what was heard instead."""
+        """Return a number's verifications and the number of pages, or the reply instead of a list."""
         listed = await _hear(self._by_phone_number.list(phone_number))
         return listed if isinstance(listed, Reply | NoReply) else (listed.data, listed.meta.total_pages)
 
@@ -85,6 +85,6 @@ async def _hear(call: Awaitable[T]) -> T | Heard:
 
 
 def _hush() -> None:
-    """Keep both loggers, which print whole addresses with the number in them, from being turned on by TELNYX_LOG."""
+    """Prevent TELNYX_LOG from turning on two loggers that print whole addresses with the number in them."""
     for name in ("telnyx", "httpx"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,6 +1,6 @@
-"""Telnyx's signature over a webhook: Ed25519 over "timestamp|body", good for five minutes.
+"""Telnyx's signature of a webhook: Ed25519 over "timestamp|body", valid for five minutes.
 
-Called by events, with the raw body as it came. Logs nothing of it.
+Called by webhooks, with the raw body. Logs nothing of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def find_fault(public_key: bytes, headers: Mapping[str, str], body: bytes) -> Si
 
 
 def is_signed(public_key: bytes, signature: str, timestamp: str, body: bytes) -> bool:
-    """Say whether the body was signed with the key's other half at about this time (seconds, this host's clock)."""
+    """Return whether the body was signed with the matching private key, about now (seconds, this host's clock)."""
     if not is_current(timestamp):
         return False
     try:
@@ -42,5 +42,5 @@ def is_signed(public_key: bytes, signature: str, timestamp: str, body: bytes) ->
 
 
 def is_current(timestamp: str) -> bool:
-    """Say whether a signature's time is about now, by this host's clock."""
+    """Return whether a signature's time is about now, by this host's clock."""
     return timestamp.isascii() and timestamp.isdigit() and abs(time.time() - int(timestamp[:12])) <= TOLERANCE

@@ -1,8 +1,6 @@
-"""What Telnyx sends to the webhook, as far as it is read: four fields, and never the code beside them.
+"""The part of Telnyx's webhooks that is read: four fields, and never the code beside them.
 
-Implements `DeliveryWebhook` of providers.verify.protocol; called by api.webhooks, and read by api.openapi.document and
-api.openapi.examples. Its words end here: what leaves is a delivery in ours. Nothing of a body may be logged, kept or
-repeated.
+Used by webhooks and examples. Whatever else a webhook contains is dropped before anything sees it.
 """
 
 from __future__ import annotations
@@ -32,14 +30,14 @@ EventId = Annotated[
     str,
     Meta(
         min_length=1, max_length=128, pattern=WORD, examples=["b5c9f9a2-3ba6-4b56-9a0e-3e6dcb9b8f0e"],
-        description="The event's id: one that came before has no effect.",
+        description="The event's id: an event that came before has no effect.",
     ),
 ]  # fmt: skip
 EventType = Annotated[
     str,
     Meta(
         min_length=1, max_length=128, pattern=WORD, examples=["verify.delivered"],
-        description="verify.sent, verify.delivered and verify.failed have an effect.",
+        description="Only verify.sent, verify.delivered and verify.failed have an effect.",
     ),
 ]  # fmt: skip
 ProviderId = Annotated[str, Meta(min_length=1, max_length=128, pattern=WORD)]
@@ -54,14 +52,14 @@ AnyPayload = Annotated[
 
 
 class Payload(msgspec.Struct):
-    """Whose delivery, and how it stands."""
+    """Which verification, and its delivery."""
 
     id: ProviderId
     delivery_status: str | None = None
 
 
 class Event(msgspec.Struct):
-    """One event."""
+    """One event, with its payload still undecoded."""
 
     id: EventId
     event_type: EventType
@@ -69,7 +67,7 @@ class Event(msgspec.Struct):
 
 
 class Envelope(msgspec.Struct):
-    """What stands around an event."""
+    """The envelope of an event."""
 
     data: Annotated[Event, Meta(description="The event.")]
 

@@ -1,7 +1,7 @@
 """The provider of decoys and suppressed sends: as slow, and as often unable to judge, as the real one is now.
 
-Called by verification.dispatch in place of the real provider. What it answers to a check is never accepted; it must
-never be given away by its time, nor hold any state of a verification.
+Used by verification in place of the real provider. It never accepts a code; its times must never give it away, and it
+holds no state of any verification.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from service.providers.verify.decoy_calls import Allowance, choose
 from service.providers.verify.protocol import CheckAnswer, Found, NotJudged, Order, Provider, SendAnswer, Sent, State
 from service.providers.verify.timings import WRONG, Call, Kind, Timings
 
-# Seconds, for a process that has no real provider to ask.
+# Seconds, for a process without a real provider to ask.
 _DEFAULT_SPREAD = (0.08, 0.35)
 
 _dice = random.SystemRandom()
@@ -27,9 +27,9 @@ _dice = random.SystemRandom()
 class DecoyProvider(Provider):
     """Each call copies a real one for itself: two at once may end as differently as real ones.
 
-    A real one begun within the last seconds, where there are enough of them. Else `real` is asked about the id that
-    `ended` names: a verification of ours that is over, which no check harms and which Telnyx treats as it treats ids
-    that it knows. Where there is none, about an id that nobody has.
+    It copies a real call begun within the last seconds, if there are enough. Else it asks `real` about the id that
+    `ended` returns: an ended verification of ours, which no check harms and which Telnyx treats as it treats ids that
+    it knows. If there is none, it asks about an id that does not exist.
     """
 
     name = "silent"
@@ -38,7 +38,7 @@ class DecoyProvider(Provider):
     def __init__(
         self, timings: Timings, real: Provider | None = None, ended: Callable[[], str | None] = lambda: None
     ) -> None:
-        """Share the timings of the real provider, which stays the caller's to close."""
+        """Share the timings of the real provider, which the caller closes."""
         self._timings = timings
         self._real = real
         self._ended = ended
@@ -69,7 +69,7 @@ class DecoyProvider(Provider):
 
     @override
     async def aclose(self) -> None:
-        """Nothing to give back: each ask belongs to the call that waits for it."""
+        """Do nothing: each ask ends with the call that waits for it."""
 
     async def _imitate(self, kind: Kind) -> CheckAnswer:
         began = self._timings.clock()
@@ -79,7 +79,7 @@ class DecoyProvider(Provider):
         return await self._end_as(call, began)
 
     async def _end_as(self, call: Call | None, began: float) -> CheckAnswer:
-        """End as a call did, as long after our own beginning; wait for its end if it is still out."""
+        """End as a call did, after as long as it took; wait for its end if it is still under way."""
         if call is not None:
             await call.ended.wait()
         seconds = call.seconds if call and call.seconds is not None else _dice.uniform(*_DEFAULT_SPREAD)
@@ -87,7 +87,7 @@ class DecoyProvider(Provider):
         return _age(call.outcome, call.started + seconds, self._timings.clock()) if call and call.outcome else WRONG
 
     async def _ask(self, real: Provider, kind: Kind) -> Call:
-        """Ask what costs nobody a guess: a check for a check, so that it fails as checks do."""
+        """Ask what costs nobody a guess: a check for a check, so that it fails as real checks do."""
         ended = self._ended()
         target = ended or str(uuid.uuid4())
         call = self._timings.begin(kind, asked=True)
@@ -102,7 +102,7 @@ class DecoyProvider(Provider):
 
 
 def _age(outcome: CheckAnswer, ended: float, now: float) -> CheckAnswer:
-    """What was left of a wait that the provider named is less by the time since."""
+    """Shorten a wait that the provider named by the time that has passed since."""
     if not isinstance(outcome, NotJudged) or outcome.after is None:
         return outcome
     return msgspec.structs.replace(outcome, after=max(0.0, outcome.after - max(0.0, now - ended)))

@@ -1,7 +1,6 @@
-"""What decoys may ask of a provider, and which call they copy after they asked.
+"""How often decoys may ask a provider, and which call they copy then.
 
-Used by providers.verify.decoy. It must never let one decoy's answer stand for another's that could have asked for
-itself.
+Used by providers.verify.decoy. One decoy's answer must never be used for another that could have asked for itself.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from service.providers.verify.timings import Call
 
-# Asks a second, at once, and out at a time: what a flood of decoys is beyond them draws from what was asked.
+# Asks a second, at once, and under way at a time. Beyond these, a flood of decoys draws from what was asked.
 A_SECOND = 10.0
 AT_ONCE = 20
 MOST_OUT = 32
@@ -24,17 +23,16 @@ _dice = random.SystemRandom()
 
 
 class Allowance:
-    """How much may be asked: a flood of decoys must not become a flood of calls."""
+    """Limits asks, so that a flood of decoys does not become a flood of calls."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """Begin with as many as may be asked at once."""
         self._clock = clock
         self._left = float(AT_ONCE)
         self._counted_at = clock()
         self._out = 0
 
     def take(self) -> bool:
-        """Take one ask, to be given back when it was answered; False when there is none."""
+        """Take one ask, to be given back once it is answered; False if none is left."""
         now = self._clock()
         self._left = min(self._left + (now - self._counted_at) * A_SECOND, AT_ONCE)
         self._counted_at = now
@@ -45,19 +43,18 @@ class Allowance:
         return True
 
     def give_back(self) -> None:
-        """Say that one was answered."""
         self._out -= 1
 
 
 def choose(asked: Call, real: Sequence[Call], asks: Sequence[Call], *, known: bool) -> Call:
-    """Say which call to copy: what was asked, unless the real ones tell that Telnyx treats the asked id differently.
+    """Return the call to copy: the one asked, unless real calls show that Telnyx treats the asked id differently.
 
     `real`: the newest ones; `asks`: all since the first of those; `known`: whether a verification of ours was asked
-    about, or an id that nobody has.
+    about, or an id that does not exist.
 
-    Different it is where a real call went worse than every ask (ids that Telnyx knows are slow or fail, the one that
-    nobody has is not), and where all asks failed while the real ones were judged. About a verification of ours many
-    have to say so, for a difference is chance there as a rule; about an id that nobody has the first does.
+    It treats it differently if a real call went worse than every ask (ids that Telnyx knows are slow or fail, unknown
+    ones are not), or if all asks failed while the real ones were judged. For a verification of ours several calls have
+    to show this, because a difference is usually chance; for an id that does not exist the first is enough.
     """
     if not asks or len(real) < LEAST_REAL:
         return asked

@@ -1,7 +1,7 @@
-"""Whether a provider takes what we send: for everybody, and for each Verify profile that a client has of its own.
+"""Whether a provider accepts what we send: for everybody, and for each Verify profile.
 
-Told of every real answer, and of every imitated one to a check, by verification.senders; asked by gate before anything
-is counted; ticked by worker.loop. It must never tell one number or caller from another: it knows profiles, no more.
+Told of every real answer, and of decoys' answers to checks, by verification.senders; asked by verification.gate before
+anything is counted; ticked by worker.loop. It knows only profiles, and must never tell numbers or callers apart.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from service.providers.verify.protocol import (
     TryAgain,
 )
 
-# Nothing was taken for so many seconds, in so many tries.
+# It is down if nothing was accepted for this long (seconds), in so many tries.
 SILENCE = 30.0
 FAILURES = 3
 SHORTEST_PAUSE = 1.0
@@ -35,13 +35,13 @@ Operation = Literal["send", "check"]
 
 
 class Prober(Protocol):
-    """Whoever can find out, without harm to anybody, whether a provider takes sends and checks again."""
+    """Finds out, without harm to anybody, whether a provider accepts sends and checks again."""
 
     async def can_send(self, reason: str, profile_id: str | None) -> bool:
-        """Say whether `reason` is over: for everybody, or for one profile."""
+        """Return whether the trouble named by `reason` is over: for everybody, or for one profile."""
 
     async def can_check(self) -> bool:
-        """Say whether a code would be judged."""
+        """Return whether a code would be judged."""
 
 
 class _Run:
@@ -55,7 +55,7 @@ class _Run:
         self._since = 0.0
 
     def fail(self, now: float) -> bool:
-        """Count one failure; whether it is now certain that nothing gets through."""
+        """Count one failure; return whether it is now certain that nothing gets through."""
         if self._count == 0:
             self._since = now
         self._count += 1
@@ -63,13 +63,12 @@ class _Run:
 
 
 class ProviderHealth:
-    """What concerns everybody (key, account, funds, network), and what concerns a profile.
+    """The health for everybody (key, account, funds, network), and for each profile.
 
-    `profiles`: the ids that the policy and the settings name, each with whose they are. Nothing is kept of any other.
+    `profiles`: the ids that the policy and the settings name, with their clients. Nothing is kept of any other.
     """
 
     def __init__(self, profiles: Mapping[str, Sequence[str]] | None = None, clock: Clock = time.monotonic) -> None:
-        """Begin well."""
         self._clock = clock
         self._runs: dict[Operation, _Run] = {"send": _Run(), "check": _Run()}
         self._all: dict[Operation, Breaker] = {"send": Breaker(clock), "check": Breaker(clock)}
@@ -78,7 +77,7 @@ class ProviderHealth:
         self._paused_until = 0.0
 
     def trouble(self, profile_id: str | None = None) -> Breaker | None:
-        """Return what keeps everybody, or this profile's clients, from being served; None when nothing does."""
+        """Return what keeps everybody, or this profile's clients, from being served; None if nothing does."""
         breakers = (*self._all.values(), self._profiles.get(profile_id or ""))
         return next((breaker for breaker in breakers if breaker and breaker.open), None)
 
@@ -87,16 +86,16 @@ class ProviderHealth:
         return {named: breaker.reason for named, breaker in self._profiles.items() if breaker.reason is not None}
 
     def paused_for(self) -> float:
-        """Seconds that every send has to wait because the provider asked for it; 0 when none."""
+        """Return how long (s) every send has to wait because the provider asked for it."""
         return max(0.0, self._paused_until - self._clock())
 
     def wait_of(self, profile_id: str) -> float:
-        """Seconds that a send of this profile has to wait, for whatever reason; 0 when it may go."""
+        """Return how long (s) a send of this profile has to wait, for whatever reason; 0 if it may go."""
         trouble = self.trouble(profile_id)
         return max(self.paused_for(), float(trouble.retry_after) if trouble else 0.0)
 
     def note(self, answer: SendAnswer, profile_id: str) -> None:
-        """Take in how a real send ended."""
+        """Note how a real send ended."""
         match answer:
             case TryAgain(throttled=True):
                 self._pause(answer.after)
@@ -116,7 +115,7 @@ class ProviderHealth:
                 self._fail("send")
 
     def note_check(self, answer: CheckAnswer) -> None:
-        """Take in how a check ended."""
+        """Note how a check ended."""
         match answer:
             case NotJudged(after=float()):
                 self._pause(answer.after)
@@ -129,7 +128,7 @@ class ProviderHealth:
                 self._fail("check")
 
     async def tick(self, prober: Prober) -> None:
-        """Probe whatever is due. Call it about once a second: what is over then ends by itself, and soon."""
+        """Run the probes that are due. Called about once a second."""
         await asyncio.gather(
             self._probe(self._all["send"], prober, None),
             self._probe(self._all["check"], prober, None),

@@ -1,7 +1,7 @@
-"""What a provider of verifications must answer: one send, one check, one state, one look-up; and what it tells itself.
+"""The protocol of a verification provider: one send, one check, one state, one look-up.
 
-Used by verification and api; implemented by telnyx, silent and rehearsal, and by Telnyx's webhook. No implementation
-raises for what the other side says: every way it can end is one of the values below.
+Called by verification.senders, dispatch and check; implemented by telnyx, silent and rehearsal. No implementation
+raises for a reply of the other side: every way it can end is one of the values below.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Delivery = Literal["sent", "delivered", "unconfirmed", "failed"]
 
 
 class Order(msgspec.Struct, frozen=True):
-    """One send to ask for. `timeout_secs`: how long the code stays good, in seconds."""
+    """One send to make. `timeout_secs`: how long the code is valid, in seconds."""
 
     phone_number: str
     channel: Channel
@@ -28,22 +28,22 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True, tag=True):
-    """Taken: `provider_id` names the verification at the provider. `delivery` only where it is known at once."""
+    """Accepted: `provider_id` is the verification's id there. `delivery` only if it is known at once."""
 
     provider_id: str
     delivery: Delivery = "sent"
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
-    """This number on this channel, never: the next channel may go on at once."""
+    """Refused for this number on this channel, for good: the next channel may follow at once."""
 
     code: str
 
 
 class TryAgain(msgspec.Struct, frozen=True, tag=True):
-    """Not taken, and certainly nothing sent. `after`: seconds to wait, when the other side named them.
+    """Not accepted, and certainly nothing sent. `after`: seconds to wait, if the other side named them.
 
-    `throttled` is a 429: everything to this provider waits, not this send alone.
+    `throttled` is a 429: everything to this provider waits, not only this send.
     """
 
     code: str
@@ -58,10 +58,7 @@ class InDoubt(msgspec.Struct, frozen=True, tag=True):
 
 
 class AccountProblem(msgspec.Struct, frozen=True, tag=True):
-    """Our key, account, funds or spend limit: no number could be sent to now.
-
-    `of_profile`: the trouble is this Verify profile's own; other profiles of the account may well be served.
-    """
+    """Refused for our key, account, funds or spend limit: no number can be sent to now."""
 
     code: str
     of_profile: bool = False
@@ -71,13 +68,13 @@ SendAnswer = Sent | Refused | TryAgain | InDoubt | AccountProblem
 
 
 class Judged(msgspec.Struct, frozen=True, tag=True):
-    """The code was compared."""
+    """The provider compared the code."""
 
     accepted: bool
 
 
 class NotJudged(msgspec.Struct, frozen=True, tag=True):
-    """The code was certainly not compared (no connection, 429, an error). `of_profile`: as in AccountProblem."""
+    """The provider certainly did not compare the code (no connection, 429, an error status)."""
 
     code: str
     after: float | None = None
@@ -88,7 +85,7 @@ CheckAnswer = Judged | NotJudged | InDoubt
 
 
 class State(msgspec.Struct, frozen=True, tag=True):
-    """What the provider holds of one verification."""
+    """The provider's state of one verification."""
 
     accepted: bool
 
@@ -103,16 +100,13 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Provider(Protocol):
-    """Ways to send and check. Every call ends within its time limit and raises nothing but cancellation.
-
-    `real`: what it sends reaches people and is counted; False for a stand-in, which is called by no name but its own.
-    """
+    """Sends and checks codes. Every call ends within its time limit and raises nothing but cancellation."""
 
     name: str
     real: bool
 
     async def send(self, order: Order) -> SendAnswer:
-        """Ask for one send; at most 8 s, never repeated."""
+        """Make one send; at most 8 s, never repeated."""
 
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """Compare a code with one verification; at most 5 s, never repeated."""

@@ -1,7 +1,7 @@
-"""The provider of test clients: numbers behave as the table says and nothing ever leaves this process.
+"""The provider of test clients: numbers behave as test_numbers says, and nothing ever leaves this process.
 
-Called by verification.dispatch in place of Telnyx for keys made with `--test`. It keeps no state, so that every
-process answers alike; it must never open a connection.
+Used by verification in place of Telnyx for keys made with `--test`. It keeps no state, so that every process answers
+alike; it must never open a connection.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _TAG_BYTES = 7
 class TestProvider(Provider):
     """`secret` keeps ids from being made up: the same in every process. `slow_answer`: seconds.
 
-    Whether the code of a verification is ever right stands in its id, under a tag: that is all that a
-    check needs to know, in whatever process it runs.
+    A verification's id says, under a tag, whether its code is ever right: this is all that a check needs to know, in
+    whatever process it runs.
     """
 
     __test__ = False  # pytest takes every class named Test* for one of its own
@@ -48,7 +48,7 @@ class TestProvider(Provider):
 
     @override
     async def send(self, order: Order) -> SendAnswer:
-        """Behave as the number's entry says; a number that has none is delivered."""
+        """Behave as the number's entry says; a number without an entry is delivered."""
         outcome = find_outcome(order.phone_number, order.channel)
         if outcome == "refused":
             return Refused("40309")
@@ -62,7 +62,7 @@ class TestProvider(Provider):
 
     @override
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
-        """Accept the fixed code, unless the id says that no code is right or was not made here."""
+        """Accept the fixed code, unless the id says that no code is right, or was not made here."""
         right = hmac.compare_digest(code.encode(), FIXED_CODE.encode())
         return Judged(right and self._read_id(provider_id))
 
@@ -70,7 +70,7 @@ class TestProvider(Provider):
     async def state(self, provider_id: str) -> State | NotJudged:
         """Never accepted: a check leaves no trace, and it cannot be in doubt but by our own crash.
 
-        A guess in doubt is so settled as wrong, and the right code may be given again.
+        A guess in doubt is then settled as wrong, and the right code may be entered again.
         """
         return State(accepted=False)
 
@@ -81,10 +81,10 @@ class TestProvider(Provider):
 
     @override
     async def aclose(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there are no connections."""
 
     def _make_id(self, *, code_accepted: bool) -> str:
-        # Version and variant are set before the tag is taken: a UUID that does not say 8 is not read as ours.
+        # Version and variant are set before the tag is computed: a UUID of another version than 8 is not ours.
         head = bytearray(secrets.token_bytes(16 - _TAG_BYTES))
         head[6] = 0x80 | code_accepted
         head[8] = 0x80 | (head[8] & 0x3F)

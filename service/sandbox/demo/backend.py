@@ -1,6 +1,6 @@
-"""A product's backend in small: it holds the gateway's key and calls the gateway for the demo page.
+"""A small product backend: it holds the gateway's key and calls the gateway for the demo page.
 
-Called by demo. Everything it passes on is what the gateway said; the key must never reach a browser.
+Called by demo. It passes on what the gateway answers; the key must never reach a browser.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Visitor = Literal["person", "bot", "stranger"]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the gateway answered, or a 502 of our own when it did not."""
+    """What the gateway answered, or a 502 of our own if it did not."""
 
     status: int
     body: Any
@@ -44,18 +44,17 @@ class Backend:
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        """Make the connections' pool; needs the running loop."""
+        """Make the connection pool; needs the running loop."""
         self._session = aiohttp.ClientSession(
             headers={"authorization": f"Bearer {self._key}"}, timeout=aiohttp.ClientTimeout(total=TIME_LIMIT)
         )
 
     async def close(self) -> None:
-        """Give the connections back."""
         if self._session is not None:
             await self._session.close()
 
     async def request(self, phone_number: str, channel: str, visitor: Visitor, address: str) -> Answer:
-        """Ask for a verification, with the event that the visitor's browser would have brought."""
+        """Request a verification, with the event that the visitor's browser would have brought."""
         minted = self._fingerprint.mint(Mint(bot="bad" if visitor == "bot" else "not_detected", ip=address))
         body = {
             "phone_number": phone_number,
@@ -67,15 +66,13 @@ class Backend:
         return await self._call("POST", "/v1/verifications", body)
 
     async def verify(self, verification_id: str, code: str) -> Answer:
-        """Hand a guess in."""
+        """Check a code."""
         return await self._call("POST", f"/v1/verifications/{verification_id}/verify", {"code": code})
 
     async def press_fallback(self, verification_id: str) -> Answer:
-        """Ask for the next channel."""
         return await self._call("POST", f"/v1/verifications/{verification_id}/fallback", None)
 
     async def read(self, verification_id: str) -> Answer:
-        """Read the status."""
         return await self._call("GET", f"/v1/verifications/{verification_id}", None)
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Answer:
@@ -101,8 +98,8 @@ async def open_backend(app: Litestar) -> AsyncIterator[None]:
 
 
 def draw_address() -> str:
-    """An address for a visitor of the demo, from the IPv6 range kept for documentation.
+    """Return an address for a visitor of the demo, from the IPv6 range reserved for documentation.
 
-    All who try the demo sit at this machine: with its own address they would use up each other's limit.
+    Everybody who tries the demo is on this machine: with its own address they would use up each other's limit.
     """
     return f"2001:db8:{secrets.randbelow(0xFFFF) + 1:x}:{secrets.randbelow(0xFFFF) + 1:x}::1"

@@ -1,6 +1,6 @@
-"""The demo page and what its script calls: number in, code from the inbox, verified.
+"""The demo page and what its script calls: enter a number, get the code from the inbox, be verified.
 
-Mounted by sandbox.main. The browser sees a product's own small API and never the gateway or its key.
+Mounted by sandbox.main. The browser sees a product's own small API, and never the gateway or its key.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ class CodeForm(msgspec.Struct, frozen=True):
 
 
 class IdForm(msgspec.Struct, frozen=True):
-    """Which verification a button is about."""
+    """The verification that a button is about."""
 
     id: _Id
 
 
 class ScriptedExample(msgspec.Struct, frozen=True):
-    """One number of the table, for the page's list."""
+    """One test number, for the page's list."""
 
     phone_number: str
     meaning: str
 
 
 class Examples(msgspec.Struct, frozen=True):
-    """The numbers that always behave in one way, and the code that they receive."""
+    """The test numbers, and the code that they receive."""
 
     code: str
     numbers: list[ScriptedExample]
@@ -68,7 +68,7 @@ class Examples(msgspec.Struct, frozen=True):
 
 @get("/", sync_to_thread=False)
 def open_demo() -> Redirect:
-    """The address without a path leads to the demo."""
+    """Redirect the address without a path to the demo."""
     return Redirect("/demo")
 
 
@@ -82,7 +82,7 @@ def show_demo(backend: NamedDependency[Backend]) -> Response[str]:
 
 @get("/demo/numbers", sync_to_thread=False)
 def list_examples() -> Examples:
-    """The table of scripted numbers."""
+    """Return the test numbers."""
     return Examples(FIXED_CODE, [ScriptedExample(one.phone_number, one.meaning) for one in NUMBERS])
 
 
@@ -98,19 +98,17 @@ async def request_code(
 
 @post("/demo/verify")
 async def verify_code(data: JSONBody[CodeForm], backend: NamedDependency[Backend]) -> Response[Any]:
-    """Hand the code in."""
+    """Check the code in the form."""
     return _pass_on(await backend.verify(data.id, data.code))
 
 
 @post("/demo/fallback")
 async def press_fallback(data: JSONBody[IdForm], backend: NamedDependency[Backend]) -> Response[Any]:
-    """Ask for the next channel."""
     return _pass_on(await backend.press_fallback(data.id))
 
 
 @post("/demo/status")
 async def read_status(data: JSONBody[IdForm], backend: NamedDependency[Backend]) -> Response[Any]:
-    """Read the status."""
     return _pass_on(await backend.read(data.id))
 
 
@@ -126,5 +124,5 @@ def _pass_on(answer: Answer) -> Response[Any]:
 
 
 def list_demo_routes() -> list[HTTPRouteHandler]:
-    """The handlers of this module; they ask for `backend`."""
+    """Return this module's handlers, which use `backend`."""
     return [open_demo, show_demo, list_examples, request_code, verify_code, press_fallback, read_status]

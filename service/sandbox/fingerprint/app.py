@@ -1,4 +1,4 @@
-"""Fingerprint's server API on loopback: GET /v4/events/{id}, GET /events/{id}, and a mint for events.
+"""Fingerprint's server API on loopback: GET /v4/events/{id}, GET /events/{id}, and a call that makes events.
 
 Built by sandbox.main and by tests. Both versions answer from the same events, as the real ones do.
 """
@@ -61,7 +61,7 @@ class FingerprintStandIn:
         self._header, self._key = (b"authorization", f"Bearer {key}") if api == "v4" else (b"auth-api-key", key)
 
     def fail(self, fault: Fault) -> Reply:
-        """Word a failure as this version does; one that Fingerprint has not is a 403."""
+        """Write a failure as this version does; one that Fingerprint does not have is a 403."""
         reply = self._word(_FAULTS.get(fault.kind, "inactive"))
         if fault.kind != "throttle":
             return reply
@@ -103,7 +103,7 @@ def list_fingerprint_controls() -> list[HTTPRouteHandler]:
 
 
 def mount_fingerprint(fingerprint: Fingerprint, stage: Stage) -> list[ASGIRouteHandler]:
-    """The mounts at /v4 and /events, so that FINGERPRINT_BASE_URL is the sandbox's own address."""
+    """Return the mounts at /v4 and /events, so that FINGERPRINT_BASE_URL is the sandbox's own address."""
     v4, v3 = (FingerprintStandIn(fingerprint, stage, api) for api in ("v4", "v3"))
 
     @asgi("/v4", is_mount=True, copy_scope=False)
@@ -118,7 +118,7 @@ def mount_fingerprint(fingerprint: Fingerprint, stage: Stage) -> list[ASGIRouteH
 
 
 def create_fingerprint(fingerprint: Fingerprint | None = None, stage: Stage | None = None) -> Litestar:
-    """An app that is Fingerprint alone, with its controls; `app.state.fingerprint` and `.stage` hold both."""
+    """Return an app with only Fingerprint and its controls; `app.state.fingerprint` and `.stage` hold both."""
     fingerprint, stage = fingerprint or Fingerprint(), stage or Stage()
     handlers = [*mount_fingerprint(fingerprint, stage), *list_stage_controls(), *list_fingerprint_controls()]
     return compose_app(handlers, [], fingerprint=fingerprint, stage=stage)

@@ -1,6 +1,6 @@
-"""Fingerprint events, made to order: what an order can say, and the event that comes of it.
+"""Fingerprint events made to order: what an order can contain, and the event made from it.
 
-Called by sandbox.fingerprint.service. How an event is written down belongs to sandbox.fingerprint.shapes.
+Called by sandbox.fingerprint.service. How an event is written is in sandbox.fingerprint.shapes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ID_LETTERS = string.ascii_letters + string.digits
 
 
 class Mint(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """An event as it is ordered; as it stands, an ordinary person on an ordinary browser, just now.
+    """An order for an event; by default, an ordinary person with an ordinary browser, just now.
 
     `age`: seconds since it was made. `visible_after`: seconds from now during which it is not found.
     `missing`: signals left out. `partially_completed` and `edge`: no verdict was computed. `sealed_api`:
@@ -70,7 +70,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def mint_event(order: Mint) -> Event:
-    """Make an event; a visitor that is not named is a new one."""
+    """Make an event; if no visitor is named, it is a new one."""
     made_at = int((time.time() - order.age) * 1000)
     return Event(
         id=f"{made_at:013d}.{_draw_letters(6)}",

@@ -1,4 +1,4 @@
-"""Fingerprint as a thing with state: the events that were minted, and their sealed form.
+"""Fingerprint's state: the events that were made, and their sealed form.
 
 Called by sandbox.fingerprint.app, the demo's backend and tests in the same process. It knows no HTTP.
 """
@@ -24,7 +24,7 @@ _NONCE_BYTES = 12
 
 
 class FingerprintSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the stand-in is told at its start. `sealed_key`: 32 bytes; made when missing."""
+    """The stand-in's settings. `sealed_key`: 32 bytes; made if missing."""
 
     secret_key: str = "SANDBOX_FINGERPRINT_SECRET"  # noqa: S105  it opens nothing but this stand-in
     sealed_key: bytes | None = None
@@ -38,7 +38,7 @@ class Minted(msgspec.Struct, frozen=True):
 
 
 class Fingerprint:
-    """The whole of Fingerprint that the gateway meets."""
+    """All of Fingerprint that the gateway uses."""
 
     def __init__(self, settings: FingerprintSettings | None = None) -> None:
         self.settings = settings or FingerprintSettings()
@@ -47,7 +47,7 @@ class Fingerprint:
 
     @property
     def sealed_key(self) -> str:
-        """The key of sealed results in base64, as FINGERPRINT_SEALED_KEYS takes it."""
+        """The key of sealed results in base64, as FINGERPRINT_SEALED_KEYS expects it."""
         return base64.b64encode(self._sealed_key).decode()
 
     def mint(self, order: Mint | None = None) -> Minted:
@@ -59,7 +59,7 @@ class Fingerprint:
         return Minted(event.id, self._seal(event))
 
     def find(self, event_id: str) -> Event | None:
-        """One event, once it is visible."""
+        """Return one event, once it is visible."""
         event = self._events.get(event_id)
         return event if event is not None and time.monotonic() >= event.visible_at else None
 

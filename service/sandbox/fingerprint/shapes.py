@@ -1,7 +1,7 @@
-"""A Fingerprint event as API v4 and API v3 write it down.
+"""A Fingerprint event as API v4 and API v3 write it.
 
 Called by sandbox.fingerprint.app and sandbox.fingerprint.service. The shapes follow the vendor's published examples;
-what no rule reads and no package insists on is left out.
+what no rule reads and no package requires is left out.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _VPN_DETAILS: dict[str, Any] = {
 
 
 def describe_v4(event: Event) -> dict[str, Any]:
-    """The body of GET /v4/events/{event_id}."""
+    """Return the body of GET /v4/events/{event_id}."""
     order = event.order
     body: dict[str, Any] = {
         "event_id": event.id,
@@ -79,7 +79,7 @@ def describe_v4(event: Event) -> dict[str, Any]:
 
 
 def describe_v3(event: Event) -> dict[str, Any]:
-    """The body of GET /events/{request_id}."""
+    """Return the body of GET /events/{request_id}."""
     order = event.order
     moment = datetime.fromtimestamp(event.made_at / 1000, UTC).isoformat(timespec="milliseconds")
     identification = {

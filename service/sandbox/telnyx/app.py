@@ -1,7 +1,6 @@
-"""Telnyx Verify on loopback: the routes under /v2, and an app of them with their controls.
+"""Telnyx Verify on loopback: the routes under /v2, and an app with them and their controls.
 
-Built by sandbox.main and by tests. The routes are plain ASGI below one mount, since benchmarks run
-through them.
+Built by sandbox.main and by tests. The routes are plain ASGI below one mount, to be cheap for benchmarks.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ class TelnyxStandIn:
         self._authorization = f"Bearer {telnyx.settings.api_key}".encode()
 
     def fail(self, fault: Fault) -> Reply:
-        """Word a failure as Telnyx does."""
+        """Write a failure as Telnyx does."""
         return word_fault(fault)
 
     def plan(self, request: Request) -> Planned:  # noqa: C901, PLR0911  the table of routes
-        """Find the call; 401 without the key, 404 for a path that Telnyx has not."""
+        """Find the call; 401 without the key, 404 for a path that Telnyx does not have."""
         if request.headers.get(b"authorization") != self._authorization:
             raise decline(401, "10009", "No key found matching the credentials given.")
         match request.method, request.parts:
@@ -64,7 +63,7 @@ class TelnyxStandIn:
 
 
 def mount_telnyx(telnyx: Telnyx, stage: Stage) -> ASGIRouteHandler:
-    """The mount at /v2, so that TELNYX_BASE_URL ends in /v2 as the real one does."""
+    """Return the mount at /v2, so that TELNYX_BASE_URL ends in /v2 as the real one does."""
     stand_in = TelnyxStandIn(telnyx, stage)
 
     @asgi("/v2", is_mount=True, copy_scope=False)
@@ -76,7 +75,7 @@ def mount_telnyx(telnyx: Telnyx, stage: Stage) -> ASGIRouteHandler:
 
 @asynccontextmanager
 async def deliver_webhooks(app: Litestar) -> AsyncIterator[None]:
-    """Lifespan: webhooks go out while the app is up. The Telnyx is the app's `state.telnyx`."""
+    """Lifespan: send webhooks while the app is up. Telnyx is the app's `state.telnyx`."""
     courier = app.state.telnyx.courier
     await courier.open()
     try:
@@ -86,7 +85,7 @@ async def deliver_webhooks(app: Litestar) -> AsyncIterator[None]:
 
 
 def create_telnyx(telnyx: Telnyx | None = None, stage: Stage | None = None) -> Litestar:
-    """An app that is Telnyx alone, with its controls and inbox; `app.state.telnyx` and `.stage` hold both."""
+    """Return an app with only Telnyx, its controls and inbox; `app.state.telnyx` and `.stage` hold both."""
     telnyx, stage = telnyx or Telnyx(), stage or Stage()
     handlers = [
         mount_telnyx(telnyx, stage),

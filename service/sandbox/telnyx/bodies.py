@@ -1,4 +1,4 @@
-"""What Telnyx asks of a request before it acts: well-formed JSON, right types, a number in E.164.
+"""What Telnyx requires of a request before it acts: well-formed JSON, right types, a number in E.164.
 
 Called by the modules beside it that plan calls. Each failure is a `Declined` in Telnyx's error shape.
 """
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Read a body; 400 with what is wrong in it."""
+    """Decode a body; 400 that says what is wrong in it."""
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeError) as wrong:
@@ -32,7 +32,7 @@ def require_e164(phone_number: str) -> str:
 
 
 def read_id(verification_id: str) -> str:
-    """Write a verification's id as Telnyx does; 400 for one that is not a UUID."""
+    """Return a verification's id as Telnyx writes it; 400 for one that is not a UUID."""
     try:
         return str(uuid.UUID(verification_id))
     except ValueError:

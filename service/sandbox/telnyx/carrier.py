@@ -1,6 +1,6 @@
-"""What Telnyx's number look-up says of a number, drawn from phonenumbers and the table of scripted numbers.
+"""Telnyx's number look-up, answered from phonenumbers and the test numbers.
 
-Called by sandbox.telnyx.app and sandbox.telnyx.sends. It invents no carrier: the names are plainly made up.
+Called by sandbox.telnyx.app and sandbox.telnyx.sends. Its carrier names are obviously made up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LINE_TYPES = {
 
 
 def find_country(phone_number: str) -> str | None:
-    """The ISO code of a number's country; None where it has none of its own."""
+    """Return the ISO code of a number's country; None if it belongs to no single one."""
     try:
         return phonenumbers.region_code_for_number(phonenumbers.parse(phone_number))
     except phonenumbers.NumberParseException:
@@ -38,7 +38,7 @@ def find_country(phone_number: str) -> str | None:
 
 
 def plan_carrier(phone_number: str) -> Planned:
-    """Look a number up; 422 for one that no country has."""
+    """Look a number up; 422 for one that belongs to no country."""
     require_e164(phone_number)
     try:
         parsed = phonenumbers.parse(phone_number)

@@ -1,6 +1,6 @@
-"""Telnyx's /verify_profiles (list, make, read, change, delete) and /balance.
+"""Telnyx's /verify_profiles (list, create, read, change, delete) and /balance.
 
-Called by sandbox.telnyx.app. Templates are not played: no gateway call needs them.
+Called by sandbox.telnyx.app. Templates are not simulated: no gateway call needs them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def plan_profile(telnyx: Telnyx, request: Request) -> Planned:
 
 
 def plan_balance(telnyx: Telnyx) -> Planned:
-    """Say what the account still has; amounts are texts, as in all of Telnyx's records of money."""
+    """Return the account's balance; amounts are strings, as in all of Telnyx's records of money."""
     credit = f"{telnyx.available_credit:.2f}"
     told = {"record_type": "balance", "currency": "USD", "balance": credit, "available_credit": credit}
     return Planned(operation="balance", act=lambda: (record(told), None))

@@ -1,6 +1,6 @@
 """Verify profiles: made, changed, listed; their settings decide code length, time limit and countries.
 
-Called by sandbox.telnyx.profile_calls. As at Telnyx, a setting with an unknown name is taken and ignored in silence.
+Called by sandbox.telnyx.profile_calls. As at Telnyx, a setting with an unknown name is silently ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CodeLength = Annotated[int, msgspec.Meta(ge=4, le=10)]
 
 
 class ChannelSettings(msgspec.Struct):
-    """What a profile says of one channel; UNSET is left as it was."""
+    """A profile's settings for one channel; UNSET leaves one as it was."""
 
     app_name: _App | msgspec.UnsetType = msgspec.UNSET
     alpha_sender: _AlphaSender | msgspec.UnsetType | None = msgspec.UNSET
@@ -58,22 +58,22 @@ class Profile(msgspec.Struct):
     fields: dict[str, Any]
 
     def code_length(self, channel: str) -> int:
-        """Digits of a code on this channel; Telnyx's default is five."""
+        """Return the digits of a code on this channel; Telnyx's default is five."""
         length: int = self.fields.get(channel, {}).get("code_length", 5)
         return length
 
     def timeout_secs(self, channel: str) -> int:
-        """How long a code is good when the send does not say, in seconds."""
+        """Return how long (s) a code is valid if the send does not say."""
         seconds: int = self.fields.get(channel, {}).get("default_verification_timeout_secs", 300)
         return seconds
 
     def countries(self, channel: str) -> list[str]:
-        """Countries that are sent to on this channel; `*` is all."""
+        """Return the countries that this channel sends to; `*` means all."""
         countries: list[str] = self.fields.get(channel, {}).get("whitelisted_destinations", ["*"])
         return countries
 
     def change(self, change: ProfileChange) -> None:
-        """Take over what is set, one channel's settings at a time."""
+        """Apply what is set, one channel's settings at a time."""
         for name, value in msgspec.to_builtins(change).items():
             if isinstance(value, dict):
                 self.fields[name] = {**self.fields.get(name, {}), **value}
@@ -83,13 +83,13 @@ class Profile(msgspec.Struct):
 
 
 class Profiles:
-    """Every profile by id."""
+    """All profiles by id."""
 
     def __init__(self) -> None:
         self._profiles: dict[str, Profile] = {}
 
     def create(self, change: ProfileChange, profile_id: str | None = None) -> Profile:
-        """Make one, with an id of its own unless one is given."""
+        """Create one, with a new id unless one is given."""
         now = write_time()
         profile_id = profile_id or str(uuid.uuid4())
         profile = Profile({"id": profile_id, "record_type": "verification_profile", "created_at": now})
@@ -98,13 +98,13 @@ class Profiles:
         return profile
 
     def find(self, profile_id: str) -> Profile | None:
-        """One by its id."""
+        """Return one by its id."""
         return self._profiles.get(profile_id)
 
     def delete(self, profile_id: str) -> None:
-        """Drop one; one that is not there is dropped already."""
+        """Delete one; deleting one that does not exist does nothing."""
         self._profiles.pop(profile_id, None)
 
     def list_all(self, name: str | None) -> list[Profile]:
-        """All, or those whose name contains `name`."""
+        """Return all, or those whose name contains `name`."""
         return [profile for profile in self._profiles.values() if name is None or name in profile.fields["name"]]

@@ -1,7 +1,7 @@
-"""Answers in Telnyx's wording: records, lists and the error shape, with the codes that the gateway reads.
+"""Replies as Telnyx writes them: records, lists and errors, with the codes that the gateway reads.
 
-Called by the modules beside it. Statuses that the vendor's specification leaves open are noted where they
-were chosen; it documents 400 alone.
+Called by the modules beside it. The vendor's specification documents only 400; other statuses are noted where they were
+chosen.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ _FAULTS = {
 
 
 def record(data: Any) -> Reply:
-    """One record."""
+    """Return one record."""
     return Reply(200, _encode({"data": data}))
 
 
 def listing(data: list[Any], total: int) -> Reply:
-    """One page of records, which is always the first."""
+    """Return one page of records, always the first."""
     meta = {"page_number": 1, "page_size": 20, "total_pages": -(-total // 20), "total_results": total}
     return Reply(200, _encode({"data": data, "meta": meta}))
 
 
 def error(status: int, code: str, detail: str, pointer: str | None = None) -> Reply:
-    """One error. The real details repeat what was sent, numbers included, and so do these."""
+    """Return one error. Telnyx's details repeat what was sent, numbers included, and so do these."""
     body: dict[str, Any] = {
         "code": code,
         "title": _TITLES[code],
@@ -67,19 +67,19 @@ def error(status: int, code: str, detail: str, pointer: str | None = None) -> Re
 
 
 def decline(status: int, code: str, detail: str, pointer: str | None = None) -> Declined:
-    """The exception that ends a call with an error."""
+    """Return the exception that ends a call with an error."""
     return Declined(error(status, code, detail, pointer))
 
 
 def refuse_destination(phone_number: str) -> Reply:
-    """The refusal of one number on one channel."""
+    """Return the refusal of one number on one channel."""
     return error(*_FAULTS["refuse"], f"The destination {phone_number} is not allowed.", "/phone_number")
 
 
 def word_fault(fault: Fault) -> Reply:
-    """The answer that a fault asks for."""
+    """Return the reply that a fault demands."""
     if fault.kind == "error500":
-        # Not JSON, as from a proxy on the way: nobody may count on Telnyx's shape in a 5xx.
+        # Not JSON, as from a proxy on the way: the gateway must not expect Telnyx's shape in a 5xx.
         return Reply(500, b"<html><body>Internal Server Error</body></html>", (HTML,))
     status, code = _FAULTS[fault.kind]
     reply = error(status, code, f"{_TITLES[code]} ({fault.phone_number or 'any number'}).")

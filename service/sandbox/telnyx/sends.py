@@ -1,6 +1,6 @@
 """Telnyx's POST /verifications/{channel}: from a body to a verification, or to a refusal.
 
-Called by sandbox.telnyx.app for each send that came in. The one place that decides whether a number is sent to.
+Called by sandbox.telnyx.app for each send. The only place that decides whether a number is sent to.
 """
 
 from __future__ import annotations

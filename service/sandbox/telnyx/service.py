@@ -1,7 +1,7 @@
-"""Telnyx Verify as a thing with state: sends, checks, profiles, codes and what phones received.
+"""Telnyx Verify's state: sends, checks, profiles, codes and what phones received.
 
-Called by the modules beside it of HTTP, and by tests in the same process, which read codes from it. It knows
-neither HTTP nor faults.
+Called by the modules beside it for HTTP, and by tests in the same process, which read codes from it. It knows neither
+HTTP nor faults.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _CALLER_PREFIX = "+12025"
 
 
 class TelnyxSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the stand-in is told at its start. `signing_seed`: 32 bytes; made when missing.
+    """The stand-in's settings. `signing_seed`: 32 bytes; made if missing.
 
-    `fixed_code`: every code, for load generators that cannot read an inbox. `flashcall_digits`: how many
-    of the caller's last digits are the code; 0 is the whole number.
+    `fixed_code`: used for every code, for load generators that cannot read an inbox. `flashcall_digits`: how many of
+    the calling number's last digits are the code; 0 means the whole number.
     """
 
     api_key: str = "KEY_SANDBOX"
@@ -52,7 +52,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Telnyx:
-    """The whole of Telnyx that the gateway meets."""
+    """All of Telnyx that the gateway uses."""
 
     def __init__(self, settings: TelnyxSettings | None = None) -> None:
         self.settings = settings or TelnyxSettings()
@@ -74,7 +74,7 @@ class Telnyx:
         return self.signer.public_key
 
     def find_code(self, verification_id: str) -> str:
-        """The code of one verification, arrived or not; KeyError for an unknown id."""
+        """Return the code of one verification, arrived or not; KeyError for an unknown id."""
         found = self.verifications.find(verification_id)
         if found is None:
             raise KeyError(verification_id)

@@ -1,4 +1,4 @@
-"""Verifications as Telnyx holds them: made, checked, expired; all in memory.
+"""Verifications as Telnyx keeps them: made, checked, expired; all in memory.
 
 Written by sandbox.telnyx.service, read by sandbox.telnyx.webhooks and the inbox. It does no I/O and knows no HTTP.
 """
@@ -21,7 +21,7 @@ KEPT = 100_000
 
 
 def write_time() -> str:
-    """Now, as Telnyx writes it: naive, in UTC, to the microsecond."""
+    """Return the present time as Telnyx writes it: naive, in UTC, to the microsecond."""
     return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
@@ -46,17 +46,17 @@ class Verification(msgspec.Struct, kw_only=True):
     ended: Literal["accepted", "invalid"] | None = None
 
     def status(self) -> str:
-        """The status as the API names it; it expires by being read."""
+        """Return the API's status; expiry is computed on reading."""
         if self.ended is not None:
             return self.ended
         return "expired" if time.monotonic() >= self.expires else "pending"
 
     def arrived(self) -> bool:
-        """Whether the code has reached the phone."""
+        """Return whether the code has reached the phone."""
         return self.outcome != "undelivered" and time.monotonic() >= self.arrives
 
     def describe(self) -> dict[str, Any]:
-        """The record that the API answers with; a code that Telnyx made is not in it."""
+        """Return the API's record; it does not contain the code that Telnyx made."""
         return {
             "id": self.id,
             "type": self.type,
@@ -71,7 +71,7 @@ class Verification(msgspec.Struct, kw_only=True):
         }
 
     def check(self, code: str) -> str:
-        """Judge a code and return Telnyx's response_code; five wrong ones close the verification."""
+        """Check a code and return Telnyx's response_code; five wrong ones close the verification."""
         status = self.status()
         if status == "expired":
             return "expired"
@@ -90,29 +90,29 @@ class Verification(msgspec.Struct, kw_only=True):
 
 
 class Verifications:
-    """Every verification by id, and by number, oldest first."""
+    """All verifications by id, and by number, oldest first."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, Verification] = {}
         self._by_phone: dict[str, list[Verification]] = {}
 
     def add(self, verification: Verification) -> None:
-        """Hold one more; at the limit the oldest goes."""
+        """Add one; at the limit the oldest is dropped."""
         if len(self._by_id) >= KEPT:
             self._drop_oldest()
         self._by_id[verification.id] = verification
         self._by_phone.setdefault(verification.phone_number, []).append(verification)
 
     def find(self, verification_id: str) -> Verification | None:
-        """One by its id."""
+        """Return one by its id."""
         return self._by_id.get(verification_id)
 
     def list_by_phone(self, phone_number: str) -> list[Verification]:
-        """Those of a number, newest first."""
+        """Return those of a number, newest first."""
         return self._by_phone.get(phone_number, [])[::-1]
 
     def list_newest(self, limit: int) -> list[Verification]:
-        """The newest of all numbers, newest first."""
+        """Return the newest of all numbers, newest first."""
         newest = reversed(self._by_id.values())
         return [verification for verification, _ in zip(newest, range(limit), strict=False)]
 

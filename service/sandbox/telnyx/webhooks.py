@@ -1,7 +1,7 @@
 """Webhooks as Telnyx sends them: signed, repeated until answered, doubled and out of order on demand.
 
-Started by Telnyx.send for each verification. The payload holds the code in clear, as the real one does:
-it goes to the configured address and into no log.
+Started by Telnyx.send for each verification. The payload contains the code in clear text, as the real one does: it goes
+to the configured address and into no log.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ TAKEN = range(200, 300)
 class Manners(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How webhooks are sent; all waits in seconds after the send.
 
-    `duplicates`: further copies of each event. `disorder`: the report of delivery comes before `sent`.
-    `reports`: false withholds the report of delivery. `same_id`: data.id is the verification's, as in an
-    older sample of Telnyx's. `retry_after`: the wait before another attempt.
+    `duplicates`: further copies of each event. `disorder`: the delivery report comes before `sent`.
+    `reports`: false withholds the delivery report. `same_id`: data.id is the verification's, as in an older sample of
+    Telnyx's. `retry_after`: the wait before another attempt.
     """
 
     sent_after: float = 0.1
@@ -48,7 +48,7 @@ class Manners(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One delivery tried. `status` is None when there was no answer in time."""
+    """One attempted delivery. `status` is None if there was no reply in time."""
 
     event_type: str
     event_id: str
@@ -58,26 +58,26 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Signer:
-    """Signs as Telnyx does: Ed25519 over `{timestamp}|{body}`. `seed`: 32 bytes of a private key; made when missing."""
+    """Signs as Telnyx does: Ed25519 over `{timestamp}|{body}`. `seed`: 32 bytes of a private key; made if missing."""
 
     def __init__(self, seed: bytes | None = None) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed) if seed else Ed25519PrivateKey.generate()
 
     @property
     def public_key(self) -> str:
-        """The 32-byte public key in base64, as TELNYX_PUBLIC_KEY takes it."""
+        """The 32-byte public key in base64, as TELNYX_PUBLIC_KEY expects it."""
         raw = self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
         return base64.b64encode(raw).decode()
 
     def sign(self, body: bytes, timestamp: int | None = None) -> dict[str, str]:
-        """The two headers for a body, signed now or at a unix time."""
+        """Return the two headers for a body, signed now or at a unix time."""
         stamp = str(int(time.time()) if timestamp is None else timestamp)
         signature = self._key.sign(stamp.encode() + b"|" + body)
         return {"telnyx-signature-ed25519": base64.b64encode(signature).decode(), "telnyx-timestamp": stamp}
 
 
 class Courier:
-    """Delivers webhooks in the background between `open` and `close`; outside of them nothing is sent.
+    """Delivers webhooks in the background between `open` and `close`; otherwise nothing is sent.
 
     `manners` may be replaced at any time.
     """
@@ -90,12 +90,12 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Make the connections' pool; needs the running loop."""
+        """Make the connection pool; needs the running loop."""
         timeout = aiohttp.ClientTimeout(total=ANSWER_LIMIT)
         self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
 
     async def close(self) -> None:
-        """Drop what is not delivered yet."""
+        """Drop what has not been delivered yet."""
         session, self._session = self._session, None
         tasks = list(self._tasks)
         for task in tasks:
@@ -105,7 +105,7 @@ class Courier:
             await session.close()
 
     def announce(self, verification: Verification, url: str | None) -> None:
-        """Plan the webhooks of one verification, if there is anybody to tell."""
+        """Plan the webhooks of one verification, if there is an address for them."""
         if url is None or self._session is None:
             return
         manners = self.manners

@@ -1,7 +1,7 @@
-"""Internet addresses that nobody owns, laid out as providers lay out theirs.
+"""Internet addresses that nobody owns, assigned as providers assign theirs.
 
-Called by world. IPv4 comes from 100.64.0.0/10 (shared address space), IPv6 from 2001:db8::/32 (documentation):
-a trace must never name anybody's real address.
+Called by world. IPv4 comes from 100.64.0.0/10 (shared address space), IPv6 from 2001:db8::/32 (documentation): a trace
+must never contain anybody's real address.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from service.simulation.population.dice import Dice
 V4 = int(IPv4Address("100.64.0.0"))
 V6 = int(IPv6Address("2001:db8::"))
 HOMES = 1 << 16  # addresses of homes in one country
-TOWERS = 24  # addresses behind which one mobile operator hides all its people
+TOWERS = 24  # addresses that one mobile operator's people share
 EXITS = 300  # addresses of VPN services, all countries together
 OFFICES = 1 << 12
 
@@ -50,12 +50,12 @@ def vpn_exit(dice: Dice) -> str:
 
 
 def datacentre(dice: Dice) -> str:
-    """Draw a network of 256 addresses in a computing centre, named by its first."""
+    """Draw a data centre's network of 256 addresses, named by its first."""
     return _v4(V4 + (1 << 16) + (dice.integer(0, 255) << 8))
 
 
 def beside(address: str, place: int) -> str:
-    """Return the `place`-th IPv4 address, or the `place`-th /64, counted on from one."""
+    """Return the `place`-th IPv4 address, or /64, counted from a given one."""
     if ":" in address:
         return _v6(int(IPv6Address(address)) + (place << 64))
     return _v4(int(IPv4Address(address)) + place)

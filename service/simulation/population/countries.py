@@ -1,7 +1,7 @@
-"""The countries that a trace's product serves: how big, when awake, how its people's numbers are dealt out.
+"""The countries that a trace's product serves: their size, waking hours, and how numbers are assigned.
 
-Read by numbering and people. The operators' number ranges are those of phonenumbers' metadata; here are only
-the operators' shares of the market, rounded, and towns where area codes tell more than operators.
+Read by numbering and people. The operators' number ranges are those of phonenumbers' metadata; here are only the
+operators' market shares, rounded, and towns where area codes say more than operators do.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import msgspec
 
 
 class Country(msgspec.Struct, frozen=True, kw_only=True):
-    """One country. `part`: of the product's traffic; `conversion`: of its requests, how many verify.
+    """One country. `part`: its share of the product's traffic; `conversion`: of its requests that verify.
 
-    `offsets`: hours ahead of UTC; `national`: digits after the calling code. `dealers` deal out the numbers: an
+    `offsets`: hours ahead of UTC; `national`: digits after the calling code. `dealers` assign the numbers: an
     operator's name (its ranges are looked up) or a town with its area codes, and the share of the people.
     """
 

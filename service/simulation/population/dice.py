@@ -1,7 +1,7 @@
-"""Chance that falls alike everywhere: one seed, one trace, whatever the Python.
+"""Random draws that are the same everywhere: one seed, one trace, whatever the Python version.
 
-Called by scenarios. Python promises the sequence of `Random.random()` alone for all versions, so everything else
-is made of that here; no other method of `random` may be used in a scenario.
+Called by scenarios. Python guarantees only the sequence of `Random.random()` for all versions, so everything else is
+built on that here; no other method of `random` may be used in a scenario.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ _LETTERS = string.ascii_letters + string.digits
 
 
 class Dice:
-    """One stream of chance."""
+    """One stream of random draws."""
 
     def __init__(self, seed: str) -> None:
-        """Begin the stream that belongs to `seed`."""
         self._seed = seed
         self.number = Random(seed).random  # noqa: S311 (a trace hides nothing)
 
     def fork(self, name: str) -> Dice:
-        """Begin a stream of its own: what is drawn from it does not move this one."""
+        """Begin a separate stream: drawing from it does not affect this one."""
         return Dice(f"{self._seed}/{name}")
 
     def chance(self, probability: float) -> bool:
-        """Say yes with this probability."""
+        """Return True with this probability."""
         return self.number() < probability
 
     def between(self, low: float, high: float) -> float:
@@ -43,7 +42,7 @@ class Dice:
         return low + int(self.number() * (high - low + 1))
 
     def waiting(self, mean: float) -> float:
-        """Draw how long an event that comes at random lets wait."""
+        """Draw the wait until the next random event (exponential)."""
         return -mean * math.log(1.0 - self.number())
 
     def pick(self, items: Sequence[T]) -> T:
@@ -51,11 +50,11 @@ class Dice:
         return items[int(self.number() * len(items))]
 
     def shuffle(self, items: Iterable[T]) -> list[T]:
-        """Return the items in any order."""
+        """Return the items in random order."""
         return [item for _, _, item in sorted((self.number(), place, item) for place, item in enumerate(items))]
 
     def share(self, count: int, part: float) -> list[bool]:
-        """Return `count` answers of which `part` are yes, as nearly as can be, in any order."""
+        """Return `count` booleans of which a share of `part` is True, as nearly as possible, in random order."""
         return self.shuffle([place < round(count * part) for place in range(count)])
 
     def letters(self, length: int) -> str:
@@ -68,10 +67,10 @@ class Dice:
 
 
 class Wheel(Generic[T]):
-    """Things that are drawn more and less often."""
+    """A weighted draw."""
 
     def __init__(self, weights: Iterable[tuple[T, float]]) -> None:
-        """Keep each thing with its weight; the weights need not add up to one."""
+        """Weights need not add up to one."""
         pairs = list(weights)
         self.things = [thing for thing, _ in pairs]
         self._bounds = list(accumulate(weight for _, weight in pairs))

@@ -27,12 +27,12 @@ Digits = Annotated[int, msgspec.Meta(ge=1, le=6)]
 class Habits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What people do. A trace begins at midnight UTC.
 
-    `visits`: people who want a code, a day; `conversion` of a country decides how many get it and type it.
-    Parts of them: `resend` ask again; `mistype` type a wrong code first; `returning` were here before; `mobile` come
-    through a carrier's shared address, `vpn` through a service's; `ipv6` have it; `deviceless` send no device event;
-    `calls` want to be called. Rarely, and nobody's fault: `slow` ones leave the page open for minutes, `odd` ones
-    look suspect, `relayed` ones show the device check another address than the product's backend.
-    Crowds, a trace: `offices` share an address; `companies` have consecutive numbers too, and `staff` who sign up
+    `visits`: people who want a code, a day; a country's `conversion` decides how many get and enter it.
+    Shares of them: `resend` request again; `mistype` enter a wrong code first; `returning` were here before; `mobile`
+    come through a carrier's shared address, `vpn` through a VPN service's; `ipv6` have it; `deviceless` send no device
+    event; `calls` want a call. Rarely, and innocently: `slow` ones leave the page open for minutes, `odd` ones look
+    suspect, `relayed` ones show the device check another address than the product's backend.
+    Crowds in a trace: `offices` share an address; `companies` also have consecutive numbers, and `staff` who sign up
     within one morning; `families` have neighbouring numbers; `launch` people of one town come within three hours;
     for an hour one country is `push` times as busy.
     """
@@ -73,5 +73,5 @@ def local_time(habits: Habits, offset: float, hour: float, dice: Dice) -> float:
 
 
 def busy_part(hour: int) -> float:
-    """Say which part of a day's visits falls into an hour of the local day."""
+    """Return the share of a day's visits in an hour of the local day."""
     return AWAKE[hour] / sum(AWAKE)

@@ -1,6 +1,6 @@
-"""Phone numbers as people have them: dealt out in ranges, some ranges full, some empty, none of them impossible.
+"""Phone numbers as people have them: assigned in ranges, some full, some empty, none of them impossible.
 
-Called by people, crowds and the attacks. Every number that leaves here is valid by phonenumbers' metadata.
+Called by people, crowds and the attacks. Every number drawn here is valid by phonenumbers' metadata.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from service import phone
 from service.simulation.population.countries import Country
 from service.simulation.population.dice import Dice, Wheel
 
-EMPTY = 0.35  # of the blocks of ten thousand numbers, the part that nobody has
+EMPTY = 0.35  # the share of ranges of ten thousand numbers that nobody has
 SKEW = 0.7  # how much fuller an operator's fuller ranges are; 0 would make all alike
 DEPTH = 5  # a range of ten times the numbers has DEPTH times the people
 MILLION = 6  # digits
@@ -27,7 +27,7 @@ PLAN_TYPES = {kind: number for number, kind in phone.KINDS.items()}
 
 
 class Rented(msgspec.Struct, frozen=True):
-    """A range that somebody rents: the numbers that begin with `base` and go on for `digits` more."""
+    """A rented range: the numbers that begin with `base` and have `digits` more."""
 
     base: str
     digits: int
@@ -41,7 +41,7 @@ class Numbering:
     """The numbers of one country."""
 
     def __init__(self, country: Country, dice: Dice) -> None:
-        """Settle which ranges are full, once a trace: another seed is another product with other people."""
+        """Draw which ranges are full, once for a trace: another seed is another product with other people."""
         self.country = country
         self._length = len(country.calling) + country.national
         self._salt = dice.letters(8)
@@ -62,7 +62,7 @@ class Numbering:
         return Rented(number[:-digits], digits)
 
     def neighbours(self, number: str, stride: int = 1) -> Iterator[str]:
-        """Go on from a number, itself the first, in steps of `stride`; leaves out what is not valid.
+        """Yield numbers from a given one on, in steps of `stride`; invalid ones are left out.
 
         It never ends: after the last of a million numbers comes the first.
         """
@@ -71,7 +71,7 @@ class Numbering:
         return (step for step in steps if self.holds(step))
 
     def holds(self, number: str) -> bool:
-        """Say whether it is a valid mobile number of this country."""
+        """Return whether this is a valid mobile number of the country."""
         plan = phone.describe(number)
         return plan.valid and plan.country == self.country.code and plan.kind in MOBILE
 
@@ -86,7 +86,7 @@ class Numbering:
 
 
 def draw_of_kind(dice: Dice, country: str, kind: phone.Kind, digits: int = 5) -> str | None:
-    """Draw a number of any country (ISO 3166) and kind near the metadata's example; None where there are none."""
+    """Draw a number of any country (ISO 3166) and kind near the metadata's example; None if there are none."""
     example = phonenumbers.example_number_for_type(country, PLAN_TYPES[kind])
     if example is None:
         return None

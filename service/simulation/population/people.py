@@ -1,6 +1,6 @@
-"""People: who they are, and what one visit of theirs looks like to the gateway.
+"""People: who they are, and what one of their visits looks like to the gateway.
 
-Called by ordinary and crowds. Everything here is meant well: whoever stops these lines is wrong.
+Called by ordinary and crowds. All of these lines are legitimate: it is a mistake to stop one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from service.simulation.population.numbering import draw_of_kind
 from service.simulation.population.world import World
 from service.simulation.trace import Device, Line
 
-AGAIN = 0.15  # of those who asked twice, how many ask once more
+AGAIN = 0.15  # the share of those who requested twice that request once more
 FRESH = 110.0  # seconds for which a page goes on with the device event that it has
-LANDLINE = 0.15  # of those who want to be called
+LANDLINE = 0.15  # the share of those who want a call
 SCORES: Wheel[int] = Wheel([(0, 0.75), (1, 0.07), (2, 0.05), (3, 0.04), (5, 0.04), (7, 0.03), (10, 0.015), (13, 0.005)])
 MISTAKES: Wheel[int] = Wheel([(1, 0.75), (2, 0.19), (3, 0.05), (4, 0.01)])
 
@@ -37,7 +37,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def meet(world: World, habits: Habits, code: str, dice: Dice, *, number: str = "", address: str = "") -> Person:
-    """Draw somebody from a country; a number or an address that is given is theirs."""
+    """Draw a person from a country, with the number or address given, if any."""
     calls = not number and dice.chance(habits.calls)
     if calls and dice.chance(LANDLINE):
         number = draw_of_kind(dice, code, "fixed") or ""
@@ -54,7 +54,7 @@ def meet(world: World, habits: Habits, code: str, dice: Dice, *, number: str = "
 
 
 def visit(person: Person, habits: Habits, t: float, dice: Dice, *, converts: bool) -> Iterator[Line]:
-    """Have somebody ask for a code, again where it seems lost, and type the last one where `converts` says so."""
+    """Yield a person's requests for a code, repeated if it seems lost; they enter the last one if `converts`."""
     asks = 1 + dice.chance(habits.resend)
     asks += asks > 1 and dice.chance(AGAIN)
     channel, device = person.channel, _event(person, habits, dice)
@@ -97,7 +97,7 @@ def _event(person: Person, habits: Habits, dice: Dice) -> Device | None:
 
 
 def _next_event(person: Person, habits: Habits, device: Device | None, gap: float, dice: Dice) -> Device | None:
-    """A page that asks again uses the event that it has, or a new one; after a while always a new one."""
+    """Return the event of the next request: the same or a new one; after a while always a new one."""
     if device is not None and device.age + gap < FRESH and dice.chance(0.5):
         return msgspec.structs.replace(device, age=round(device.age + gap, 3))
     return _event(person, habits, dice)
@@ -113,7 +113,7 @@ def _address(world: World, habits: Habits, code: str, dice: Dice) -> str:
 
 
 def _seen_at(world: World, habits: Habits, code: str, address: str, dice: Dice) -> str:
-    """One in ten with IPv6 reaches the device check by IPv4; a relay shows it any address of the country."""
+    """Return the address that the device check sees: with IPv6, one in ten uses IPv4; a relay shows any other."""
     if dice.chance(habits.relayed) or (":" in address and dice.chance(0.1)):
         return world.addresses[code].tower(dice)
     return address

@@ -13,14 +13,14 @@ from service.simulation.population.numbering import Numbering
 
 
 class ScenarioError(GatewayError):
-    """No such scenario or knob, or a value that it cannot have."""
+    """There is no such scenario or knob, or the value is not allowed."""
 
 
 class World:
     """The countries that the product serves."""
 
     def __init__(self, dice: Dice, countries: tuple[str, ...]) -> None:
-        """Settle the numbering of each. Raises ScenarioError for a country that is not in the table."""
+        """Draw the numbering of each. Raises ScenarioError for a country that is not in the table."""
         if unknown := sorted(set(countries) - COUNTRIES.keys()):
             raise ScenarioError(f"nothing is known of people in {', '.join(unknown)}, only in {', '.join(COUNTRIES)}")
         self.countries: list[Country] = [COUNTRIES[code] for code in countries]
@@ -29,7 +29,7 @@ class World:
         self.addresses = {code: Addresses(places[code]) for code in countries}
 
     def pick(self, dice: Dice, wanted: str = "") -> str:
-        """Draw a country that is served, each alike, or take the wanted one. Raises ScenarioError if it is not."""
+        """Draw a served country, or return the wanted one. Raises ScenarioError if that is not served."""
         if wanted and wanted not in self.numbers:
             raise ScenarioError(f"{wanted} is not one of the countries that the people live in")
         return wanted or dice.pick(self.countries).code

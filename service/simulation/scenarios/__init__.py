@@ -1,7 +1,7 @@
-"""Scenarios by name: traces made of a seed and some knobs, ordinary people and one attack among them.
+"""Scenarios by name: traces made from a seed and some knobs, with ordinary people and one attack among them.
 
-Called by cli. The same name, seed and knobs give the same trace on every machine; two scenarios of one seed have
-the same people where they have the same `people` knobs.
+Called by cli. The same name, seed and knobs give the same trace on every machine; two scenarios with the same seed and
+`people` knobs have the same people.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def compose(name: str, seed: int, knobs: Mapping[str, Any] | None = None) -> lis
 
 
 def configure(name: str, knobs: Mapping[str, Any]) -> Scenario:
-    """Build a scenario from its knobs; texts such as "3" are taken for numbers. Raises ScenarioError."""
+    """Build a scenario from its knobs; texts such as "3" are read as numbers. Raises ScenarioError."""
     if name not in SCENARIOS:
         raise ScenarioError(f"there is no scenario {name}; there are {', '.join(SCENARIOS)}")
     try:

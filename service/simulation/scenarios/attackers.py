@@ -1,6 +1,6 @@
-"""An attacker's means: addresses and devices that take turns, and the pace at which they ask.
+"""An attacker's means: addresses and devices that take turns, and the pace of requests.
 
-Called by every attack. Knows no numbers: which ones are asked for is what makes an attack its own.
+Called by every attack. Knows no numbers: each attack chooses its own.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Attacker:
-    """Somebody who asks for codes that nobody will read.
+    """Somebody who requests codes that nobody will enter.
 
-    Addresses and devices take turns, so that each is used as seldom as can be; each device has its own account.
+    Addresses and devices take turns, so that each is used as rarely as possible; each device has its own account.
     The devices look clean (an anti-detect browser) unless a line says otherwise.
     """
 
@@ -35,7 +35,7 @@ class Attacker:
         self._devices = cycle([(dice.letters(20), dice.letters(8)) for _ in range(devices)])
 
     def ask(self, t: float, number: str, *, event: Mapping[str, Any] = NOTHING, **changes: Any) -> Line:
-        """Ask once; `changes` to the line, and `event`: changes to its device event."""
+        """Return one request; `changes` to the line, and `event`: changes to its device event."""
         address, (visitor, account) = next(self._addresses), next(self._devices)
         device = Device(
             visitor_id=visitor,
@@ -63,7 +63,7 @@ def rent_homes(world: World, dice: Dice, count: int, country: str | None = None)
 
 
 def pace(dice: Dice, begin: float, rate: float) -> Iterator[float]:
-    """Yield times in seconds from `begin` hours on, `rate` an hour, as a program with a random pause has them."""
+    """Yield times in seconds from `begin` hours on, `rate` an hour, as a program with random pauses makes them."""
     t = begin * HOUR
     while True:
         yield t

@@ -1,6 +1,6 @@
 """Attacks that the device event gives away: replayed ones, and headless browsers.
 
-Registered as `replayed` and `headless`. Numbers are anybody's, so that nothing else tells.
+Registered as `replayed` and `headless`. Numbers are drawn like people's, so that nothing else gives the attack away.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Replayed(Scenario, frozen=True, kw_only=True):
 class Headless(Scenario, frozen=True, kw_only=True):
     """Automated browsers.
 
-    Of the requests, `bad` are known bots, `good` are friendly ones (crawlers), `suspect` have a high score alone, and
-    the rest have no verdict at all.
+    Shares of the requests: `bad` are known bots, `good` are friendly ones (crawlers), `suspect` have only a high score,
+    and the rest have no verdict at all.
     """
 
     begin: Hours = 8.0
@@ -61,7 +61,7 @@ class Headless(Scenario, frozen=True, kw_only=True):
     devices: Some = 300
 
     def attack(self, world: World, dice: Dice) -> Iterator[Line]:
-        """Fill in the form by program."""
+        """Yield the bots' requests."""
         rest = max(0.0, 1 - self.bad - self.good - self.suspect)
         looks = Wheel([("bad", self.bad), ("good", self.good), ("suspect", self.suspect), ("unknown", rest)])
         attacker = Attacker("headless", dice, rent_homes(world, dice, self.addresses), self.devices)

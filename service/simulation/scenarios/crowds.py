@@ -1,6 +1,6 @@
 """Crowds: people who look alike for good reasons, as an attack would.
 
-Called by ordinary. They are what a rule that is too keen stops first.
+Called by ordinary. A rule that is too strict stops them first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from service.simulation.trace import Line
 
 EVENING = 19
 TOWN = 12  # blocks of ten thousand numbers
-STAFF_CONVERTS = 0.88  # they are told to, and help each other
+STAFF_CONVERTS = 0.88  # they are told to verify, and help each other
 
 
 def gather_crowds(world: World, habits: Habits, dice: Dice) -> Iterator[Line]:
@@ -60,7 +60,7 @@ def _family(world: World, habits: Habits, dice: Dice) -> Iterator[Line]:
 
 
 def _launch(world: World, habits: Habits, dice: Dice) -> Iterator[Line]:
-    """Celebrate in one town, for three hours: its numbers are of a few blocks of ten thousand."""
+    """Yield a launch in one town, for three hours: its numbers are in a few ranges of ten thousand."""
     country = dice.pick([country for country in world.countries if country.towns] or world.countries)
     dealer, offset = dice.pick([*country.towns, *country.operators]), dice.pick(country.offsets)
     evening = local_time(habits, offset, 17.0, dice)

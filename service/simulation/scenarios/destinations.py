@@ -16,11 +16,11 @@ from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
 from service.simulation.scenarios.ordinary import Scenario
 from service.simulation.trace import Line
 
-FALLBACK = 40.0  # seconds after which a call is asked for, where the message was the first try
+FALLBACK = 40.0  # seconds after which a call is requested, if the sms was the first try
 
 
 class Unserved(Scenario, frozen=True, kw_only=True):
-    """Mobile numbers of `countries`, those left out that the people live in."""
+    """Mobile numbers of `countries`, except those in which the people live."""
 
     begin: Hours = 8.0
     countries: tuple[str, ...] = ("AZ", "BY", "CU", "LB", "LV", "SO", "TJ", "TN")
@@ -30,7 +30,7 @@ class Unserved(Scenario, frozen=True, kw_only=True):
     devices: Some = 180
 
     def attack(self, world: World, dice: Dice) -> Iterator[Line]:
-        """Ask for numbers abroad."""
+        """Yield requests for numbers abroad."""
         abroad = [country for country in self.countries if country not in world.numbers]
         if not abroad:
             raise ScenarioError("every one of these countries is served")
@@ -53,7 +53,7 @@ class VoicePremium(Scenario, frozen=True, kw_only=True):
     devices: Some = 300
 
     def attack(self, world: World, dice: Dice) -> Iterator[Line]:
-        """Be called."""
+        """Yield requests for calls."""
         dear = [(at.code, kind) for at in world.countries for kind in self.kinds if draw_of_kind(dice, at.code, kind)]
         if not dear:
             raise ScenarioError(f"none of the countries has numbers that are {' or '.join(self.kinds)}")

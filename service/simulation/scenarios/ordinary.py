@@ -1,4 +1,4 @@
-"""An ordinary day, and the form of every scenario: people, and whoever attacks among them.
+"""An ordinary day, and the base of every scenario: people, and an attack among them.
 
 Called by the package's registry; each attack builds on Scenario.
 """
@@ -20,7 +20,7 @@ from service.simulation.trace import Line
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Ordinary people, and an attack among them. The fields of a scenario are its knobs."""
+    """Only ordinary people. A scenario's fields are its knobs."""
 
     people: Habits = Habits()
 

@@ -1,6 +1,6 @@
 """Pumping that is paid by the range: random numbers of rented ranges, or of a few prefixes of one country.
 
-Registered as `range`, `country` and `patient`. Addresses and devices are many and look clean.
+Registered as `range`, `country` and `patient`. There are many addresses and devices, and they look clean.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Ranges(Scenario, frozen=True, kw_only=True):
 
 
 class OneCountry(Scenario, frozen=True, kw_only=True):
-    """A served country at random over `prefixes`, each of a million numbers; "" is any country."""
+    """A served country, at random over `prefixes` of a million numbers each; "" means any country."""
 
     begin: Hours = 9.0
     country: str = ""
@@ -60,9 +60,9 @@ class OneCountry(Scenario, frozen=True, kw_only=True):
 
 
 class Patient(Scenario, frozen=True, kw_only=True):
-    """Rented ranges of ten thousand, and `honest` of the requests are verified, to look healthy.
+    """Rented ranges of ten thousand, with a share of `honest` requests that are verified, to look healthy.
 
-    Half of those go to `own` SIM cards elsewhere in the country, half into the ranges, whose renter can read there.
+    Half of those go to `own` SIM cards elsewhere in the country, half into the ranges, whose renter sees the codes.
     """
 
     begin: Hours = 6.0

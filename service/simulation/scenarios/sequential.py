@@ -1,4 +1,4 @@
-"""Sequential pumping: numbers that follow one another, in more and less obvious ways.
+"""Sequential pumping: numbers that follow one another, more or less obviously.
 
 Registered as `sequential`. Each run has a country, a stride and an order of its own.
 """
@@ -21,7 +21,7 @@ from service.simulation.trace import Line
 
 Order = Literal["straight", "backwards", "shuffled", "interleaved"]
 SEVERAL = msgspec.Meta(min_length=1)
-WINDOW = 20  # a shuffled run asks for its numbers in any order within so many
+WINDOW = 20  # a shuffled run requests its numbers in random order within groups of so many
 STRANDS = 3
 
 

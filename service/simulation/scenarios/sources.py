@@ -1,4 +1,4 @@
-"""Attacks that differ by where they come from: one source at once, many slowly, or each used once.
+"""Attacks that differ by their sources: one at a time, many slowly, or each used once.
 
 Registered as `burst`, `trickle` and `one_use`.
 """
@@ -22,7 +22,7 @@ NETWORK = 250  # usable addresses of a small network
 
 
 class Burst(Scenario, frozen=True, kw_only=True):
-    """One source after another asks for numbers of all countries, `rate` an hour, `apart` hours between them.
+    """One source after another requests numbers of all countries, `rate` an hour, `apart` hours between them.
 
     `address`: one IPv4 address; `network`: one of 256; `subnets`: one IPv6 network, with a new /64 each time;
     `device`: one device behind ever new addresses.
@@ -35,7 +35,7 @@ class Burst(Scenario, frozen=True, kw_only=True):
     rate: Rate = 1500.0
 
     def attack(self, world: World, dice: Dice) -> Iterator[Line]:
-        """Let each source have its turn."""
+        """Yield each source's requests in turn."""
         for place, source in enumerate(self.sources):
             devices = 1 if source == "device" else self.requests
             attacker = Attacker("burst", dice, self._addresses(source, world, dice), devices)
@@ -56,7 +56,7 @@ class Burst(Scenario, frozen=True, kw_only=True):
 class Trickle(Scenario, frozen=True, kw_only=True):
     """Slow pumping for `days` days, `a_day` requests each, below every limit that counts one subject.
 
-    A number is asked for once, as long as the ranges last; an address and a device come back after hours.
+    A number is requested once, as long as the ranges last; an address or device is reused after hours.
     """
 
     people: Habits = Habits(days=3, visits=2500)
@@ -69,7 +69,7 @@ class Trickle(Scenario, frozen=True, kw_only=True):
     devices: Some = 160
 
     def attack(self, world: World, dice: Dice) -> Iterator[Line]:
-        """Ask every few minutes."""
+        """Yield a request every few minutes."""
         country = world.pick(dice)
         rented = [world.numbers[country].rent(dice, self.digits) for _ in range(self.ranges)]
         attacker = Attacker("trickle", dice, rent_homes(world, dice, self.addresses, country), self.devices)
@@ -91,7 +91,7 @@ class OneUse(Scenario, frozen=True, kw_only=True):
     ranges: Some = 6
 
     def attack(self, world: World, dice: Dice) -> Iterator[Line]:
-        """Never come back."""
+        """Yield requests, each from a new source."""
         rented = [world.numbers[world.pick(dice)].rent(dice, digits=4) for _ in range(self.ranges)]
         homes = list(dict.fromkeys(rent_homes(world, dice, self.requests * 2)))[: self.requests]
         attacker = Attacker("one_use", dice, homes, self.requests)

@@ -1,7 +1,7 @@
-"""Limits as the SQL functions take them: arrays of which subject is counted, how many, in how many seconds.
+"""Limits as the SQL functions take them: arrays of subject kind, count and seconds.
 
-Called by store. The arrays are written down once, as text. A word that no function knows would be a limit that nobody
-keeps: that is why there is one list of them.
+Called by store. Kinds: 1 phone, 2 ip, 3 account, 4 wrong codes of the source, 5 wrong codes of the number. The arrays
+are encoded once, as text: else the driver would encode every element again with every call.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def joined(policies: Iterable[Policy]) -> Written:
 
 
 def widest(policies: Policies) -> int:
-    """Return how many hits a subject must keep: an address counts over all clients, so over all policies."""
+    """Return how many hits a counter must keep: an address counts over all clients, so over all policies."""
     return max(window.max for policy in policies for window in [*_asked(policy), *_called(policy)])
 
 

@@ -1,7 +1,7 @@
-"""What follows an answer in the database: what a 503 was told of is taken back, what was answered is set free.
+"""What the database is owed after a reply: what was answered 503 is taken back, what was answered 202 is released.
 
-Filled by store and the flows. Nobody waits for it, and the database is told until it confirms. What a killed process
-still owes is safe without it: its callers were told nothing, and nothing of theirs is claimed before its lease is over.
+Filled by store, request and check. Nobody waits for it, and the database is told until it confirms. What a killed
+process still owes is safe: its callers got no reply, and nothing of theirs is claimed before its lease is over.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_FREED = 256
 
 
 class Owed:
-    """One process's debts. `columns`: the windows of each policy, by its number."""
+    """What one process owes. `columns`: the windows of each policy, by its number."""
 
     def __init__(self, pool: Pool, now: Clock, columns: Mapping[int, Written]) -> None:
         self._pool = pool
@@ -47,12 +47,12 @@ class Owed:
             telemetry.log.error("not_settled_up")
 
     async def settle_up(self, limit: float) -> bool:
-        """Wait until everything is confirmed, `limit` seconds at most. Says whether it is."""
+        """Wait until everything is confirmed, `limit` seconds at most; return whether it is."""
         boxes = (self.requests, self.rows, self.pressed, self.presses, self.guesses, self.verdicts)
         return all(await asyncio.gather(*(box.drain(limit) for box in boxes)))
 
     async def settle(self, verdict: Verdict) -> Record | None:
-        """Tell what became of a guess."""
+        """Settle a guess in the database."""
         policy = verdict.policy
         return await self._pool.fetchrow(*sql.SETTLE(
             now=self._now(), guess=verdict.guess, result=verdict.result, codes=policy.lockout.codes_per_verification,
@@ -73,14 +73,14 @@ class Owed:
         return [item for item in items if item.id not in done]
 
     async def _release(self, rows: Sequence[Held]) -> Sequence[Held]:
-        """Give rows free that were admitted and not begun, now that their admission is heard of."""
+        """Release rows that were admitted and not begun, now that their admission is confirmed."""
         await self._pool.execute(sql.RELEASE, self._now(), [row.id for row in rows], [row.token for row in rows])
         for then in {row.then for row in rows}:
             then()
         return []
 
     async def _release_presses(self, presses: Sequence[Held]) -> Sequence[Held]:
-        """Make presses due whose callers are being answered."""
+        """Make fallbacks due whose callers are being answered."""
         for place, press in enumerate(presses):
             try:
                 await self._pool.execute(*sql.RELEASE_PRESS(now=self._now(), id=press.id, press=press.token))
@@ -100,7 +100,7 @@ class Owed:
         return []
 
     async def _withdraw_guesses(self, guesses: Sequence[tuple[UUID, Verdict]]) -> Sequence[tuple[UUID, Verdict]]:
-        """Give guesses back that were perhaps reserved, and that nobody was asked about. None can come late."""
+        """Give back guesses that were perhaps reserved but never sent to the provider. None can be committed later."""
         for place, (row, verdict) in enumerate(guesses):
             try:
                 await self._pool.execute(*sql.TAKE_BACK(row=row, id=verdict.guess))
@@ -120,5 +120,5 @@ class Owed:
 
 
 def _complain(row: UUID) -> None:
-    """Say that something went out though its caller had been told 503: we were away for longer than the lease."""
+    """Log that something went out though its caller was answered 503: we were away for longer than the lease."""
     telemetry.log.error("withdrawn_too_late", verification=str(row))

@@ -1,6 +1,6 @@
-"""The rows that go into the hot statements, named as their parameters are, and those that come out of them.
+"""The rows that go into the statements and come out of them, with fields in the statements' order.
 
-Made and read by store and the flows. Plain values; no method does any I/O.
+Made and read by store, request, check and dispatch. Plain values; no method does any I/O.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from service.verification.states import GuessResult, Send, SendState, Status
 
 
 def _nothing() -> None:
-    """Do nothing more."""
+    """Stand in for what is to be done when there is nothing."""
 
 
 Outcome = Literal["admitted", "replayed", "mismatch", "in_flight", "limited", "unauthorized"]
@@ -27,15 +27,15 @@ PressOutcome = Literal["pressed", "unauthorized", "unknown", "closed", "exhauste
 Told = TypeVar("Told", PressOutcome, Literal["read"], Literal["canceled"])
 
 
-# Three for each request (the driver takes lists alone for the rows of an array, and they must be of one length).
+# Three for each request: the driver accepts only lists as rows of an array, and all must be of one length.
 Sources = list[UUID | None]
 
 
 class Admission(msgspec.Struct):
-    """One request, as `admit_v3` takes it. `policy` is the number of the policy whose limits it obeys.
+    """One request, as `admit_v2` takes it. `policy`: the number of the policy whose limits apply.
 
-    `sources`: what it comes from, by the names under which that may be known. `begins`: a slot is free for its send.
-    `call`: the call in which it came first, which the store writes down.
+    `sources`: hashes of where it comes from, as far as it may be known. `begins`: a slot is free for its send.
+    `call`: the database call in which it was first tried, which the store sets.
     """
 
     id: UUID
@@ -63,7 +63,7 @@ class Admission(msgspec.Struct):
 
 
 class Admitted(msgspec.Struct):
-    """What became of a request. `wait`: seconds until a limit lets it through; `lifts`: what an operator lifted."""
+    """What became of a request. `wait`: seconds until a limit lets it through; `lifts`: what an operator waived."""
 
     outcome: Outcome
     id: UUID
@@ -78,8 +78,7 @@ class Admitted(msgspec.Struct):
 class Recorded(msgspec.Struct):
     """How one send ended, as `record_v3` takes it. `wait` and `next_in`: seconds from now.
 
-    `real`: whether the provider is no stand-in; None where there was none. `decision`: of a test client's send; every
-    other was kept when it was resolved.
+    `decision`: only a test client's; every other one was stored when it was resolved.
     """
 
     id: UUID
@@ -111,9 +110,9 @@ class StatusRow(msgspec.Struct, Generic[Told]):
 
 
 class Reserved(msgspec.Struct):
-    """How a guess was taken, and which sends to ask about it.
+    """How the reservation of a guess ended, and which sends to ask about it.
 
-    `age`: seconds since the caller's last request or press; `channels`: how many of them he has asked for.
+    `age`: seconds since the caller's last request or fallback; `channels`: how many channels they have asked for.
     """
 
     outcome: Literal["reserved", "unauthorized", "unknown", "closed", "busy", "in_flight", "mismatch", "replayed"]
@@ -127,7 +126,7 @@ class Reserved(msgspec.Struct):
 
 
 class Settled(msgspec.Struct):
-    """What stands after a guess was settled."""
+    """What the verification is after a guess was settled."""
 
     status: Status
     remaining: int
@@ -135,9 +134,9 @@ class Settled(msgspec.Struct):
 
 
 class Claimed(msgspec.Struct):
-    """A verification that is this process's to act on, until its lease ends. `now`: the database's clock.
+    """A verification that this process may act on until its lease ends. `now`: the database's clock.
 
-    `stale`: the lease of another process had run out over it.
+    `stale`: another process's lease had run out on it.
     """
 
     id: UUID
@@ -158,7 +157,7 @@ class Claimed(msgspec.Struct):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A row that waits for its caller to be answered, and the token under which it does; what to do when it is free."""
+    """A row that is held until its caller has been answered, its token, and what to do once it is released."""
 
     id: UUID
     token: UUID
@@ -166,7 +165,7 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What became of a guess that the database could not be told of at once. `result`: as in Store.settle."""
+    """The result of a guess that could not be settled at once. `result`: as in Store.settle."""
 
     guess: UUID
     result: GuessResult
@@ -174,7 +173,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Backlog(msgspec.Struct):
-    """How long (s) the oldest verification that could be claimed has been due; `unreadable`: some have other keys."""
+    """How long (s) the oldest claimable verification has been due; `unreadable`: some are sealed with other keys."""
 
     waited: float
     unreadable: bool
@@ -190,7 +189,7 @@ class Applied(msgspec.Struct):
 
 
 class Unsettled(msgspec.Struct):
-    """A guess whose answer was lost, with the sends to ask about it."""
+    """A guess whose answer was lost, with the sends to ask about."""
 
     id: UUID
     client: str

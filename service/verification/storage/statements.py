@@ -1,6 +1,6 @@
-"""The heart's statements: calls of the functions in migrations/functions, and the text of those that are none.
+"""The statements on verifications; the functions that they call are in migrations/functions.
 
-Read by store and owed. One round trip each.
+Used by store and owed. One round trip each.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Every statement of the heart, on the driver: what happens to a verification goes through here.
+"""The statements on verifications, on the driver.
 
-Called by this package and worker. Each method is one statement and one committed transaction; none is
-held across a call to the outside. The clock is the database's, unless `now` drives it (history decided
-again, traces played in virtual time).
+Called by this package and worker. Each method is one statement and one committed transaction; none is held across
+a call to the outside. The clock is the database's, unless `now` drives it (traces played in virtual time).
 """
 
 from __future__ import annotations
@@ -124,7 +123,7 @@ class Store:
         self, key: int, client: int, row: UUID, policy: Policy, *,
         press: UUID | None = None, waiting: Waiting | None = None,
     ) -> StatusRow[PressOutcome]:  # fmt: skip
-        """Press the next channel, guarded and counted. With an id it is held until release_press."""
+        """Use the next channel, guarded and counted. With an id the send is held until release_press."""
         order = policy.fallback.order if policy.fallback.mode != "off" else []
 
         async def ask() -> StatusRow[PressOutcome]:
@@ -184,7 +183,7 @@ class Store:
     async def settle(self, guess: UUID, result: GuessResult, policy: Policy) -> Settled:
         """Settle one guess as right, wrong, accepted or returned; later, where the database does not answer now.
 
-        Raises Unavailable then, and for one that is not there any more: a first try, whose answer was lost, gave it
+        Raises Unavailable then, and for a guess that no longer exists: a first try, whose reply was lost, gave it
         back.
         """
         verdict = Verdict(guess, result, policy)
@@ -215,7 +214,7 @@ class Store:
         return [Claimed(**{**row, "sends": SENDS.decode(row["sends"])}) for row in rows]
 
     async def begin(self, row: UUID, token: UUID, step: Begin) -> bool:
-        """Mark a send begun, before it may leave; False when the lease is gone. Raises NumberBusy."""
+        """Mark a send as begun, before it may leave; False if the lease is lost. Raises NumberBusy."""
         try:
             return await self._row(
                 sql.BEGIN, row, token, step.ordinal, step.channel, step.cause, step.wanted_at
@@ -224,7 +223,7 @@ class Store:
             raise NumberBusy from error
 
     async def rest(self, row: UUID, token: UUID, until: datetime) -> None:
-        """Give a lease back with nothing done; the row is looked at again then, or at once if it was nudged."""
+        """Give a lease back with nothing done; the row is looked at again at that time, or at once if it was nudged."""
         await self._row(sql.REST, row, token, until)
 
     async def held(self, provider: str, provider_ids: Sequence[str]) -> set[str]:
