@@ -140,6 +140,13 @@ def _go_with_provider(value: T, info: ValidationInfo) -> T:
     return value
 
 
+def _go_with_port(value: str, info: ValidationInfo) -> str:
+    if info.data.get("metrics_port", 0) is None:
+        message = "is of no use without METRICS_PORT"
+        raise ValueError(message)
+    return value
+
+
 def _differ(value: bytes, info: ValidationInfo) -> bytes:
     """Check that INDEX_KEY is no SECRET_KEY: whoever learns one must not have the other."""
     if value in info.data.get("secret_key", ()):
@@ -209,6 +216,7 @@ class Settings(KeySettings):
     max_backlog: Annotated[int, Field(ge=1, le=60)] = MAX_BACKLOG
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = POOL_SIZE
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    metrics_host: Annotated[str, AfterValidator(_go_with_port)] | None = None
 
 
 def load(kind: type[S], **given: Any) -> S:

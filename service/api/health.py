@@ -1,6 +1,6 @@
-"""Whether the process answers, whether it can serve requests, and the metrics for operators.
+"""Whether the process answers, whether it can serve requests, and the metrics for those who watch it.
 
-Routed by app. Says nothing of traffic without an operator's key.
+Routed by app. Says nothing of traffic without a key for the metrics, or an operator's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from litestar.handlers import BaseRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service import telemetry
-from service.api.access.auth import needs_operator
+from service.api.access.auth import needs_metrics
 from service.api.openapi.document import Call
 from service.api.schemas.product import Health
 from service.api.services import services_of
@@ -61,7 +61,7 @@ async def needs_metrics_here(connection: ASGIConnection[Any, Any, Any, Any], _: 
         raise NotFoundException
 
 
-@get("/metrics", guards=[needs_metrics_here, needs_operator])
+@get("/metrics", guards=[needs_metrics_here, needs_metrics])
 async def read_metrics() -> Response[bytes]:
-    """Return the counters to an operator."""
+    """Return the metrics."""
     return Response(telemetry.render_metrics(), media_type=CONTENT_TYPE_LATEST)

@@ -14,6 +14,7 @@ import click
 
 from service.cli.lengths import Length
 from service.cli.running import run
+from service.clients.caller import SCOPES, Scope
 from service.clients.key_admin import KeyAdmin
 from service.db.asking import LARGEST_ID
 from service.db.engine import Database
@@ -51,16 +52,16 @@ def keys() -> None:
 @click.argument("name")
 @click.option(
     "--scope",
-    type=click.Choice(["verify", "operator"]),
+    type=click.Choice(SCOPES),
     default="verify",
     show_default=True,
-    help="Which calls the key opens.",
+    help="Which calls the key opens: the product's, the operator's and /metrics, or /metrics alone.",
 )
 @click.option(
     "--test", is_flag=True, help="A test client: its numbers behave as in the sandbox and never reach Telnyx."
 )
 @click.option("--ends", "ends_after", type=Length(), metavar="LENGTH", help="How long the key is valid, such as 90d.")
-def create(name: str, scope: str, *, test: bool, ends_after: timedelta | None) -> None:
+def create(name: str, scope: Scope, *, test: bool, ends_after: timedelta | None) -> None:
     """Create a key and print it, once.
 
     NAME is the client that the key belongs to: limits and settings apply to all keys of a name. Only the key is written

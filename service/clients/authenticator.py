@@ -106,7 +106,7 @@ class Authenticator:
                 client_id=row["client_id"],
                 client=row["name"],
                 test=row["test"],
-                operator=row["scope"] == "operator",
+                scope=row["scope"],
                 policy=self._policies.of(row["name"]),
                 ends_at=row["ends_at"],
             )

@@ -6,10 +6,15 @@ Made by authenticator; read by api, verification and operators. Holds no key: on
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal, get_args
 
 import msgspec
 
 from service.policy.model import Policy
+
+# What a key opens: the product calls, the operator's and the metrics, or the metrics alone.
+Scope = Literal["verify", "operator", "metrics"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -19,6 +24,6 @@ class Caller(msgspec.Struct, frozen=True):
     client_id: int
     client: str
     test: bool
-    operator: bool
+    scope: Scope
     policy: Policy
     ends_at: datetime | None = None

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Insert, Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from service.clients.caller import Scope
 from service.db.engine import Database
 from service.db.schema.fraud_tables import Audit
 from service.db.schema.tables import ApiKey, Client
@@ -30,7 +31,7 @@ class KeyAdmin:
         self._vault = vault
 
     async def create(
-        self, name: str, scope: str = "verify", *, test: bool = False, ends_after: timedelta | None = None
+        self, name: str, scope: Scope = "verify", *, test: bool = False, ends_after: timedelta | None = None
     ) -> str:
         """Create a key for a client, and the client if it is new; audited.
 

@@ -132,7 +132,7 @@ class Dispatch:
             gathered = await self.keep_trying(job, lambda: self._judge.gather(question, job.policy))
             decision = await self.keep_trying(job, lambda: self._judge.settle(question, job.policy, gathered))
         for finding in decision.findings:
-            telemetry.SUPPRESSED.labels(finding.rule, finding.mode).inc()
+            telemetry.FINDINGS.labels(finding.rule, finding.mode).inc()
             telemetry.log.info("rule", verification=str(job.row.id), **_told(finding))
         return decision
 

@@ -24,7 +24,7 @@ def open_store(gateway: Gateway) -> Store:
 async def reserve(gateway: Gateway, verification: str, guess: UUID) -> None:
     [[key, client]] = await gateway.database.pool.fetch("select id, client_id from api_keys")
     policy = loading.load(None).default
-    caller = Caller(key_id=key, client_id=client, client="shop", test=False, operator=False, policy=policy)
+    caller = Caller(key_id=key, client_id=client, client="shop", test=False, scope="verify", policy=policy)
     taken = await open_store(gateway).reserve(caller, UUID(verification), guess)
     assert taken.outcome == "reserved"
 

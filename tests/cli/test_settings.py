@@ -137,6 +137,11 @@ def test_a_captcha_provider_comes_with_its_secret_and_neither_without_the_other(
     assert list(read_mistakes(monkeypatch, **alone)) == sorted(alone)
 
 
+def test_a_host_for_metrics_comes_with_a_port_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(read_mistakes(monkeypatch, METRICS_HOST="10.0.0.5")) == ["METRICS_HOST"]
+    assert read(monkeypatch, METRICS_HOST="10.0.0.5", METRICS_PORT="9464").metrics_host == "10.0.0.5"
+
+
 def test_settings_do_not_show_their_secrets_when_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     older = base64.b64encode(secrets.token_bytes(32)).decode()
     hidden = {

@@ -73,6 +73,21 @@ def test_each_unsafe_setting_is_named(name: str, value: object) -> None:
     assert unsafe(**{name: value}) == {name.upper()}
 
 
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [
+        ("0.0.0.0", True),  # noqa: S104 (what the test is about)
+        ("::", True),
+        ("203.0.113.9", True),
+        ("10.1.2.3", False),
+        ("::1", False),
+        ("gateway", False),
+    ],
+)
+def test_metrics_that_strangers_may_reach_are_named(host: str, *, named: bool) -> None:
+    assert unsafe(metrics_port=9464, metrics_host=host) == ({"METRICS_HOST"} if named else set())
+
+
 def test_a_captcha_secret_that_is_published_is_named() -> None:
     given = {"captcha_provider": "turnstile", "captcha_secret": "1x0000000000000000000000000000000AA"}
     assert unsafe(**given) == {"CAPTCHA_SECRET"}

@@ -77,6 +77,18 @@ async def test_every_way_back_works(database_url: str) -> None:
     await upgrade(database_url)
 
 
+async def test_the_way_back_leaves_no_key_that_the_release_before_would_take_for_a_products(database_url: str) -> None:
+    await query(database_url, "insert into clients (name) values ('watch')")
+    await query(
+        database_url,
+        "insert into api_keys (client_id, digest, hint, scope) "
+        "select id, made::bytea, '', made from clients, unnest('{verify,metrics}'::text[]) as made",
+    )
+    await asyncio.to_thread(command.downgrade, migrate.configure(database_url), "0003")
+    assert await query(database_url, "select string_agg(scope, ' ') from api_keys") == "verify"
+    await upgrade(database_url)
+
+
 async def test_an_empty_database_is_outdated_and_the_error_says_what_to_do(empty_database_url: str) -> None:
     database = await open_database(empty_database_url)
     with pytest.raises(SchemaOutdated, match="run verify-gateway migrate"):

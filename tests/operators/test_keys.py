@@ -99,7 +99,7 @@ async def test_a_key_of_the_other_scope_is_told_which_one_is_missing(database_ur
     async with run_gateway(database_url) as gateway:
         desk = await gateway.client("desk", scope="operator")
         refused = [(await desk.request(), "verify"), (await gateway.call("GET", "/v1/operator/blocks"), "operator")]
-        refused.append((await gateway.call("GET", "/metrics"), "operator"))
+        refused.append((await gateway.call("GET", "/metrics"), "metrics"))
     for reply, scope in refused:
         assert (reply.status, reply.body["type"].rsplit(":", 1)[1]) == (403, "wrong-scope")
         assert reply.body["detail"] == f"This call needs a key with the scope {scope}."

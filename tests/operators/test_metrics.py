@@ -12,10 +12,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from tests.support.commands import environment_with
 from tests.support.gateway import PHONE, Calls, Gateway, make_key, read_code, run_gateway, run_process, wrong
 from tests.support.ports import free_port
+from tests.support.tcp_proxy import lay_cable
 from tests.support.waiting import PATIENCE
 
 REQUESTS = 'verify_http_requests_total{route="/v1/verifications",status="202"}'
@@ -54,13 +56,45 @@ async def test_an_operator_whose_key_is_revoked_is_shut_out_at_once(database_url
         assert (await operator.call("GET", "/metrics")).status == 401
 
 
-async def test_with_a_port_of_their_own_they_are_there_and_nowhere_else(database_url: str) -> None:
+@pytest.mark.parametrize("scope", ["metrics", "operator"])
+async def test_while_the_database_is_away_a_key_that_was_good_still_reads_them(database_url: str, scope: str) -> None:
+    async with lay_cable(database_url) as (cable, url), run_gateway(url) as gateway:
+        watch = await gateway.client("watch", scope=scope)
+        assert (await watch.call("GET", "/metrics")).status == 200
+        await cable.pull()
+        assert (await gateway.request()).status == 503
+        reply = await watch.call("GET", "/metrics")
+        assert (reply.status, b"verify_http_requests_total" in reply.body) == (200, True)
+        assert (await scrape(gateway, gateway.url, "vg_nobody"))[0] in {401, 503}
+        cable.plug()
+
+
+async def test_a_key_for_the_metrics_opens_nothing_else_and_is_shut_out_when_it_is_revoked(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        watch, verification = await gateway.client("watch", scope="metrics"), await gateway.begin()
+        assert (await watch.call("GET", "/metrics")).status == 200
+        refused = [
+            await watch.request(), await watch.read(verification), await watch.verify(verification, "123456"),
+            await watch.press(verification), await watch.cancel(verification),
+        ]  # fmt: skip
+        theirs = ("verifications/" + verification, "summary", "ledger", "blocks", "exemptions")
+        refused += [await watch.call("GET", f"/v1/operator/{path}") for path in theirs]
+        refused.append(await watch.call("POST", "/v1/operator/search", {"phone_number": PHONE}))
+        assert {(reply.status, reply.body["type"].rsplit(":", 1)[1]) for reply in refused} == {(403, "wrong-scope")}
+        assert (await gateway.read(verification)).body["attempts_remaining"] == 5
+        await gateway.database.pool.execute("update api_keys set revoked_at = now() where scope = 'metrics'")
+        assert (await watch.call("GET", "/metrics")).status == 401
+
+
+@pytest.mark.parametrize("host", [None, "127.0.0.3"])
+async def test_with_a_port_of_their_own_they_are_there_and_nowhere_else(database_url: str, host: str | None) -> None:
     async with run_gateway(database_url, serve=False) as gateway:
-        gateway.environment["METRICS_PORT"] = str(free_port())
+        port = gateway.environment["METRICS_PORT"] = str(free_port())
+        gateway.environment |= {"METRICS_HOST": host} if host else {}
         operator = await make_key(gateway.database, "desk", scope="operator")
         async with run_process(gateway) as process:
             await process.calls.begin()
-            status, text = await scrape(gateway, f"http://127.0.0.1:{gateway.environment['METRICS_PORT']}")
+            status, text = await scrape(gateway, f"http://{host or '127.0.0.1'}:{port}")
             assert (status, parse(text)[REQUESTS]) == (200, 1)
             for key in (None, gateway.key, operator):
                 assert (await scrape(gateway, process.calls.url, key))[0] == 404

@@ -1,10 +1,11 @@
 """Authentication: the bearer key of a request, turned into a Caller before its body is read.
 
-Called by the handlers, and as a guard of the metrics. Never logs a header.
+Called by the handlers, and a guard of the metrics. Never logs a header.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -15,7 +16,7 @@ from service.addresses import network_of
 from service.api.access.source import source_of
 from service.api.services import services_of
 from service.clients.caller import Caller
-from service.errors import NotAuthorized, WrongScope
+from service.errors import NotAuthorized, Unavailable, WrongScope
 
 SCHEME = "bearer "
 NOTED = "caller"
@@ -31,7 +32,7 @@ async def caller_of(connection: Connection) -> Caller:
     Not a guard: Litestar copies the handler for each call of a guard, which costs more than all of this.
     """
     caller = await _known(connection)
-    if caller.operator:
+    if caller.scope != "verify":
         raise WrongScope("verify")
     return caller
 
@@ -42,15 +43,20 @@ async def operator_of(connection: Connection, *, search: bool = False) -> Caller
     Raises as `caller_of`, and Limited for a key that calls too often. `search`: a search by number, which counts twice.
     """
     caller = await _known(connection)
-    if not caller.operator:
+    if caller.scope != "operator":
         raise WrongScope("operator")
     await services_of(connection).keys.enter(caller, search=search)
     return caller
 
 
-async def needs_operator(connection: Connection, _: BaseRouteHandler) -> None:
-    """Guard: let only operators in. Raises as `operator_of`."""
-    await operator_of(connection)
+async def needs_metrics(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard: admit keys for the metrics, and operators. Raises as `operator_of`."""
+    caller = await _known(connection)
+    if caller.scope not in {"metrics", "operator"}:
+        raise WrongScope("metrics")
+    # While the database is away the metrics are needed most: a key that was valid before is admitted.
+    with suppress(Unavailable):
+        await services_of(connection).keys.enter(caller)
 
 
 def noted_caller(scope: Scope) -> Caller | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 import msgspec
-from netaddr import IPNetwork, IPSet
+from netaddr import IPAddress, IPNetwork, IPSet, valid_ipv4, valid_ipv6
 from pydantic import HttpUrl
 
 from service.settings import Settings
@@ -83,6 +83,13 @@ def _find_open_networks(settings: Settings) -> Iterator[Unsafe]:
             "Leave it unset, and put HTTPS in front.",
         )
 
+    if settings.metrics_host is not None and _is_public(settings.metrics_host):
+        yield Unsafe(
+            "METRICS_HOST",
+            "Whoever reaches that port reads which rules stop what, without a key, and can learn how to pass them.",
+            "Name an address of your own network, or leave METRICS_PORT unset and read /metrics with a key for it.",
+        )
+
 
 def _find_plain_text(settings: Settings) -> Iterator[Unsafe]:
     urls: dict[str, HttpUrl | None] = {
@@ -110,6 +117,11 @@ def _find_weak_secrets(settings: Settings) -> Iterator[Unsafe]:
             "The provider publishes this secret for tests: every captcha passes, or none does.",
             "Use your own site's secret.",
         )
+
+
+def _is_public(host: str) -> bool:
+    """Say whether others than our own network may reach this address; all of a machine's may hold a public one."""
+    return (valid_ipv4(host) or valid_ipv6(host)) and IPAddress(host) not in PRIVATE
 
 
 def _is_wide(networks: IPSet, most: int) -> bool:

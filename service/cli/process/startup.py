@@ -44,8 +44,9 @@ def expose_metrics(settings: Settings) -> None:
     """Serve the metrics of all workers on METRICS_PORT, where it is set. Raises GatewayError."""
     if settings.metrics_port is None:
         return
+    host = settings.metrics_host or "127.0.0.1"
     try:
-        start_http_server(settings.metrics_port, addr="127.0.0.1", registry=telemetry.registry())
+        start_http_server(settings.metrics_port, addr=host, registry=telemetry.registry())
     except OSError as error:
         raise GatewayError(f"METRICS_PORT {settings.metrics_port} cannot be listened on ({error.strerror}).") from None
 

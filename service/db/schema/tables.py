@@ -45,7 +45,7 @@ class ApiKey(Base):
     """
 
     __tablename__ = "api_keys"
-    __table_args__ = (CheckConstraint("scope in ('verify', 'operator')", name="scope"),)
+    __table_args__ = (CheckConstraint("scope in ('verify', 'operator', 'metrics')", name="scope"),)
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"), index=True)
     digest: Mapped[bytes] = mapped_column(unique=True)
