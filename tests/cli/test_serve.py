@@ -6,19 +6,15 @@ import asyncio
 import contextlib
 import signal
 import socket
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from service.settings import Settings
 from tests.conftest import command
+from tests.support.certificates import make_certificate
 from tests.support.commands import Done, run, start
 from tests.support.gateway import Gateway, run_gateway, run_process
 from tests.support.ports import free_port
@@ -110,26 +106,6 @@ async def test_a_signal_ends_it_cleanly(name: str, end: signal.Signals, database
     assert code == 0
     assert "Traceback" not in log
     assert '"level":"error"' not in log
-
-
-def make_certificate(folder: Path) -> None:
-    """Make a certificate for this machine, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "key.pem").write_bytes(key.private_bytes(*plain))
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
 async def test_https_is_served_with_a_certificate(database_url: str, tmp_path: Path) -> None:

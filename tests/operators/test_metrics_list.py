@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
+from tests.support.metrics import DOCS, list_documented, list_registered
 
-from service import telemetry
-
-DOCS = Path(__file__).parents[2] / "docs"
 NAMED = re.compile(r"`(verify_[a-z_]+)")
 NO_METRIC = {"verify_profile_id"}  # of the policy, and of Telnyx's API
 FORMER = {"verify_suppressed_total", "verify_http_seconds", "verify_send_seconds"}
-TYPES: dict[type[MetricWrapperBase], str] = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
-
-
-def list_registered() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """List the type and labels of each metric in service/telemetry.py, by the name that Prometheus sees."""
-    made = [one for one in vars(telemetry).values() if isinstance(one, MetricWrapperBase)]
-    return {
-        one._name + ("_total" if isinstance(one, Counter) else ""): (TYPES[type(one)], tuple(one._labelnames))
-        for one in made
-    }
-
-
-def list_documented() -> dict[str, tuple[str, tuple[str, ...], str, str]]:
-    """List what the table says of each: type, labels, unit, meaning."""
-    lines = (DOCS / "metrics.md").read_text(encoding="utf-8").splitlines()
-    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines if line.startswith("| `verify_")]
-    return {
-        row[0].strip("`"): (row[1], tuple(re.findall(r"`(\w+)`", row[2])), row[3], row[4])
-        for row in rows
-        if len(row) == 5  # the table of what was renamed has three columns
-    }
 
 
 def test_every_metric_is_listed_with_its_type_and_labels_and_none_that_is_not_there() -> None:
