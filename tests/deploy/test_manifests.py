@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from service.cli.serving import SHUTDOWN
 from service.policy.loading import parse
 from service.settings import Settings
 from tests.support.commands import CHECKOUT
@@ -103,8 +104,8 @@ def test_two_processes_are_probed_where_they_answer_and_one_always_stays() -> No
     [container] = deployment["template"]["spec"]["containers"]
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    # serve takes 15 s for requests and 15 s for sends: docs/operations.md.
-    assert deployment["template"]["spec"]["terminationGracePeriodSeconds"] > 30 + 5
+    # The pause, then thrice as long as serve waits for each of what it has to finish.
+    assert deployment["template"]["spec"]["terminationGracePeriodSeconds"] > 5 + 3 * SHUTDOWN
 
 
 def test_there_is_one_port_everywhere_and_one_for_the_metrics() -> None:

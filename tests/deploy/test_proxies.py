@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
@@ -20,7 +20,11 @@ from tests.support.waiting import until
 
 # Addresses of this machine that stand for Telnyx's, and for anybody's.
 TELNYX, STRANGER, OPERATOR = "127.0.0.2", "127.0.0.3", "127.0.0.1"
-SETTINGS = {"TRUSTED_PROXIES": OPERATOR, "WEBHOOK_ALLOWED_CIDRS": TELNYX, "WEBHOOK_REQUIRE_HTTPS": "true"}
+SETTINGS: dict[str, Any] = {
+    "TRUSTED_PROXIES": OPERATOR,
+    "WEBHOOK_ALLOWED_CIDRS": TELNYX,
+    "WEBHOOK_REQUIRE_HTTPS": "true",
+}
 AROUND_NGINX = """
 user root; # where root starts it: the folders are root's alone
 pid {folder}/pid; error_log stderr; daemon off; worker_processes 1;
@@ -150,6 +154,6 @@ async def check_that_calls_arrive(proxy: Proxy, gateway: Gateway) -> None:
 async def check_who_reaches_what_is_the_operators(proxy: Proxy, gateway: Gateway) -> None:
     key = {"Authorization": f"Bearer {await make_key(gateway.database, 'desk', scope='operator')}"}
     for path in ("/metrics", "/v1/operator/blocks"):
-        assert (await proxy.call(OPERATOR, "GET", path, **key)).status == 200, path
-        refused = await proxy.call(STRANGER, "GET", path, **key)
+        assert (await proxy.call(OPERATOR, "GET", path, None, **key)).status == 200, path
+        refused = await proxy.call(STRANGER, "GET", path, None, **key)
         assert (refused.status, "problem" in refused.kind) == (403, False), path

@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from service.clients.caller import Scope
 from tests.support.commands import environment_with
 from tests.support.gateway import PHONE, Calls, Gateway, make_key, read_code, run_gateway, run_process, wrong
 from tests.support.ports import free_port
@@ -57,7 +58,7 @@ async def test_an_operator_whose_key_is_revoked_is_shut_out_at_once(database_url
 
 
 @pytest.mark.parametrize("scope", ["metrics", "operator"])
-async def test_while_the_database_is_away_a_key_that_was_good_still_reads_them(database_url: str, scope: str) -> None:
+async def test_while_the_database_is_away_a_key_that_was_good_still_reads_them(database_url: str, scope: Scope) -> None:
     async with lay_cable(database_url) as (cable, url), run_gateway(url) as gateway:
         watch = await gateway.client("watch", scope=scope)
         assert (await watch.call("GET", "/metrics")).status == 200

@@ -14,6 +14,7 @@ import aiohttp
 
 from service.api.openapi.document import write_document
 from service.app import create_routes
+from service.clients.caller import Scope
 from service.clients.key_admin import KeyAdmin
 from service.sandbox.telnyx.service import TelnyxSettings
 from service.vault import Vault
@@ -108,7 +109,7 @@ async def test_what_was_planted_is_found_in_no_sink(database_url: str, tmp_path:
     assert {name: places for name, places in found.items() if places} == {}
 
 
-async def make_key(gateway: Gateway, scope: str) -> str:
+async def make_key(gateway: Gateway, scope: Scope) -> str:
     """Make a key under the planted secrets."""
     return await KeyAdmin(gateway.database, Vault([SECRETS["secret key"]], SECRETS["index key"])).create(
         "planted", scope

@@ -21,6 +21,7 @@ import aiohttp
 import msgspec
 
 from service.app import create_app
+from service.clients.caller import Scope
 from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database, Pooler, open_database
 from service.fraud.stages import HISTORY
@@ -113,12 +114,12 @@ class Gateway(Calls):
         self.database = database
         self.environment = environment
 
-    async def client(self, name: str, *, scope: str = "verify", test: bool = False) -> Calls:
+    async def client(self, name: str, *, scope: Scope = "verify", test: bool = False) -> Calls:
         """Make another client, and return its calls."""
         return Calls(self.url, await make_key(self.database, name, scope=scope, test=test), self.session)
 
 
-async def make_key(database: Database, name: str, *, scope: str = "verify", test: bool = False) -> str:
+async def make_key(database: Database, name: str, *, scope: Scope = "verify", test: bool = False) -> str:
     vault = Vault([b"s" * 32], b"i" * 32)
     return await KeyAdmin(database, vault).create(name, scope, test=test)
 

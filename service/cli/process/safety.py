@@ -86,8 +86,8 @@ def _find_open_networks(settings: Settings) -> Iterator[Unsafe]:
     if settings.metrics_host is not None and _is_public(settings.metrics_host):
         yield Unsafe(
             "METRICS_HOST",
-            "Whoever reaches that port reads which rules stop what, without a key, and can learn how to pass them.",
-            "Name an address of your own network, or leave METRICS_PORT unset and read /metrics with a key for it.",
+            "Whoever can reach that port sees, without a key, which rules stop what, and can learn to avoid them.",
+            "Set an address that only your monitoring can reach, or use a key of the scope metrics instead.",
         )
 
 
