@@ -14,7 +14,7 @@ from service import phone
 from service.channels import Channel
 from service.fraud.facts import Facts
 from service.fraud.histories.history import without_marks
-from service.fraud.rules.catalogue import Rule, choose_channel
+from service.fraud.rules.request import Rule, choose_channel
 from service.policy.model import Mode, Policy
 
 

@@ -1,6 +1,6 @@
 """What is known about one send before it is decided: everything that a rule may look at, and nothing else.
 
-Filled by fraud.judge, stored in full with the decision, read by fraud.rules.catalogue. Values only.
+Filled by fraud.judge, stored in full with the decision, read by fraud.rules.request. Values only.
 """
 
 from __future__ import annotations

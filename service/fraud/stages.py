@@ -13,10 +13,10 @@ import msgspec
 
 from service.fraud.decision import Finding, find, stops
 from service.fraud.facts import Facts
-from service.fraud.rules import catalogue
 from service.fraud.rules import device as device_rules
 from service.fraud.rules import history as history_rules
-from service.fraud.rules.catalogue import Rule
+from service.fraud.rules import request as request_rules
+from service.fraud.rules.request import Rule
 from service.policy.model import Policy
 
 Need = Literal["quota", "captcha", "line"]
@@ -39,9 +39,9 @@ class Stage(NamedTuple):
         return self.early and stops(findings)
 
 
-NUMBER = Stage("number", {"number": catalogue.judge_number, "country": catalogue.judge_country}, early=True)
+NUMBER = Stage("number", {"number": request_rules.judge_number, "country": request_rules.judge_country}, early=True)
 # `quota` first, which the database is asked for: where it does not answer, no token is used up.
-CAPTCHA = Stage("captcha", {"captcha": catalogue.judge_captcha}, needs=("quota", "captcha"), early=True)
+CAPTCHA = Stage("captcha", {"captcha": request_rules.judge_captcha}, needs=("quota", "captcha"), early=True)
 DEVICE = Stage(
     "device",
     {
@@ -79,7 +79,7 @@ HISTORY = Stage(
     },
 )
 # `number` once more, when all is known of it: what it finds now comes instead of what it found before.
-LINE = Stage("line", {"number": catalogue.judge_number, "landline": catalogue.judge_landline}, needs=("line",))
+LINE = Stage("line", {"number": request_rules.judge_number, "landline": request_rules.judge_landline}, needs=("line",))
 
 STAGES = (NUMBER, CAPTCHA, DEVICE, HISTORY, LINE)
 EARLY = tuple(stage for stage in STAGES if stage.early)

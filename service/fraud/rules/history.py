@@ -1,6 +1,6 @@
 """The rules on histories: numbers too close together, unconverted sends, sources that request many numbers.
 
-Called through fraud.rules.catalogue. Pure: the mathematics is in fraud.histories.evidence and
+Called through fraud.rules.request. Pure: the mathematics is in fraud.histories.evidence and
 fraud.histories.sequences; thresholds are policy.
 """
 
