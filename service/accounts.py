@@ -1,6 +1,6 @@
 """Account ids: one form for all spellings of an id, so that a limit counts them together.
 
-Called by api, verification and fraud, wherever an account is counted or compared. Never stored: hashed at once.
+Called by api, verification and fraud: wherever an account is counted or compared. Never stored: hashed at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """IP addresses: parsed from text, and reduced to the network that counts as one source.
 
-Called by api, verification, fraud, providers and the simulation. Not for access control: an address embedded by a
-transition mechanism says whom to count, never whom to let in.
+Called by api, verification, fraud and providers. Not for access control: an address embedded by a transition mechanism
+says whom to count, never whom to let in.
 """
 
 from __future__ import annotations

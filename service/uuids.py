@@ -1,6 +1,6 @@
 """UUIDs as others write them: what is one, before it goes into a path, a setting or a table.
 
-Called by settings, fraud and providers. Makes none: our own ids are vault's.
+Called by settings, policy and providers. Makes none: our own ids are vault's.
 """
 
 from __future__ import annotations

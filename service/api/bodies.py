@@ -1,7 +1,7 @@
 """Reads what was sent: a JSON body into its struct, strictly, and the Idempotency-Key.
 
-Called by the handlers, after the key was checked. An error never repeats what was sent, except a field's name that is
-clearly a name.
+Called by the handlers, once the key has been checked. An error never repeats what was sent, except a field's name that
+is clearly a name.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Parsers of fields that several calls share. They raise Invalid, which names the field and never repeats its text.
 
-Called by verifications and operator.
+Called by request_body and operator.
 """
 
 from __future__ import annotations

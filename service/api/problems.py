@@ -1,7 +1,7 @@
 """The closed list of problems that a caller can get, RFC 9457; nothing in them is about the number.
 
-Read by answers, which turns what was raised into one of them, and by documents. Anything not on the list is a
-plain 500 to the caller and an error in the log.
+Raised by the handlers, written out by answers, listed by document. Anything not on the list is a plain 500 to the
+caller and an error in the log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A length of time on the command line, written as in the policy. Used by the commands that take one."""
+"""A length of time on the command line, written as in the policy. Used by backtesting and database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run one piece of work on the database that the settings name, and end. Used by the commands that need one."""
+"""Run one piece of work on the database that the settings name, and end. Used by backtesting and database."""
 
 from __future__ import annotations
 

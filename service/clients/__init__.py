@@ -1,1 +1,1 @@
-"""API keys and who holds them. Called by api and cli; never sees what a client asks for."""
+"""API keys and who holds them. Used by api, verification and cli; never sees what a client asks for."""

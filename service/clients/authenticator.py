@@ -1,7 +1,8 @@
 """Who an API key belongs to. That never changes, so a process keeps the digest of every valid key in memory.
 
-Called by api and worker. Whether a key was revoked is not decided here: every statement on a request's path checks it,
-without a round trip. Unknown keys cost no statement each: they share one look at the database, a few times a second.
+Made by verification.core: api looks keys up in it, a round of the worker notes which were used. Whether a key was
+revoked is not decided here: every statement on a request's path checks it, without a round trip. Unknown keys cost no
+statement each: they share one look at the database, a few times a second.
 """
 
 from __future__ import annotations

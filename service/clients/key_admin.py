@@ -1,6 +1,6 @@
 """Create, list and revoke API keys. Rarely used: SQLAlchemy over the declared tables.
 
-Called by cli and the sandbox. A key leaves `create` once; the database holds only its digest.
+Called by cli. A key leaves `create` once; the database holds only its digest.
 """
 
 from __future__ import annotations

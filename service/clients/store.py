@@ -1,6 +1,6 @@
 """The statements on API keys that a serving process makes: which are good, which were used, how often operators call.
 
-Called by authenticator. Makes and revokes no key: that is key_admin's.
+Called by authenticator and verification.core. Makes and revokes no key: that is key_admin's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Operators' statements: one round trip each, with the same time limit as others, on connections of their own.
 
-Called by operators.verifications, operators.exemptions and operators.blocks. Keeps no state.
+Used by operators, and by what clients and cli look up for them. Keeps no state.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Micro-batches: one call in flight, and what waits meanwhile goes in the next call (in several, if it fills them).
 
-Used by verification.storage.store and fraud.store for their frequent statements. Knows nothing of what it carries. A
+Used by verification.storage.store and fraud.store, for their frequent statements. Knows nothing of what it carries. A
 batch must be safe to run again with the same items, because that is how an unclear end is cleared up.
 """
 

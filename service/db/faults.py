@@ -1,7 +1,7 @@
 """Classifies the driver's errors: certainly not done, perhaps done, a violated constraint, or a defect.
 
-Called by lines and engine for every error; nothing outside this package may catch one of asyncpg's. Repeats no text
-of the server's, which can contain a statement's values.
+Called by pool and engine for every error; nothing outside this package may catch one of asyncpg's. Repeats no text of
+the server's, which can contain a statement's values.
 """
 
 from __future__ import annotations

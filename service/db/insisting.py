@@ -1,7 +1,7 @@
 """Runs a statement whose end may be unclear, again and again for as long as its caller waits.
 
-Called by verification.storage.store for statements that are not batched. Only for those that return the same when run
-twice.
+Called by verification.storage.store and clients.store, for statements that are not batched. Only for those that return
+the same when run twice.
 """
 
 from __future__ import annotations

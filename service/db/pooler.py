@@ -1,6 +1,6 @@
 """Checks once, at the start, what cannot be set behind a pooler.
 
-Called by cli before serve and dispatch begin. Changes nothing: the setting belongs to the role, or to the pooler.
+Called by cli, before serve and dispatch begin. Changes nothing: the setting belongs to the role, or to the pooler.
 """
 
 from __future__ import annotations

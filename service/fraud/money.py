@@ -1,4 +1,5 @@
-"""What a send costs by the policy's price list, and how it is booked. Called by judge, backtest and simulation.
+"""What a send costs by the policy's price list, and how it is booked. Called by judge, operators.backtest and
+simulation.
 
 Pure. Figures are those of the price list; what Telnyx bills may differ.
 """

@@ -1,6 +1,6 @@
 """Exemptions set by operators: for an hour at most, chosen rules, limits or lockouts are waived for a number.
 
-Called by api. They act in admit_v2.sql, without a round trip of their own: what is waived when a verification is
+Called by api. They act in admit_v3.sql, without a round trip of their own: what is waived when a verification is
 requested stays with it. Each change is audited in the same statement.
 """
 

@@ -1,6 +1,6 @@
 """The operators' statements: one round trip each, bounded by a key or a window.
 
-Used by operators.verifications and operators.exemptions.
+Used by operators.verifications.
 """
 
 from __future__ import annotations

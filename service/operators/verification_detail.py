@@ -1,7 +1,7 @@
 """What operators see: one verification in full, a number's verifications, the traffic of a window.
 
-Made by operators.verifications; read by api. Values, and the order of events in them. Never a number, nor the last
-digits of the numbers that a send was weighed against.
+Made by verifications; written out by api. Values, and the order of events in them. Never a number, nor the last digits
+of the numbers that a send was weighed against.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The policy file: what it may say, how it is read and written out. Called by every package above; decides nothing."""
+"""The policy file: what it may say, how it is read and written out. Read by every package above; decides nothing."""

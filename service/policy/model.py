@@ -1,6 +1,6 @@
 """The policy: what is allowed, as one frozen value for each client.
 
-Made by policy.loading; read by verification, fraud.rules.request, worker and api. Does no I/O and decides nothing.
+Made by policy.loading; read by verification, fraud, worker, operators and api. Does no I/O and decides nothing.
 """
 
 from __future__ import annotations

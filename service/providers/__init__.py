@@ -1,1 +1,1 @@
-"""The outside services, each behind a small protocol. Called by fraud and verification; never decides anything."""
+"""The outside services, each behind a small protocol. Called by verification, fraud and worker; never decides anything."""

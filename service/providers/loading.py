@@ -1,6 +1,7 @@
-"""What takes seconds to import: in a thread, once, by whoever needs it first.
+"""Imports what takes seconds to import: in a thread, once, when it is first needed.
 
-Called by the providers that go through a vendor's package. Nobody's call may stand still while it is imported.
+Called by the providers that go through a vendor's package. An import on the event loop would hold up every other
+request.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Composes the sandbox's apps: what handlers share is injected by name.
 
-Called by sandbox.telnyx.app, sandbox.fingerprint.app and main. None of the apps documents itself or touches the logging
-of the process that it runs in.
+Called by sandbox.telnyx.app, sandbox.fingerprint.app and sandbox.main. None of the apps documents itself or touches the
+logging of the process that it runs in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Handles each call to a stand-in: plan it, apply a fault if one matches, record it, answer it.
 
-Used by the stand-ins, which plan calls and write failures; tests and the control API set its faults and latency and
-read its journal. It must never answer before the call is in the journal.
+Used by the stand-ins, which plan calls and write failures; the control API sets its faults and latency and reads its
+journal. It must never answer before the call is in the journal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plain HTTP for the stand-ins: read a whole request, send a whole reply, and ways to fail on purpose.
 
-Called by sandbox.stage. It knows nothing of Telnyx or Fingerprint, and is plain ASGI because benchmarks run against it,
-and its CPU time is taken from the machine that is measured.
+Called by sandbox.stage and the stand-ins. It knows nothing of Telnyx or Fingerprint, and is plain ASGI because
+benchmarks run against it, and its CPU time is taken from the machine that is measured.
 """
 
 from __future__ import annotations

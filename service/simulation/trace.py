@@ -1,7 +1,7 @@
 """Traces: one request a line, as a JSON object, and how they are read and written.
 
-Called by scenarios (which make them), report (which counts by label) and cli. Checks only the format: a number that
-does not exist or an invalid address may be just what a trace wants to try.
+Used by scenarios (which make them), player, report (which counts by label) and cli. Checks only the format: a number
+that does not exist or an invalid address may be just what a trace wants to try.
 """
 
 from __future__ import annotations

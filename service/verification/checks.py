@@ -1,7 +1,7 @@
 """Check a code: reserve a guess, check it with every send at once, settle, and answer on the step.
 
-Called by api (check) and by worker (settle_lost). A guess is committed before the provider is asked, so that
-no number of callers, crashes or lost replies buys another one.
+Made by verification.core: api calls check, a round of the worker calls settle_lost. A guess is committed before the
+provider is asked, so that no number of callers, crashes or lost replies buys another one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What Telnyx reports by webhook: stored once, answered, applied afterwards.
 
-Called by api; the worker applies. Nothing of a delivery ever reaches a caller.
+Called by api; the worker applies them. Nothing of a delivery ever reaches a caller.
 """
 
 from __future__ import annotations

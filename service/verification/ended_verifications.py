@@ -1,7 +1,7 @@
 """Ended verifications: ids that Telnyx can be asked about without costing anybody a guess.
 
-Refreshed by worker, used by providers.verify.decoy and providers.telnyx.probe. Holds Telnyx's ids, nothing of the
-numbers, and never a verification for which a code could still be right.
+Made by verification.core; a round of the worker refreshes it, decoys and our probe of Telnyx ask it. Holds Telnyx's
+ids, nothing of the numbers, and never a verification for which a code could still be right.
 """
 
 from __future__ import annotations

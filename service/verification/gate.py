@@ -1,6 +1,7 @@
 """Whether requests are accepted at all: the same for all of a client's requests, and for everybody if possible.
 
-Asked by request, check and view before anything is counted; kept up to date by worker. Knows no number.
+Asked by admission, checks and actions before anything is counted; a round of the worker keeps it up to date. Knows no
+number.
 """
 
 from __future__ import annotations

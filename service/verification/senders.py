@@ -1,6 +1,6 @@
-"""Which provider makes a send: Telnyx, its stand-in for test clients, or a silent one.
+"""Which provider makes a send: Telnyx, the test provider, or the decoy.
 
-Made by app; used by dispatch and check. The only place that reports Telnyx's answers to ProviderHealth.
+Made by verification.core; used by dispatch and checks. The only place that reports Telnyx's answers to ProviderHealth.
 """
 
 from __future__ import annotations

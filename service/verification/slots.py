@@ -1,6 +1,6 @@
 """How many sends one process makes at once, and the tasks that make them.
 
-Used by request (which takes a slot before it inserts a row) and by worker (which claims as many rows as slots are
+Used by admission (which takes a slot before it inserts a row) and by worker (which claims as many rows as slots are
 free). A slot is held from the claim to the record, whatever happens between.
 """
 

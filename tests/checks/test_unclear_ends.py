@@ -12,6 +12,7 @@ from service.db.engine import Database
 from service.errors import Unavailable
 from service.sandbox.faults import Fault
 from service.vault import new_id
+from service.verification.storage.rows import Verdict
 from tests.support.admission import AdmissionHarness
 from tests.support.dispatching import calls_to, ended, run_beside
 from tests.support.gateway import PHONE, POLICY, run_gateway
@@ -208,3 +209,21 @@ async def test_hits_of_others_are_left_where_they_are(database: Database) -> Non
     assert await desk.store.owed.settle_up(PATIENCE)
     [after] = await database.pool.fetch("select hits from counters where subject = $1", items[0].phone_limit)
     assert after["hits"] == before["hits"][:2] + before["hits"][3:]
+
+
+async def test_a_stop_gives_back_a_guess_that_was_still_being_taken_back(database: Database) -> None:
+    desk = AdmissionHarness(database, now=None)
+    await desk.join("shop")
+    item, guess = desk.item(token=True), new_id()
+    await desk.store.admit(item)
+    caller = desk.callers["shop"]
+    assert (await desk.store.reserve(caller, item.id, guess)).outcome == "reserved"
+    async with database.pool.acquire() as other, other.transaction():
+        await other.execute("select from guesses where id = $1 for update", guess)
+        desk.store.owed.guesses.put((item.id, Verdict(guess, "returned", caller.policy)))
+        stopping = asyncio.create_task(desk.store.owed.settle_up(PATIENCE))
+        await until(lambda: database.pool.fetchval("select exists (select from withdrawals)"), "its id is withdrawn")
+        await asyncio.sleep(0.2)
+        assert not stopping.done(), "the connections would be closed before it is given back"
+    assert await stopping
+    assert await desk.rows("guesses") == []

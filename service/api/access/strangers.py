@@ -1,7 +1,7 @@
 """Counts unknown keys by address: after too many, the address gets 429 before anything is looked up.
 
-Called by auth. Kept in the process and forgotten after a minute: it protects the service's own work, and promises
-nothing. A valid key is never affected by what others at its address did.
+Made by services, for authentication. Kept in the process and forgotten after a minute: it protects the service's own
+work, and promises nothing. A valid key is never affected by what others at its address did.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Complete requests and replies, as the OpenAPI file and the API's page show them.
 
-Read by documents; a test checks each one against its struct. Numbers and addresses are reserved for documentation.
+Read by document; a test checks each one against its struct. Numbers and addresses are reserved for documentation.
 """
 
 from __future__ import annotations

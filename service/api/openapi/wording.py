@@ -1,6 +1,6 @@
 """The parts of the OpenAPI file that come from no route and no struct: head, headers, parameters, authentication.
 
-Read by documents. Texts only; says nothing that the app does not do.
+Read by document. Texts only; says nothing that the app does not do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The operators' calls: see a verification, search by number, summarise traffic.
 
-Routed by app, with those of api.operator.blocks, _exemptions and _ledger; every one needs a key of the scope operator.
-A number comes in a body, never in a URL, and leaves masked.
+Routed by app, with the calls of the modules beside it; every one needs a key of the scope operator. A number comes in a
+body, never in a URL, and leaves masked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What operators send and get, field by field, with the descriptions and examples of the OpenAPI file.
 
-Used by operator and api.openapi.operator_examples. Plain structures, filled from the values of the same names in
+Used by api.operator and api.openapi.operator_examples. Plain structures, filled from the values of the same names in
 operators.verification_detail and operators.blocks.
 """
 

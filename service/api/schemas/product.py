@@ -1,6 +1,7 @@
 """What goes over the wire, field by field, with the descriptions and examples of the OpenAPI file.
 
-Used by the handlers and examples; documents writes them into the OpenAPI file. Plain structures without behaviour.
+Used by the handlers and by api.openapi.examples; the OpenAPI file is written from them. Plain structures without
+behaviour.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How many requests wait for their first turn, and whether another one could still be answered in time.
 
-Asked by protocol before a request begins, told by observation when it does. It counts only what this process has not
-begun: requests that wait for the database or for Telnyx take no turns.
+Made by observation, which tells it when a request begins; the connections ask it before that. It counts only what this
+process has not begun: requests that wait for the database or for Telnyx take no turns.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A PostgreSQL server of our own on one machine: for the sandbox, tests and DATABASE_URL=embedded:PATH.
 
-Called by db.engine, migrations, simulation and the tests. Reachable only over its own account's socket directory, and
-never trusts or signals a process that it did not start (docs/decisions/0001).
+Called by db.engine and simulation, and by tests. Reachable only over its own account's socket directory, and never
+trusts or signals a process that it did not start (docs/decisions/0001).
 """
 
 from __future__ import annotations

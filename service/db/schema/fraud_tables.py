@@ -1,6 +1,6 @@
 """The tables of the fraud rules, of operators and of alerts, as SQLAlchemy declares them.
 
-Read by migrations, which `alembic check` compares with this file. Holds no statement and no rule.
+Used by tests alone: they compare the migrated schema with it. Holds no statement and no rule.
 """
 
 from __future__ import annotations

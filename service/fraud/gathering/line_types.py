@@ -1,6 +1,6 @@
 """A number's line type: looked up at Telnyx once in a long while, and kept under the number's hash.
 
-Called by fraud.judge, after the reply, for a send that nothing else suppresses. It fails open: without an answer the
+Called by fraud.judge: after the reply, for a send that nothing else suppresses. It fails open: without an answer the
 numbering plan decides, and storing an answer is tried only once.
 """
 

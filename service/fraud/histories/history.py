@@ -1,7 +1,6 @@
 """The histories that a send is weighed against, and what can be counted in them.
 
-Called by fraud.rules.history, fraud.histories.evidence and fraud.histories.sequences. Pure: histories come as values,
-time as ages.
+Filled by fraud.store; read by fraud.judge and fraud.rules.history. Pure: histories come as values, time as ages.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The subjects in whose histories a send is counted: its number's ranges, its country, its source. As keyed hashes.
 
-Called by fraud.judge, operators.blocks and operators.erasure. Pure, given the key. Without the key nothing of it may
-reveal a digit of a number: a number's place in its range is shifted by an offset that only the key yields.
+Called by fraud.judge, verification.callers and operators. Pure, given the key. Without the key nothing of it may reveal
+a digit of a number: a number's place in its range is shifted by an offset that only the key yields.
 """
 
 from __future__ import annotations

@@ -1,1 +1,3 @@
-"""The rules, small pure functions from facts to an objection. Called by fraud.decision; no I/O."""
+"""The rules, small pure functions from facts to an objection. Listed in fraud.stages, which says in what order they are
+asked; no I/O.
+"""

@@ -1,7 +1,7 @@
 """The rules on histories: numbers too close together, unconverted sends, sources that request many numbers.
 
-Called through fraud.rules.request. Pure: the mathematics is in fraud.histories.evidence and
-fraud.histories.sequences; thresholds are policy.
+Called through fraud.stages. Pure: the mathematics is in fraud.histories.evidence and fraud.histories.sequences;
+thresholds are policy.
 """
 
 from __future__ import annotations

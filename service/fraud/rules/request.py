@@ -1,6 +1,6 @@
-"""The rules: small pure functions from facts to an objection or None, and the stages in which they are asked.
+"""The rules on the request itself: its number, its country, its channel, its captcha and what was counted of it.
 
-Called by fraud.judge and operators.backtest. They do no I/O and read no clock. An objection never contains the number.
+Called through fraud.stages. They do no I/O and read no clock. An objection never contains the number.
 """
 
 from __future__ import annotations

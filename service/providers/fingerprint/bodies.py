@@ -1,7 +1,7 @@
 """Decodes Fingerprint's bodies partially, with msgspec, whatever a visitor put into them.
 
-Called by providers.fingerprint.v4_body and providers.fingerprint.v3_body. Pure, and never raises. What a page's visitor
-can attach to an event (tag, linked id, the page's address) must not decide whether it can be decoded.
+Called by the modules beside it. Pure, and never raises. What a page's visitor can attach to an event (tag, linked id,
+the page's address) must not decide whether it can be decoded.
 """
 
 from __future__ import annotations

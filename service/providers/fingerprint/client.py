@@ -1,7 +1,7 @@
 """Looks device events up: what is judged before a call, how often and how long Fingerprint is asked, and when not.
 
-Implements `Devices` over one of Fingerprint's APIs (providers.fingerprint.v4 or providers.fingerprint.v3). Called by
-fraud.gathering.device_events. It must never delay a dispatch past its deadline, nor ask for what is not an id.
+Implements `Devices` over one of Fingerprint's APIs (providers.fingerprint.v4 or providers.fingerprint.v3). Made by
+providers.vendors, for fraud.gathering. It must never delay a dispatch past its deadline, nor ask for what is not an id.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A device event in the one form that all rules read, the ways a look-up can end, and what an id tells by itself.
 
-Used by fraud.gathering.device_events, fraud.facts and the rules; filled by fingerprint and
-providers.fingerprint.sealed. Pure. A missing verdict must never be taken for a clean one.
+Used by fraud.gathering.device_events, fraud.facts and the rules; filled by providers.fingerprint.v4_body and
+providers.fingerprint.v3_body. Pure. A missing verdict must never be taken for a clean one.
 """
 
 from __future__ import annotations

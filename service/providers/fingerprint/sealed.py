@@ -1,7 +1,7 @@
 """Sealed client results: the event that the browser itself brought, opened with our keys. No call is made.
 
-Called by fraud.gathering.device_events and verification.admission. It must never raise for what a stranger sent; an
-event that it opens is as real as one that Fingerprint returns.
+Made by providers.vendors, for fraud.gathering and for admission. It must never raise for what a stranger sent; an event
+that it opens is as real as one that Fingerprint returns.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One HTTP call to the outside: limited in time, size and connections, and a POST is never made twice.
 
-Called by every provider that speaks HTTP, each with a HttpClient of its own. It must never follow a redirect, repeat a
+Used by every provider that speaks HTTP, each with an HttpClient of its own. It must never follow a redirect, repeat a
 POST, or let a text of the other side, or an address with a secret in it, appear in an error.
 """
 

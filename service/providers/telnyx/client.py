@@ -1,7 +1,7 @@
 """Telnyx Verify as a provider: send, check by id, state by id, look-up by number.
 
-Used by verification through providers.verify.protocol. It decides what to ask; what a reply means is in
-providers.telnyx.answers. Nothing goes into a path that is not a UUID or a number in E.164.
+Made by providers.vendors; implements `Provider`, by which verification knows it. It decides what to ask; what a reply
+means is in providers.telnyx.answers. Nothing goes into a path that is not a UUID or a number in E.164.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A number's line type, from Telnyx's number look-up: one GET.
 
-Called by fraud.gathering.line_types. It must never repeat a number or a text of Telnyx's; a reply that it cannot decode
-is no answer.
+Made by providers.vendors, for fraud.gathering. It must never repeat a number or a text of Telnyx's; a reply that it
+cannot decode is no answer.
 """
 
 from __future__ import annotations

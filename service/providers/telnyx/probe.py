@@ -1,7 +1,7 @@
 """The gateway's own probes of Telnyx: whether it would accept a send or judge a code.
 
-Called by providers.verify.health, only while something is wrong. No probe can send anything to anybody, cost money or
-spend a guess; none reveals anything about a number.
+Made by app, for the health of providers, which asks only while something is wrong. No probe can send anything to
+anybody, cost money or spend a guess; none reveals anything about a number.
 """
 
 from __future__ import annotations

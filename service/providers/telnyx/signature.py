@@ -1,6 +1,6 @@
 """Telnyx's signature of a webhook: Ed25519 over "timestamp|body", valid for five minutes.
 
-Called by webhooks, with the raw body. Logs nothing of it.
+Called by webhook, with the raw body. Logs nothing of it.
 """
 
 from __future__ import annotations

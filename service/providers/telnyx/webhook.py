@@ -1,6 +1,6 @@
 """The part of Telnyx's webhooks that is read: four fields, and never the code beside them.
 
-Used by webhooks and examples. Whatever else a webhook contains is dropped before anything sees it.
+Used by api.webhooks and api.openapi.examples. Whatever else a webhook contains is dropped before anything sees it.
 """
 
 from __future__ import annotations

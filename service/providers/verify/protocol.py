@@ -1,7 +1,7 @@
 """The protocol of a verification provider: one send, one check, one state, one look-up.
 
-Called by verification.senders, dispatch and check; implemented by telnyx, silent and rehearsal. No implementation
-raises for a reply of the other side: every way it can end is one of the values below.
+Used by verification; implemented by providers.telnyx.client, decoy and testing. No implementation raises for a reply of
+the other side: every way it can end is one of the values below.
 """
 
 from __future__ import annotations

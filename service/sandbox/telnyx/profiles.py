@@ -1,6 +1,7 @@
 """Verify profiles: made, changed, listed; their settings decide code length, time limit and countries.
 
-Called by sandbox.telnyx.profile_calls. As at Telnyx, a setting with an unknown name is silently ignored.
+Called by sandbox.telnyx.profile_calls and sandbox.telnyx.sends. As at Telnyx, a setting with an unknown name is
+silently ignored.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Internet addresses that nobody owns, assigned as providers assign theirs.
 
-Called by world. IPv4 comes from 100.64.0.0/10 (shared address space), IPv6 from 2001:db8::/32 (documentation): a trace
-must never contain anybody's real address.
+Called by world and people. IPv4 comes from 100.64.0.0/10 (shared address space), IPv6 from 2001:db8::/32
+(documentation): a trace must never contain anybody's real address.
 """
 
 from __future__ import annotations

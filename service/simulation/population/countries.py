@@ -1,6 +1,6 @@
 """The countries that a trace's product serves: their size, waking hours, and how numbers are assigned.
 
-Read by numbering and people. The operators' number ranges are those of phonenumbers' metadata; here are only the
+Read by numbering, habits and world. The operators' number ranges are those of phonenumbers' metadata; here are only the
 operators' market shares, rounded, and towns where area codes say more than operators do.
 """
 

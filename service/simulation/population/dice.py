@@ -1,7 +1,7 @@
 """Random draws that are the same everywhere: one seed, one trace, whatever the Python version.
 
-Called by scenarios. Python guarantees only the sequence of `Random.random()` for all versions, so everything else is
-built on that here; no other method of `random` may be used in a scenario.
+Used by population and scenarios. Python guarantees only the sequence of `Random.random()` for all versions, so
+everything else is built on that here; no other method of `random` may be used in a scenario.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What the database is owed after a reply: what was answered 503 is taken back, what was answered 202 is released.
 
-Filled by store, request and check. Nobody waits for it, and the database is told until it confirms. What a killed
-process still owes is safe: its callers got no reply, and nothing of theirs is claimed before its lease is over.
+Made by verification.core; store says what is owed. Nobody waits for it, and the database is told until it confirms.
+What a killed process still owes is safe: its callers got no reply, and nothing of theirs is claimed before its lease is
+over.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ class Owed:
 
     async def settle_up(self, limit: float) -> bool:
         """Wait until everything is confirmed, `limit` seconds at most; return whether it is."""
-        boxes = (self.requests, self.rows, self.pressed, self.presses, self.guesses, self.verdicts)
-        return all(await asyncio.gather(*(box.drain(limit) for box in boxes)))
+        end = asyncio.get_running_loop().time() + limit
+        boxes = (self.requests, self.rows, self.pressed, self.presses, self.guesses)
+        done = all(await asyncio.gather(*(box.drain(limit) for box in boxes)))
+        # After the guesses: each that is taken back becomes a verdict, and one that is lost counts as a wrong code.
+        return await self.verdicts.drain(max(0.0, end - asyncio.get_running_loop().time())) and done
 
     async def settle(self, verdict: Verdict) -> Record | None:
         """Settle a guess in the database."""

@@ -1,6 +1,6 @@
 """The rows that go into the statements and come out of them, with fields in the statements' order.
 
-Made and read by store, request, check and dispatch. Plain values; no method does any I/O.
+Used by this package, verification and worker. Plain values; no method does any I/O.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The statements on verifications, on the driver.
 
-Called by this package and worker. Each method is one statement and one committed transaction; none is held across
-a call to the outside. The clock is the database's, unless `now` drives it (traces played in virtual time).
+Called by verification and worker. Each method is one statement and one committed transaction; none is held across a
+call to the outside. The clock is the database's, unless `now` drives it (traces played in virtual time).
 """
 
 from __future__ import annotations
