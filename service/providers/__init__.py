@@ -1,1 +1,4 @@
-"""The outside services, each behind a small protocol. Called by verification, fraud and worker; never decides anything."""
+"""The outside services, each behind a small protocol.
+
+Called by verification, fraud and worker; never decides anything.
+"""
