@@ -1,1 +1,4 @@
-"""PostgreSQL: tables, connections and the embedded server. Called by everything; knows no rule of the product."""
+"""PostgreSQL: tables, connections and the embedded server.
+
+Used by every package that stores or reads something; knows no rule of the product.
+"""

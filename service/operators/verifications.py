@@ -1,6 +1,6 @@
 """What operators can look at: a verification with its decisions, a number's verifications, a window's sums.
 
-Called by api for operators only. Changes nothing but the audit log; shows nobody's whole number.
+Called by api, for operators only. Changes nothing but the audit log; shows nobody's whole number.
 """
 
 from __future__ import annotations

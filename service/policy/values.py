@@ -1,7 +1,6 @@
 """The values of a policy, read one by one so that every mistake is found, and their bounds.
 
-Called by policy.loading, and by api and cli for the values that a request or an option shares with it. A mistake is
-"path: reason".
+Called by policy.loading, and by api and cli, which read some of the same kinds. A mistake is "path: reason".
 """
 
 from __future__ import annotations

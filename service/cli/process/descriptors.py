@@ -1,6 +1,6 @@
 """How many files and connections this process may have open, and how many of those callers may use.
 
-Called by serve and dispatch before they open anything.
+Called by serving and dispatching, before they open anything.
 """
 
 from __future__ import annotations

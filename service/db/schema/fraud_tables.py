@@ -1,6 +1,6 @@
 """The tables of the fraud rules, of operators and of alerts, as SQLAlchemy declares them.
 
-Used by tests alone: they compare the migrated schema with it. Holds no statement and no rule.
+Read by Alembic, which compares a migrated schema with it (`alembic check`). Holds no statement and no rule.
 """
 
 from __future__ import annotations

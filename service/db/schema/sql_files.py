@@ -1,6 +1,6 @@
 """Runs the SQL files of a migration.
 
-Called by migrations/versions/0003 and later. Never decides which files: a migration names its own folder.
+Called from migrations/versions, since 0003. Never decides which files: a migration names its own folder.
 """
 
 from __future__ import annotations

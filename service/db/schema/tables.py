@@ -1,8 +1,8 @@
 """The tables of verifications, clients and keys, as SQLAlchemy declares them.
 
-Used by clients.key_admin, and by tests: they compare the migrated schema with it. Holds no statement and no rule. Keyed
-hashes (numbers, limit subjects, idempotency keys) are 128 bits in PostgreSQL's uuid type: sixteen bytes in the row and
-in its index, compared as two words.
+Used by clients.key_admin, and by Alembic, which compares a migrated schema with it (`alembic check`). Holds no
+statement and no rule. Keyed hashes (numbers, limit subjects, idempotency keys) are 128 bits in PostgreSQL's uuid type:
+sixteen bytes in the row and in its index, compared as two words.
 """
 
 from __future__ import annotations

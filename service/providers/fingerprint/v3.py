@@ -1,7 +1,7 @@
 """Fingerprint's server API v3, through the vendor's package, which blocks: in a limited number of threads of its own.
 
-Made by providers.vendors and handed to the client, for accounts that have not migrated to v4. The package must never
-run, nor be imported, on the event loop.
+Made by providers.vendors, which hands it to the client, for accounts that have not migrated to v4. The package must
+never run, nor be imported, on the event loop.
 """
 
 from __future__ import annotations

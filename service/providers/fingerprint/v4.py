@@ -1,7 +1,7 @@
 """Fingerprint's server API v4, over REST: one GET, which accepts the request ids of v3 too. The default.
 
-Made by providers.vendors and handed to the client. Only ids that judge_id has passed may be asked for: the id becomes
-part of a path.
+Made by providers.vendors, which hands it to the client. Only ids that judge_id has passed may be asked for: the id
+becomes part of a path.
 """
 
 from __future__ import annotations

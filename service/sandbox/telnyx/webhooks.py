@@ -1,7 +1,7 @@
 """Webhooks as Telnyx sends them: signed, repeated until answered, doubled and out of order on demand.
 
-Started by Telnyx.send for each verification. The payload contains the code in clear text, as the real one does: it goes
-to the configured address and into no log.
+Used by service, which starts them for each verification. The payload contains the code in clear text, as the real one
+does: it goes to the configured address and into no log.
 """
 
 from __future__ import annotations

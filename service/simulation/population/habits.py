@@ -1,6 +1,6 @@
 """The knobs of ordinary traffic, and the hours at which people are awake.
 
-Read by people and crowds. Each scenario has one Habits, so that attacks can be tried among other people.
+Read by people and the scenarios. Each scenario has one Habits, so that attacks can be tried among other people.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Phone numbers as people have them: assigned in ranges, some full, some empty, none of them impossible.
 
-Called by people, crowds and the attacks. Every number drawn here is valid by phonenumbers' metadata.
+Called by people, scenarios.crowds and the attacks. Every number drawn here is valid by phonenumbers' metadata.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """People: who they are, and what one of their visits looks like to the gateway.
 
-Called by ordinary and crowds. All of these lines are legitimate: it is a mistake to stop one.
+Called by scenarios.ordinary and scenarios.crowds. All of these lines are legitimate: it is a mistake to stop one.
 """
 
 from __future__ import annotations

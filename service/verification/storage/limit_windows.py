@@ -1,7 +1,7 @@
 """Limits as the SQL functions take them: arrays of subject kind, count and seconds.
 
-Called by store and owed. Kinds: 1 phone, 2 ip, 3 account, 4 wrong codes of the source, 5 wrong codes of the number. The
-arrays are encoded once, as text: else the driver would encode every element again with every call.
+Called by store and owed. The arrays are encoded once, as text: else the driver would encode every element again with
+every call.
 """
 
 from __future__ import annotations

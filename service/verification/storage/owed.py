@@ -1,6 +1,6 @@
 """What the database is owed after a reply: what was answered 503 is taken back, what was answered 202 is released.
 
-Made by verification.core; store says what is owed. Nobody waits for it, and the database is told until it confirms.
+Made by store; filled by store, admission and actions. Nobody waits for it, and the database is told until it confirms.
 What a killed process still owes is safe: its callers got no reply, and nothing of theirs is claimed before its lease is
 over.
 """

@@ -1,4 +1,4 @@
-"""The rows that go into the statements and come out of them, with fields in the statements' order.
+"""The rows that go into the statements and come out of them, with their parameters' and columns' names.
 
 Used by this package, verification and worker. Plain values; no method does any I/O.
 """
