@@ -58,7 +58,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
 
 
 class Gateway(msgspec.Struct, frozen=True):
-    """One process: what answers requests, and what works after the answer."""
+    """One process: what answers requests, and what works after the reply."""
 
     services: Services
     worker: Worker

@@ -22,16 +22,16 @@ KEY_BYTES = 32
 # Seconds. The balancer must be the one that closes a connection, or it sends a request over one that we are closing.
 # Google's reuse connections for 600 s.
 KEEP_ALIVE = 620
-# Sends at once. Each waits for Telnyx most of its time.
+# Sends at once in one process. Each spends most of its time waiting for Telnyx.
 MAX_SENDS = 100
 # Statements at once. Requests share theirs, up to 64 in one, so a few connections carry thousands of requests a second.
 POOL_SIZE = 10
 # Seconds that the oldest send may have been due. Whoever asks then would get his code too late to be of use.
 MAX_BACKLOG = 10
-# Webhooks about none of our sends that wait for one: 1,000 a second would still leave each 100 s, and sends of ours are
-# recorded within 20, also where another process has to.
+# How many webhooks about unknown sends are kept: at 1,000 a second each is still kept for 100 s, and sends of ours are
+# recorded within 20 s, even if another process takes them over.
 MAX_UNKNOWN = 100_000
-# What a DATABASE_URL may say after its question mark; all else would reach the driver as a word that it does not know.
+# What may follow the question mark in DATABASE_URL; anything else would reach the driver as an unknown argument.
 PLACES = frozenset({
     "host", "port", "user", "password", "database", "ssl", "direct_tls", "target_session_attrs", "passfile",
     "service", "servicefile", "krbsrvname", "gsslib",

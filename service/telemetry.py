@@ -78,7 +78,7 @@ SLOTS = Gauge("verify_dispatch_slots_free", "Dispatch slots that are free.", mul
 
 
 class Workers(Collector):
-    """The metrics of all workers, summed, without the gauges of those that have died."""
+    """Sums the metrics of all workers, without the gauges of those that have died."""
 
     def collect(self) -> Iterable[Metric]:
         """Read what the workers have written."""

@@ -14,7 +14,7 @@ from service.api.problems import Invalid
 from service.errors import InvalidPhoneNumber
 from service.policy.values import read_seconds
 
-# Stricter than the policy, as the OpenAPI file says.
+# Stricter than in the policy, as the OpenAPI file documents.
 LENGTH = re.compile(r"[1-9][0-9]{0,5}[smhd]", re.ASCII)
 DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 # A plus and a digit, or as many digits as a number has, grouped however people do.

@@ -17,7 +17,7 @@ def read_request(settings: ClientSettings, data: VerificationRequest) -> Ask:
     if data.ip_address is None and settings.ip_required:
         raise Invalid("ip_address", detail="The field is required.")
     if data.ip_address is None and data.account_id is None:
-        raise Invalid("account_id", detail="The field is required where ip_address is left out.")
+        raise Invalid("account_id", detail="The field is required when ip_address is left out.")
     if data.captcha_token is None and settings.captcha_required:
         raise Invalid("captcha_token", detail="The field is required.")
     evidence = Evidence(

@@ -18,7 +18,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A client behind one of its keys, and the policy that holds for it. `ends_at`: when the key is good no more."""
+    """A client behind one of its keys, and the policy in force for it. `ends_at`: when the key ends."""
 
     key_id: int
     client_id: int

@@ -56,7 +56,7 @@ class KeyStore:
         return [dict(row) for row in await insist(lambda: self._database.pool.fetch(KEYS), LOOK_LIMIT)]
 
     async def enter_operator(self, key: int, windows: Sequence[tuple[UUID, Window]]) -> float | None:
-        """Count an operator's call; return how long to wait where it was not (s), None for a key that is not good."""
+        """Count an operator's call; return how long to wait if it was refused (s), None for a key that is not valid."""
         limits = [LimitOfSubject(subject, window.max, window.seconds) for subject, window in windows]
         keep = max(limit.max for limit in limits)
         [row] = await ask(self._database, *ENTER_OPERATOR(now=self._now(), key=key, keep=keep, windows=limits))
@@ -64,5 +64,5 @@ class KeyStore:
         return wait
 
     async def note_uses(self, keys: Sequence[int]) -> None:
-        """Write down that these keys were used, now. Raises Unavailable."""
+        """Record that these keys were used just now. Raises Unavailable."""
         await self._database.pool.execute(NOTE_KEY_USES, self._now(), list(keys))

@@ -17,7 +17,7 @@ from service.errors import Unavailable, Unclear
 
 Item = TypeVar("Item")  # what a batch is made of
 Result = TypeVar("Result")  # what becomes of it
-# What carries a batch: one result an item, in order.
+# Carries a batch, and returns one result for each item, in order.
 Run: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
 
 # Seconds until a connection that was closed is known to be: before that the pool would lend it again.

@@ -74,7 +74,7 @@ class Database:
             raise faults.unreachable(error) from error
 
     async def aclose(self) -> None:
-        """Close every connection, and give back our share in an embedded server: each also where another fails."""
+        """Close every connection and release our share in an embedded server; each even if another fails."""
         async with AsyncExitStack() as others:
             if self._release:
                 others.callback(self._release)
@@ -164,7 +164,7 @@ async def _close(lines: Pool) -> None:
 
 
 async def _watch(pool: Pool, hosts: Hosts, look_every: float) -> None:
-    """Look for another primary when a statement stands still, and now and then without cause."""
+    """Look for another primary when a statement is slow, and now and then without a cause."""
     loop = asyncio.get_running_loop()
     looked = loop.time()
     while True:

@@ -116,7 +116,7 @@ class Pool:
         for tried in range(1, TRIES + 1):
             line = self._find_free() or await self._wait()
             self._lent[line] = time.monotonic()
-            # Cut off in the middle it is not: what comes on it next may be the answer to this.
+            # Not lent again if it is cut off in the middle: the next reply on it may belong to this statement.
             good = False
             try:
                 found = await run(line, statement, *values)

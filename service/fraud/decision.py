@@ -65,7 +65,7 @@ def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy, lifts: Collect
 
 
 def stops(findings: Iterable[Finding]) -> bool:
-    """One enforced finding is enough to suppress."""
+    """Conclude from all findings: one that is enforced is enough to suppress."""
     return any(finding.mode == "enforce" for finding in findings)
 
 

@@ -81,7 +81,7 @@ class Judge:
         return await self._read_event(question, policy, known)
 
     async def settle(self, question: Question, policy: Policy, gathered: Gathered) -> Decision:
-        """Decide by what was gathered and what the database holds. Raises Unavailable, and may be tried again then."""
+        """Decide by what was gathered and what the database holds. May be repeated when it raises Unavailable."""
         if gathered.read is None:
             return await self._resolve(question, policy, gathered)
         weighed = await self._weigh(question, gathered.facts.number, gathered.read)
@@ -93,7 +93,7 @@ class Judge:
         return await self._resolve(question, policy, known)
 
     def rehearse(self, question: Question, policy: Policy) -> Decision:
-        """Decide a test client's send: by its number alone, without a trace."""
+        """Decide a test client's send: by its number only, without a trace."""
         facts = _begin(question).facts
         return conclude(ask(NUMBER, facts, policy, ()), facts, policy)
 
@@ -155,7 +155,7 @@ class Judge:
         )
 
     async def _resolve(self, question: Question, policy: Policy, known: Gathered) -> Decision:
-        """Have the database decide: a limit or a budget may refuse, and what was decided before stands."""
+        """Store the decision: a limit or a budget may still refuse, and an earlier decision stands."""
         so_far = conclude(list(known.findings), known.facts, policy)
         limits = self._limits(question, policy, known.read) if known.read else ()
         blocks = _blocks(so_far, policy, known.weighed) if question.counts and known.weighed else ()

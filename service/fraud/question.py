@@ -18,10 +18,11 @@ from service.fraud.facts import CaptchaState
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a code may go to this number, by this channel, for this request.
 
-    `network`: what counts as one address. `asked_at`: when the request came, which an event's age is counted to.
-    `captcha`: what an earlier send learnt of the token; `captcha_begun`: one may have asked, and its answer was lost.
+    `network`: what counts as one address. `asked_at`: when the request came, from which an event's age is counted.
+    `captcha`: the token's result in an earlier send; `captcha_begun`: an earlier send may have spent the token, and the
+    result was lost.
     `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace. `lifts`: the rules (and
-    "limits", for all of them) that an operator lifted for this number.
+    "limits", for all of them) that an operator waived for this number.
     """
 
     id: UUID

@@ -29,7 +29,7 @@ KEEP_LIMITS = 1000
 A_DAY, A_FORTNIGHT = timedelta(days=1), timedelta(days=14)
 # For how long a block that has ended makes the next one longer, and is told to the rules.
 BLOCK_REMEMBERED = timedelta(days=1)
-# What a limit says in a finding: how many there were is nobody's.
+# The detail of a limit's finding; counts are not recorded.
 SPENT = "limit spent"
 JSON = msgspec.json.Encoder()
 HISTORIES = msgspec.json.Decoder(list[History])

@@ -146,7 +146,7 @@ def decide_again(old: Decision, policy: Policy) -> Decision:
 
 
 def _limited(old: Decision, policy: Policy, lifts: Collection[str]) -> list[Finding]:
-    """Return what counters refused then: it is not asked again, and stays so while its rule, or budget, is there."""
+    """Return what counters refused then; they are not asked again: a refusal stands while its rule or budget does."""
     return [
         finding
         for finding in old.findings

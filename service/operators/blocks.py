@@ -21,8 +21,8 @@ from service.vault import Vault
 
 BlockKind = Literal["range", "country", "ip", "device"]
 
-# Who lifts a block says that these were people: the codes that were not read count as read. Else what raised it
-# would raise it again with the next request, for twice as long.
+# Lifting a block says that these were people: the unconverted sends count as converted. Otherwise the same evidence
+# would raise the block again with the next request, for twice as long.
 VOUCHED = """vouched as (
     update histories h set goods = array_fill(true, array[cardinality(h.goods)]), day_good = h.day_sends
     from lifted l where h.subject = l.subject
@@ -54,7 +54,7 @@ class Blocks(Overrides[Block]):
         self._vault = vault
 
     async def set(self, key: int, target: Target, reason: str, length: timedelta) -> Block:
-        """Block something for a while."""
+        """Block a target for a while, and audit it."""
         return await self.put(key, target.subject, target.label, reason, length, target.kind)
 
     def range(self, e164: str, country: str | None, digits: int) -> Target | None:

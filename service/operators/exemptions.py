@@ -58,6 +58,6 @@ class Exemptions(Overrides[Exemption]):
         self._vault = vault
 
     async def set(self, key: int, phone_number: str, lifts: Sequence[str], reason: str, length: timedelta) -> Exemption:
-        """Exempt a number from now on. What is requested under it keeps it, also once it is lifted."""
+        """Exempt a number from now on, and audit it. What is requested meanwhile keeps the exemption after it ends."""
         subject, label = number_of(self._vault, phone_number), phone.mask(phone_number)
         return await self.put(key, subject, label, reason, length, [*lifts])

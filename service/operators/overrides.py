@@ -24,7 +24,7 @@ COLUMNS = """
 o.id, o.label, o.reason, o.began_at, o.until, o.lifted_at, o.set_by, {own},
 o.until > clock.now and o.lifted_at is null as in_force
 """
-# An attack from everywhere has rules set more than are listed: what an operator has set must not be pushed out by them.
+# An attack from everywhere can have rules set more than are listed: they must not push out what an operator has set.
 LIST = """
 with {clock}
 select {columns} from {table} o, clock
@@ -101,11 +101,11 @@ class Overrides(Generic[T]):
         self._now = now
 
     async def list(self) -> list[T]:
-        """List those in force, then those that ended within a day; an operator's before a rule's, the newest first."""
+        """List those in force, then those that ended within a day; operators' before rules', the newest first."""
         return [self._kind(**row) for row in await ask(self._database, self._list, self._now(), MOST_LISTED)]
 
     async def put(self, key: int, subject: UUID, label: str, reason: str, length: timedelta, *own: object) -> T:
-        """Set one from now on."""
+        """Set one from now on, and audit it."""
         [row] = await ask(self._database, self._set, self._now(), key, subject, label, reason, length, *own)
         return self._kind(**row)
 

@@ -14,17 +14,17 @@ from service.phone import Kind
 
 
 class Missed(msgspec.Struct, frozen=True):
-    """Nothing was learnt. `outage`: nor is there any from another number."""
+    """No answer. `outage`: another number would get none either."""
 
     code: str
     outage: bool
 
 
 class LookUp(Protocol):
-    """Who knows what kind of line a number is."""
+    """Finds line types."""
 
     async def find(self, phone_number: str) -> Kind | Missed:
-        """Ask about one number; `unknown` where the answer does not say. Raises nothing but cancellation."""
+        """Ask about one number; `unknown` if the reply does not say. Raises nothing but cancellation."""
 
     async def aclose(self) -> None:
         """Give the connections back."""

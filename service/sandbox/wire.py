@@ -47,7 +47,7 @@ class Declined(Exception):
 
 
 async def read_request(scope: HTTPScope, receive: Receive) -> Request:
-    """Take the whole body in; the sandbox trusts who calls it, so nothing limits its size."""
+    """Read the whole body; the sandbox trusts its callers, so nothing limits the size."""
     body = b""
     while True:
         message: Any = await receive()

@@ -48,7 +48,7 @@ from service.verification.storage.store import Store
 CLIENT = "simulation"
 # A trace knows of no captchas: whoever asks has solved one, and nobody is asked about it.
 SOLVED = "solved"
-# A trace begins at midnight UTC. The same day and the same keys for all: one trace, one report.
+# A trace begins at midnight UTC. The day and the keys are fixed, so that a trace always gives the same report.
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = bytes(32)
 EXPIRE_EVERY = timedelta(minutes=1)
@@ -125,7 +125,7 @@ class Player:
         return price_of(self._policy, country, line.channel)
 
     def _read(self, line: Line) -> Ask:
-        """Read a line as api reads a body. Raises GatewayError and msgspec.ValidationError for what api answers 422."""
+        """Read a line as api reads a body. Raises GatewayError or msgspec.ValidationError where api answers 422."""
         fields = {
             "phone_number": line.phone_number,
             "ip_address": line.ip_address,
@@ -146,7 +146,7 @@ class Player:
             await self._type(row, line, caller)
 
     async def _type(self, row: UUID, line: Line, caller: Caller) -> None:
-        """Type a line's codes, as long as the verification takes any."""
+        """Enter a line's codes, as long as the verification accepts any."""
         wrong: Iterator[GuessResult] = repeat("wrong", line.wrong_codes)
         right: Iterator[GuessResult] = repeat("right", line.verifies)
         for result in chain(wrong, right):

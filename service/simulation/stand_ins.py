@@ -27,10 +27,10 @@ from service.simulation.trace import Device
 
 
 class Phones(Provider):
-    """Every send is taken at once. `sent`: how many."""
+    """Every send is accepted at once. `sent`: how many."""
 
     def __init__(self, name: str, *, real: bool) -> None:
-        """Begin with no send; `name` and `real` as they stand in the database."""
+        """`name` and `real`: as they stand in the database."""
         self.name = name
         self.real = real
         self.sent = 0
@@ -38,18 +38,18 @@ class Phones(Provider):
 
     @override
     async def send(self, order: Order) -> SendAnswer:
-        """Take it."""
+        """Accept the send."""
         self.sent += 1
         return Sent(f"{self.name}-{next(self._ids)}", "delivered")
 
     @override
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
-        """Find every code wrong: the player says itself which of a trace's codes are right."""
+        """Find every code wrong: the player itself knows which of a trace's codes are right."""
         return Judged(accepted=False)
 
     @override
     async def state(self, provider_id: str) -> State | NotJudged:
-        """Know of no code that was taken."""
+        """Report that no code was accepted."""
         return State(accepted=False)
 
     @override
@@ -91,7 +91,7 @@ class EventBook(Devices):
 
     @override
     async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> Answer:
-        """Answer at once."""
+        """Return the event at once."""
         event = self._held.get(event_id)
         if event is None:
             return Unknown("not_found")

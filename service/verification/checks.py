@@ -146,7 +146,7 @@ class Checks:
         return real + [(self._senders.choose(test=test, allow=False), "")] * (channels - len(real))
 
     async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> Judgement:
-        """Ask every send at once.
+        """Return how a guess ends, once every send has been asked.
 
         right, wrong, returned (certainly not judged), accepted (reply lost, but some code was accepted) or lost (not
         known yet). If one send judged and another did not, the guess is spent: it is wrong.

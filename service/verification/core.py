@@ -1,4 +1,4 @@
-"""What answers requests and what works after the answer share: one process's verifications, put together.
+"""What answers requests and what works after the reply share: one process's verifications, put together.
 
 Made by app; used by api.services and worker.loop. Opens nothing and starts nothing.
 """

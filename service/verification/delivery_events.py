@@ -19,6 +19,6 @@ class DeliveryEvents:
         self._wake = wake
 
     async def keep(self, event: DeliveryEvent) -> None:
-        """Keep one event; one that came before changes nothing."""
+        """Store one event; one that came before changes nothing."""
         await self._store.keep_event(event.provider, event.id, event.delivery, event.provider_id)
         self._wake()

@@ -53,7 +53,7 @@ _dice = random.SystemRandom()
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A verification that this process holds the lease of, as the database gave it, and what was sealed in it.
+    """A verification whose lease this process holds, as the database gave it, and what was sealed in it.
 
     `lifts`: the rules and limits that an operator had waived for its number when it was requested.
     """
@@ -95,7 +95,7 @@ class Dispatch:
         allowed = bool(send.allowed) if decision is None else decision.allow
         if decision is not None:
             send = msgspec.structs.replace(send, by=decision.by)
-        kept = decision if job.row.test else None  # any other stands in the database since it was resolved
+        kept = decision if job.row.test else None  # every other is in the database since it was resolved
         provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and allowed)
         pause = self._pause(job)
         # A call takes up to SEND_LIMIT: still out when the lease ends, it would be made again by the next holder.
@@ -257,7 +257,7 @@ def _begun_in_vain(one: Send, now: Send) -> bool:
 
 
 def _channels(job: Job, send: Send) -> set[str]:
-    """Say by which channels a send may have gone: an sms whose decision is lost also by call, if to a landline."""
+    """Return the channels by which a send may have gone: an sms to a landline whose decision is lost, also by call."""
     channels, other = {str(send.by or send.channel)}, CHANNELS[send.channel].landline
     if send.allowed is not None or other is None or job.policy.rules.landline.mode != "enforce":
         return channels

@@ -12,7 +12,7 @@ from service.errors import Unavailable
 from service.policy.model import Policies, Policy
 from service.providers.verify.health import ProviderHealth
 
-# Stands for every client without a profile of its own; no client can be called so.
+# Means every client without a profile of its own; no client can have this name.
 OTHERS = "(others)"
 
 
@@ -20,10 +20,9 @@ class Gate:
     """One process's reasons to refuse: too much is waiting, or Telnyx is down, for everybody or for a profile."""
 
     def __init__(self, health: ProviderHealth, profile_id: str = "", max_backlog: float = math.inf) -> None:
-        """Start open. `profile_id`: the Verify profile of clients that have none of their own.
+        """`profile_id`: the Verify profile of clients that have none of their own.
 
-        `max_backlog`: where the oldest due verification has waited for longer (seconds), more is asked for than can be
-        sent.
+        `max_backlog`: if the oldest due verification has waited longer (seconds), more is requested than can be sent.
         """
         self.health = health
         self.profile_id = profile_id

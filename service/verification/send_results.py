@@ -44,5 +44,5 @@ def outcome_of(answer: SendAnswer, attempts: int, pause: float) -> Outcome:
 
 
 def back_off(attempts: int) -> float:
-    """Return how long to wait after that many tries: doubling, with a draw so that sends do not come in step."""
+    """Return how long to wait after so many tries: doubling, with jitter so that sends do not come in step."""
     return float(min(LONGEST_WAIT, FIRST_WAIT * 2**attempts) * _dice.uniform(0.8, 1.2))

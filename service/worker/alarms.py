@@ -118,7 +118,7 @@ class Alarms:
         await asyncio.gather(*self._posts, return_exceptions=True)
 
     async def _watch(self) -> dict[str, str]:
-        """Look at the whole service, unless another process just did."""
+        """Look at the whole service, unless another process has just done so."""
         every = timedelta(seconds=LOOK_EVERY * 0.9)
         row = await self._pool.fetchrow(*WATCH(now=self._now(), every=every, **SPANS))
         if row is None:

@@ -28,7 +28,7 @@ DOCUMENT = "verify_gateway_document"
 
 @get("/schema", sync_to_thread=False)
 def read_page() -> Response[bytes]:
-    """Give the page; it fetches the rest by itself."""
+    """Return the page, which fetches the rest by itself."""
     return Response(_read("manual.html"), media_type="text/html", headers=HEADERS)
 
 

@@ -43,10 +43,15 @@ Duration = Annotated[
 Client = Annotated[str, Meta(description="Whose verification it is.", examples=["shop"])]
 Test = Annotated[bool, Meta(description="Whether it is a test client's.", examples=[False])]
 Deliver = Annotated[bool, Meta(description="false: the client asked for a decoy.", examples=[True])]
-Country = Annotated[str, Meta(description="ISO 3166 alpha-2; ? for a number of no country.", examples=["US"])]
-OfChannel = Annotated[Channel, Meta(description="By which channel.", examples=[DEFAULT], extra_json_schema=TEXT)]
-RuleName = Annotated[str, Meta(description="Which rule.", examples=["sequential"])]
-RuleMode = Annotated[str, Meta(description="What it was allowed to do.", examples=["enforce", "observe"])]
+Country = Annotated[str, Meta(description="ISO 3166 alpha-2; ? for a number without a country.", examples=["US"])]
+OfChannel = Annotated[Channel, Meta(description="The channel.", examples=[DEFAULT], extra_json_schema=TEXT)]
+RuleName = Annotated[str, Meta(description="The rule.", examples=["sequential"])]
+RuleMode = Annotated[
+    str,
+    Meta(
+        description="The rule's mode; lifted: an operator waived it for this number.", examples=["enforce", "observe"]
+    ),
+]
 
 
 class RuleFinding(msgspec.Struct):

@@ -22,7 +22,7 @@ NO_NUL = r"^[^\x00]+$"
 TEXT = {"type": "string"}  # msgspec leaves the type out beside an enum
 
 FirstChannel = Annotated[
-    Channel, Meta(description="How the code should go out first.", examples=[DEFAULT], extra_json_schema=TEXT)
+    Channel, Meta(description="The channel to use first.", examples=[DEFAULT], extra_json_schema=TEXT)
 ]
 NextChannel = Annotated[Channel, Meta(description="The next channel.", examples=["call"], extra_json_schema=TEXT)]
 Status = Annotated[
@@ -175,10 +175,10 @@ class CodeChecked(msgspec.Struct):
 class Health(msgspec.Struct):
     """That the process answers."""
 
-    status: Annotated[Literal["ok"], Meta(description="Always this.", examples=["ok"], extra_json_schema=TEXT)] = "ok"
+    status: Annotated[Literal["ok"], Meta(description="Always ok.", examples=["ok"], extra_json_schema=TEXT)] = "ok"
 
 
 class Received(msgspec.Struct):
-    """That it was taken."""
+    """Confirms that a webhook was accepted."""
 
     received: Annotated[bool, Meta(description="Always true.", examples=[True])] = True

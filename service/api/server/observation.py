@@ -75,7 +75,7 @@ class Observation:
             self._note(scope, status, time.perf_counter() - begun)
 
     async def refuse(self, _: Scope, __: Receive, send: Send) -> None:
-        """Answer 503 at the least cost: more requests come than can be read. Counted, and not logged one by one."""
+        """Answer 503 as cheaply as possible: more requests come than can be read. Counted, not logged one by one."""
         count_of("refused", BUSY.status).inc()
         headers = [*REFUSAL_HEADERS, (HEADER, secrets.token_hex(8).encode())]
         await send(HTTPResponseStartEvent(type="http.response.start", status=BUSY.status, headers=headers))

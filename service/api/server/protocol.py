@@ -75,7 +75,7 @@ class Protocol(HttpToolsProtocol):
         self._received = Received()
 
     def connection_made(self, transport: Any) -> None:
-        """Expect a request soon, if there is room for one more."""
+        """Accept the connection and expect a request soon, if there is room for one more."""
         super().connection_made(transport)
         self.flow, self._patience = Flow(transport), Patience(self.loop, transport)
         if self._others.enter(transport):
@@ -188,7 +188,7 @@ class Protocol(HttpToolsProtocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be parsed."""
+        """Answer what cannot be parsed with problem+json."""
         self._refuse(KINDS[Malformed])
 
     def _refuse(self, kind: Kind) -> None:

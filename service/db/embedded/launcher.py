@@ -71,7 +71,7 @@ class Server:
         with ExitStack() as undo:
             # Of a start that failed or was interrupted: a share that nobody holds would keep the server up.
             undo.callback(self.release)
-            fcntl.flock(self._share, fcntl.LOCK_SH)  # waits while a supervisor stops the server
+            fcntl.flock(self._share, fcntl.LOCK_SH)  # waits while a supervisor is stopping the server
             self._bring_up()
             undo.pop_all()
         threading.Thread(target=self._keep_supervised, name="embedded-server", daemon=True).start()

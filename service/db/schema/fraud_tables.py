@@ -69,7 +69,7 @@ class UsedDeviceEvent(Base):
 
 
 class Block(OverrideColumns, Base):
-    """A subject that gets nothing until a time: 5 minutes, twice as long each time, or what an operator set."""
+    """A subject that gets no codes until a time: 5 minutes, doubling each time, or as an operator set it."""
 
     __tablename__ = "blocks"
     __table_args__ = (

@@ -70,7 +70,7 @@ class Counter(Base):
 
 
 class Exemption(OverrideColumns, Base):
-    """What operators lift for a number for a while: limits, lockouts, names of rules. `label`: the number, masked."""
+    """What operators waive for a number for a while: limits, lockouts, names of rules. `label`: the number, masked."""
 
     __tablename__ = "exemptions"
     __table_args__ = (Index("ix_exemptions_phone_hash_until", "phone_hash", "until"),)

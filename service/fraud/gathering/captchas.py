@@ -29,7 +29,7 @@ class Captchas:
         self._captcha = captcha
 
     async def read(self, question: Question) -> CaptchaState:
-        """Say how the captcha of a request was solved. Raises nothing but cancellation."""
+        """Return the result of a request's captcha. Raises nothing but cancellation."""
         if self._captcha is None or question.captcha_token is None:
             return "none"
         if question.captcha is not None:

@@ -44,18 +44,18 @@ class DeviceEvents:
     def __init__(
         self, devices: Devices | None, sealed: SealedEvents | None, troubles: HealthNotes | None = None
     ) -> None:
-        """Use either way, or none; `troubles` is told of those with Fingerprint."""
+        """`devices` looks ids up, `sealed` opens results; either may be None. `troubles` is told of outages."""
         self._troubles = troubles or HealthNotes()
         self._devices = devices
         self._sealed = sealed
 
     def needs_call(self, question: Question) -> bool:
-        """Say whether reading what the request brought spends Fingerprint's quota."""
+        """Return whether reading the request's event spends Fingerprint's quota."""
         sealed = question.sealed_result is not None and self._sealed is not None
         return not sealed and question.event_id is not None and self._devices is not None
 
     async def read(self, question: Question, fresh_for: float) -> Read:
-        """Read what the request brought."""
+        """Read the request's event, in whichever form it came."""
         answer: Answer | None = None
         if question.sealed_result is not None and self._sealed is not None:
             answer = self._sealed.read(question.sealed_result, now=question.asked_at, fresh_for=fresh_for)

@@ -42,7 +42,7 @@ def judge_landline(facts: Facts, policy: Policy) -> str | None:
 
 
 def choose_channel(facts: Facts, policy: Policy) -> Channel | None:
-    """Return by which channel a send goes instead of the one that was asked for, or None: a landline is called."""
+    """Return the channel to use instead of the requested one, or None: an sms to a landline becomes a call."""
     other = _instead(facts) if policy.rules.landline.mode == "enforce" else None
     return other if other and _may_go(other, facts, policy) else None
 

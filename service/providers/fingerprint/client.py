@@ -64,7 +64,7 @@ class Api(Protocol):
 
 
 class Fingerprint:
-    """Implements `Devices`. `seconds`: the most for one call; a look-up can take several, up to its deadline.
+    """Implements `Devices`. `seconds`: the time limit of one call; a look-up can take several, up to its deadline.
 
     `longest_pause`: for so long at most a 429 is believed.
     """

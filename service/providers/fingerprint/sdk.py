@@ -36,7 +36,7 @@ class Connections(urllib3.PoolManager):
     """urllib3 as the package calls it: one request, no redirect, and a body limited in time and size."""
 
     def request(self, method: str, url: str, *_: Any, **given: Any) -> Any:
-        """Answer a Reply, for the package passes on whatever has a status. Raises NotTaken, and what urllib3 does."""
+        """Return a Reply: the package passes on whatever has a status. Raises NotTaken, and what urllib3 raises."""
         ends = time.monotonic() + given["timeout"].read_timeout
         response = super().request(method, url, **given, retries=False)  # which also returns a redirect as it is
         try:

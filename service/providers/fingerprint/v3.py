@@ -62,7 +62,7 @@ class V3:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _load(self) -> FingerprintSdk:
-        # It says so whenever it is imported; what follows from it stands in docs/decisions/0008-device-events.md.
+        # It warns of this whenever it is imported; see docs/decisions/0008-device-events.md.
         warnings.filterwarnings("ignore", "fingerprint_pro_server_api_sdk is deprecated", DeprecationWarning)
         from service.providers.fingerprint.sdk import FingerprintSdk  # noqa: PLC0415  slow: in this thread, or not at all
 

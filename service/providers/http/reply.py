@@ -30,7 +30,7 @@ class Reply(msgspec.Struct, frozen=True):
 
     @property
     def success(self) -> bool:
-        """Whether the status is one of 2xx."""
+        """Whether the status is 2xx."""
         return self.status in _SUCCESS
 
 

@@ -122,7 +122,7 @@ def judge_no_list(heard: Heard, now: float) -> list[Found] | NotJudged:
 
 def _judge_fault(fault: Fault, code: str, after: float) -> SendAnswer:
     match fault:
-        case "ours" | "unknown":  # all that a send names and Telnyx could not know is our profile
+        case "ours" | "unknown":  # the only thing in a send that Telnyx may not know is our profile
             return AccountProblem(code, concerns_profile(code))
         case "throttled":
             return TryAgain(code, after, throttled=True)

@@ -67,11 +67,11 @@ class Telnyx:
         self._package = LoadedOnce(self._load)
 
     async def start(self) -> None:
-        """Import the vendor's package in a thread (2 s). Without it the first state or look-up pays."""
+        """Import the vendor's package in a thread (2 s); else the first state or look-up would wait for it."""
         await self._package.get()
 
     async def send(self, order: Order) -> SendAnswer:
-        """Ask for one send, once."""
+        """Make one send, once."""
         if not phone.is_e164(order.phone_number):
             return Refused("not_e164")
         body = _encode(_Trigger(order.phone_number, order.profile_id, order.timeout_secs))
@@ -80,7 +80,7 @@ class Telnyx:
         return judge_send(await self._wire.call("POST", url, body, self._limits.send), time.time())
 
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
-        """Compare a code with one verification, once; a flashcall's code is whatever digits the caller gives."""
+        """Compare a code with one verification, once; a flashcall's code is the digits that the caller gives."""
         if not is_uuid(provider_id):
             return NotJudged("not_an_id")
         url = f"{self._base_url}/verifications/{provider_id}/actions/verify"

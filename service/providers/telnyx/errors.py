@@ -49,7 +49,7 @@ _OUR_STATUSES = frozenset({401, 402})
 
 _REFUSALS = range(400, 500)
 
-# Somebody on the way gave up waiting, so Telnyx may have acted: 408, a gateway's 504, Cloudflare's 524.
+# Something between us and Telnyx gave up waiting, so Telnyx may have acted: 408, a gateway's 504, Cloudflare's 524.
 _LATE = frozenset({408, 504, 524})
 
 Fault = Literal["ours", "throttled", "late", "down", "forbidden", "unknown", "refused"]

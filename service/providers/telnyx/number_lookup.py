@@ -23,7 +23,7 @@ CONNECT = 1.0
 
 # Errors about one number; all others (our key, a limit, an outage) would affect the next one too.
 _OF_THE_NUMBER = frozenset({400, 404, 422})
-# The words are not in the specification: those of Telnyx's examples, and what carriers' databases say elsewhere.
+# These words are not in the specification: they are from Telnyx's examples and from carriers' databases elsewhere.
 _KINDS: dict[str, Kind] = {
     "mobile": "mobile",
     "wireless": "mobile",

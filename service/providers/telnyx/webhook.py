@@ -41,7 +41,7 @@ EventType = Annotated[
     ),
 ]  # fmt: skip
 ProviderId = Annotated[str, Meta(min_length=1, max_length=128, pattern=WORD)]
-# Decoded only where the event's type is known: Telnyx may send what we have never heard of.
+# Decoded only if the event's type is known: Telnyx may send types that we do not know.
 AnyPayload = Annotated[
     msgspec.Raw,
     Meta(

@@ -25,7 +25,7 @@ _dice = random.SystemRandom()
 
 
 class DecoyProvider(Provider):
-    """Each call copies a real one for itself: two at once may end as differently as real ones.
+    """Each call copies a real one separately: two at once may end as differently as real ones.
 
     It copies a real call begun within the last seconds, if there are enough. Else it asks `real` about the id that
     `ended` returns: an ended verification of ours, which no check harms and which Telnyx treats as it treats ids that
@@ -46,7 +46,7 @@ class DecoyProvider(Provider):
 
     @override
     async def send(self, order: Order) -> SendAnswer:
-        """Take as long as a real send, and be taken."""
+        """Take as long as a real send, and report it as sent."""
         await self._end_as(self._timings.draw_newest("send"), self._timings.clock())
         return Sent(str(uuid.uuid4()))
 
@@ -57,13 +57,13 @@ class DecoyProvider(Provider):
 
     @override
     async def state(self, provider_id: str) -> State | NotJudged:
-        """Settle what `check` left in doubt, as long after as for a real one."""
+        """Settle what `check` left in doubt, taking as long as for a real one."""
         outcome = await self._imitate("state")
         return outcome if isinstance(outcome, NotJudged) else State(accepted=False)
 
     @override
     async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
-        """Nothing is ever found."""
+        """Take as long as a real look-up, and find nothing."""
         await self._imitate("state")
         return []
 

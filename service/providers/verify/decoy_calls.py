@@ -16,7 +16,7 @@ AT_ONCE = 20
 MOST_OUT = 32
 # One real call tells nothing of the next, and one or two asks can fail by chance.
 LEAST_REAL, LEAST_FAILED = 2, 3
-# A difference in time below this (seconds) is no sign that Telnyx treats two ids differently.
+# A difference in time below this (seconds) does not show that Telnyx treats two ids differently.
 SAME_TIME = 0.1
 
 _dice = random.SystemRandom()

@@ -105,7 +105,7 @@ class ProviderHealth:
                 if profile := self._profiles.get(profile_id):
                     profile.succeed()
             case AccountProblem(code, of_profile=True):
-                # The provider knew our key and looked at the profile: that is no silence.
+                # The provider accepted our key and looked at the profile, so it is not down.
                 self._runs["send"].clear()
                 if profile := self._profiles.get(profile_id):
                     self._trip(profile, f"ours_{code}", self.owners[profile_id])

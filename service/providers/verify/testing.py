@@ -32,7 +32,7 @@ _TAG_BYTES = 7
 
 
 class TestProvider(Provider):
-    """`secret` keeps ids from being made up: the same in every process. `slow_answer`: seconds.
+    """`secret` prevents invented ids; it is the same in every process. `slow_answer`: seconds.
 
     A verification's id says, under a tag, whether its code is ever right: this is all that a check needs to know, in
     whatever process it runs.
@@ -68,7 +68,7 @@ class TestProvider(Provider):
 
     @override
     async def state(self, provider_id: str) -> State | NotJudged:
-        """Never accepted: a check leaves no trace, and it cannot be in doubt but by our own crash.
+        """Return not accepted: a check leaves no trace, and only our own crash can leave one in doubt.
 
         A guess in doubt is then settled as wrong, and the right code may be entered again.
         """
@@ -76,7 +76,7 @@ class TestProvider(Provider):
 
     @override
     async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
-        """Nothing is kept, so nothing is found: a send that was interrupted is made again, which costs nothing."""
+        """Return nothing, since nothing is kept: an interrupted send is made again, which costs nothing."""
         return []
 
     @override

@@ -74,7 +74,7 @@ def open_demo() -> Redirect:
 
 @get("/demo", sync_to_thread=False)
 def show_demo(backend: NamedDependency[Backend]) -> Response[str]:
-    """The page; each time it is opened its visitor has a new address."""
+    """Return the page; each time it is opened, its visitor has a new address."""
     response = create_page(_PAGE.replace("{{choices}}", "".join(map(_write_choice, backend.channels))))
     response.set_cookie(Cookie(_COOKIE, value=draw_address(), httponly=True, samesite="strict", path="/demo"))
     return response

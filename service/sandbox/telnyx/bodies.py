@@ -25,7 +25,7 @@ def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def require_e164(phone_number: str) -> str:
-    """The number as it came; 422 for one that is not in +E.164."""
+    """Check that a number is in +E.164; 422 if not."""
     if not phone.is_e164(phone_number):
         raise decline(422, "10016", f"{phone_number} is not a valid phone number.", "/phone_number")
     return phone_number

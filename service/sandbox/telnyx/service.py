@@ -112,7 +112,7 @@ class Telnyx:
 
     def _make_code(self, order: Send, fixed: str | None, length: int) -> tuple[str, str | None]:
         if not CHANNELS[order.channel].typed:
-            # The code is who calls: nothing can be fixed but the caller's last six digits.
+            # The code is the calling number: only that number's last six digits can be fixed.
             caller = _CALLER_PREFIX + (fixed or _draw_digits(6))[-6:].zfill(6)
             return caller[-self.settings.flashcall_digits :].lstrip("+"), caller
         return order.custom_code or fixed or _draw_digits(length), None

@@ -24,7 +24,7 @@ from service.verification.storage.rows import Admission, Held, Verdict
 Clock = Callable[[], datetime | None]
 # Seconds that what is owed may take at the end. Leases are over by then: others do what this process has promised.
 SETTLE_LIMIT = LEASE
-# Rows given free at once, while requests come faster than they are sent.
+# Rows released in one statement, while requests come faster than they are sent.
 MOST_FREED = 256
 
 
@@ -64,7 +64,7 @@ class Owed:
         ))  # fmt: skip
 
     async def _withdraw(self, items: Sequence[Admission]) -> Sequence[Admission]:
-        """Take requests back, with what they counted. None of them can come late."""
+        """Take requests back, with what they counted. None of them can be committed later."""
         rows = await self._pool.fetch(*sql.WITHDRAW(
             now=self._now(), ids=[item.id for item in items], tokens=[item.token for item in items],
             calls=[item.call for item in items], idems=[item.idem for item in items],

@@ -73,8 +73,8 @@ from unnest($2::uuid[], $3::uuid[]) as r(id, token)
 where v.id = r.id and v.lease_token = r.token
 """
 
-# The row is held, so that a press of the same moment comes before or after. A send that it put in this place is begun
-# only where it is of the same channel: else one would be recorded, and another made.
+# The row is locked, so that a concurrent fallback comes before or after. A send that it put in this place is begun
+# only if it has the same channel: else one would be recorded, and another made.
 BEGIN = """
 insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
 select v.id, $4, v.phone_hash, $5, $6, 'begun', $7, clock.now, clock.now

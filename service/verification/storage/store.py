@@ -51,7 +51,7 @@ EVENTS_KEPT = 900.0
 # Verifications that one statement ends.
 ENDED_AT_ONCE = 500
 EVENTS_AT_ONCE = 500
-# A guess whose process died is asked about this long after it was reserved: longer than any check takes.
+# How long after its reservation a dead process's guess is asked about: longer than any check takes.
 SETTLE_AFTER = timedelta(seconds=20)
 # And again, at the latest, while nobody can say.
 SETTLE_AGAIN = timedelta(seconds=15)
@@ -60,8 +60,8 @@ SECOND_LOOK = timedelta(seconds=30)
 # Due for so long, a row may be one that no process can claim.
 OVERDUE = timedelta(seconds=1)
 LEASE_TIME, GRACE_TIME = timedelta(seconds=LEASE), timedelta(seconds=GRACE)
-# A caller is answered within 3 s of coming: what has not begun after the first of these is not begun any more, what has
-# not ended after the second is not waited for. `most`: more than a process can answer within that time.
+# A caller is answered within 3 s. After the first of these times (seconds) a call is not begun any more, after the
+# second it is not waited for. `most`: more than a process can answer within that time.
 PATIENCE = Patience(begin=2.0, answer=2.75, most=2000, calls=3)
 
 
@@ -79,9 +79,9 @@ class Store:
         now: Callable[[], datetime | None] = lambda: None,
         max_unknown: int = MAX_UNKNOWN,
     ) -> None:
-        """Use the pool; hits are kept as long as the widest limit of any policy needs them.
+        """A counter keeps as many hits as the widest limit of any policy needs.
 
-        `max_unknown`: so many events about none of our sends wait for one.
+        `max_unknown`: how many events about unknown sends are kept.
         """
         self._pool = database.pool
         self._keep = widest(policies)
@@ -147,7 +147,7 @@ class Store:
             raise
 
     async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow[Literal["read"]] | None:
-        """Read what a caller may know; None for a key that is no longer good."""
+        """Read what a caller may know; None for a key that is no longer valid."""
         call = sql.READ(**self._named(key, client, row, policy))
         found = await insist(lambda: self._pool.fetchrow(*call), PATIENCE.answer)
         return StatusRow(*found) if found else None
@@ -161,7 +161,7 @@ class Store:
         self, caller: Caller, row: UUID, guess: UUID, idem: UUID | None = None, body: UUID | None = None,
         *, waiting: Waiting | None = None,
     ) -> Reserved:  # fmt: skip
-        """Reserve one guess, committed before anybody is asked about it. `body`: what `idem` was given for, hashed."""
+        """Reserve one guess, committed before the provider is asked. `body`: hash of the code bound to `idem`."""
 
         async def ask() -> Reserved:
             named = self._named(caller.key_id, caller.client_id, row, caller.policy)
@@ -177,11 +177,10 @@ class Store:
             raise
 
     async def sends(self, row: UUID) -> list[Send]:
-        """Read the sends of one verification."""
         return SENDS.decode(_one(await self._pool.fetchrow(*sql.SENDS(id=row)))[0])
 
     async def settle(self, guess: UUID, result: GuessResult, policy: Policy) -> Settled:
-        """Settle one guess as right, wrong, accepted or returned; later, where the database does not answer now.
+        """Settle one guess as right, wrong, accepted or returned; later, if the database does not answer now.
 
         Raises Unavailable then, and for a guess that no longer exists: a first try, whose reply was lost, gave it
         back.
@@ -198,16 +197,16 @@ class Store:
         return Settled(*found)
 
     async def leave_open(self, guess: UUID) -> None:
-        """Have a worker ask again what became of this guess, soon at first and every SETTLE_AGAIN in the end."""
+        """Have a worker ask again about this guess, soon at first and then every SETTLE_AGAIN."""
         await self._row(sql.LEAVE_OPEN, guess, SETTLE_AGAIN)
 
     async def unsettled(self, most: int) -> list[Unsettled]:
-        """Take guesses whose answers were lost; each comes again if the process that took it dies."""
+        """Take guesses whose answers were lost; each is due again if the process that took it dies."""
         rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most, SETTLE_AGAIN)
         return [Unsettled(row[0], row[1], row[2], row[3], SENDS.decode(row[4])) for row in rows]
 
     async def claim(self, most: int, tags: Sequence[bytes] | None = None) -> list[Claimed]:
-        """Claim due verifications under fresh leases: those sealed under the keys of these tags, or any."""
+        """Claim due verifications under new leases: those sealed under the keys of these tags, or any."""
         rows = await self._pool.fetch(
             *sql.CLAIM(now=self._now(), most=most, lease=LEASE_TIME, grace=GRACE_TIME, tags=tags)
         )
@@ -227,19 +226,19 @@ class Store:
         await self._row(sql.REST, row, token, until)
 
     async def held(self, provider: str, provider_ids: Sequence[str]) -> set[str]:
-        """Say which of a provider's verifications some send of ours holds already."""
+        """Return which of a provider's verifications a send of ours already holds."""
         return {row[0] for row in await self._pool.fetch(sql.HELD, provider, list(provider_ids))}
 
     async def expire(self) -> int:
-        """End what is over: no number is kept longer than its verification, and no money for what was not sent."""
+        """End expired verifications: their numbers are dropped, and money booked for what was not sent is refunded."""
         return int(await self._pool.fetchval(*sql.EXPIRE(now=self._now(), most=ENDED_AT_ONCE)))
 
     async def backlog(self, tags: Sequence[bytes] | None = None) -> Backlog:
-        """Return for how long what could be claimed has waited: that sealed under the keys of these tags, or any."""
+        """Return how long claimable verifications have waited: those sealed under the keys of these tags, or any."""
         return Backlog(*_one(await self._pool.fetchrow(*sql.BACKLOG(now=self._now(), tags=tags, overdue=OVERDUE))))
 
     async def keep_event(self, provider: str, event_id: str, delivery: Delivery, provider_id: str) -> None:
-        """Keep what a provider's webhook told, once."""
+        """Store what a provider's webhook reported, once."""
         await self._row(sql.KEEP_EVENT, provider, event_id, delivery, provider_id)
 
     async def apply_some_events(self) -> Applied:
