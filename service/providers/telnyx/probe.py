@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from service.channels import DEFAULT
 from service.providers.http.reply import Reply, decode
 from service.providers.telnyx.client import Telnyx
 from service.providers.telnyx.errors import NOT_FOUND, concerns_funds, sort_fault
@@ -49,7 +50,7 @@ class TelnyxProbe:
             return False
         if profile_id is not None and code == NOT_FOUND and await self._is_gone(profile_id):
             return False
-        answer = await self._telnyx.send(Order(NO_NUMBER, "sms", profile_id or NO_PROFILE, 60))
+        answer = await self._telnyx.send(Order(NO_NUMBER, DEFAULT, profile_id or NO_PROFILE, 60))
         if isinstance(answer, AccountProblem):
             return profile_id is None and answer.of_profile
         return isinstance(answer, Sent | Refused)
