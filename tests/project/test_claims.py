@@ -29,6 +29,10 @@ CALLED = re.compile(
     r"|Started) (?:through|by) (?P<who>(?:[^.]|\.(?=[a-z]))*)"
 )
 NAME = re.compile(r"(?<![\w.])[a-z][a-z_0-9.]*[a-z0-9]")
+TEST = re.compile(r"(?<=`)(?:[a-z_]+/)*test_[a-z_0-9]+(?=(?:\.py)?`)")
+VERSION = re.compile(r"\b(?P<family>[a-z_]+)_v\d+\b")
+# Whose subject is what the functions were called before.
+HISTORY = {"0021-sql-functions", "test_rollout", "test_sql_functions"}
 # Those who call and are no module of service/.
 OTHERS = {"everyone", "handlers", "people", "tests"}
 
@@ -46,6 +50,17 @@ def files() -> list[str]:
     hidden = re.compile(r"(^|/)(\.(?!ci)|__pycache__|node_modules)")
     paths = (str(path.relative_to(CHECKOUT)) for path in CHECKOUT.rglob("*") if path.is_file())
     return [f"/{path}" for path in paths if not hidden.search(path)]
+
+
+@cache
+def named_tests() -> set[str]:
+    """Answer every file of tests and every test in one, a file also with the folders that it is in."""
+    found = set()
+    for path in (CHECKOUT / "tests").rglob("test_*.py"):
+        places = path.relative_to(CHECKOUT).with_suffix("").parts
+        found |= {"/".join(places[start:]) for start in range(len(places))}
+        found |= set(re.findall(r"(?m)^(?:async )?def (test_\w+)", path.read_text(encoding="utf-8")))
+    return found
 
 
 def prose_of(path: Path) -> str:
@@ -118,6 +133,22 @@ def test_every_module_that_is_named_exists(path: Path) -> None:
 def test_every_file_that_is_named_exists(path: Path) -> None:
     named = {match.group() for match in FILE.finditer(prose_of(path))}
     assert sorted(name for name in named if not any(file.endswith(f"/{name}") for file in files())) == []
+
+
+@pytest.mark.parametrize("page", NOW, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    named = {match.group() for match in TEST.finditer(page.read_text(encoding="utf-8"))}
+    assert sorted(named - named_tests()) == []
+
+
+@pytest.mark.parametrize("path", [*CODE, *NOW], ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_version_of_an_sql_function_that_is_named_is_the_current_one(path: Path) -> None:
+    if path.is_relative_to(CHECKOUT / "migrations") or path.stem in HISTORY:
+        return
+    current = {file.stem for file in (CHECKOUT / "migrations" / "functions").glob("*.sql")}
+    families = {re.sub(r"_v\d+$", "", name) for name in current}
+    named = {match.group() for match in VERSION.finditer(prose_of(path)) if match["family"] in families}
+    assert sorted(named - current) == []
 
 
 @pytest.mark.parametrize(("module", "name"), sorted(set(callers_said())))
