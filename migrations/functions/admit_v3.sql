@@ -1,27 +1,28 @@
--- Admit requests: key, idempotency, limits, budget of wrong codes and insert, for a batch, in one call.
+-- Admit requests: key, idempotency, limits, wrong-code budget and insert, for a batch, in one call.
 --
--- Each item is decided exactly as if it had come alone, in the order of the arrays. Rounds do that: in a
--- round every open item is looked at, in order; one that stands behind another open one, in the line for
--- its Idempotency-Key, its number, its address or its account, waits for the next round; of the others,
--- what is refused or replayed ends, and the rest are admitted. What is refused counts nowhere.
--- Round 0 takes no lock and admits nobody, so that a flood on a spent limit writes nothing.
+-- Each item is decided exactly as if it had come alone, in the order of the arrays. This is done in rounds. Each round
+-- looks at every open item, in order. An item that shares its Idempotency-Key, number, address or account with an open
+-- item before it waits for the next round. Of the others, those that are refused or replayed are done, and the rest are
+-- admitted. A refused item counts nowhere. Round 0 takes no lock and admits nobody, so that a flood on a spent limit
+-- writes nothing.
 --
--- p_again: the items may stand already (a connection lost at COMMIT). Hence no round 0; a known id is answered, not
--- counted. p_call: the call in which each item came first. It is held until the end, so that a call whose end is
--- unclear is over, or has not begun, for whoever asks about it or takes it back (withdraw); what was taken back before
--- it came here is not admitted any more.
--- Limits: item i obeys the windows whose w_set is p_policy[i]; a window's kind is the column of the subject that it counts.
--- p_keep: how many hits a subject keeps.
--- What an operator has lifted for a number is looked up here and stays with its verification.
--- p_sources: as many names for each item, the strongest first, null for none. Where its number was verified under one of
--- them, its limits of number and account and its budgets of wrong codes are that known source's own.
--- An item with a lease token is inserted under its lease, and begun where p_begins says so and no send to its number is
--- in flight. One that is not begun is given free (release) by the process that has heard of its admission: what nobody
--- has heard of is not claimed before the lease is over.
--- A replay of what is still under a lease is noted with its key: what another answer stands on is not taken back any
--- more. Later ones write nothing.
--- Held is the number itself, not its limit by client: two clients' first sends to it must not meet in the
--- unique index of begun sends, each waiting there for the other.
+-- p_again: the items may have been inserted already (a connection was lost at COMMIT). So there is no round 0, and an
+-- item whose id is known is answered, not counted again.
+-- p_call: the call in which each item was first tried. Its lock is held until the end. Whoever asks again about a call
+-- whose end is unclear, or takes it back (withdraw), therefore finds it over or not begun; and an item that was taken
+-- back before it came is not admitted any more.
+-- Limits: item i obeys the windows whose w_set is p_policy[i]; a window's kind is the column of the subject that it
+-- counts. p_keep: how many hits a subject keeps.
+-- What an operator has waived for a number is looked up here and stays with its verification.
+-- p_sources: an equal number for each item, the strongest first, null for none. If the number was verified from one of
+-- them, the limits of number and account and the wrong-code budgets are that known source's own.
+-- An item with a lease token is inserted under its lease. Its send is begun if p_begins says so and no send to the
+-- number is in flight. A row that is not begun is released (release) by the process that learns of its admission; until
+-- then nobody claims it before its lease is over.
+-- A replay of a row that is still under its lease is noted with the key: a row on which another reply is based is not
+-- taken back any more. Later replays write nothing.
+-- The lock is on the number itself, not on its limit by client: two clients' first sends to one number must not meet in
+-- the unique index of begun sends, each waiting there for the other.
 create or replace function admit_v3(
     p_now timestamptz, p_again boolean, p_lease interval, p_grace interval, p_keep int,
     w_set int[], w_kind text[], w_max int[], w_seconds float8[],
@@ -40,13 +41,13 @@ as $$
 declare
     v_size int := cardinality(p_id);
     v_open int[] := array(select generate_subscripts(p_id, 1));
-    -- the line in which an item stands, for each of the four things it may share (null shares nothing)
+    -- the queue in which an item stands, for each of the four things that it may share (null: shares nothing)
     v_line int[] := array(
         select case when s.subject is null then s.n else min(s.n) over (partition by s.subject) end
         from unnest(p_idem || p_phone_hash || p_ip_limit || p_account_limit) with ordinality as s(subject, n)
         order by s.n
     );
-    -- mostly nobody is exempt: one look for the whole batch
+    -- usually nobody is exempt: one look for the whole batch
     v_exempt boolean := exists (
         select from exemptions e
         where e.phone_hash = any (p_phone_hash) and e.until > coalesce(p_now, clock_timestamp()) and e.lifted_at is null
@@ -79,7 +80,7 @@ begin
                 raise query_canceled using message = 'taken back before it came';
             end if;
             if p_again then
-                -- What can be seen need not be on the standby yet. An answer that writes waits for that.
+                -- A row that can be seen need not be on the standby yet. A statement that writes waits for it.
                 update verifications r set nudged = r.nudged where r.id = any (p_id);
             end if;
             perform hold_subjects(array(
@@ -153,7 +154,7 @@ begin
             end if;
             if outcome = 'replayed' and v.fresh then
                 update idempotency_keys k set replayed = true where k.idem = v.idem and v_round > 0;
-                if not found then -- nothing is written in round 0; later it was taken back this moment
+                if not found then -- nothing is written in round 0; later it has just been taken back
                     outcome := null;
                     v_behind := v_behind or v_round > 0;
                 end if;

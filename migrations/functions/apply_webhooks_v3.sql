@@ -1,8 +1,8 @@
--- Look at the events that are due, apply those whose send is recorded, and let the others wait for theirs.
--- A delivery moves forward only. A failed one makes its verification due, whoever holds the lease.
--- What is about no send of ours is looked at twice, and then not before its id is recorded (wake_events), so that it costs
--- nothing however much of it there is. The second look, p_second_look later, finds the send that was being recorded
--- during the first. Of all that waits p_most are kept, the newest: they are numbered as they are found to be unknown.
+-- Look at the events that are due: apply those whose send is recorded, and let the others wait for theirs.
+-- A delivery only moves forward. A failed one makes its verification due, whoever holds the lease.
+-- An event about an unknown send is looked at twice, and then not again until its id is recorded (wake_events), so that
+-- it costs nothing however many there are. The second look, p_second_look later, finds a send that was being recorded
+-- during the first. Of all that wait, the newest p_most are kept, in the order in which they were found to be unknown.
 create or replace function apply_webhooks_v3(
     p_now timestamptz, p_keep interval, p_second_look interval, p_batch int, p_most int
 ) returns table (

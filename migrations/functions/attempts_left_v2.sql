@@ -1,5 +1,5 @@
--- What remains of a verification's guesses: the smaller of its own and its number's budgets, or its own alone
--- where an operator has lifted lockouts.
+-- How many guesses a verification has left: the smaller of its own and its number's budgets, or its own alone if an
+-- operator has waived lockouts.
 create or replace function attempts_left_v2(
     v verifications, p_now timestamptz, p_codes int, w_kind text[], w_max int[], w_seconds float8[]
 ) returns int language sql stable as $$

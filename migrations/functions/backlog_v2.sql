@@ -1,7 +1,8 @@
--- For how many seconds the oldest verification that could be claimed has been due: pending, within its time, readable by
--- who asks (p_tags) and held by nobody. What no process can claim (a row in somebody's open transaction, one that is
--- over and cannot be ended) must not have everybody's requests refused.
--- A lock tells whether a row is held, and is taken only where one has been due for p_overdue: every process looks each second.
+-- For how many seconds the oldest claimable verification has been due: pending, not expired, readable with these keys
+-- (p_tags) and locked by nobody. A row that no process can claim (locked by somebody's open transaction, or expired and
+-- impossible to end) must not have everybody's requests refused.
+-- Only a lock attempt shows whether a row is locked, and every process looks each second: so it is made only if a row
+-- has been due for p_overdue.
 -- unreadable: whether something overdue was sealed under a key that is not here.
 create or replace function backlog_v2(
     p_now timestamptz, p_tags bytea[], p_overdue interval

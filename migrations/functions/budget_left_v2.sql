@@ -1,6 +1,7 @@
 -- How many wrong codes a number has left: the smaller of its source's budget and its own.
 -- Windows come as arrays of one length: which budget, how many, in how many seconds.
--- plpgsql keeps its plan for the session; language sql would plan this anew for every caller's statement.
+-- plpgsql keeps its plan for the session; a function in language sql would be planned anew for every caller's
+-- statement.
 create or replace function budget_left_v2(
     p_source uuid, p_total uuid, p_now timestamptz, w_kind text[], w_max int[], w_seconds float8[]
 ) returns int language plpgsql stable

@@ -1,4 +1,4 @@
--- End a verification that is pending, for a key that is good; no row where nothing was ended.
+-- End a pending verification, for a valid key; no row if nothing was ended.
 create or replace function cancel_verification(
     p_now timestamptz, p_key int, p_client int, p_id uuid, p_codes int, w_kind text[], w_max int[], w_seconds float8[]
 ) returns table (

@@ -1,9 +1,9 @@
--- Claim due verifications for one process. A lease that ran out counts as due once its grace is over:
--- next_action_at of a leased row is the end of its lease and the grace. The rows are read after they
--- are locked, so that a press or a webhook that came before is seen and one that comes after nudges.
--- p_tags: the keys that this process has. A row sealed under another (while SECRET_KEY rotates) is left to who can read
--- it; null: any row.
--- stale: the lease of another ran out over the row. Its process may be alive, and have told a caller 503.
+-- Claim due verifications for one process. A lease that ran out counts as due once its grace is over: next_action_at of
+-- a leased row is the end of its lease and the grace. The rows are read after they are locked, so that a fallback or a
+-- webhook that came before is seen and one that comes after nudges.
+-- p_tags: the keys that this process has; null: any row. A row sealed under another key (while SECRET_KEY is rotated)
+-- is left to a process that can read it.
+-- stale: another process's lease on the row ran out. That process may be alive, and may have answered a caller 503.
 create or replace function claim_v2(
     p_now timestamptz, p_most int, p_lease interval, p_grace interval, p_tags bytea[]
 ) returns table (

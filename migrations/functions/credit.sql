@@ -1,5 +1,5 @@
--- Codes were read: every send of these verifications counts as good in the histories that it was counted in, once,
--- however many right codes came and however often this is told.
+-- Codes were entered: every send of these verifications counts as converted in the histories in which it was counted;
+-- once, however many right codes came and however often this is called.
 create or replace function credit(p_now timestamptz, p_ids uuid[]) returns void
 language plpgsql
 as $$

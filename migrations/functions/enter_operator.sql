@@ -1,5 +1,5 @@
--- Let an operator's key make one call: counted in the windows of each subject, unless one of them is full.
--- Answers in how many seconds to come again, 0 for now; null for a key that was revoked or has ended.
+-- Let an operator's key make one call: count it in the windows of each subject, unless one of them is full.
+-- Returns after how many seconds to try again, 0 if the call was counted; null for a key that was revoked or has ended.
 create or replace function enter_operator(
     p_now timestamptz, p_key int, p_keep int, w_subject uuid[], w_max int[], w_seconds float8[]
 ) returns float8 language plpgsql as $$

@@ -1,6 +1,7 @@
--- End what is over, p_most at a time: no number is kept longer than its verification, no send is left begun or due, and
--- what was not sent costs nothing. Answers how many it ended.
--- What somebody else holds, a verification or a send of it, is left for the next look: it must not keep the rest waiting.
+-- End expired verifications, p_most at a time: no number is kept longer than its verification, no send is left begun or
+-- due, and what was not sent costs nothing. Returns how many it ended.
+-- A verification, or a send of one, that somebody else has locked is left for the next look: it must not hold up the
+-- rest.
 create or replace function expire(p_now timestamptz, p_most int) returns int
 language plpgsql
 as $$

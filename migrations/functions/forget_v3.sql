@@ -1,9 +1,10 @@
--- Forget a number: its verifications become nobody's and, where they were pending, end; decisions, look-ups, known
--- sources and places in histories go. What counts stays: limits and budgets (or a lockout could be erased), and the
--- histories' sums.
--- p_ids: verifications that a first call found begun; p_subjects and p_marks: where the number stands in histories.
--- Answers each verification, and whether a process is still at work on it: then it has to be forgotten once more.
--- p_most verifications at a time, so that the locks of one call are bounded: where as many come back there may be more.
+-- Forget a number: its verifications can no longer be attributed to anybody and, if pending, end; decisions, look-ups,
+-- known sources and places in histories go. What counts stays: limits and budgets (otherwise a lockout could be
+-- erased), and the histories' sums.
+-- p_ids: verifications that an earlier call found begun; p_subjects and p_marks: where the number stands in histories.
+-- Returns each verification, and whether a process is still working on it: then it has to be forgotten once more.
+-- At most p_most verifications at a time, so that the locks of one call are bounded: if that many come back, there may
+-- be more.
 create or replace function forget_v3(
     p_now timestamptz, p_phone uuid, p_ids uuid[], p_subjects uuid[], p_marks int[], p_most int
 ) returns table (id uuid, busy boolean) language plpgsql as $$
@@ -48,7 +49,7 @@ begin
     delete from lookups l where l.phone_hash = p_phone;
     delete from exemptions e where e.phone_hash = p_phone;
     delete from known_sources k where k.phone_hash = p_phone;
-    -- Whoever shows one of its device events again is still told that it was used.
+    -- If one of its device events is brought again, it still counts as used.
     update device_events e set phone_hash = gen_random_uuid() where e.phone_hash = p_phone;
     update audits a set subject = null where a.subject = p_phone;
     update sends s set

@@ -1,5 +1,6 @@
--- Hold subjects until the end of the transaction, always in one order so that two callers cannot deadlock.
--- A lock of the transaction (PgBouncer keeps those whole); a collision of its 64 bits only makes somebody wait.
+-- Lock subjects until the end of the transaction, always in one order: two callers that took them in different orders
+-- would deadlock. The locks belong to the transaction, which PgBouncer keeps whole. Two subjects whose 64 bits collide
+-- only wait for each other.
 create or replace function hold_subjects(p_subjects uuid[]) returns void language plpgsql as $$
 begin
     perform pg_advisory_xact_lock(held.key) from (

@@ -1,4 +1,4 @@
--- What operators have lifted for a number now: 'limits', 'lockouts', names of rules. Null for nothing, as for most.
+-- What operators have waived for a number now: 'limits', 'lockouts', names of rules. Null for nothing, which is usual.
 create or replace function lifts_of(p_phone uuid, p_now timestamptz) returns text[] language plpgsql stable as $$
 begin
     return (

@@ -1,8 +1,8 @@
--- A press of the next channel as press makes it, once for its id, and held until its caller is known to have been
--- answered (release_press), or until the lease is over: asked again after an unclear end it answers what stands, one
--- that was taken back before it came is not made any more, and none is sent that a 503 may have been told of.
--- Without an id it is press. Where no process acts on the row the press holds its lease; where one does, its send is due
--- later. 'held': the one before it is neither confirmed nor taken back yet.
+-- Use the next channel as press does, but only once for an id, and held until the caller is known to have been answered
+-- (release_press) or the lease is over. Called again after an unclear end, it returns what is stored; a fallback that
+-- was taken back before it came is not made any more; and nothing is sent for one that may have been answered 503.
+-- Without an id it is press. If no process acts on the row, the fallback holds its lease; if one does, the send is due
+-- later. 'held': the fallback before it has been neither confirmed nor taken back yet.
 create or replace function press_once_v2(
     p_now timestamptz, p_press uuid, p_lease interval, p_grace interval, p_key int, p_client int, p_id uuid,
     p_order text[], p_after interval, p_extends_to interval, p_longest interval, p_most_sends int, p_keep int,
@@ -28,7 +28,7 @@ begin
             attempts_left_v2(v, v_now, p_codes, w_kind, w_max, w_seconds), null::float8;
         return;
     end if;
-    -- One that could be made, while the one before it may yet be taken back: that must be the last one then.
+    -- This one could be made, but the one before may yet be taken back, which only the last one can be.
     if v.press is not null and p_press is not null and v_now < v.pressed_at + p_lease + p_grace
        and v_now >= v.pressed_at + p_after and exists (select from unnest(p_order) as o(c) where c <> all (v.used))
        and effective_status_v2(v, v_now, p_codes, w_kind, w_max, w_seconds) = 'pending' then

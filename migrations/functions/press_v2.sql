@@ -1,7 +1,7 @@
--- A caller's press of the next channel: guarded by the clock, counted in the limits of phone and ip, and
--- made the row's next action unless that channel was sent on already. It says nothing of what was sent.
--- p_extends_to: for so long at least a code is good after it, but not beyond p_longest from the request; never shorter than
--- it was.
+-- A caller's fallback to the next channel: guarded by the clock, counted in the limits of phone and ip, and made the
+-- row's next action unless that channel was used before. The result does not reveal what was sent.
+-- p_extends_to: for at least this long a code is valid afterwards, but not beyond p_longest from the request, and never
+-- shorter than before.
 create or replace function press_v2(
     p_now timestamptz, p_key int, p_client int, p_id uuid, p_order text[], p_after interval,
     p_extends_to interval, p_longest interval, p_most_sends int, p_keep int, p_codes int,
@@ -60,7 +60,7 @@ begin
             select v.id, s.n + 1, v.phone_hash, v_channel, 'press', 'due', v_now, v_now
             from (select count(*) as n, array_agg(x.channel) as tried from sends x where x.verification_id = v.id) as s
             where s.n < p_most_sends and v_channel <> all (s.tried)
-            -- an automatic channel of a process of the release before, which begins without holding the row
+            -- an automatic channel of a process of the release before, which begins without locking the row
             on conflict (verification_id, ordinal) do nothing;
         end if;
     end if;

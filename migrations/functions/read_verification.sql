@@ -1,5 +1,5 @@
--- What a caller may know of a verification: one row for a key that is good, none for any other; nothing in it where there is
--- no such verification of that client's.
+-- What a caller may know of a verification: one row for a valid key, none for any other; the row is empty if that
+-- client has no such verification.
 create or replace function read_verification(
     p_now timestamptz, p_key int, p_client int, p_id uuid, p_codes int, w_kind text[], w_max int[], w_seconds float8[]
 ) returns table (

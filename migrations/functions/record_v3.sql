@@ -1,9 +1,9 @@
--- Record how sends ended, for a batch, each under its lease token: a process that lost its lease changes
--- nothing and is told so (its token does not come back). Gives the leases back and sets when the row is
--- looked at next: p_next_in seconds from now, or at once when something happened meanwhile.
--- What went to nobody is taken out of the ledger in the same transaction. A decision that stands stays.
--- A row that somebody holds fails its batch soon, which is then recorded one by one: it must not keep the others from
--- being recorded while their leases last.
+-- Record how sends ended, for a batch, each under its lease token. A process that has lost its lease changes nothing,
+-- and learns so because its token is not returned. Releases the leases and sets when each row is looked at next:
+-- p_next_in seconds from now, or at once if something happened meanwhile.
+-- A send that reached nobody is taken out of the ledger in the same transaction. A decision that is stored stays.
+-- A row that somebody has locked makes its batch fail soon, and the batch is then recorded one by one: it must not keep
+-- the others from being recorded while their leases last.
 create or replace function record_v3(
     p_now timestamptz, p_id uuid[], p_token uuid[], p_ordinal int[], p_state text[], p_wait float8[],
     p_provider text[], p_real boolean[], p_provider_id text[], p_error text[], p_delivery text[], p_decision jsonb[],

@@ -1,6 +1,6 @@
--- What was booked of these verifications and went to nobody (Telnyx refused it, or it was never made) costs nothing: it
--- is taken out of the line of the day on which it was booked, once. Called in the transaction that ends the sends, so
--- that none is left to eat a budget.
+-- Take what these verifications' sends booked and did not deliver (Telnyx refused it, or it was never made) out of the
+-- ledger: from the line of the day on which it was booked, once. Called in the transaction that ends the sends, so that
+-- no crash can leave money booked against a budget for a send that reached nobody.
 create or replace function refund_sends(p_ids uuid[]) returns void
 language plpgsql
 as $$

@@ -1,4 +1,4 @@
--- Give a press free whose caller is being answered: its send is due now.
+-- Release a fallback whose caller is being answered: its send is due now.
 create or replace function release_press(p_now timestamptz, p_id uuid, p_press uuid) returns void language plpgsql as $$
 declare
     v verifications;

@@ -1,5 +1,5 @@
 -- Remember where a verified number was verified from: for p_known_for these sources are known.
--- It is written again once a ninetieth of that has passed: of 90 days a day, however often somebody comes.
+-- Written again only once a ninetieth of that time has passed (a day, for 90 days), however often somebody comes.
 create or replace function remember_v2(v verifications, p_now timestamptz, p_known_for interval) returns void
 language sql as $$
     insert into known_sources as k (source, phone_hash, until)

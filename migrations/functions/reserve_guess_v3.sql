@@ -1,8 +1,8 @@
--- Reserve one guess, before the provider is asked: exact under any number of callers, because the
--- verification's row and both budgets are held. Answers what to ask (the sends), or why not.
--- An Idempotency-Key that was seen answers what was answered then, to the same code (p_body: a keyed hash of it and of
--- what it was for); one still open is 'in_flight', and another code is a 'mismatch'.
--- age: seconds since the caller's last request or press; channels: how many of them he has asked for.
+-- Reserve one guess before the provider is asked. The count is exact with any number of callers, because the
+-- verification's row and both budgets are locked. Returns what to ask (the sends), or why not.
+-- An Idempotency-Key that was seen before gets the earlier reply if it comes with the same code (p_body: a keyed hash
+-- of the code and of what it was for); if that guess is still open, 'in_flight'; with another code, 'mismatch'.
+-- age: seconds since the caller's last request or fallback; channels: how many of them the caller has asked for.
 create or replace function reserve_guess_v3(
     p_now timestamptz, p_key int, p_client int, p_id uuid, p_guess uuid, p_idem uuid, p_body uuid, p_settle interval,
     p_codes int, p_keep int, w_kind text[], w_max int[], w_seconds float8[]
@@ -58,7 +58,7 @@ begin
             perform count_hits(array[v.source_budget, v.total_budget], p_keep, v_now);
             update verifications r set guesses_open = r.guesses_open + 1 where r.id = p_id;
             sends := sends_of(p_id);
-        else -- the same key came with another verification at the same moment
+        else -- the same key came with another verification at the same time
             outcome := 'in_flight';
         end if;
     end if;

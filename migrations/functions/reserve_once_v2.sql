@@ -1,5 +1,5 @@
--- Reserve a guess as reserve_guess_v3 does, once for its id: asked again after an unclear end it answers what stands, and
--- one that was taken back before it came is not reserved any more.
+-- Reserve a guess as reserve_guess_v3 does, but only once for its id: called again after an unclear end, it returns
+-- what is stored; and a guess that was taken back before it came is not reserved any more.
 create or replace function reserve_once_v2(
     p_now timestamptz, p_key int, p_client int, p_id uuid, p_guess uuid, p_idem uuid, p_body uuid, p_settle interval,
     p_codes int, p_keep int, w_kind text[], w_max int[], w_seconds float8[]

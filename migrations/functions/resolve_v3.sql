@@ -1,13 +1,14 @@
--- Settle what weigh began, and keep the decision with the send: one that is allowed reserves its place in the limits of
--- device and number (over all clients); one that is not, or finds a limit spent, is taken out of the histories again.
--- Once: a send that was resolved before, by a process that died or a statement whose end was not heard of, changes
--- nothing and answers the decision that stands (`decided`; null where it is the one that was asked for).
--- Books what is sent and what is not, and refuses what is over a budget of the day: a country's is exact, as its
--- history is held here; that of everything is, where there is one, by a lock of its own.
--- Raises the blocks that the rules asked for: b_first seconds, twice as long each time while the one before is remembered
--- (p_block_remembered), and twice again until it is no shorter than b_least, b_longest at most; none for what was weighed
--- before an operator lifted one.
--- p_spent: what the finding of a limit says; p_strike: something to count against a subject, whatever was decided.
+-- Finish what weigh began, and store the decision with the send. An allowed send takes its place in the limits of
+-- device and number (over all clients); one that is suppressed, or finds a limit spent, is taken out of the histories
+-- again.
+-- Done once: a send that was resolved before, by a process that died or in a statement whose end was unclear, changes
+-- nothing and returns the stored decision (`decided`; null if it is the one that was passed in).
+-- Books what is sent and what is not, and refuses what is over a budget of the day. A country's budget is exact because
+-- its history is locked here; the budget for everything, if there is one, has a lock of its own.
+-- Raises the blocks that the rules asked for: b_first seconds, doubled each time while the one before is remembered
+-- (p_block_remembered), and doubled on until no shorter than b_least, but b_longest at most; none for a send that was
+-- weighed before an operator lifted a block.
+-- p_spent: the detail of a limit's finding; p_strike: counted against a subject whatever was decided.
 create or replace function resolve_v3(
     p_now timestamptz, p_keep int, p_spent text, p_block_remembered interval,
     p_id uuid[], p_ordinal int[], p_goes boolean[], p_decision jsonb[], p_strike uuid[],
@@ -50,7 +51,7 @@ begin
         into v_send from sends s
         where s.verification_id = p_id[i] and s.ordinal = p_ordinal[i] for no key update;
         decided := v_send.decision;
-        -- What is not begun any more is another process's by now, or over: nothing is booked that nobody would refund.
+        -- A send that is not begun any more is another process's, or over: nobody would refund what it books.
         if decided is not null or v_send.begun is not true then
             return next;
             continue;
@@ -64,14 +65,14 @@ begin
         end if;
         select * into m from unnest(m_item, m_client_id, m_country, m_channel, m_price, m_of_country, m_of_all)
             as x(item, client, country, channel, price, of_country, of_all) where x.item = i;
-        -- One that is booked and has no decision was resolved by a process of the release before.
+        -- Booked, and without a decision: it was resolved by a process of the release before.
         if p_goes[i] and not v_send.booked then
             select min(l.name) into v_refused_by
             from unnest(l_item, l_name, l_subject, l_max, l_seconds) as l(item, name, subject, max, seconds)
             join counters c on c.subject = l.subject
             where l.item = i and c.hits[l.max] > v_now - make_interval(secs => l.seconds);
             if v_refused_by is null and (m.of_country is not null or m.of_all is not null) then
-                -- A budget of 0.3 pays three times 0.1, though the sum is a little more where it is one of floats.
+                -- A budget of 0.3 pays for three times 0.1, though their sum as floats is a little more.
                 select case
                     when sum(x.spent) + m.price > m.of_all * (1 + 1e-9) then 'budget'
                     when sum(x.spent) filter (where x.country = m.country) + m.price > m.of_country * (1 + 1e-9)

@@ -1,6 +1,6 @@
--- Take in what a process sees wrong now, and say what that begins and what is over: each once, whichever process
--- asks. An incident is over when nobody has seen it for p_quiet.
--- p_ring names this asking: whoever did not hear the answer asks again by the same name, and is told the same again.
+-- Take in what a process sees wrong now, and return what begins and what is over: each once, whichever process asks. An
+-- incident is over when nobody has seen it for p_quiet.
+-- p_ring names this call: a process whose reply was lost calls again by the same name, and gets the same reply.
 create or replace function ring_alerts_v2(
     p_now timestamptz, p_ring uuid, p_kinds text[], p_texts text[], p_quiet interval
 ) returns table (event text, kind text, text text, seconds float8) language plpgsql as $$

@@ -1,4 +1,4 @@
--- The sends of one verification, in order, as the worker and the check read them.
+-- The sends of one verification, in order, as the worker and the code check read them.
 create or replace function sends_of(p_id uuid) returns jsonb language plpgsql stable as $$
 begin
     return (

@@ -1,10 +1,10 @@
--- Settle one guess, once: 'right', 'wrong', 'accepted' (its answer was lost, and the provider holds some
--- guess of this verification as right: this one, unless that is another) or 'returned' (certainly not
--- compared: its place in the budgets is given back). Whoever comes second changes nothing and is told
--- what stands.
--- A right code clears the number's budgets of this client (a known source's leaves those of strangers as they are, or
--- they would see that there is one), and verifies unless the caller has canceled. Where it came from is known then (remember).
--- What the caller is told is kept with the guess, for his Idempotency-Key.
+-- Settle one guess, once: 'right', 'wrong', 'accepted' (the provider's reply was lost, and it holds some guess of this
+-- verification as right: this one, unless that is another) or 'returned' (certainly not compared: its place in the
+-- budgets is given back). A second call changes nothing and returns what is stored.
+-- A right code verifies, unless the caller has canceled. It also clears the number's budgets of this client (but a
+-- known source's right code leaves strangers' budgets alone, or strangers would see that there is such a source), and
+-- makes its sources known (remember).
+-- What the caller is told is stored with the guess, for its Idempotency-Key.
 create or replace function settle_guess_v2(
     p_now timestamptz, p_guess uuid, p_result text, p_codes int, p_known_for interval,
     w_kind text[], w_max int[], w_seconds float8[]

@@ -1,5 +1,6 @@
--- Have a guess or a press that may yet come to a verification (its statement's end is unclear) fail when it does. Under
--- the row's lock, which those take before they look here: what came before is over then, and can be undone.
+-- Make a guess or a fallback whose statement's end is unclear fail if it still comes. This takes the lock of the
+-- verification's row, which those statements take before they look here: one that came before is over then, and can be
+-- undone.
 create or replace function take_back(p_row uuid, p_id uuid) returns void language plpgsql as $$
 begin
     perform 1 from verifications r where r.id = p_row for update;

@@ -1,5 +1,5 @@
--- The provider's ids are being recorded: what came before them is looked at again. Whoever records waits for nobody
--- here: an event that is just being looked at is found by its second look, half a minute later, and so is one that comes
+-- The provider's ids are being recorded: look again at events that came before them. Recording waits for nobody here:
+-- an event that is being looked at just now is found by its second look, half a minute later, and so is one that comes
 -- before this is committed.
 create or replace function wake_events(p_now timestamptz, p_provider_ids text[]) returns void language sql as $$
     update webhook_events w set look_at = p_now where w.id = any (array(

@@ -1,10 +1,10 @@
--- What the whole service sends, and how much of it is read: one process looks in any p_every, the others are told
--- nothing. Found by the key of what is new and kept by the minute, so that no counter is in the way of a send and
--- the cost does not grow with history. A minute is settled once its verifications have ended; a later channel
+-- What the whole service sends, and how much of it converts: one process looks in each p_every, and the others get
+-- nothing. New rows are found by the primary key and summed by the minute, so that no counter is in the way of a send
+-- and the cost does not grow with history. A minute is settled once its verifications have ended; a later channel
 -- counts in the minute of its request.
--- p_recent, p_usual: over how long the minutes of now, and of this time of day on each of p_days, are averaged; p_settled:
--- after how long a minute's verifications have all ended; p_window: over how long those that were read are counted;
--- p_caught_up: how far back minutes are written that nobody looked at.
+-- p_recent, p_usual: the spans over which the minutes of now, and of this time of day on each of p_days, are averaged;
+-- p_settled: after how long all verifications of a minute have ended; p_window: the span over which converted ones are
+-- counted; p_caught_up: how far back minutes are written that nobody looked at.
 create or replace function watch_traffic_v2(
     p_now timestamptz, p_every interval, p_recent interval, p_usual interval, p_days int, p_settled interval,
     p_window interval, p_caught_up interval

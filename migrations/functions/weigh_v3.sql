@@ -1,12 +1,12 @@
 -- Count sends in the history of each of their subjects, and read those histories: one item after the other, so that of
 -- many at once each sees those before it. What is not sent after all is taken out again by resolve. A number that asks
--- again takes its own place: a resend is no second unverified number.
--- A send is counted once (its row says so): weighed again, after a crash or an answer that was lost, it reads what it
--- would have read, and one that was resolved answers its decision (`decided`) and nothing else.
--- Also binds the device event to the first client and number that bring it, and finds blocks in force and what a look-up
--- told of the number.
--- p_day, p_fortnight: in how long a history's counts of a day and of a fortnight fade to 1/e; p_block_remembered: for how
--- long one that has ended is told of.
+-- again takes its own place: a resend is not a second unverified number.
+-- A send is counted once (its row says so): weighed again, after a crash or a lost reply, it reads what it would have
+-- read then; and a send that was resolved returns its decision (`decided`) and nothing else.
+-- Also binds the device event to the first client and number that bring it, and finds blocks in force and the number's
+-- line type if one is stored.
+-- p_day, p_fortnight: the times in which a history's daily and fortnightly counts fade to 1/e; p_block_remembered: for
+-- how long a block that has ended is still reported.
 create or replace function weigh_v3(
     p_now timestamptz, p_keep int, p_day interval, p_fortnight interval, p_block_remembered interval,
     p_id uuid[], p_ordinal int[], p_client_id int[], p_phone_hash uuid[], p_event uuid[],
@@ -90,7 +90,7 @@ begin
         left join lateral (
             select x.id, least(x.until, x.lifted_at) as until, x.set_by from blocks x
             where x.subject = s.subject and x.until > v_now - p_block_remembered
-            -- an operator's first, while it is in force: it holds for those whom a rule's would spare
+            -- an operator's first, while it is in force: it also holds for those whom a rule's would spare
             order by x.set_by <> 'rule' and least(x.until, x.lifted_at) > v_now desc, least(x.until, x.lifted_at) desc
             limit 1
         ) b on true;

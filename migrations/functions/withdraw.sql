@@ -1,10 +1,11 @@
--- Take back requests whose callers were told 503 though nobody knew whether they had been admitted: after this none of
--- them stands, none can come to stand, and what they had counted is given back. Answers which are settled so; the rest
--- is asked for again.
--- A request's call (p_calls: as in admit) is held first: it is over then, or has not begun and will find the id here.
--- What a second answer stands on (a replay of its key, which is noted as long as the lease stands) is kept, and made due;
--- so is what another process has begun after the lease: it is too late for that, and says so in `late`.
--- p_accounts: the limit of the account, where it counted there and not under the name of a known source.
+-- Take back requests whose callers were answered 503 while nobody knew whether they had been admitted: afterwards none
+-- of them exists, none can come to exist, and what they had counted is given back. Returns those for which this is
+-- done; the caller asks again for the rest.
+-- First the lock of each request's call is taken (p_calls: as in admit): the call is then over, or has not begun and
+-- will find the id here.
+-- A row on which another reply is based (a replay of its key, which is noted while the lease lasts) is kept, and made
+-- due. So is one that another process has begun after the lease: it is too late to take that back, and `late` says so.
+-- p_accounts: the limit of the account, if the request counted there and not under the name of a known source.
 create or replace function withdraw(
     p_now timestamptz, p_ids uuid[], p_tokens uuid[], p_calls uuid[], p_idems uuid[], p_accounts uuid[]
 ) returns table (id uuid, late boolean)
@@ -22,7 +23,7 @@ begin
         select i.n from unnest(p_calls) with ordinality as i(call, n)
         where i.call is null or pg_try_advisory_xact_lock(uuid_hash_extended(i.call, 0))
     );
-    -- Written also where it stands already: the answer must not come before what it stands on is on the standby.
+    -- Written even if it is there already: the reply must not come before the row it is based on is on the standby.
     insert into withdrawals as w (id, at) select p_ids[i.n], v_now from unnest(v_items) as i(n) order by 1
     on conflict on constraint pk_withdrawals do update set at = excluded.at;
     v_here := array(
@@ -53,7 +54,7 @@ begin
                 delete from sends s where s.verification_id = v.id;
                 delete from idempotency_keys k where k.idem = p_idems[v_item];
                 delete from verifications r where r.id = v.id;
-                -- Its hit is the first one at or after its time; a later caller's cannot be as near.
+                -- Its hit is the first one at or after its creation; a later caller's cannot be as near.
                 update counters c set hits = without(c.hits, h.place)
                 from (
                     select x.subject, count(*)::int as place, min(hit) as hit

@@ -1,5 +1,5 @@
--- Take back a press whose caller was told 503 though nobody knew whether it had been made: the verification is as it
--- was before, and its places in the limits are given back. Answers false where its send was begun before that (the
+-- Take back a fallback whose caller was answered 503 while nobody knew whether it had been made: the verification is as
+-- it was before, and its places in the limits are given back. Returns false if its send had been begun already (the
 -- process was away for longer than the lease).
 create or replace function withdraw_press(p_now timestamptz, p_id uuid, p_press uuid) returns boolean language plpgsql as $$
 declare

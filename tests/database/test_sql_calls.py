@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import warnings
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -37,10 +38,12 @@ FEW = 2
 def find_calls() -> dict[str, Call]:
     """Find every call that a module of ours declares, by the module's and its own name."""
     found: dict[str, Call] = {}
-    for module in pkgutil.walk_packages(service.__path__, "service."):
-        if module.name != ENTRANCE:
-            values = vars(importlib.import_module(module.name)).items()
-            found |= {f"{module.name}.{name}": value for name, value in values if isinstance(value, Call)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a vendor's package warns of itself when it is imported
+        for module in pkgutil.walk_packages(service.__path__, "service."):
+            if module.name != ENTRANCE:
+                values = vars(importlib.import_module(module.name)).items()
+                found |= {f"{module.name}.{name}": value for name, value in values if isinstance(value, Call)}
     return found
 
 
