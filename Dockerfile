@@ -1,4 +1,4 @@
-# The base by its digest: the same bits at every build. To move on, replace the digest in both places
+# The base image is named by its digest, so that every build has the same one. To update, replace it in both places
 # (`docker buildx imagetools inspect python:3.13-slim` prints the newest).
 FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
 WORKDIR /build
@@ -22,7 +22,7 @@ COPY --from=build /opt/verify-gateway /opt/verify-gateway
 ENV PATH=/opt/verify-gateway/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8080
 USER 10001:10001
 EXPOSE 8080
-# For `serve` over plain HTTP, as it runs here; give `dispatch`, which answers nothing, --no-healthcheck.
+# For `serve` over plain HTTP, as it runs here. Run `dispatch`, which answers no requests, with --no-healthcheck.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", \
     "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/healthz', timeout=2)"]
 CMD ["verify-gateway", "serve"]

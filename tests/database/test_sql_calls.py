@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
-import warnings
 import re
+import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
