@@ -10,8 +10,8 @@ READY := $(VENV)/.ready
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
-# Litestar depends on them, but imports them only to invent examples, which we write ourselves; the app runs without them
-# (tests/project/test_wheel.py).
+# Litestar depends on them, but imports them only to invent examples, which we write ourselves: the app runs without
+# them (tests/project/test_wheel.py).
 TESTS_ONLY := --no-emit-package polyfactory --no-emit-package faker --no-emit-package tzdata
 
 .PHONY: help
@@ -55,8 +55,8 @@ lock: ## update the lock files (needs uv); UPGRADE=--upgrade for the newest vers
 	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock $(TESTS_ONLY)
 	$(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
-# The environment has no pip until the lock installs it, so that ensurepip is not needed (on Debian it is a package of its
-# own). A broken uv (a shim without a version, an old one) must not fail the build if pip works.
+# The environment has no pip until the lock installs it, so that ensurepip is not needed (on Debian it is a package of
+# its own). A broken uv (a shim without a version, an old one) must not fail the build if pip works.
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""Hold what production installs against the published vulnerabilities, and say so where that could not be done.
+"""Check what production installs for published vulnerabilities, and say so if that could not be done.
 
 Called by `make audit`, and so by .ci/run. Must never pass off "could not look" as "found nothing".
 Exit status: 0 nothing known, or the data could not be reached (which is printed); 1 something is known.

@@ -1,1 +1,1 @@
-"""What things cost, measured. Run by `make bench`; imported by nothing in service/."""
+"""Measurements of what things cost. Run by `make bench`; imported by nothing in service/."""

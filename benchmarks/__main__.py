@@ -1,4 +1,4 @@
-"""`make bench`: `python -m benchmarks [PART...]`, by default every measurement that there is.
+"""`make bench`: `python -m benchmarks [PART...]`, by default all measurements.
 
 Takes about a quarter of an hour, and prints Markdown. What the figures mean, and how they are taken, is in
 docs/benchmarks.md.
@@ -28,12 +28,12 @@ PARTS: dict[str, Part] = {
     "silence": silence.measure,
     "decisions": decisions.measure,
 }
-# These stand alone: each way that they measure runs in a process of its own.
+# These stand alone: every variant that they measure runs in a process of its own.
 OTHERS = ("outbound", "devices")
 
 
 async def measure(names: Sequence[str], report: Report) -> None:
-    """Measure parts of the gateway, and print what came out."""
+    """Measure parts of the gateway, and print the results."""
     calibration = Calibration()
     async with open_gateway() as environment:
         ask = environment.database.pool.fetchval
@@ -47,7 +47,7 @@ async def measure(names: Sequence[str], report: Report) -> None:
 
 
 def main(names: Sequence[str]) -> int:
-    """Run what is named; the first failure ends it."""
+    """Run the parts named; the first failure ends it."""
     begun, report = time.monotonic(), Report()
     if unknown := set(names) - PARTS.keys() - set(OTHERS):
         print(f"There is no {', '.join(unknown)}: choose from {', '.join([*PARTS, *OTHERS])}.", file=sys.stderr)

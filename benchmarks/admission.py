@@ -25,7 +25,7 @@ ITEMS = 32
 CYCLES = 2
 WINDOWS = 3
 REQUESTS = 1_000
-QUIET = 200  # requests a second of a process that is not pressed
+QUIET = 200  # requests a second of a process under little load
 SECONDS = 4  # of pgbench
 WARM = 400
 ACCEPTED = 202
@@ -37,7 +37,7 @@ BATCH = f"pgbench, 1 connection, {ITEMS} items a call"
 
 
 async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
-    """Measure by turns, so that a neighbour disturbs all alike."""
+    """Measure in turns, so that other load on the machine disturbs all alike."""
     found: dict[str, list[Spent]] = {name: [] for name in (STORE, GATEWAY, UNPRESSED, SINGLE, BATCH)}
     database = await environment.clock_server()
     with TemporaryDirectory() as folder:

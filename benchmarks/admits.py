@@ -1,6 +1,6 @@
 """Admissions through the store alone, without HTTP: what the micro-batches make of PostgreSQL.
 
-Called by benchmarks.admission, in a process of its own. The items are as the gateway's: new ids, drawn subjects, the
+Called by benchmarks.admission, in a process of its own. The items are like the gateway's: new ids, drawn subjects, the
 shipped policy's windows, a sealed text of the same length, no lease.
 """
 

@@ -29,7 +29,7 @@ class Area(msgspec.Struct, frozen=True):
 
 
 def compare(ones: Sequence[float], others: Sequence[float]) -> Area:
-    """Return how often a value of the others is above one of the ones (Mann-Whitney; deviation by DeLong)."""
+    """Return how often a value of the second group is above one of the first (Mann-Whitney; deviation by DeLong)."""
     below, above = sorted(ones), sorted(others)
     of_others = [(bisect_left(below, one) + bisect_right(below, one)) / 2 / len(below) for one in above]
     of_ones = [1 - (bisect_left(above, one) + bisect_right(above, one)) / 2 / len(above) for one in below]

@@ -1,6 +1,6 @@
 """CPU of one call by each of several ways to make it: only the calling process is counted, its threads included.
 
-Used by outbound and devices. Each way runs in a process of its own; the least of several windows is what is printed.
+Used by outbound and devices. Each way runs in a process of its own; the lowest of several windows is printed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def compare(unit: str, whom: str, ways: Mapping[str, Way], stub: str, path: str 
 
 
 def alone() -> ProcessPoolExecutor:
-    """A fresh process, which has imported nothing of another way's."""
+    """Start a fresh process, which has imported nothing of another variant."""
     return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
 

@@ -60,7 +60,7 @@ class Calibration:
         self.readings.append((time.process_time() - begun) * 1_000)
 
     def tell(self) -> str:
-        """Say what it came to."""
+        """Summarise the readings."""
         ordered = sorted(self.readings)
         least, median, most = ordered[0], ordered[len(ordered) // 2], ordered[-1]
         return (

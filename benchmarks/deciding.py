@@ -1,4 +1,4 @@
-"""Decisions one after the other or several at once, in a process of its own: started by benchmarks.decisions.
+"""Makes decisions one after the other or several at once, in a process of its own: started by benchmarks.decisions.
 
 The vault's keys are those of the measurements alone.
 """
@@ -37,7 +37,7 @@ SENDS = """
 insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
 select id, 1, gen_random_uuid(), 'sms', 'request', 'begun', now(), now(), now() from unnest($1::uuid[]) as s(id)
 """
-# As many sends as are kept, over two days, of which three in five were read.
+# As many sends as are kept, over two days, of which three in five converted.
 FULL = """
 insert into histories
 select subject, array(select now() - make_interval(secs => 75 * n * n) from generate_series(1, $2) as n),

@@ -95,7 +95,7 @@ async def _fill(environment: Environment) -> int:
         statements = (VERIFICATIONS, HISTORIES, COUNTERS)
         await asyncio.gather(*(query(url, statement, CHUNK) for statement in statements))
         rows += CHUNK
-    # What would else be done beside the measurement, some minutes later.
+    # What PostgreSQL would otherwise do during the measurement, some minutes later.
     await query(url, "vacuum (analyze) verifications, sends, histories, counters")
     await query(url, "checkpoint")
     await asyncio.sleep(SETTLE)

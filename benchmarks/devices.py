@@ -1,7 +1,7 @@
 """CPU of one device event, by each way it comes: `python -m benchmarks.devices`.
 
 Run by people and by `make bench`. Only the calling process is counted, its threads included; each way runs in a process
-of its own, and the least of several windows is what is printed.
+of its own, and the lowest of several windows is printed.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ async def look_up(api: Api) -> AsyncIterator[Call]:
 
 
 def v4(base_url: str) -> AbstractAsyncContextManager[Call]:
-    """REST, a look-up whole: judged, asked, read."""
+    """REST, one whole look-up: judged, asked, decoded."""
     from service.providers.fingerprint.v4 import V4
 
     return look_up(V4("KEY", base_url))
 
 
 def v3(base_url: str) -> AbstractAsyncContextManager[Call]:
-    """The package in its threads, a look-up whole."""
+    """The package in its threads, one whole look-up."""
     from service.providers.fingerprint.v3 import V3
 
     return look_up(V3("KEY", base_url, threads=IN_FLIGHT))
@@ -50,7 +50,7 @@ def v3(base_url: str) -> AbstractAsyncContextManager[Call]:
 
 @asynccontextmanager
 async def sealed(_: str) -> AsyncIterator[Call]:
-    """Opened here."""
+    """A sealed result, opened here."""
     from benchmarks.devices_stub import write_v4
     from service.providers.fingerprint.sealed import Sealed
 

@@ -17,7 +17,7 @@ from service.sandbox.fingerprint.events import Mint, mint_event
 from service.sandbox.fingerprint.shapes import describe_v3, describe_v4
 
 _HEAD = "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: {}\r\n\r\n"
-# The vendor's own example has 8 kB, most of which nobody reads here.
+# The vendor's own example has 8 kB, most of which is not decoded here.
 _BALLAST = [{"name": f"attribute {number}", "value": [number, 0.5, True, None, "x" * 40]} for number in range(80)]
 
 EVENT = mint_event(Mint())

@@ -1,4 +1,4 @@
-"""What is measured, as it stands in earnest: PostgreSQL with durable commits, Telnyx at 100 ms, `serve`.
+"""What is measured, set up as in production: PostgreSQL with durable commits, Telnyx at 100 ms, `serve`.
 
 Each in a process of its own, so that each one's CPU is its own. Whatever is started here is ended here.
 """
@@ -57,7 +57,7 @@ class Environment:
 
     @asynccontextmanager
     async def play_telnyx(self, drift: float = 0.0, *, webhooks: bool = False) -> AsyncIterator[None]:
-        """Have Telnyx there while the context is open, for the gateways that are served then."""
+        """Run Telnyx's stand-in while the context is open, for the gateways that are served then."""
         told = [f"http://127.0.0.1:{self._port}/webhooks/verify"] if webhooks else []
         async with _run(["benchmarks.stage", str(LATENCY), str(drift), *told], {}, self._folder / "stage.log") as stage:
             port = int(await stage.stdout.readline()) if stage.stdout else 0
@@ -66,7 +66,7 @@ class Environment:
 
     @asynccontextmanager
     async def serve(self, policy: str = "", *, slots: int = MAX_SENDS, sampled: bool = False) -> AsyncIterator[Gateway]:
-        """Serve with the shipped policy and what `policy` lays over it. Histories only observe: nobody reads here."""
+        """Serve with the shipped policy and the overrides of `policy`. Histories only observe: nobody enters codes."""
         file, samples, log = (self._folder / name for name in ("policy.toml", "samples", "gateway.log"))
         file.write_text(observe_histories(policy))
         telnyx = Telnyx(TelnyxSettings(signing_seed=SEED))

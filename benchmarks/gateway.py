@@ -16,7 +16,7 @@ from benchmarks.cpu import Clock, of_process
 from benchmarks.load import Load
 from service.fraud.stages import HISTORY
 
-# Laid over the shipped policy where nobody reads his code: histories are weighed all the same, and stop nothing.
+# Overrides of the shipped policy for loads in which nobody enters a code: histories are weighed, but stop nothing.
 OBSERVED = "".join(f'[rules.{name}]\nmode = "observe"\n' for name in HISTORY.rules)
 PATIENCE = 60.0
 LOOK = 0.05

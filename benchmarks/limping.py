@@ -1,4 +1,4 @@
-"""The same as benchmarks.silence while Telnyx is ill with ids that it knows, or with half of all checks.
+"""The same as benchmarks.silence while Telnyx fails for ids that it knows, or with half of all checks.
 
 On a busy process, with several checks a second, and on a quiet one. SILENCE_PLAYS: how many are played of each sort.
 """
@@ -29,17 +29,17 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 # How many real ones and as many decoys are played, and how many at a time.
 PACES = {"busy": (152, 76), "quiet": (40, 3)}
-# Seconds. It comes and goes: what never ends would have everybody refused after half a minute.
+# Seconds. It comes and goes: a failure without an end would have everybody refused after half a minute.
 ILL, WELL = 20.0, 3.0
 ENDED = 12
-REFRESHED = 3.0  # seconds in which a gateway has learnt of a verification that ended
+REFRESHED = 3.0  # seconds after which a gateway knows of a verification that has ended
 VERIFIES = ("verify at once", "verify", "verify again")
 OTHERS = ("request", "read at once", "press", "read then", "request again")
 ACCEPTED = 202
 
 
 async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
-    """Play everybody, in each way to limp and at each pace."""
+    """Play everything, with each way to fail and at each pace."""
     table = Table("AUC of one answer's time and status, all decoys against real, while Telnyx limps (± 95 %)",
                   ["", *VERIFIES, "all verifies", "n", *OTHERS])  # fmt: skip
     for pace, (usual, players) in PACES.items():
@@ -73,7 +73,7 @@ def _tell(name: str, real: Kind, decoys: Sequence[Kind], table: Table, report: R
 
 
 async def _end_some(url: str, key: str) -> None:
-    """Have some verifications verified, as every gateway has that is used."""
+    """Have some verifications verified, as on any gateway in use."""
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
         for number in range(ENDED):
             body = {"phone_number": f"+131225{number:05}", "ip_address": "203.0.113.9"}
@@ -88,7 +88,7 @@ async def _end_some(url: str, key: str) -> None:
 
 @asynccontextmanager
 async def _limp(telnyx_url: str, fault: dict[str, Any]) -> AsyncIterator[None]:
-    """Have Telnyx be ill again and again."""
+    """Make Telnyx fail, again and again."""
     async with aiohttp.ClientSession() as session:
         path = f"{telnyx_url}/control/faults"
 

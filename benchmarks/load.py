@@ -95,7 +95,7 @@ class _Lines:
         self._free: list[_Connection] = []
 
     async def open(self, count: int) -> None:
-        """Have so many at hand, beside those that the other side closed since the last play."""
+        """Open this many, besides those that the other side has closed since the last play."""
         await asyncio.sleep(SETTLE)
         self._free = [line for line in self._free if line.is_open]
         for _ in range(count - len(self._free)):

@@ -1,7 +1,7 @@
 """CPU of one call to Telnyx, by each way to make it, at 50 in flight: `python -m benchmarks.outbound`.
 
 Run by people and by `make bench`. Only the calling process is counted, in user and system time; each way runs in a
-process of its own, and the least of several windows is what is printed.
+process of its own, and the lowest of several windows is printed.
 """
 
 from __future__ import annotations

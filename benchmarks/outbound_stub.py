@@ -1,4 +1,4 @@
-"""A Telnyx that costs little and cheats at nothing: it reads each request whole and answers it with its own id.
+"""A Telnyx that costs little and skips nothing: it reads each request whole and answers it with its own id.
 
 Started by benchmarks.outbound in a process of its own, so that its CPU is nobody else's. `python -m
 benchmarks.outbound_stub SECONDS` waits so long before each answer, and prints its port.

@@ -1,6 +1,6 @@
 """What PostgreSQL alone does with the same function: pgbench calls `admit`, one item a call or many.
 
-Used by benchmarks.admission. The items are as the gateway's: ids that sort by time, drawn subjects, the shipped
+Used by benchmarks.admission. The items are like the gateway's: ids that sort by time, drawn subjects, the shipped
 policy's windows, a sealed text of the same length, no lease.
 """
 

@@ -1,4 +1,4 @@
-"""Verifications as a product's backend lives them, real ones and decoys, with every call's time and looks.
+"""Verifications as a product's backend makes them, real ones and decoys, with the time and the look of every call.
 
 Used by benchmarks.silence and benchmarks.limping. Times are those of a caller on the same machine.
 """
@@ -53,7 +53,7 @@ class Player:
         self._session = session
 
     async def play(self, kind: Kind) -> None:
-        """Request, guess, press, guess again, and request once more: every call timed."""
+        """Request, guess, use a fallback, guess again, and request once more: every call timed."""
         body = {"phone_number": kind.next_number(), "ip_address": "203.0.113.9", **kind.fields}
         asked = await self._time(kind, "request", "POST", "", body)
         if "id" not in asked:  # refused, as everybody is now

@@ -1,6 +1,6 @@
 """The calls of a product backend as bytes, as benchmarks.load sends them, each for another number and address.
 
-Numbers are valid ones of a few area codes, so that their ranges soon have histories as they have in earnest, and drawn,
+Numbers are valid ones of a few area codes, so that their ranges soon have histories as in production, and drawn,
 so that no rule takes them for an attack. None is called.
 """
 

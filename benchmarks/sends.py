@@ -50,7 +50,7 @@ class Meter:
         self.costs: Costs = defaultdict(list)
 
     async def warm(self) -> None:
-        """Fill the histories with codes that were read, and forget what that cost."""
+        """Fill the histories with converted sends, and forget what that cost."""
         for _ in range(WARM):
             await self.check(RIGHT, await self.send(), asks.CODE)
         self.costs.clear()

@@ -18,11 +18,11 @@ from benchmarks.report import Report, Table, percentile
 
 MANY, PLAYERS = 150, 75
 DRIFT = 0.03
-SENDS = 3  # of one play: two requests and a press
+SENDS = 3  # of one play: two requests and a fallback
 
 
 async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
-    """Play everybody, and classify."""
+    """Play everything, and classify."""
     real, decoys = make_kinds()
     plays = [kind for kind in (real, real, *decoys) for _ in range(MANY)]
     random.shuffle(plays)

@@ -1,4 +1,4 @@
-"""Telnyx for the measurements, in a process of its own: its work must show in nobody's figures.
+"""Telnyx for the measurements, in a process of its own: its work must not appear in any figure.
 
 `python -m benchmarks.stage SECONDS DRIFT [WEBHOOK_URL]` prints its port. The sandbox's stand-in: it answers in so many
 seconds, drifting by DRIFT, takes one code for every verification, and sends to no country but the United States.

@@ -26,7 +26,7 @@ KEEP_ALIVE = 620
 MAX_SENDS = 100
 # Statements at once. Requests share theirs, up to 64 in one, so a few connections carry thousands of requests a second.
 POOL_SIZE = 10
-# Seconds that the oldest send may have been due. Whoever asks then would get his code too late to be of use.
+# How long (seconds) the oldest send may have been due: a code requested then would come too late to be of use.
 MAX_BACKLOG = 10
 # How many webhooks about unknown sends are kept: at 1,000 a second each is still kept for 100 s, and sends of ours are
 # recorded within 20 s, even if another process takes them over.
