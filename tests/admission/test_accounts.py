@@ -38,7 +38,7 @@ def test_spellings_of_one_account_are_one(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"), [("a", "b"), ("a b", "ab"), ("a-1", "a_1"), ("e", "\u00e9"), ("i", "\u0131")]
 )
-def test_accounts_that_differ_stay_apart(one: str, other: str) -> None:
+def test_different_accounts_are_counted_apart(one: str, other: str) -> None:
     assert accounts.normalise(one) != accounts.normalise(other)
 
 
@@ -47,16 +47,14 @@ def test_accounts_that_differ_stay_apart(one: str, other: str) -> None:
 @example("\u03d3\u0301")
 @example("\u1e9b\u0323")
 @example("\xa8\u200b ")
-def test_what_is_in_its_form_stays_in_it(text: str) -> None:
+def test_a_canonical_account_id_is_left_as_it_is(text: str) -> None:
     once = accounts.normalise(text)
     assert accounts.normalise(once) == once
     assert accounts.normalise(f" {text}\u200b ") == once
 
 
 @pytest.mark.parametrize(("account", "same"), [("account-4711 ", True), ("account-4712", False)])
-async def test_a_device_event_is_of_the_account_in_whatever_spelling_the_page_linked_it(
-    account: str, *, same: bool
-) -> None:
+async def test_a_device_event_belongs_to_its_account_however_the_page_spelt_the_id(account: str, *, same: bool) -> None:
     key = b"k" * 32
     made = Fingerprint(FingerprintSettings(sealed_key=key)).mint(Mint(linked_id="Account-4711"))
     question = Question(

@@ -1,4 +1,4 @@
-"""Whose address it is: IPv4 that IPv6 only carries is IPv4 to every count, and nothing else is read into an address."""
+"""Whose address it is: IPv4 inside IPv6 counts as IPv4, and nothing else is read into an address."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ OWN = ["::", "::1", "2001:db8::192.0.2.33", "fe80::5efe:192.0.2.33", "2001:db8:1
 
 
 @pytest.mark.parametrize("address", CARRIED.values(), ids=CARRIED.keys())
-def test_an_ipv4_address_in_an_ipv6_one_is_who_counts(address: str) -> None:
+def test_an_ipv4_address_inside_an_ipv6_one_is_what_is_counted(address: str) -> None:
     assert addresses.read(address) == V4
     assert addresses.network_of(address) == "192.0.2.33"
 
 
 @pytest.mark.parametrize("address", OWN)
-def test_what_a_host_may_write_into_its_own_address_is_not_read(address: str) -> None:
+def test_what_a_host_may_write_into_its_own_address_is_ignored(address: str) -> None:
     assert addresses.read(address) == ipaddress.IPv6Address(address)
 
 
-def test_only_a_mapped_address_is_ipv4_to_what_lets_in() -> None:
-    """An access list must not take a tunnel's word for whom it carries."""
+def test_access_lists_treat_only_a_mapped_address_as_ipv4() -> None:
+    """An access list must not believe a tunnel about whose packets it carries."""
     assert addresses.parse(CARRIED["mapped"]) == V4
     for kind in CARRIED.keys() - {"mapped"}:
         assert isinstance(addresses.parse(CARRIED[kind]), ipaddress.IPv6Address), kind
@@ -53,11 +53,11 @@ def test_only_a_mapped_address_is_ipv4_to_what_lets_in() -> None:
 @pytest.mark.parametrize(
     "text", ["", "192.0.2", "192.0.2.033", "fe80::1%eth0", "::ffff:192.0.2.1%1", "2001:db8::/64", "x"]
 )
-def test_what_is_no_address_is_none(text: str) -> None:
+def test_text_that_is_no_address_parses_to_none(text: str) -> None:
     assert addresses.parse(text) is addresses.read(text) is None
 
 
-def test_users_of_a_local_translator_are_apart_wherever_it_puts_their_address() -> None:
+def test_users_of_a_local_translator_are_counted_apart_wherever_it_puts_their_address() -> None:
     """RFC 6052 lets an operator put it at bit 48, 56, 64 or 96; at the first three a /64 may hold all of its users."""
     for shift in (40, 24):  # prefixes of 64 and of 48 bits, as far as the address's last octets stand there
         one, other = (write("64:ff9b:1:c000::", octet << shift) for octet in (0x21, 0x22))
@@ -65,7 +65,7 @@ def test_users_of_a_local_translator_are_apart_wherever_it_puts_their_address() 
 
 
 @given(st.ip_addresses())
-def test_reading_twice_is_reading_once(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+def test_parsing_an_address_twice_changes_nothing(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     once = addresses.read(str(address))
     assert once is not None
     assert addresses.read(str(once)) == once

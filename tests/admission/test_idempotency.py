@@ -75,7 +75,7 @@ async def test_the_same_key_with_another_body_is_422_and_counts_nowhere(database
         assert await count(gateway) == 1
 
 
-async def test_keys_of_two_clients_do_not_meet(database_url: str) -> None:
+async def test_keys_of_two_clients_do_not_collide(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY) as gateway:
         bank = await gateway.client("bank")
         one, other = await ask(gateway, "k"), await ask(bank, "k", deliver=False)

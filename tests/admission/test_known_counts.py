@@ -85,7 +85,7 @@ async def test_five_requests_in_an_accounts_name_close_it_for_all_but_the_number
     assert (await ask(desk, account=ACCOUNT, ip=HOME))[0] == "admitted"
 
 
-async def test_whoever_only_names_the_account_spends_nothing_of_where_its_owner_is(database: Database) -> None:
+async def test_naming_an_account_spends_none_of_its_owners_limits(database: Database) -> None:
     """An account that was signed in elsewhere is known there too; what is used up there is not used up at home."""
     desk = await open_at(database)
     await verify(desk, account=ACCOUNT, ip=HOME)
@@ -144,7 +144,7 @@ async def test_it_is_known_for_90_days_from_its_last_code(database: Database) ->
     assert not await is_known()
 
 
-async def test_what_is_over_is_thrown_away(database: Database) -> None:
+async def test_expired_sources_and_codes_are_deleted(database: Database) -> None:
     """The source after its 90 days; what a code was, as far as it is kept, with its Idempotency-Key."""
     desk = await open_at(database)
     await verify(desk, account=ACCOUNT, ip=HOME)
@@ -158,7 +158,7 @@ async def test_what_is_over_is_thrown_away(database: Database) -> None:
     assert (await retention.purge())["known_sources"] == 2
 
 
-async def test_what_was_not_verified_makes_nothing_known(database: Database) -> None:
+async def test_only_a_verification_makes_a_source_known(database: Database) -> None:
     desk = await open_at(database)
     caller = desk.callers["shop"]
     assert await guess(desk, ip=HOME, codes=3) == "admitted"

@@ -46,13 +46,13 @@ def look_of(reply: Reply) -> tuple[Any, ...]:
 
 
 async def flood(calls: Calls, phone: str) -> list[Any]:
-    """Do what a stranger can do against a number, and return all that he was told."""
+    """Do what a stranger can do against a number, and return all that they were told."""
     told = []
     for fields in ({}, {}, {"deliver": False}, {}, {"deliver": False}, {"account_id": "named"}):
         asked = await calls.request(phone, ip_address=STRANGER, **fields)
         told.append(look_of(asked))
         if asked.status == 202:
-            # None of these is right but by a chance of one in two hundred thousand.
+            # Each of these is wrong, but for a chance of one in two hundred thousand.
             replies = await guess_all([calls], asked.body["id"], wrong_codes("000000", 5))
             told += sorted(map(look_of, replies), key=str)
             told.append(look_of(await calls.read(asked.body["id"])))
@@ -65,7 +65,7 @@ async def get_in(gateway: Gateway, phone: str, fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("source", [at_an_address, in_an_account_away_from_home, on_a_device_away_from_home])
-async def test_strangers_lock_nobody_out_of_where_he_was_verified_and_cannot_tell_that_he_was(
+async def test_strangers_lock_nobody_out_of_a_known_source_and_cannot_tell_that_there_is_one(
     database_url: str, source: Source
 ) -> None:
     """Three requests, decoys, wrong codes from elsewhere: as if to a number that nobody ever verified."""

@@ -58,7 +58,7 @@ slow = settings(
 
 @slow
 @given(windows=windows, steps=st.lists(steps, min_size=5, max_size=25))
-async def test_each_request_is_decided_as_by_counting_and_told_the_very_moment(
+async def test_each_request_is_decided_as_if_counted_by_hand_and_told_exactly_when_to_retry(
     database: Database, windows: Windows, steps: list[timedelta]
 ) -> None:
     desk, number = await _desk(database, windows)

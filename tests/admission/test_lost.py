@@ -1,4 +1,4 @@
-"""A connection lost at COMMIT costs nobody anything: the same ids are tried again, and count once."""
+"""A connection lost at COMMIT does no harm: the same ids are tried again, and count once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def _until(database: Database, question: str) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("idem", [False, True])
-async def test_every_caller_of_a_cut_batch_gets_his_one_row(
+async def test_every_caller_of_a_cut_batch_gets_exactly_one_row(
     database: Database, database_url: str, callers: dict[str, Caller], moment: Moment, *, idem: bool
 ) -> None:
     async with lay_cable(database_url) as (cable, url), open_desk(url, callers) as desk:
@@ -76,7 +76,7 @@ async def test_a_key_that_was_answered_by_503_leads_to_one_row(
     assert await _rows(database) == await database.pool.fetchval(COUNTED, first.phone_limit) == 1
 
 
-async def test_a_backend_that_is_ended_at_work_costs_no_caller_his_answer(
+async def test_a_killed_database_backend_costs_no_caller_a_reply(
     database: Database, callers: dict[str, Caller]
 ) -> None:
     desk = AdmissionHarness(database)

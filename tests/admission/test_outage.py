@@ -1,4 +1,4 @@
-"""Without its database the gateway says 503 to everybody, soon, and is well again when it is back."""
+"""Without its database the gateway soon answers 503 to everybody, and recovers when it is back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def callers(database: Database) -> dict[str, Caller]:
     return desk.callers
 
 
-async def test_when_every_connection_is_ended_at_once_no_caller_loses_his_answer(
+async def test_when_every_connection_is_ended_at_once_no_caller_loses_a_reply(
     database: Database, database_url: str, callers: dict[str, Caller]
 ) -> None:
     desk = AdmissionHarness(database)
@@ -46,7 +46,7 @@ async def test_when_every_connection_is_ended_at_once_no_caller_loses_his_answer
     assert await database.pool.fetchval("select count(*) from verifications") == 100
 
 
-async def test_behind_a_database_that_hangs_nobody_waits_without_end(
+async def test_a_hanging_database_makes_nobody_wait_for_ever(
     database: Database, database_url: str, callers: dict[str, Caller]
 ) -> None:
     async with lay_cable(database_url) as (cable, url), open_desk(url, callers) as desk:
@@ -60,7 +60,7 @@ async def test_behind_a_database_that_hangs_nobody_waits_without_end(
         assert (await desk.admit(PHONE)).outcome == "admitted"
 
 
-async def test_without_a_database_callers_get_503_and_all_is_well_when_it_is_back(database_url: str) -> None:
+async def test_without_a_database_callers_get_503_until_it_is_back(database_url: str) -> None:
     async with lay_cable(database_url) as (cable, url), run_gateway(url) as gateway:
         verification = await gateway.begin(PHONE)
         await read_code(gateway)

@@ -1,4 +1,4 @@
-"""Any spelling of a number is the one number, and what cannot be a number is refused."""
+"""Every spelling of a number means the same number, and what cannot be a number is refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_number_is_the_same_in_every_spelling(spelling: str) -> None:
 @example("+660812345678")
 @example("+66 (0) 081 234 5678")
 @example("+39 0 0039 06 698")
-def test_no_number_has_a_second_name_behind_a_prefix_that_is_dialled_at_home(text: str) -> None:
+def test_a_national_prefix_gives_no_number_a_second_name(text: str) -> None:
     with suppress(InvalidPhoneNumber):
         plain = phone.normalise(text)
         assert phonenumbers.format_number(phonenumbers.parse(plain), phonenumbers.PhoneNumberFormat.E164) == plain

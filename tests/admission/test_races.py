@@ -1,4 +1,4 @@
-"""Two processes on one database let in together what one would alone, however many ask at once."""
+"""Two processes on one database admit together what one alone would, however many requests come at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every statement of the heart may meet every other: none deadlocks, and what they count stays true."""
+"""Every hot statement may meet every other: none deadlocks, and what they count stays true."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ async def test_one_household_is_one_address(database_url: str, one: str, other: 
         assert await statuses(shop, 1, ip_address=other) == [429 if together else 202]
 
 
-async def test_a_client_may_count_by_account_alone_where_his_settings_say_so(database_url: str) -> None:
+async def test_a_client_may_count_by_account_alone_if_its_policy_says_so(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY) as shop:
         app = await shop.client("app")
         body = {"phone_number": number(1), "account_id": "a"}
@@ -69,7 +69,7 @@ async def test_a_client_may_count_by_account_alone_where_his_settings_say_so(dat
             assert (await calls.call("POST", "/v1/verifications", fields)).status == status, fields
 
 
-async def test_each_client_obeys_the_limits_of_his_own_policy_and_all_share_the_address(database_url: str) -> None:
+async def test_each_client_obeys_the_limits_of_its_own_policy_and_all_share_the_address(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY) as shop:
         big = await shop.client("big")
         assert await statuses(big, 5, phone_number=number(1), ip_address="192.0.2.1") == [202] * 4 + [429]

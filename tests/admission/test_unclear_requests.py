@@ -1,4 +1,4 @@
-"""A request that was told 503 was not admitted and is never sent, whatever its statement does in the end."""
+"""A request that was answered 503 was not admitted and is never sent, whatever its statement does in the end."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def _warm(gateway: Gateway, callers: list[Caller]) -> None:
 
 
 async def _ask_meanwhile(gateway: Gateway, callers: list[Caller], seconds: float) -> list[asyncio.Task[str]]:
-    """Have somebody new ask every now and then, for as long as it lasts."""
+    """Make a new request every now and then, for as long as it lasts."""
     tasks = []
     for phone in numbers(6):
         callers.append(Caller(gateway, phone))
@@ -68,7 +68,7 @@ async def _ask_meanwhile(gateway: Gateway, callers: list[Caller], seconds: float
     return tasks
 
 
-async def test_a_database_that_stands_still_has_nobody_sent_to_twice(server: Server, own_url: str, slots: None) -> None:
+async def test_a_database_that_stands_still_gets_nobody_two_codes(server: Server, own_url: str, slots: None) -> None:
     callers: list[Caller] = []
     async with run_gateway(own_url, policy=QUIET) as gateway, run_beside(gateway):
         await _warm(gateway, callers)
@@ -82,9 +82,7 @@ async def test_a_database_that_stands_still_has_nobody_sent_to_twice(server: Ser
         await expect_one_send_each(gateway, callers, gateway.database)
 
 
-async def test_commits_that_wait_for_a_standby_have_nobody_sent_to_twice(
-    server: Server, own_url: str, slots: None
-) -> None:
+async def test_commits_that_wait_for_a_standby_get_nobody_two_codes(server: Server, own_url: str, slots: None) -> None:
     callers: list[Caller] = []
     async with run_gateway(own_url, policy=QUIET) as gateway, run_beside(gateway):
         await _warm(gateway, callers)
@@ -95,7 +93,7 @@ async def test_commits_that_wait_for_a_standby_have_nobody_sent_to_twice(
         await expect_one_send_each(gateway, callers, gateway.database)
 
 
-async def test_commits_that_wait_beyond_their_leases_have_nobody_sent_to_twice(
+async def test_commits_that_wait_beyond_their_leases_get_nobody_two_codes(
     server: Server, own_url: str, slots: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They can be seen when their leases are over: whoever claims them then must leave their process its turn."""
@@ -112,7 +110,7 @@ async def test_commits_that_wait_beyond_their_leases_have_nobody_sent_to_twice(
 
 
 @pytest.mark.parametrize("pooled", [False, True])
-async def test_a_table_that_somebody_locks_has_nobody_sent_to_twice(
+async def test_a_table_that_somebody_locks_gets_nobody_two_codes(
     database_url: str, database: Database, *, pooled: bool
 ) -> None:
     callers: list[Caller] = []
@@ -130,7 +128,7 @@ async def test_a_table_that_somebody_locks_has_nobody_sent_to_twice(
         await expect_one_send_each(gateway, callers, database)
 
 
-async def test_behind_a_pooler_what_we_gave_up_does_not_wait_on_in_the_server(
+async def test_behind_a_pooler_an_abandoned_statement_does_not_go_on_waiting_in_the_server(
     database_url: str, database: Database
 ) -> None:
     async with run_pooler(database_url) as near:
@@ -152,7 +150,7 @@ async def test_behind_a_pooler_what_we_gave_up_does_not_wait_on_in_the_server(
 
 
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
-async def test_a_connection_lost_at_every_commit_has_nobody_sent_to_twice(
+async def test_a_connection_lost_at_every_commit_gets_nobody_two_codes(
     database_url: str, slots: None, moment: Moment
 ) -> None:
     caller: Caller

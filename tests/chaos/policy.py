@@ -21,7 +21,7 @@ EXPIRES = 60.0
 
 
 def write_policy() -> str:
-    """Write it as TOML, to be laid over the shipped one."""
+    """Write it as TOML, to override the shipped one."""
     shop = LIMITS["shop"]
     own = "".join(
         f"[clients.{client}.limits]\n" + "".join(f"{kind} = {_write(windows)}\n" for kind, windows in limits.items())

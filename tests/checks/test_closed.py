@@ -1,4 +1,4 @@
-"""What has ended stays ended: no code, right or wrong, is taken after it, and nobody's else is ever found."""
+"""What has ended stays ended: no code, right or wrong, is accepted afterwards, and nobody else's is ever found."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_after_500_wrong_codes_in_a_few_seconds_the_right_one_is_refused(d
         assert count_guesses_at_telnyx(gateway) == 5
 
 
-async def test_nobodys_and_anothers_verification_are_the_same_404(database_url: str) -> None:
+async def test_an_unknown_and_another_clients_verification_get_the_same_404(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         stranger = await gateway.client("bank")
         verification, code = await begin_and_read(gateway)

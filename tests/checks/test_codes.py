@@ -1,4 +1,4 @@
-"""What counts as a code: 4 to 15 digits as the end user typed them; anything else is told apart before it counts."""
+"""What counts as a code: 4 to 15 digits as the end user typed them; anything else is refused before it counts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_a_right_code_is_right_however_it_was_typed(database_url: str) -> 
         assert all(code and code.isascii() and code.isdigit() for code in sent)
 
 
-async def test_what_is_no_code_is_422_not_counted_and_never_leaves(database_url: str) -> None:
+async def test_what_is_no_code_gets_422_counts_nowhere_and_never_leaves(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         verification, code = await begin_and_read(gateway)
         for text in NO_CODES:

@@ -58,7 +58,7 @@ async def test_another_code_under_the_same_key_is_refused_and_never_told_what_th
         assert count_guesses_at_telnyx(gateway) == 2
 
 
-async def test_what_is_kept_of_a_code_is_known_by_no_trying(database_url: str) -> None:
+async def test_a_stored_code_cannot_be_found_by_trying_all_codes(database_url: str) -> None:
     """All of a million codes could be hashed: under the gateway's key they would have to be, and with the caller's."""
     async with run_gateway(database_url) as gateway:
         for phone in (PHONE, OTHER_PHONE):

@@ -54,7 +54,7 @@ async def test_wrong_codes_count_across_verifications_and_at_the_end_nothing_mor
         assert count_guesses_at_telnyx(gateway) == 7
 
 
-async def test_a_stranger_spends_his_own_budget_until_the_numbers_is_spent(database_url: str) -> None:
+async def test_a_stranger_spends_their_own_budget_until_the_numbers_is_spent(database_url: str) -> None:
     """ASVS 6.1.1: nobody can lock a victim out with a handful of wrong codes from elsewhere."""
     async with run_gateway(database_url, policy=budgets("3/1h", "7/1h")) as gateway:
         await spend(gateway, 3, ip_address=STRANGER)

@@ -37,7 +37,7 @@ async def test_of_100_guesses_whose_answers_are_lost_five_reach_telnyx(database_
         assert (await gateway.verify(verification, code)).body["verification_status"] == "locked"
 
 
-async def test_while_telnyx_cannot_say_what_became_of_them_all_wait_and_none_is_bought_back(database_url: str) -> None:
+async def test_while_telnyx_cannot_tell_their_state_all_guesses_wait_and_none_is_given_back(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         verification, code = await begin_and_read(gateway)
         gateway.stage.faults.add(Fault(kind="reset_after", operations=("check",)))
@@ -62,7 +62,7 @@ async def test_a_right_code_whose_answer_is_lost_is_answered_right_at_once(datab
         assert (reply.status, reply.body["verified"], reply.body["status"]) == (200, True, "verified")
 
 
-async def test_a_right_code_that_nobody_could_speak_for_is_verified_later(database_url: str) -> None:
+async def test_a_right_code_whose_state_could_not_be_read_is_verified_later(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         verification, code = await begin_and_read(gateway)
         gateway.stage.faults.add(Fault(kind="reset_after", operations=("check",)))
@@ -77,7 +77,7 @@ async def test_a_right_code_that_nobody_could_speak_for_is_verified_later(databa
         assert (told.status, told.body["verified"], told.body["status"]) == (200, True, "verified")
 
 
-async def test_a_right_code_is_verified_also_when_the_time_ran_out_before_anybody_could_say(database_url: str) -> None:
+async def test_a_right_code_is_verified_even_if_its_state_was_read_only_after_the_expiry(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY + '[verification]\nexpires_after = "2s"') as gateway:
         verification, code = await begin_and_read(gateway)
         gateway.stage.faults.add(Fault(kind="reset_after", operations=("check",)))
@@ -108,7 +108,7 @@ async def test_a_code_that_turns_out_right_after_the_caller_canceled_verifies_no
         assert (told.status, told.body["verified"], told.body["status"]) == (200, False, "canceled")
 
 
-async def test_one_that_nobody_can_speak_for_keeps_no_other_waiting(database_url: str) -> None:
+async def test_a_guess_whose_state_cannot_be_read_holds_up_no_other(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         silent, wrong_code = await begin_and_read(gateway, OTHER_PHONE)
         verification, code = await begin_and_read(gateway)

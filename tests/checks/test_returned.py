@@ -40,7 +40,7 @@ async def test_what_was_not_judged_is_503_and_given_back_exactly(database_url: s
 
 
 @pytest.mark.parametrize("kind", JUDGED)
-async def test_what_telnyx_holds_against_the_code_or_the_verification_is_a_wrong_code(
+async def test_an_error_about_the_code_or_the_verification_counts_as_a_wrong_code(
     database_url: str, kind: FaultKind
 ) -> None:
     async with run_gateway(database_url) as gateway:

@@ -1,4 +1,4 @@
-"""A guess is settled once: whoever comes second changes nothing and is told what stands."""
+"""A guess is settled once: a second settlement changes nothing and returns what is stored."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_the_first_to_settle_decides(database_url: str, first: GuessResult
         assert tuple(counted) == (0, int(first == "wrong"))
 
 
-async def test_settled_from_ten_sides_at_once_it_counts_once(database_url: str) -> None:
+async def test_a_guess_settled_ten_times_at_once_counts_once(database_url: str) -> None:
     policy = loading.load(None).default
     async with run_gateway(database_url) as gateway:
         verification, _ = await begin_and_read(gateway)
@@ -58,7 +58,7 @@ async def test_settled_from_ten_sides_at_once_it_counts_once(database_url: str) 
         assert tuple(counted) in {(0, 0), (0, 1)}
 
 
-async def test_an_answer_that_comes_after_the_worker_settled_is_told_what_stands(database_url: str) -> None:
+async def test_an_answer_that_comes_after_the_worker_settled_changes_nothing(database_url: str) -> None:
     """A process that was stopped for long, or a Telnyx that was slow, changes nothing that was settled meanwhile."""
     async with run_gateway(database_url) as gateway:
         verification, code = await begin_and_read(gateway)

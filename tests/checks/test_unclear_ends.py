@@ -172,7 +172,7 @@ async def test_a_call_that_is_still_at_work_is_waited_for_before_it_is_taken_bac
     assert all(row["hits"] == [] for row in await desk.rows("counters"))
 
 
-async def test_what_a_second_answer_stands_on_is_not_taken_back(database: Database) -> None:
+async def test_a_row_on_which_another_reply_is_based_is_not_taken_back(database: Database) -> None:
     desk = AdmissionHarness(database)
     await desk.join("shop")
     first = desk.item(token=True, idem="key")

@@ -47,7 +47,7 @@ async def test_the_commands_are_listed_each_with_its_help() -> None:
 
 
 @pytest.mark.parametrize("words", list_leaves())
-def test_every_command_and_every_option_has_words(words: str) -> None:
+def test_every_command_and_every_option_has_a_help_text(words: str) -> None:
     command = find(words)
     assert command.help
     assert len(command.get_short_help_str(200)) < 80
@@ -61,7 +61,7 @@ async def test_help_is_given_by_either_name_and_the_version_by_its_own() -> None
     assert "0.1" in (await run("--version")).out
 
 
-async def test_a_command_that_is_not_there_is_a_mistake_of_usage() -> None:
+async def test_an_unknown_command_is_a_usage_error() -> None:
     for words in (
         ["server"],
         ["keys", "delete"],

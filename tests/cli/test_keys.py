@@ -45,13 +45,13 @@ async def test_a_test_client_stays_one_and_another_never_becomes_one(database_ur
 
 
 @pytest.mark.parametrize("name", ["Shop", "my shop", "-shop", "a" * 64, "", "shop;drop", "café"])
-async def test_a_client_is_named_in_small_letters_and_digits(database_url: str, name: str) -> None:
+async def test_a_client_is_named_in_lower_case_letters_and_digits(database_url: str, name: str) -> None:
     done = await run_here(database_url, "keys", "create", "--", name)
     assert "a-z" in done.sentence()
     assert await query(database_url, "select count(*) from clients") == 0
 
 
-async def test_an_unknown_scope_is_a_mistake_of_usage(database_url: str) -> None:
+async def test_an_unknown_scope_is_a_usage_error(database_url: str) -> None:
     done = await run_here(database_url, "keys", "create", "shop", "--scope", "admin")
     assert (done.code, done.out) == (2, "")
     assert "verify" in done.err
@@ -102,19 +102,19 @@ COMMANDS = [["keys", "create", "shop"], ["keys", "list"], ["keys", "revoke", "1"
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-async def test_a_schema_that_is_missing_is_said_in_a_sentence(empty_database_url: str, words: list[str]) -> None:
+async def test_a_missing_schema_is_reported_in_a_sentence(empty_database_url: str, words: list[str]) -> None:
     assert "verify-gateway migrate" in (await run_here(empty_database_url, *words)).sentence()
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, ["migrate"]], ids=" ".join)
-async def test_a_database_that_is_not_there_is_said_in_a_sentence(words: list[str]) -> None:
+async def test_an_unreachable_database_is_reported_in_a_sentence(words: list[str]) -> None:
     said = (await run_here("postgresql+asyncpg://user:hidden@127.0.0.1:1/name", *words)).sentence()
     assert "database" in said
     assert "hidden" not in said
     assert len(said.splitlines()) == 1
 
 
-async def test_a_database_that_refuses_us_is_said_in_a_sentence(database_url: str) -> None:
+async def test_a_database_that_refuses_us_is_reported_in_a_sentence(database_url: str) -> None:
     gone = database_url.replace("verify_test_", "nowhere_")
     for words in (["keys", "list"], ["migrate"]):
         assert "does not exist" in (await run_here(gone, *words)).sentence()

@@ -10,7 +10,7 @@ from service.policy import loading
 from tests.support.commands import CHECKOUT, run, run_inside
 
 
-async def test_the_shipped_policy_is_sound() -> None:
+async def test_the_shipped_policy_is_valid() -> None:
     done = await run_inside("policy", "check")
     assert (done.code, done.err) == (0, "")
     assert loading.parse("").default.version in done.out

@@ -82,7 +82,7 @@ async def test_a_port_that_is_taken_is_named(database_url: str) -> None:
         assert "no.invalid:8080" in (await serve(gateway, "serve", "--host", "no.invalid")).sentence()
 
 
-async def test_a_certificate_that_is_none_is_refused(database_url: str, tmp_path: Path) -> None:
+async def test_an_invalid_certificate_is_refused(database_url: str, tmp_path: Path) -> None:
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("nonsense")
     async with run_gateway(database_url, serve=False) as gateway:

@@ -58,7 +58,7 @@ def test_a_command_asks_only_for_what_it_needs() -> None:
     assert [len(str(raised.value).splitlines()) for raised in (database, keys)] == [2, 4]
 
 
-def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read(monkeypatch, TELNYX_PUBLIC_KEY="", WEBHOOK_ALLOWED_CIDRS="", PORT="", POLICY_FILE="")
     assert (settings.telnyx_public_key, settings.port, settings.policy_file) == (None, 8080, None)
     assert "192.76.120.193" in settings.webhook_allowed_cidrs

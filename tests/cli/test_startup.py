@@ -42,7 +42,7 @@ def unsafe(**given: Any) -> set[str]:
     return {one.setting for one in find_unsafe(settings(**given))}
 
 
-def test_sound_settings_raise_no_warning() -> None:
+def test_safe_settings_raise_no_warning() -> None:
     assert unsafe() == set()
     assert (
         unsafe(trusted_proxies="10.0.0.0/8, 203.0.113.7", webhook_allowed_cidrs="192.76.120.192/27,10.1.0.0/24")
@@ -117,7 +117,7 @@ def test_no_setting_of_ours_is_taken_for_a_mistake(name: str) -> None:
     assert list(find_unknown([name])) == []
 
 
-def test_what_others_set_is_not_taken_for_ours() -> None:
+def test_other_programs_variables_are_not_taken_for_ours() -> None:
     others = [
         "PATH",
         "PYTHONPATH",

@@ -1,4 +1,4 @@
-"""A micro-batch carries what waits, one call at a time, and one bad item or lost call costs nobody else."""
+"""A micro-batch carries what waits, one call at a time, and a bad item or a lost call harms no other item."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def _submit(batcher: Batcher[int, int], items: Sequence[int]) -> list[int 
     return await asyncio.gather(*map(batcher.submit, items), return_exceptions=True)
 
 
-async def test_what_waits_goes_together_in_order_and_each_gets_his_own_result() -> None:
+async def test_what_waits_goes_together_in_order_and_each_caller_gets_its_own_result() -> None:
     wagon = Wagon()
     batcher = _batch(wagon, most=4)
     assert await _submit(batcher, range(10)) == [2 * item for item in range(10)]
@@ -70,7 +70,7 @@ async def test_after_an_unclear_end_what_was_carried_is_carried_again() -> None:
     assert [again for _, again in wagon.calls] == [False, True]
 
 
-async def test_an_end_that_stays_unclear_is_told_so() -> None:
+async def test_an_end_that_stays_unclear_is_reported_as_unclear() -> None:
     wagon = Wagon()
     wagon.fails = {3: [Unclear("lost"), Unavailable("not done")]}
     answers = await _submit(_batch(wagon), range(6))
@@ -85,14 +85,14 @@ async def test_what_the_server_refused_is_not_tried_again() -> None:
     assert len(wagon.calls) == 1
 
 
-async def test_what_somebody_holds_fails_alone() -> None:
+async def test_an_item_that_somebody_has_locked_fails_alone() -> None:
     wagon = Wagon()
     wagon.fails = {1: [Held("held"), Held("held")]}
     answers = await _submit(_batch(wagon), range(3))
     assert [answers[0], type(answers[1]), answers[2]] == [0, Held, 4]
 
 
-async def test_a_call_that_answers_too_few_leaves_nobody_waiting() -> None:
+async def test_a_call_that_returns_too_few_results_leaves_nobody_waiting() -> None:
     async def forget(items: Sequence[int]) -> Sequence[int]:
         return items[:-1]
 

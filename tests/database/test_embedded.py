@@ -146,7 +146,7 @@ async def test_a_killed_server_comes_back_with_what_was_committed(home: Path) ->
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part in it is Linux's")
-async def test_a_server_that_stood_still_is_kept_up_ever_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_stood_still_is_kept_up_afterwards(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = embedded.start(home)
     url = server.url()
     monkeypatch.setattr("service.db.embedded.launcher.START_LIMIT", 0.5)
@@ -262,7 +262,7 @@ def test_a_home_that_others_can_write_to_is_refused(new_home: Path) -> None:
         embedded.start(new_home)
 
 
-def test_a_home_that_cannot_be_is_a_sentence(new_home: Path) -> None:
+def test_an_impossible_home_is_reported_in_a_sentence(new_home: Path) -> None:
     (new_home / "file").touch()
     with pytest.raises(EmbeddedServerError, match="cannot be PostgreSQL's home"):
         embedded.start(new_home / "file")

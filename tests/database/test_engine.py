@@ -113,5 +113,5 @@ async def test_an_embedded_database_is_there_for_as_long_as_it_is_open() -> None
         await database.aclose()
 
 
-def test_any_other_address_is_its_own_answer() -> None:
+def test_any_other_address_is_left_as_it_is() -> None:
     assert resolve("postgresql+asyncpg://a@b/c") == ("postgresql+asyncpg://a@b/c", None)

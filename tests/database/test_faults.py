@@ -48,7 +48,7 @@ async def test_what_may_have_been_done_is_unclear(database: Database, state: str
         await database.pool.execute(RAISE.format(state=state))
 
 
-async def test_a_broken_rule_has_its_name(database: Database) -> None:
+async def test_a_violated_constraint_is_named(database: Database) -> None:
     one = "insert into clients (name) values ('shop')"
     await database.pool.execute(one)
     with pytest.raises(ConstraintViolated) as broken:
@@ -56,7 +56,7 @@ async def test_a_broken_rule_has_its_name(database: Database) -> None:
     assert broken.value.constraint == "uq_clients_name"
 
 
-async def test_what_the_server_rolled_back_for_anothers_sake_is_run_again(database: Database) -> None:
+async def test_a_statement_rolled_back_in_favour_of_another_transaction_is_run_again(database: Database) -> None:
     await database.pool.execute("create sequence tries")
     await database.pool.execute(
         "create function lose() returns bigint language plpgsql as $$ begin "
@@ -110,7 +110,7 @@ async def test_a_look_up_that_meets_a_lock_is_made_again_and_not_left_to_the_lea
         assert time.monotonic() - begun < 12, "before its lease was over"
 
 
-async def test_a_key_that_cannot_be_written_is_a_sentence(database: Database) -> None:
+async def test_a_key_that_cannot_be_written_is_reported_in_a_sentence(database: Database) -> None:
     await database.pool.execute(FAIL.format(state="53100", table="api_keys"))
     with pytest.raises(Unavailable, match="did not answer"):
         await KeyAdmin(database, Vault([b"s" * 32], b"i" * 32)).create("shop")

@@ -1,4 +1,4 @@
-"""A row that somebody holds in an open transaction is that row's trouble alone."""
+"""A row that somebody's open transaction has locked holds up no other row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.leasing import open_queue
 from tests.support.waiting import until
 
 OVERDUE = "update verifications set next_action_at = clock_timestamp() - interval '30 seconds'"
-# What everybody would wait for, if it were waited for.
+# Everybody would wait for this, if anybody did.
 STUCK = {
     "due": OVERDUE,
     "expired": OVERDUE + ", expires_at = clock_timestamp() - interval '20 seconds'",
@@ -55,7 +55,7 @@ async def test_a_verification_that_somebody_holds_keeps_nobody_from_being_taken(
                 await until(lambda: is_closed(gateway, held), "it was ended once it was let go")
 
 
-async def test_what_waits_and_can_be_claimed_is_the_backlog_and_nothing_else(database: Database) -> None:
+async def test_only_what_could_be_claimed_counts_as_backlog(database: Database) -> None:
     queue = await open_queue(database)
     first, second = await queue.admit(), await queue.admit()
     await database.pool.execute("update verifications set next_action_at = $1", queue.now)

@@ -70,7 +70,7 @@ async def test_a_full_batch_of_requests(alone: tuple[AdmissionHarness, Connectio
     assert MOST < await connection.fetchval(LOCKS) <= ONE_STATEMENT
 
 
-async def test_full_batches_of_decisions_and_of_codes_that_were_read(
+async def test_full_batches_of_decisions_and_of_converted_sends(
     alone: tuple[AdmissionHarness, Connection],
 ) -> None:
     desk, connection = alone

@@ -70,14 +70,14 @@ async def test_a_migration_that_fails_leaves_nothing_behind(empty_database_url: 
     )
 
 
-async def test_every_way_back_works(database_url: str) -> None:
+async def test_every_migration_can_be_reverted(database_url: str) -> None:
     await asyncio.to_thread(command.downgrade, migrate.configure(database_url), "base")
     left = "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relname !~ '^alembic'"
     assert await query(database_url, left) == 0
     await upgrade(database_url)
 
 
-async def test_the_way_back_leaves_no_key_that_the_release_before_would_take_for_a_products(database_url: str) -> None:
+async def test_a_downgrade_leaves_no_key_that_the_release_before_would_take_for_a_products(database_url: str) -> None:
     await query(database_url, "insert into clients (name) values ('watch')")
     await query(
         database_url,
@@ -130,7 +130,7 @@ async def test_a_migration_gives_way_in_a_deadlock_and_says_so(database_url: str
     await upgrade(database_url)
 
 
-async def test_a_database_that_is_away_is_a_sentence(tmp_path: Path) -> None:
+async def test_an_unreachable_database_is_reported_in_a_sentence(tmp_path: Path) -> None:
     nowhere = f"postgresql+asyncpg://app@/verify?host={tmp_path}"
     with pytest.raises(Unavailable, match="cannot be reached"):
         await upgrade(nowhere)
@@ -140,6 +140,6 @@ async def test_a_database_that_is_away_is_a_sentence(tmp_path: Path) -> None:
     await database.aclose()
 
 
-async def test_a_database_that_does_not_exist_is_a_sentence(postgres: str) -> None:
+async def test_a_missing_database_is_reported_in_a_sentence(postgres: str) -> None:
     with pytest.raises(Unavailable, match="does not exist"):
         await upgrade(at(postgres, "verify_test_no_such_database"))

@@ -1,4 +1,4 @@
-"""Lines to the database: never more than allowed, none lost, and no statement ever hears another one's answer."""
+"""Connections to the database: never more than allowed, none lost, and no statement ever gets another one's reply."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_no_more_are_opened_than_allowed_and_everybody_gets_a_turn(databas
     await lines.close()
 
 
-async def test_who_waits_longer_than_patience_allows_is_told(database_url: str) -> None:
+async def test_a_statement_that_waits_longer_than_patience_allows_fails(database_url: str) -> None:
     lines = open_lines(database_url, most=1, patience=0.05)
     sleeping = asyncio.create_task(lines.execute(SLEEP, 0.4, 1))
     await asyncio.sleep(0.1)
@@ -40,7 +40,7 @@ async def test_who_waits_longer_than_patience_allows_is_told(database_url: str) 
     await lines.close()
 
 
-async def test_a_refused_statement_leaves_its_line_as_it_was(database_url: str) -> None:
+async def test_a_refused_statement_leaves_its_connection_as_it_was(database_url: str) -> None:
     lines = open_lines(database_url, most=1)
     before = await lines.fetchval(WHO)
     with pytest.raises(asyncpg.DivisionByZeroError):
@@ -50,7 +50,7 @@ async def test_a_refused_statement_leaves_its_line_as_it_was(database_url: str) 
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.001, 0.03])
-async def test_after_a_statement_that_was_cut_off_nobody_hears_its_answer(database_url: str, pause: float) -> None:
+async def test_after_a_statement_that_was_cut_off_nobody_gets_its_reply(database_url: str, pause: float) -> None:
     lines = open_lines(database_url, most=1)
     for number in range(5):
         cut = asyncio.create_task(lines.fetchrow(SLEEP, 0.5, -1))
@@ -62,7 +62,7 @@ async def test_after_a_statement_that_was_cut_off_nobody_hears_its_answer(databa
     await lines.close()
 
 
-async def test_a_waiter_that_gives_up_takes_no_line_with_it(database_url: str) -> None:
+async def test_a_waiter_that_gives_up_takes_no_connection_with_it(database_url: str) -> None:
     lines = open_lines(database_url, most=1)
     sleeping = asyncio.create_task(lines.execute(SLEEP, 0.1, 1))
     await asyncio.sleep(0.05)
@@ -93,7 +93,7 @@ async def test_a_server_that_cannot_be_reached_costs_no_place(database_url: str)
     await lines.close()
 
 
-async def test_after_one_line_was_lost_no_idle_one_is_trusted(database_url: str) -> None:
+async def test_after_one_connection_was_lost_no_idle_one_is_trusted(database_url: str) -> None:
     lines = open_lines(database_url)
     running = asyncio.create_task(lines.fetchrow(SLEEP, 60, 1))
     idle = await lines.fetchval(WHO)
@@ -107,7 +107,7 @@ async def test_after_one_line_was_lost_no_idle_one_is_trusted(database_url: str)
     await lines.close()
 
 
-async def test_a_line_that_lay_idle_for_long_is_not_trusted(database_url: str) -> None:
+async def test_a_connection_that_was_idle_for_long_is_not_trusted(database_url: str) -> None:
     for idle, trusted in ((60.0, True), (0.0, False)):
         lines = open_lines(database_url, idle=idle)
         before = await lines.fetchval(WHO)

@@ -1,4 +1,4 @@
-"""What is over is thrown away, what still counts is kept, and nobody waits for the broom."""
+"""What is past its retention is deleted, what still counts is kept, and nobody waits for a purge."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ async def test_a_counter_goes_when_its_last_hit_is_out_of_every_window_and_not_b
     assert (await desk.admit()).outcome == "admitted"
 
 
-async def test_the_walk_takes_every_spent_counter_of_many_pages_and_leaves_the_others(desk: AdmissionHarness) -> None:
+async def test_a_purge_deletes_spent_counters_over_many_pages_and_leaves_the_others(
+    desk: AdmissionHarness,
+) -> None:
     spent = [(uuid4(), [NOON - 2 * LONGEST]) for _ in range(2 * BATCH)]
     empty: list[tuple[UUID, list[datetime]]] = [(uuid4(), [])]
     live = [(uuid4(), [NOON, NOON - 3 * LONGEST]) for _ in range(BATCH)]
@@ -197,7 +199,7 @@ async def test_histories_go_60_days_after_their_last_send_over_many_pages_and_th
 
 
 @pytest.mark.parametrize("table", ["histories", "counters"])
-async def test_of_all_processes_one_walks_the_large_tables_every_six_hours(desk: AdmissionHarness, table: str) -> None:
+async def test_of_all_processes_one_scans_the_large_tables_every_six_hours(desk: AdmissionHarness, table: str) -> None:
     one, other = _retention(desk), _retention(desk)
     found: list[list[int | Exception]] = []
     for pause in (timedelta(), timedelta(hours=6) - STEP, STEP):

@@ -1,4 +1,4 @@
-"""Every alert rings for what it is about and for nothing else; a real Prometheus sees an attack on a gateway."""
+"""Every alert fires for its own cause and for nothing else; a real Prometheus sees an attack on a gateway."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def write_case(series: Series, rings: set[str]) -> dict[str, Any]:
     }
 
 
-async def test_each_alert_rings_for_its_own_matter_and_the_others_keep_quiet(tmp_path: Path) -> None:
+async def test_each_alert_fires_for_its_own_cause_and_the_others_do_not(tmp_path: Path) -> None:
     ringing = [write_case(series, {name}) for name, several in CASES.items() for series in several]
     quiet = [write_case(series, set()) for series in QUIET]
     file = tmp_path / "cases.yml"
@@ -102,7 +102,7 @@ def test_every_alert_is_tried_and_says_how_urgent_it_is_and_what_is_wrong() -> N
         assert rule["annotations"]["summary"].endswith(".")
 
 
-def test_every_kind_of_incident_rings() -> None:
+def test_every_kind_of_incident_fires_an_alert() -> None:
     selectors = [selector for rule in list_rules() for selector in list_selectors(rule["expr"])]
     told = [dict(matchers)["kind"] for metric, matchers in selectors if metric == "verify_alert_open"]
     assert sorted(kind for kinds in told for kind in kinds) == sorted(KINDS)
@@ -138,7 +138,7 @@ def configure(gateway: Gateway, folder: Path) -> Path:
     return file
 
 
-async def test_a_prometheus_that_reads_a_gateway_under_attack_rings(database_url: str, tmp_path: Path) -> None:
+async def test_a_prometheus_that_scrapes_a_gateway_under_attack_fires(database_url: str, tmp_path: Path) -> None:
     find_program("prometheus")
     place = f"127.0.0.1:{free_port()}"
     async with run_guarded(database_url) as gateway:

@@ -27,7 +27,7 @@ async def test_a_row_is_nobody_elses_until_the_lease_and_its_grace_are_over(queu
     assert (claimed.id, claimed.sends[0].state) == (row, "begun")
 
 
-async def test_who_lost_the_lease_changes_nothing(queue: Queue) -> None:
+async def test_a_process_that_lost_the_lease_changes_nothing(queue: Queue) -> None:
     lost = uuid4()
     row = await queue.admit(token=lost)
     queue.wait(LEASE + GRACE)

@@ -163,7 +163,7 @@ async def test_a_process_that_comes_too_late_books_nothing(database: Database) -
     assert (counters, ledger, blocks) == ([], [], [])
 
 
-async def test_codes_that_are_read_at_once_are_each_credited_once(database: Database) -> None:
+async def test_sends_that_convert_at_once_are_each_credited_once(database: Database) -> None:
     """They share their country's history, and go in one statement."""
     bench = Bench(database)
     rows = [await begin_send(database) for _ in range(5)]
@@ -178,7 +178,7 @@ async def test_codes_that_are_read_at_once_are_each_credited_once(database: Data
         assert tuple(history) == ([True] * 5, 5.0, 5.0)
 
 
-async def test_a_code_that_is_read_after_a_resend_counts_as_read_in_its_number_s_histories(database_url: str) -> None:
+async def test_a_code_entered_after_a_resend_counts_as_converted_in_its_numbers_histories(database_url: str) -> None:
     policy = f'{POLICY}phone = ["1000/1h"]\n[fallback]\nafter = "1s"\n'
     async with run_gateway(database_url, policy=policy) as gateway:
         verification = await gateway.begin()

@@ -53,7 +53,7 @@ async def test_a_number_that_gets_nothing_leaves_the_rows_of_one_that_gets_a_cod
         assert asked_about(gateway, PHONE) == ["send"]
 
 
-async def test_a_decoy_leaves_the_rows_of_a_real_one_but_for_the_word_that_made_it_one(database_url: str) -> None:
+async def test_a_decoy_leaves_the_rows_of_a_real_one_except_for_the_flag_that_made_it_one(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         real, decoy = await gateway.begin(), await gateway.begin(OTHER_PHONE, deliver=False)
         [sent], [silent] = await ended(gateway, real), await ended(gateway, decoy)

@@ -99,7 +99,7 @@ async def test_a_process_whose_lease_is_too_old_sends_nothing_and_leaves_the_sen
 
 
 async def test_where_a_lease_ran_out_nothing_is_sent_before_a_second_look(database_url: str) -> None:
-    """Whoever held it may be alive, and about to take back what he has told a caller 503 of."""
+    """The process that held it may be alive, and about to take back what it has answered 503."""
     # Nothing is claimed but by this test.
     async with run_gateway(database_url, MAX_SENDS="0") as gateway:
         verification = await gateway.begin()

@@ -54,7 +54,7 @@ async def test_too_many_sends_ring_once_for_two_processes_and_end_once(database_
 
 
 @pytest.mark.parametrize("status", [500, 404])
-async def test_a_webhook_that_takes_nothing_is_no_concern_of_the_gateways(database_url: str, status: int) -> None:
+async def test_a_webhook_that_accepts_no_alert_does_not_disturb_the_gateway(database_url: str, status: int) -> None:
     async with (
         open_channel(status) as channel,
         run_guarded(database_url, QUICK, ALERT_WEBHOOK_URL=channel.url) as gateway,
@@ -66,7 +66,7 @@ async def test_a_webhook_that_takes_nothing_is_no_concern_of_the_gateways(databa
         assert len(channel.texts) == 1
 
 
-async def test_nobody_there_to_take_it_is_none_either_and_the_metrics_tell(database_url: str) -> None:
+async def test_an_unreachable_webhook_does_not_disturb_it_either_and_shows_in_the_metrics(database_url: str) -> None:
     async with run_guarded(database_url, QUICK, ALERT_WEBHOOK_URL="http://127.0.0.1:9/secret") as gateway:
         await ask_often(gateway)
         operator, shown = await gateway.client("ops", scope="operator"), b""
@@ -80,7 +80,7 @@ async def test_nobody_there_to_take_it_is_none_either_and_the_metrics_tell(datab
         assert b'verify_alert_open{kind="telnyx"} 0.0' in shown
 
 
-async def test_codes_that_nobody_reads_and_more_than_usual_ring(database: Database, database_url: str) -> None:
+async def test_unconverted_sends_and_more_sends_than_usual_ring(database: Database, database_url: str) -> None:
     # Before a gateway looks: it keeps these minutes itself once it does.
     await database.pool.execute(
         """

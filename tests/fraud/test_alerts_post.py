@@ -104,7 +104,7 @@ def test_a_name_is_a_name_and_calls_nobody() -> None:
 
 
 @given(st.text() | st.text(alphabet="0123456789+ ()-.x"))
-def test_no_text_makes_it_stumble_or_lets_a_number_out(text: str) -> None:
+def test_no_text_makes_it_fail_or_lets_a_number_out(text: str) -> None:
     shown = clean(text)
     shown.encode()
     assert not re.search(r"\d{7}", shown)

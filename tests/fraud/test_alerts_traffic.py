@@ -1,4 +1,4 @@
-"""What the alarms count: sends that reached the provider, by the minute, and how many of their codes were read."""
+"""What the alarms count: sends that reached the provider, by the minute, and how many of them converted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ values ($1, $2, $1, 'sms', 'request', 'sent', $3, $3, $4)
 async def send(
     database: Database, ago: timedelta, count: int = 1, *, read: int = 0, provider: str = "telnyx", sends: int = 1
 ) -> None:
-    """Have sent codes some time ago, some of them read."""
+    """Have codes sent some time ago, some of which were entered."""
     for number in range(count):
         row = UUID(int=first_id(NOW - ago).int + uuid4().int % 2**64)
         await database.pool.execute(VERIFICATION, row, "verified" if number < read else "expired", NOW - ago)
@@ -62,7 +62,7 @@ async def test_one_process_looks_and_the_others_are_told_nothing(database: Datab
     assert await watch(database, timedelta(seconds=2)) is not None
 
 
-async def test_codes_count_as_read_or_not_once_nobody_can_read_them_any_more(database: Database) -> None:
+async def test_sends_count_as_converted_or_not_once_their_codes_have_expired(database: Database) -> None:
     await send(database, 30 * MINUTE, 10, read=7, sends=2)
     await send(database, 14 * MINUTE, 10, read=2)
     await send(database, 5 * MINUTE, 10)
@@ -105,5 +105,5 @@ async def test_without_a_past_nothing_is_usual(database: Database) -> None:
         (Traffic(0, 0.0, None, 50, 10), []),
     ],
 )
-def test_what_rings(traffic: Traffic, kinds: list[str]) -> None:
+def test_which_traffic_rings(traffic: Traffic, kinds: list[str]) -> None:
     assert list(find_unusual(traffic, RULES)) == kinds

@@ -1,4 +1,4 @@
-"""Captchas: required by client, judged once after the answer, and silent whatever comes of them."""
+"""Captchas: required by client, verified once after the reply, and silent whatever the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Device events: whose they are, what they say, and that nobody outside learns what was made of them."""
+"""Device events: whose they are, what they say, and that no caller learns what came of them."""
 
 from __future__ import annotations
 

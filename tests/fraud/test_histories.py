@@ -23,7 +23,7 @@ def history(ages: list[int], marks: list[int] | None = None, goods: list[bool] |
     return History(ages=ages, marks=marks or [0] * len(ages), goods=goods or [False] * len(ages), **counts)
 
 
-def test_a_run_that_nobody_reads_is_evidence_after_a_dozen_or_two() -> None:
+def test_an_unconverted_run_is_evidence_after_a_dozen_or_two() -> None:
     for seconds, most in ((5, 12), (1, 24)):
         needed = next(
             n
@@ -33,7 +33,7 @@ def test_a_run_that_nobody_reads_is_evidence_after_a_dozen_or_two() -> None:
         assert needed <= most
 
 
-def test_codes_that_are_read_at_the_usual_rate_are_none() -> None:
+def test_sends_that_convert_at_the_usual_rate_are_no_evidence() -> None:
     dice = random.Random(1)
     for _ in range(200):
         goods = [dice.random() < MEASURE.usual for _ in range(48)]
@@ -41,7 +41,7 @@ def test_codes_that_are_read_at_the_usual_rate_are_none() -> None:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=48), st.integers(0, 47))
-def test_a_code_that_is_read_never_adds_evidence(goods: list[bool], place: int) -> None:
+def test_a_converted_send_never_adds_evidence(goods: list[bool], place: int) -> None:
     ages = [60 * i for i in range(len(goods))]
     read = [good or i == place % len(goods) for i, good in enumerate(goods)]
     assert unread(history(ages, goods=read), MEASURE) <= unread(history(ages, goods=goods), MEASURE) + 1e-9
@@ -66,7 +66,7 @@ def test_neighbours_are_unlikely_and_strangers_are_not() -> None:
     assert max(strangers) < ABOVE
 
 
-def test_a_family_and_an_office_that_reads_its_codes_are_no_run() -> None:
+def test_a_family_and_an_office_that_enters_its_codes_are_no_run() -> None:
     assert aligned(history([0, 60, 120], [4001, 4002, 4003]), 10_000) == 0
     marks = list(range(5000, 5020))
     goods = [i % 3 != 0 for i in range(20)]
@@ -79,7 +79,7 @@ def test_a_stride_is_counted_from_the_newest_back() -> None:
     assert stride(history([0], [7]), 10_000) == 1
 
 
-def test_an_address_is_known_by_the_countries_it_asks_for_unread() -> None:
+def test_an_address_is_judged_by_the_countries_of_its_unconverted_sends() -> None:
     marks = [(1 << 21) | 5, (44 << 21) | 6, (44 << 21) | 7, (49 << 21) | 8]
     assert countries_of(history([1, 2, 3, 4], marks)) == 3
     assert countries_of(history([1, 2, 3, 4], marks, [True, False, False, False])) == 2
@@ -97,7 +97,7 @@ def test_what_an_attack_does_today_does_not_change_what_is_usual() -> None:
     assert abs(usual_reads(pumped) - usual_reads(calm)) < 0.01
 
 
-def test_after_a_block_one_unread_code_is_enough_and_one_read_is_not() -> None:
+def test_after_a_block_one_unconverted_send_is_enough_and_a_converted_one_is_not() -> None:
     pumped = [3600] * 20
     for goods, blocked in (([], False), ([False], True), ([True], False)):
         one = history([0] + [30] * len(goods) + pumped, goods=[False, *goods, *[False] * 20], lifted=600.0)
@@ -112,7 +112,7 @@ def test_one_part_of_a_subject_does_not_condemn_the_rest() -> None:
     assert unread(all_over, measure) > ABOVE
 
 
-def test_a_subject_that_reads_a_lot_needs_more_evidence() -> None:
+def test_a_subject_that_converts_well_needs_more_evidence() -> None:
     assert threshold(history([0]), ABOVE) == ABOVE
     assert threshold(history([0], day_good=1000.0), ABOVE) > ABOVE + 4
 

@@ -1,4 +1,4 @@
-"""What is sent is booked, what is stopped too; a budget of the day is never passed, and no caller sees that it is."""
+"""What is sent is booked, what is suppressed too; a budget of the day is never exceeded, and no caller sees it."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ async def test_a_call_instead_of_an_sms_is_adopted_and_not_repeated(database_url
         assert (await gateway.verify(verification, code)).body["verified"] is True
 
 
-async def test_who_takes_over_a_send_to_a_landline_finds_the_call_that_was_made(database_url: str) -> None:
+async def test_a_process_that_takes_over_a_send_to_a_landline_finds_the_call_that_was_made(database_url: str) -> None:
     async with run_guarded(database_url, LOOKUP) as gateway:
         row, pool = UUID(await gateway.begin(LANDLINE)), gateway.database.pool
         code = await read_code(gateway, LANDLINE, "call")

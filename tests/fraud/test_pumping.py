@@ -41,7 +41,7 @@ async def test_a_run_that_comes_all_at_once_is_stopped_as_well(database_url: str
         assert len(gateway.stage.journal.list_calls("send")) <= 6
 
 
-async def test_people_who_read_their_codes_are_not_stopped(database_url: str) -> None:
+async def test_people_who_enter_their_codes_are_not_stopped(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
         for i, area in enumerate(AREAS):
             phone = f"+1{area}{2110000 + 7919 * i}"
@@ -81,7 +81,9 @@ async def test_one_network_that_asks_from_address_after_address_is_stopped(datab
         assert "block" in await enforced(gateway, await gateway.begin(stranger(12), ip_address="198.51.100.12"))
 
 
-async def test_after_a_block_one_unread_code_blocks_a_range_again_and_one_read_sets_it_free(database_url: str) -> None:
+async def test_after_a_block_an_unconverted_send_blocks_a_range_again_and_a_converted_one_frees_it(
+    database_url: str,
+) -> None:
     async with run_guarded(database_url) as gateway:
         await pump_at_random(gateway, 9)
         await grow_old(gateway)
@@ -98,7 +100,7 @@ async def test_after_a_block_one_unread_code_blocks_a_range_again_and_one_read_s
         assert await enforced(gateway, freed) == set()
 
 
-async def test_a_number_that_was_verified_is_not_held_to_account_for_its_neighbours(database_url: str) -> None:
+async def test_a_number_that_was_verified_is_not_blamed_for_its_neighbours(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
         known = "+13125559876"
         begun = await gateway.begin(known, ip_address="203.0.113.80")

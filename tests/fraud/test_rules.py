@@ -38,7 +38,7 @@ def event(**changes: Any) -> Device:
 
 
 def history(sends: Sends, **more: Any) -> History:
-    """Make one of sends, newest first: age in seconds, mark, read."""
+    """Make one of sends, newest first: age in seconds, mark, converted."""
     ages, marks, goods = [one[0] for one in sends], [one[1] for one in sends], [one[2] for one in sends]
     good = sum(goods)
     counts = {"day_sends": len(sends), "day_good": good, "long_sends": len(sends), "long_good": good, "peak": 0.0}
@@ -62,7 +62,7 @@ def countries(*codes: int) -> Sends:
 
 
 def spread(count: int) -> Sends:
-    """Unread codes of a country, each in a range of a million of its own."""
+    """Unconverted sends of a country, each in a range of a million of its own."""
     return [(600 * (i > 0) + i, i << 21 | i, False) for i in range(count)]
 
 
@@ -151,7 +151,7 @@ def test_a_landline_that_may_not_be_called_is_objected_to() -> None:
 
 
 @pytest.mark.parametrize("rule", SURROUNDINGS)
-def test_a_number_that_read_a_code_before_is_not_held_to_account_for_its_surroundings(rule: str) -> None:
+def test_a_number_that_converted_before_is_not_blamed_for_its_neighbours(rule: str) -> None:
     guilty: dict[str, History] = TABLE[rule][0]["histories"]
     known = history([(0, 1234, False), (3600, 1234, True)])
     assert judge(rule, {"histories": guilty | {"block_10k": known}}) is None
@@ -160,7 +160,7 @@ def test_a_number_that_read_a_code_before_is_not_held_to_account_for_its_surroun
 
 
 @pytest.mark.parametrize("rule", ["burst", "country_conversion"])
-def test_an_address_that_reads_its_codes_is_not_held_to_account_for_its_network_or_country(rule: str) -> None:
+def test_an_address_that_converts_is_not_blamed_for_its_network_or_country(rule: str) -> None:
     guilty: dict[str, History] = TABLE[rule][0]["histories"]
     assert judge(rule, {"histories": guilty | {"ip": history([(0, 1, False), (60, 2, True)])}}) is None
 
@@ -178,7 +178,7 @@ def test_a_country_in_trouble_lowers_what_is_needed_against_its_ranges() -> None
     assert judge("range", {"histories": few | {"country": history(spread(30))}}) is not None
 
 
-def test_a_range_that_reads_its_codes_is_not_held_to_account_for_its_country() -> None:
+def test_a_range_that_converts_is_not_blamed_for_its_country() -> None:
     guilty = TABLE["country_conversion"][0]["histories"]
     for kind in ("block_10k", "block_100k", "block_1m"):
         assert judge("country_conversion", {"histories": guilty | {kind: history(read(3))}}) is None
@@ -187,13 +187,13 @@ def test_a_range_that_reads_its_codes_is_not_held_to_account_for_its_country() -
     assert judge("country_conversion", {"histories": guilty | unread_among_read}) is not None
 
 
-def test_more_than_a_dozen_of_a_network_in_a_minute_are_a_burst_where_none_was_read() -> None:
+def test_more_than_a_dozen_of_a_network_in_a_minute_are_a_burst_if_none_converted() -> None:
     crowd = [(n, n, False) for n in range(13)]
     assert judge("burst", over("network", crowd)) == "13 in a minute"
     assert judge("burst", over("network", crowd[:12])) is None
     assert judge("burst", over("network", [*crowd, (4000, 99, True)])) is None
 
 
-def test_codes_that_there_was_no_time_to_read_are_no_share_of_an_addresses_unread_ones() -> None:
+def test_sends_too_young_to_convert_do_not_count_among_an_addresses_unconverted_ones() -> None:
     assert judge("unverified_share", over("ip", unread(12, age=260))) is not None
     assert judge("unverified_share", over("ip", [(n, n, False) for n in range(12)] + [(9000, 99, True)])) is None

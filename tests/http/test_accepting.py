@@ -1,4 +1,4 @@
-"""Whoever connects while a process has much to do is taken soon, where he can be answered 503 at least."""
+"""A connection is accepted soon even while a process is busy, so that its request can at least be answered 503."""
 
 from __future__ import annotations
 

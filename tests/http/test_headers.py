@@ -76,7 +76,7 @@ async def test_the_scheme_is_read_in_any_case(gateway: Gateway, scheme: str) -> 
     assert_problem(await read(gateway, f"authorization:{scheme} {gateway.key} "), 404, "not-found")
 
 
-async def test_who_calls_is_asked_before_what_was_sent_is_looked_at(gateway: Gateway) -> None:
+async def test_the_key_is_checked_before_the_body_is_looked_at(gateway: Gateway) -> None:
     for body in (b"{", b"", b"\xff", b"a" * 70_000, BODY):
         assert_problem(await speak(gateway.url, write_request("POST", PATH, body=body)), 401, "unauthorized")
     announced = write_request("POST", PATH, "Content-Length: 99999999999", "Content-Type: text/plain")

@@ -73,7 +73,7 @@ async def test_with_inserts_of_one_and_a_half_seconds_all_are_answered_in_time_a
         assert {phone: len(calls_to(gateway, phone)) for phone in phones} == {phone: phone in taken for phone in phones}
 
 
-async def test_who_hangs_up_before_his_turn_is_not_admitted(database_url: str, database: Database) -> None:
+async def test_a_caller_that_hangs_up_before_its_turn_is_not_admitted(database_url: str, database: Database) -> None:
     before, gone, after = numbers(3)
     async with run_gateway(database_url) as gateway:
         await gateway.begin()
@@ -99,7 +99,7 @@ async def test_who_hangs_up_before_his_turn_is_not_admitted(database_url: str, d
         assert await database.pool.fetchval("select count(*) from verifications") == wanted
 
 
-async def test_the_line_has_an_end() -> None:
+async def test_the_queue_is_bounded() -> None:
     batcher = Batcher(Wagon(0.2), most=1, patience=PATIENCE)
     answers = await asyncio.gather(*map(batcher.submit, range(20)), return_exceptions=True)
     assert sum(isinstance(answer, Unavailable) for answer in answers) >= 14
@@ -118,7 +118,7 @@ async def test_what_waited_too_long_is_not_carried_and_the_rest_is() -> None:
     assert wagon.carried == [1, 3]
 
 
-async def test_nobody_is_carried_whom_a_call_as_long_as_the_last_ones_would_answer_too_late() -> None:
+async def test_an_item_is_not_carried_if_a_call_as_long_as_the_last_ones_would_answer_too_late() -> None:
     wagon = Wagon(0.3)
     batcher = Batcher(wagon, patience=PATIENCE._replace(begin=10.0, answer=60.0))
     for item in range(4):
@@ -130,7 +130,7 @@ async def test_nobody_is_carried_whom_a_call_as_long_as_the_last_ones_would_answ
     assert wagon.carried == [0, 1, 2, 3, 5]
 
 
-async def test_who_is_told_that_nobody_knows_has_it_undone_when_it_was_done_after_all() -> None:
+async def test_what_was_reported_as_unclear_is_undone_if_it_was_done_after_all() -> None:
     undone: list[int] = []
     batcher = Batcher(Wagon(1.0), patience=PATIENCE, undo=undone.append)
     with pytest.raises(Unclear):
@@ -139,7 +139,7 @@ async def test_who_is_told_that_nobody_knows_has_it_undone_when_it_was_done_afte
     await until(lambda: undone == [1], "it is undone")
 
 
-async def test_who_has_gone_is_not_carried() -> None:
+async def test_an_item_whose_caller_has_gone_is_not_carried() -> None:
     wagon = Wagon()
     gone = Waiting(asyncio.get_running_loop().time(), lambda: True)
     with pytest.raises(Unavailable):

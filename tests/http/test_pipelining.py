@@ -149,7 +149,7 @@ def count_unread() -> float:
     return REGISTRY.get_sample_value("verify_http_connections_closed_total", {"why": "unread"}) or 0
 
 
-async def test_who_does_not_read_is_not_waited_for(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_peer_that_does_not_read_is_not_waited_for(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.api.server.protocol.UNREAD", 0.3)
     before = count_unread()
     _, writer = await connect(gateway)

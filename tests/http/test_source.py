@@ -99,7 +99,7 @@ hops = st.one_of(st.sampled_from(WRITTEN), st.text(st.characters(max_codepoint=2
 
 
 @given(left=st.lists(hops, max_size=4), own=st.sampled_from([STRANGER, f"{STRANGER}:52000", f"[::ffff:{STRANGER}]:1"]))
-def test_nothing_that_a_stranger_writes_makes_him_somebody_else(left: list[str], own: str) -> None:
+def test_nothing_that_a_stranger_writes_changes_their_source(left: list[str], own: str) -> None:
     forwarded = ", ".join([*left, own])
     assert find_source("10.0.0.1", forwarded) == STRANGER
     assert find_source("10.0.0.1", *left, own) == STRANGER

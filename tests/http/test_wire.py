@@ -111,7 +111,7 @@ async def test_old_http_and_upgrades_are_answered_as_they_can_be(gateway: Gatewa
 
 
 @pytest.mark.parametrize("apart", [False, True])
-async def test_who_offers_http_2_with_his_request_is_answered_in_http_1(gateway: Gateway, *, apart: bool) -> None:
+async def test_a_request_that_offers_http_2_is_answered_in_http_1(gateway: Gateway, *, apart: bool) -> None:
     """As Java's client does with each first request over plain HTTP."""
     lines = ("Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk", "upgrade:h2c")
     auth = f"Authorization: Bearer {gateway.key}"
@@ -152,7 +152,7 @@ HALVES = {
 
 
 @pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
-async def test_who_does_not_finish_a_request_is_not_waited_for(
+async def test_an_unfinished_request_is_not_waited_for(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, half: bytes
 ) -> None:
     monkeypatch.setattr(patience, "HEAD", 0.2)
@@ -164,7 +164,7 @@ async def test_who_does_not_finish_a_request_is_not_waited_for(
     writer.close()
 
 
-async def test_who_has_sent_a_whole_request_is_answered_however_long_that_takes(
+async def test_a_whole_request_is_answered_however_long_that_takes(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "HEAD", 0.2)

@@ -46,7 +46,7 @@ async def changes_of(gateway: Gateway, folder: Path, policy: str, *options: str)
 
 
 async def record(gateway: Gateway) -> list[str]:
-    """Have three sends decided (one verified, one unread, one stopped), and a decoy's and a test client's."""
+    """Have three sends decided (one converted, one not, one suppressed), and a decoy's and a test client's."""
     verified = await gateway.begin(PHONE)
     await gateway.verify(verified, await read_code(gateway, PHONE))
     others = [await gateway.begin(OTHER_PHONE), await gateway.begin(ELSEWHERE)]

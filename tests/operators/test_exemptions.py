@@ -1,4 +1,4 @@
-"""Whom an operator exempts is free of what is lifted, of nothing else, and for an hour at most."""
+"""An exempted number is free of what an operator waived, of nothing else, and for an hour at most."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_a_device_that_has_had_its_sends_may_verify_an_exempted_number(dat
         assert await enforced(gateway, await gateway.begin(PHONE, device_event_id=event)) == set()
 
 
-async def test_who_is_locked_out_gets_five_guesses_at_a_new_code_and_no_more(database_url: str) -> None:
+async def test_a_number_that_is_locked_out_gets_five_guesses_at_a_new_code_and_no_more(database_url: str) -> None:
     async with run_gateway(database_url, policy=LOCKED) as gateway:
         desk, first = await desk_of(gateway), await gateway.begin()
         code = await read_code(gateway)

@@ -71,7 +71,7 @@ async def test_the_keys_of_test_clients_look_different(database_url: str) -> Non
     assert ["vgt_" in line for line in listed] == [True, False]
 
 
-async def test_the_last_use_of_a_key_is_written_down(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_last_use_of_a_key_is_recorded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.worker.loop.KEYS_EVERY", 0.1)
     used = "select last_used_at is not null from api_keys order by id"
     async with run_gateway(database_url) as gateway:

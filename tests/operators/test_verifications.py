@@ -1,4 +1,4 @@
-"""Operators see why, for whom nobody else may ask, and never whose number it was."""
+"""Operators see why a number got no code, which nobody else can see, and never see the whole number."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_a_number_is_searched_over_every_client_newest_first_and_the_searc
         assert len(notes) == 2
 
 
-async def test_a_summary_counts_what_went_out_what_was_kept_back_and_what_was_read(database_url: str) -> None:
+async def test_a_summary_counts_what_was_sent_suppressed_and_converted(database_url: str) -> None:
     async with run_gateway(database_url, policy=SERVED) as gateway:
         desk, tested = await desk_of(gateway), await gateway.client("rehearsal", test=True)
         verified = await gateway.begin(PHONE)

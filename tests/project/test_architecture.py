@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def test_the_contracts_in_pyproject_hold() -> None:
-    """They are `make lint`'s too; here they also count for whoever runs only the tests."""
+    """`make lint` checks them too; here they also count for those who run only the tests."""
     code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
     done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from tests.chaos.report import write_report
 from tests.chaos.run import run
 
-# A red build should be a change's doing, not a draw's: whoever hunts, draws.
+# A build should fail because of a change, not because of a draw: to hunt for faults, draw another seed.
 SEED = int(os.environ.get("CHAOS_SEED", "6"))
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "30"))
 

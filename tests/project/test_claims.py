@@ -17,7 +17,7 @@ CODE = sorted(
     path for folder in ("service", "migrations", "tests", "benchmarks") for path in (CHECKOUT / folder).rglob("*.py")
 )
 DOCS = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
-# What was once true of the code is history, and may stay in it.
+# The changelog may name what no longer exists.
 NOW = [page for page in DOCS if page.name != "CHANGELOG.md"]
 ROOMS = sorted(path.name for path in SERVICE.iterdir() if path.is_dir() and (path / "__init__.py").exists())
 DOTTED = re.compile(
@@ -31,9 +31,9 @@ CALLED = re.compile(
 NAME = re.compile(r"(?<![\w.])[a-z][a-z_0-9.]*[a-z0-9]")
 TEST = re.compile(r"(?<=`)(?:[a-z_]+/)*test_[a-z_0-9]+(?=(?:\.py)?`)")
 VERSION = re.compile(r"\b(?P<family>[a-z_]+)_v\d+\b")
-# Whose subject is what the functions were called before.
+# Their subject is the functions of earlier releases.
 HISTORY = {"0021-sql-functions", "test_rollout", "test_sql_functions"}
-# Those who call and are no module of service/.
+# Callers that are no modules of service/.
 OTHERS = {"everyone", "handlers", "people", "tests"}
 
 

@@ -98,7 +98,7 @@ async def test_all_parts_may_hang_and_each_costs_its_own_limit(closed: list[str]
     assert closed == ["c", "b", "a"]
 
 
-async def test_who_is_called_off_while_a_part_closes_closes_the_others_and_is_gone(closed: list[str]) -> None:
+async def test_a_cancellation_while_a_part_closes_still_closes_the_others(closed: list[str]) -> None:
     async def live() -> None:
         async with Lifetime() as lifetime:
             lifetime.hold(Part("a", closed))

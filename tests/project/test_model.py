@@ -22,7 +22,7 @@ SETTINGS = settings(
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
-    # To shorten what failed takes minutes: for whoever hunts. As it is, it is as many steps at most.
+    # Shrinking a failure takes minutes: only for those who hunt one. Without it a case has this many steps at most.
     phases=[Phase.generate, Phase.shrink] if EXAMPLES else [Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

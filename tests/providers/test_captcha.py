@@ -142,5 +142,5 @@ async def test_neither_secret_nor_token_nor_address_is_in_any_answer_or_log(
         lambda codes: json.dumps({"success": False, "error-codes": codes}).encode()
     ),
 )
-def test_no_answer_makes_it_stumble_or_pass(status: int, body: bytes) -> None:
+def test_no_answer_makes_it_fail_or_pass(status: int, body: bytes) -> None:
     assert isinstance(_judge(Reply(status, body)), Failed | Down)

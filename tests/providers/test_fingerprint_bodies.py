@@ -1,4 +1,4 @@
-"""Whatever stands in a body of Fingerprint's, or was put there by a visitor, is read without stumbling."""
+"""Whatever a body of Fingerprint's holds, or a visitor put into it, is decoded without failing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ TAGS = [r'"\ud800"', NINES, r'["\ud800",' + NINES + "]", r'{"\udfff":1}', r'"\u0
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_what_a_visitor_tags_to_his_event_does_not_make_it_unreadable(tag: str) -> None:
+def test_a_visitors_tag_does_not_make_an_event_undecodable(tag: str) -> None:
     for read in poison(tag.encode()):
         assert isinstance(read, DeviceEvent)
         assert (read.bot, read.linked_id, read.event_id) == ("bad", "mine", EVENT.id)
@@ -108,12 +108,12 @@ def check_readers(body: bytes) -> None:
 
 
 @given(st.binary() | things.map(lambda thing: json.dumps(thing).encode()))
-def test_no_body_makes_a_reader_stumble(body: bytes) -> None:
+def test_no_body_makes_a_decoder_fail(body: bytes) -> None:
     check_readers(body)
 
 
 @given(st.sampled_from([V4, V3]), st.integers(0, 1_000), things)
-def test_nothing_at_any_place_of_an_event_makes_a_reader_stumble(body: dict[str, Any], place: int, thing: Any) -> None:
+def test_nothing_at_any_place_of_an_event_makes_a_decoder_fail(body: dict[str, Any], place: int, thing: Any) -> None:
     changed = deepcopy(body)
     places = list_places(changed)
     holder, name = places[place % len(places)]

@@ -1,4 +1,4 @@
-"""Whatever answers in Fingerprint's place, a look-up ends in time, in the right word, and gives nothing away."""
+"""Whatever answers in Fingerprint's place, a look-up ends in time, with the right result, and gives nothing away."""
 
 from __future__ import annotations
 

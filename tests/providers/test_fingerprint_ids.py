@@ -59,7 +59,7 @@ def test_what_is_not_an_id_is_malformed_and_nothing_that_could_leave_its_place_i
 
 
 @given(st.text())
-def test_no_text_makes_the_judge_stumble(event_id: str) -> None:
+def test_no_text_makes_the_judge_fail(event_id: str) -> None:
     assert judge_id(event_id, NOW) in (None, Malformed(), Stale())
 
 

@@ -109,10 +109,10 @@ def test_a_bomb_is_not_inflated() -> None:
 
 
 @given(st.text() | st.binary().map(lambda raw: base64.b64encode(HEADER + raw).decode()))
-def test_no_text_makes_it_stumble(text: str) -> None:
+def test_no_text_makes_it_fail(text: str) -> None:
     assert SEALED.read(text, now=now()) in (Malformed(), Unknown("no_key_opens"))
 
 
 @given(st.binary())
-def test_no_content_makes_it_stumble(body: bytes) -> None:
+def test_no_content_makes_it_fail(body: bytes) -> None:
     assert SEALED.read(seal(body), now=now()) == Down("unreadable")

@@ -1,4 +1,4 @@
-"""While Telnyx takes nothing nobody's request finds out, and it ends by itself; one profile's trouble is its own."""
+"""While Telnyx accepts nothing, no request finds out, and it ends by itself; one profile's trouble is its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole life of a verification, told as its caller sees it, is the same tale for a real one and every decoy."""
+"""A verification from beginning to end looks the same to its caller, be it real or any kind of decoy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decoys are imitated from: real calls, each for itself, or a question that harms nobody; and nothing is sent."""
+"""What decoys copy: real calls, each separately, or a check of their own that harms nobody; and nothing is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When Telnyx is ill with ids that it knows, or with half of all checks, decoys are as ill as real verifications."""
+"""When Telnyx fails for ids that it knows, or for half of all checks, decoys fail like real verifications."""
 
 from __future__ import annotations
 

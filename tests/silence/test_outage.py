@@ -1,4 +1,4 @@
-"""When Telnyx is ill, it is ill for decoys too: at once, in the same way, and until the same moment."""
+"""When Telnyx fails, it fails for decoys too: at once, in the same way, and until the same moment."""
 
 from __future__ import annotations
 

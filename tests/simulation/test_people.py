@@ -50,7 +50,7 @@ def test_one_seed_is_one_trace_in_every_process(name: str) -> None:
 
 
 def test_chance_falls_as_it_always_has() -> None:
-    """What is pinned here must come out of every Python, or nobody can repeat a trace by its seed."""
+    """Every version of Python must give these values, or nobody can repeat a trace by its seed."""
     dice = Dice("a seed")
     wheel = Wheel([("often", 9), ("seldom", 1)])
     drawn = [dice.integer(1, 6) for _ in range(8)], dice.letters(6), dice.digits(4), wheel.draw(dice)

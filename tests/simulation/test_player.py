@@ -84,7 +84,7 @@ async def test_sequential_pumping_is_stopped_and_no_person_is(database: Database
     assert said.people.errors == said.attacks.errors == 0
 
 
-async def test_whoever_reads_his_codes_is_not_stopped(database: Database) -> None:
+async def test_people_who_enter_their_codes_are_not_stopped(database: Database) -> None:
     """The same numbers as the pump's: codes that are typed when the trace says so speak for them."""
     read = [msgspec.structs.replace(make_pump(place), verifies=True, verify_after=10.0) for place in range(40)]
     said = await report(database, [*PEOPLE, *read])

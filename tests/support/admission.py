@@ -26,7 +26,7 @@ from tests.support.gateway import ADDRESS, PHONE, make_key
 
 NOON = datetime(2031, 5, 5, 12, tzinfo=UTC)
 VAULT = Vault([b"s" * 32], b"i" * 32)
-# Every limit so wide that only the one a test lays over it is met.
+# Every limit is so wide that only the one that a test sets is met.
 WIDE = """
 [limits]
 phone = ["1000/1d"]

@@ -70,13 +70,13 @@ class Client:
         return line
 
     def close(self) -> None:
-        """End in good order."""
+        """Let it close its share and end."""
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait()
 
     def kill(self) -> None:
-        """End in none."""
+        """Kill it."""
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):

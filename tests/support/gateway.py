@@ -149,7 +149,7 @@ async def run_gateway(
 ) -> AsyncIterator[Gateway]:
     """Serve a stand-in and a gateway in front of it, in this process; with serve=False the stand-in alone.
 
-    `policy` is laid over the shipped one, whose rules on histories only observe; `more` are settings by their names
+    `policy` overrides the shipped one, whose rules on histories only observe; `more` are settings by their names
     in the environment.
     """
     stage_app = create_sandbox(SandboxSettings(gateway_url="", gateway_key="", telnyx=telnyx or TelnyxSettings()))
@@ -188,7 +188,7 @@ async def read_code(
 
     await until(lambda: bool(sent()), "something is sent", patience)
     newest = sent()[0]
-    # Who types faster than Telnyx answers is waited for by a check, but not as long as a busy machine may take.
+    # A check waits for a send that Telnyx has not answered yet, but not for as long as a busy machine may take.
     await until(lambda: gateway.database.pool.fetchval(RECORDED, newest), "it is recorded")
     return gateway.telnyx.find_code(newest)
 

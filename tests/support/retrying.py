@@ -20,7 +20,7 @@ LEFT = "select count(*) from sends where verification_id not in (select id from 
 
 
 class Caller:
-    """Asks for a number until it is taken. `replies`: what he was told; `slowest`: how long an answer took at most."""
+    """Requests a number until it is answered 202. `replies`: what came; `slowest`: the longest that an answer took."""
 
     def __init__(self, gateway: Gateway, phone: str, address: str = ADDRESS) -> None:
         self.gateway = gateway

@@ -1,6 +1,6 @@
-"""Everything at once: each statement of the heart, over few numbers, addresses and accounts, in any order.
+"""Everything at once: each hot statement, over few numbers, addresses and accounts, in any order.
 
-Used by test_admission_storm. Whatever a statement raises ends the storm, but for what the callers expect.
+Used by admission/test_storm. Whatever a statement raises ends the storm, but for what the callers expect.
 """
 
 from __future__ import annotations

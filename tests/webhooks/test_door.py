@@ -30,7 +30,7 @@ async def gateway(postgres: str, template: str) -> AsyncIterator[Gateway]:
 
 @pytest.fixture(scope="module")
 async def guarded(postgres: str, template: str) -> AsyncIterator[Gateway]:
-    """One gateway with the settings of earnest, behind a proxy that it trusts."""
+    """One gateway with the settings of production, behind a proxy that it trusts."""
     async with (
         clone_database(postgres, template) as url,
         run_gateway(
@@ -80,7 +80,7 @@ async def test_telnyx_through_our_proxy_over_https_is_taken(guarded: Gateway) ->
         (f"X-Forwarded-For: {TELNYX}", "X-Forwarded-Ssl: on"),
     ],
 )
-async def test_anybody_else_is_turned_away_whatever_he_signed(guarded: Gateway, lines: tuple[str, ...]) -> None:
+async def test_anybody_else_is_turned_away_whatever_they_signed(guarded: Gateway, lines: tuple[str, ...]) -> None:
     before = await count(guarded)
     assert_problem(await deliver(guarded, write_event(), *lines), 403, "forbidden")
     assert_problem(await deliver(guarded, b"{", *lines, signed=False), 403, "forbidden")

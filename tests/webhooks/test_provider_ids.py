@@ -71,7 +71,7 @@ async def test_a_send_is_held_at_its_own_provider(queue: Queue) -> None:
     assert await queue.store.held("telnyx", ["one", "two"]) == set()
 
 
-async def test_who_is_forgotten_takes_no_event_of_another_provider_with_them(queue: Queue) -> None:
+async def test_forgetting_a_number_deletes_no_event_of_another_provider(queue: Queue) -> None:
     phone = await send(queue, "other")
     for provider in ("other", "telnyx"):
         await queue.store.keep_event(provider, "event", "sent", "one")

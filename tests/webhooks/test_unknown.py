@@ -1,4 +1,4 @@
-"""Events about sends that are not ours cost little, are kept within bounds, and are in the way of none of ours."""
+"""Events about sends that are not ours cost little, are bounded, and hold up none of ours."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def open_again(queue: Queue, database: Database) -> Queue:
     return other
 
 
-async def test_who_records_a_send_does_not_wait_for_an_event_that_somebody_holds(
+async def test_recording_a_send_does_not_wait_for_an_event_that_somebody_has_locked(
     queue: Queue, database: Database
 ) -> None:
     await tell(queue, "provider")
