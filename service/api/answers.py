@@ -36,6 +36,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 
 def kind_of(error: Exception) -> Kind:
     """Return the kind of problem for an exception."""
+    # Also its parents': a new subclass of an error must not become a 500.
     for known in type(error).__mro__:
         if known in KINDS:
             return KINDS[known]
@@ -49,5 +50,6 @@ def _headers(kind: Kind, error: Exception) -> dict[str, str]:
     headers: Mapping[str, str] = getattr(error, "headers", None) or {}
     if kind.status == HTTPStatus.UNAUTHORIZED:
         headers = {**headers, "WWW-Authenticate": "Bearer"}
+    # Rounded up: a caller that comes back a part of a second too early would be refused again.
     wait = getattr(error, "retry_after", kind.wait)
     return {**headers, "Retry-After": str(max(1, math.ceil(wait)))} if wait is not None else dict(headers)

@@ -36,6 +36,7 @@ async def read_body(request: AnyRequest, decoder: msgspec.json.Decoder[T]) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
+        # `from None`: its text may hold what was sent, and whatever logs a chain of errors would repeat it.
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if _holds_half_a_character(body):
@@ -47,12 +48,14 @@ async def read_bytes(request: AnyRequest) -> bytes:
     """Read the raw body. Raises Malformed if the caller hung up in the middle, or Litestar's error."""
     try:
         return await request.body()
+    # Litestar's word for a caller that hung up: as a 500 it would be logged as a defect of ours.
     except InternalServerException:
         raise Malformed from None
 
 
 def read_idempotency_key(request: AnyRequest) -> str | None:
     """Return the request's Idempotency-Key, if it has one. Raises Invalid."""
+    # Two of them, and it would depend on the proxy in front which one counts.
     lines = request.headers.getall("idempotency-key", [])
     if not lines:
         return None

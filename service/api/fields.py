@@ -60,6 +60,7 @@ def read_window(request: AnyRequest, shipped: str, most: int) -> timedelta:
 
 def read_reason(text: str) -> str:
     """Read a reason, unless it holds what looks like a number."""
+    # A reason is stored in clear and outlives the erasure of a number that stands in it.
     if NUMBER_LIKE.search(DATE.sub(":", text)):
         raise Invalid("reason", detail="This looks like somebody's number: leave it out.")
     return text

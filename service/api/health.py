@@ -34,6 +34,7 @@ PROBED = [HttpMethod.GET, HttpMethod.HEAD]
 )
 async def read_health() -> Health:
     """Answer without looking at anything."""
+    # Not at the database either: while that is away, an orchestrator would restart every process again and again.
     return Health()
 
 
@@ -49,6 +50,7 @@ async def read_readiness(request: Request[Any, Any, Any]) -> Health:
     """Answer if the database does, and has the right schema."""
     try:
         await migrate.check(services_of(request).database)
+    # Whatever it is: a probe that gets a 500 would be logged as a defect, each few seconds.
     except Exception as error:
         reason = "the database does not answer, or its schema is too old"
         raise Unavailable(reason) from error
@@ -58,6 +60,7 @@ async def read_readiness(request: Request[Any, Any, Any]) -> Health:
 async def needs_metrics_here(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Hide the metrics where they have a port of their own. Raises NotFoundException."""
     if not services_of(connection).metrics_here:
+        # As if there were none: a 401 would tell strangers that metrics are here to be tried.
         raise NotFoundException
 
 

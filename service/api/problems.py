@@ -110,6 +110,7 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     Forbidden: Kind("forbidden", 403, "Not allowed", "This address takes calls from Telnyx only, over HTTPS."),
     errors.NotFound: Kind("not-found", 404, "Not found", "There is nothing of yours here."),
+    # The same words as for what is somebody else's: whether an id exists at all must not show.
     NotFoundException: Kind("not-found", 404, "Not found", "There is nothing of yours here."),
     MethodNotAllowedException: Kind(
         "method-not-allowed", 405, "Method not allowed", "The header Allow lists the methods of this address."
@@ -136,10 +137,12 @@ KINDS: dict[type[Exception], Kind] = {
         "Use a new key for a new request.",
     ),
     HeadTooLarge: Kind("head-too-large", 431, "The headers are too large", "Send 64 KiB at most."),
+    # Which limit it was is not said: it would tell that somebody else has asked for this number.
     errors.Limited: Kind("limited", 429, "Too many requests", "Wait as long as Retry-After says.", wait=1),
     errors.GuessesInFlight: Kind(
         "guesses-in-flight", 429, "All remaining guesses are being judged", "Try again as Retry-After says.", wait=1
     ),
+    # One text for every reason: an attacker must not learn whether Telnyx, the database or the load is it.
     errors.Unavailable: Kind("unavailable", 503, "Not available now", "Try again as Retry-After says.", wait=1),
 }
 UNEXPECTED = Kind("unexpected", 500, "Something went wrong here", "Try again; the request id helps to find out why.")

@@ -62,4 +62,5 @@ class Refusals:
 
     def end(self) -> None:
         """Reset: a webhook was accepted."""
+        # All checks, not one: an accepted webhook has passed every one of them.
         self._row.clear()

@@ -16,9 +16,11 @@ def read_request(settings: ClientSettings, data: VerificationRequest) -> Ask:
     """Read a body as a client's settings want it. Raises Invalid, which names the field."""
     if data.ip_address is None and settings.ip_required:
         raise Invalid("ip_address", detail="The field is required.")
+    # With neither, nothing but the number would be limited, and its wrong codes would have no source.
     if data.ip_address is None and data.account_id is None:
         raise Invalid("account_id", detail="The field is required when ip_address is left out.")
     if data.captcha_token is None and settings.captcha_required:
+        # Only that one is there: what it is worth is found out after the reply, or its time would show.
         raise Invalid("captcha_token", detail="The field is required.")
     evidence = Evidence(
         phone_number=read_number(data.phone_number),

@@ -68,6 +68,7 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
     services, caller = services_of(request), await caller_of(request)
     ask = read_request(caller.policy.client, await read_body(request, REQUEST))
     if (key := read_idempotency_key(request)) is not None:
+        # The request as it was read: other spacing or spelling of the same number is the same request, not another one.
         idem, body = _idempotency(request, caller, "request", key, PACK.encode(ask))
         ask = msgspec.structs.replace(ask, idem=idem, body=body)
     taken = await services.requests.request(caller, ask, waiting_of(request))
@@ -103,6 +104,7 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     """Read a code and have it checked."""
     services, caller = services_of(request), await caller_of(request)
     data = await read_body(request, CHECK)
+    # Before the guess is reserved: what is no code must not cost one.
     code = _code(data.code)
     idem = body = None
     if (key := read_idempotency_key(request)) is not None:
@@ -170,11 +172,13 @@ def _code(text: str) -> str:
     code = code[1:] if code.startswith(phone.PLUS) else code
     if not DIGITS.fullmatch(code):
         raise Invalid("code", detail="A code has 4 to 15 digits.")
+    # `\d` matches the digits of every script.
     return "".join(str(unicodedata.decimal(digit)) for digit in code)
 
 
 def _idempotency(request: AnyRequest, caller: Caller, call: str, key: str, body: bytes) -> tuple[UUID, UUID]:
     vault, client = services_of(request).vault, str(caller.client_id)
+    # By client and call: two products may use the same keys, and one of them a key for both calls.
     return vault.hash(b"idem.key", client, call, key), vault.hash(b"idem.body", client, body.hex())
 
 

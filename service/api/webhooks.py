@@ -44,11 +44,14 @@ from service.providers.verify.protocol import Undecodable
 async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
     """Check and store one event."""
     services = services_of(request)
+    # Before the body is read, and before any signature is computed: both cost more than looking at an address.
     source = _admit(request, services.webhooks, services.refusals)
     body = await read_bytes(request)
+    # Over the bytes as they came: decoded and written again, they would not fit the signature.
     if fault := services.webhooks.provider.find_fault(request.headers, body):
         services.refusals.count(fault, source)
         raise Unsigned
+    # Every check has passed. A body that makes no sense is another matter, and no sign of a wrong setting.
     services.refusals.end()
     event = services.webhooks.provider.read(body)
     if isinstance(event, Undecodable):

@@ -133,6 +133,7 @@ class Batcher(Generic[Item, Result]):
     async def _carry(self, batch: list[Place[Item, Result]]) -> None:
         self._carried.update(batch)
         clock = asyncio.get_running_loop().time
+        # Measured from here: the time in the queue says nothing about how long a call takes.
         begun = clock()
         try:
             results = await self._run([place.item for place in batch])
@@ -141,6 +142,7 @@ class Batcher(Generic[Item, Result]):
             self._ask_later(batch, error)
             return
         except Unavailable as error:
+            # Locked rows are some item's own trouble; anything else that the database refuses, it refuses for all.
             if not isinstance(error, Held):
                 self._refuse(batch, error)
                 return
@@ -175,6 +177,7 @@ class Batcher(Generic[Item, Result]):
             self._carried.discard(place)
             if not place.future.done():
                 place.future.set_result(result)
+            # Its caller has been answered 503 already, so what was done now has to be undone.
             if place.let_down:
                 self._undo(place.item)
 
@@ -187,6 +190,8 @@ class Batcher(Generic[Item, Result]):
     def _refuse(self, batch: Sequence[Place[Item, Result]], error: Unavailable) -> None:
         """Raise an error for these, and for all that have waited too long behind them."""
         late = asyncio.get_running_loop().time() - BEHIND_FAILURE
+        # Without this, everything behind a database that is away would wait its whole patience for a call that fails
+        # too.
         while self._line and self._line[0].waiting.since < late:
             self._line.popleft().fail(error)
         self._let_go(batch, error)
@@ -201,6 +206,7 @@ class Batcher(Generic[Item, Result]):
         while left:
             await asyncio.sleep(pause)
             pause = min(2 * pause, ASK_EVERY)
+            # A caller that has given up is not asked about again: what may have been done for it is undone below.
             waiting = [place for place in left if not place.future.done()]
             try:
                 results = await self._again([place.item for place in waiting]) if waiting else []

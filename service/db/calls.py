@@ -68,6 +68,7 @@ class Columns(NamedTuple):
         return self._split(rows)
 
     def _split(self, rows: Sequence[msgspec.Struct]) -> list[list[object]]:
+        # `zip` of no rows gives no columns, and each parameter needs its empty array.
         if self.only or not rows:
             return [[getattr(row, name) for row in rows] for name in self.fields]
         return list(map(list, zip(*map(msgspec.structs.astuple, rows), strict=True)))
@@ -84,6 +85,7 @@ class Call:
         self.function = function
         self.types = dict(_list_types(parameters))
         self._parameters = parameters
+        # As text, and cast by the server: asked for an array, the driver would expect a list.
         written = {name for one in parameters.values() if _is_written(one) for name, _ in one.list_types()}
         given = ", ".join(
             f"{name} => ${place}" + (f"::text::{kind}" if name in written else "")
@@ -93,7 +95,8 @@ class Call:
         self.text = " ".join(["select", ", ".join(answer), "from", call] if answer else ["select", call])
 
     def __call__(self, **values: Any) -> tuple[str, *tuple[object, ...]]:
-        """Return the text and its values, for Lines.fetch. Raises TypeError where one is missing or not known."""
+        """Return the text and its values, for Pool.fetch. Raises TypeError where one is missing or not known."""
+        # Otherwise a value under an unknown name would be dropped without a word.
         if values.keys() != self._parameters.keys():
             message = f"{self.function} takes {', '.join(self._parameters)}"
             raise TypeError(message)

@@ -98,6 +98,7 @@ async def _examine(line: Line, needs: Needs) -> int:
     try:
         row = await line.fetchrow(STANDING.format(TIMELINE if needs.timeline else UNKNOWN))
     except asyncpg.PostgresError:
+        # Then it was not the timeline: asked again it would fail again, without end.
         if not needs.timeline:
             raise
         return await _examine(line, needs._replace(timeline=False))  # some vendors' servers do not say

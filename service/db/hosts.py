@@ -83,6 +83,7 @@ class Hosts:
         try:
             line, _ = await self._open(address, options, needs)
         except Unreachable as error:
+            # Another caller's search may have moved on meanwhile, and its choice stands.
             if self._primary == address:
                 self._primary = None
                 self._note_failure(str(error), begun)
@@ -121,8 +122,11 @@ class Hosts:
         begun = loop.time()
         found, objections = await self._ask_all()
         if found:
+            # Never lowered: an old primary that is back would be believed again, and what is written there is lost.
             self._timeline = max(self._timeline, *found.values())
             newest = [address for address, timeline in found.items() if timeline == max(found.values())]
+            # The last one again if it is as new: two names of one server would otherwise be exchanged with every
+            # search.
             self._move_to(self._last if self._last in newest else newest[0])
             return
         self._limit = PATIENT_LIMIT if all(objection.silent for objection in objections) else self._least_limit

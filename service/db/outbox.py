@@ -50,6 +50,7 @@ class Outbox(Generic[Item]):
             while self._owed:
                 batch = [self._owed.popleft() for _ in range(min(self._most, len(self._owed)))]
                 left = await self._try(batch)
+                # At the end: one that cannot be confirmed must not hold up all that came after it.
                 self._owed.extend(left)
                 if left:
                     await asyncio.sleep(PAUSE)

@@ -95,6 +95,7 @@ class Pool:
             _tell(self._waiting.popleft(), None)
         free, self._free = self._free, []
         await asyncio.gather(*(line.close() for line, _ in free))
+        # Each is closed when it comes back: closed under its statement, nobody would know whether that was done.
         while self._lent:
             self._returned.clear()
             await self._returned.wait()
@@ -126,6 +127,7 @@ class Pool:
                 # The one place where the driver's errors become ours. What `judge` does not know stays as it is.
                 fault = faults.judge(error)
                 good = fault.line_is_good
+                # A lost connection is rarely alone: its host is restarting, or gone.
                 if not good and isinstance(fault.error, Unavailable):
                     self._drop_idle(line)
                 if fault.again and tried < TRIES:
@@ -145,6 +147,7 @@ class Pool:
 
     def _find_free(self) -> Line | None:
         while self._free:
+            # The one used last: it is the least likely to have been forgotten by what is between us and the server.
             line, since = self._free.pop()
             if not line.is_closed() and time.monotonic() - since < self._idle:
                 return line
@@ -160,6 +163,7 @@ class Pool:
         place: asyncio.Future[Line | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         try:
+            # Bounded, because with a database that hangs no connection ever comes back.
             async with asyncio.timeout(self._patience):
                 line = await place
         except (TimeoutError, asyncio.CancelledError) as error:

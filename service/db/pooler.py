@@ -16,6 +16,7 @@ async def advise(database: Database, pooler: Pooler) -> str | None:
     """Return what to set if nothing limits a statement's time, else None. Raises Unavailable."""
     if pooler != "transaction":
         return None
+    # Asked through the pooler, since that is how statements come: it may set a limit that the role does not have.
     [row] = await database.pool.fetch(FOUND)
     if 0 < row["ms"] <= MOST:
         return None

@@ -77,6 +77,7 @@ class VerificationActions:
             case "limited":
                 raise Limited(found.wait or 1.0)
             case "pressed":
+                # Until here its send is held: begun earlier, it could go out for a caller who is told 503.
                 self._store.owed.pressed.put(Held(row, press, self._slots.ask))
                 return _view(caller, row, found)
 
@@ -88,6 +89,8 @@ class VerificationActions:
         async def cancel() -> StatusRow[Literal["canceled"]] | StatusRow[Literal["read"]] | None:
             nonlocal unclear
             try:
+                # What ended it meanwhile is read in a second statement, so that a cancel that came too late names the
+                # real end.
                 return await self._store.cancel(*named) or await self._store.read(*named)
             except Unclear:
                 unclear = True
@@ -111,7 +114,9 @@ def _view(caller: Caller, row: UUID, found: StatusRow[Any]) -> VerificationView:
         status=status,
         created_at=found.created_at,
         expires_at=found.expires_at,
+        # A lock and a cancel close it too, and neither is a time of verification.
         verified_at=found.closed_at if status == "verified" else None,
         remaining=found.remaining,
+        # From the channels that the caller used: what followed by itself tells how the sends went.
         offer=offer(caller.policy.fallback, found.used, found.pressed_at) if status == "pending" else None,
     )

@@ -77,6 +77,8 @@ class Requests:
             self._in_flight.discard(ask.idem)
 
     async def _admit(self, caller: Caller, ask: Ask, waiting: Waiting | None) -> Accepted:
+        # Before the insert, not after: a row that was begun without a slot would wait under its own lease, and could be
+        # too old to send when its turn comes.
         begins = self._slots.take()
         # Noted before the lease is asked for: noted after a slow answer, the lease would look younger than it is.
         begun = time.monotonic()
@@ -130,6 +132,7 @@ class Requests:
 
     def _visitor(self, caller: Caller, ask: Ask) -> str | None:
         """Return the device that a sealed result names; looking up an event id would delay the reply."""
+        # One that does not open is no error here: the reply must be the same, and the decision finds it forged.
         sealed = ask.evidence.device_sealed_result
         if sealed is None or self._sealed is None:
             return None

@@ -62,10 +62,12 @@ def subjects_of(
     client, phone = str(client_id), subscriber_of(evidence.phone_number)
     network = network_of(evidence.ip_address) if evidence.ip_address else ""
     account = None if evidence.account_id is None else normalise(evidence.account_id)
+    # With its network: else ten wrong codes under a stranger's account id would lock its owner out at home.
     source = ("ip", network) if account is None else ("account", account, network)
     return Subjects(
         phone_hash=number_of(vault, evidence.phone_number),
         phone_limit=vault.hash(b"limit.phone", client, phone),
+        # Over all clients, so without theirs in the hash: an attacker has more products than one to ask through.
         ip_limit=vault.hash(b"limit.ip.test" if test else b"limit.ip", network) if network else None,
         account_limit=None if account is None else vault.hash(b"limit.account", client, account),
         source_budget=vault.hash(b"codes.source", client, phone, *source),

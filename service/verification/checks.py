@@ -75,14 +75,18 @@ class Checks:
 
         Raises NotAuthorized, NotFound, Closed, GuessesInFlight, SameKeyInFlight, OtherRequestSameKey, Unavailable.
         """
+        # Before the reservation: a slow one must not move the step on which the reply comes.
         came = time.monotonic()
         self._gate.check_provider(caller.policy)
         guess = new_id()
         reserved = await self._store.reserve(caller, row, guess, idem, body, waiting=waiting)
         _refuse(reserved)
         if reserved.outcome == "replayed":
+            # At once, not on a step: whoever repeats a key was told this before.
             status = reserved.status or "pending"
             return Checked(row, status, verified=bool(reserved.verified), remaining=reserved.remaining, replayed=True)
+        # From the age of the caller's own last call: from the state of the sends, its time would tell whether there is
+        # one.
         ripe = came + _round_up(ON_ITS_WAY - max(0.0, reserved.age or 0.0))
         sends = await self._await_sends(row, reserved.sends, ripe)
         early = max(0.0, ripe - time.monotonic())
@@ -120,6 +124,7 @@ class Checks:
 
     async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
         """Settle a guess whose answer was lost, by its sends' state at the provider; later if that is unavailable."""
+        # As `check` counts them: a channel that followed by itself was not asked for, and a decoy has none.
         wanted = sum(send.cause in ("request", "press") for send in guess.sends)
         result = await self._ask_states(self._asked(guess.sends, test=guess.test, channels=max(1, wanted)))
         await self._settle(guess.verification_id, guess.id, result, policy)
@@ -141,6 +146,7 @@ class Checks:
         As many are asked as the caller used channels: how often none of them can judge must not reveal what became of
         each.
         """
+        # Only what was sent has an id to ask by; a send in doubt has none.
         taken = [(self._senders.named(send.provider), send.provider_id or "") for send in sends if send.state == "sent"]
         real = [(provider, held) for provider, held in taken if provider is not None]
         return real + [(self._senders.choose(test=test, allow=False), "")] * (channels - len(real))
@@ -152,8 +158,10 @@ class Checks:
         known yet). If one send judged and another did not, the guess is spent: it is wrong.
         """
         answers = await self._ask(asked, code)
+        # One is enough: a code belongs to one channel, and the others are bound to find it wrong.
         if Judged(accepted=True) in answers:
             return "right"
+        # Not wrong because another one judged: the channel whose reply was lost may be the one that accepted.
         if any(isinstance(answer, InDoubt) for answer in answers):
             return await self._ask_states(asked)
         return "wrong" if any(isinstance(answer, Judged) for answer in answers) else "returned"
@@ -166,6 +174,7 @@ class Checks:
         answers: list[CheckAnswer] = []
         for answer in asyncio.as_completed(calls):
             answers.append(await answer)
+            # The others are not waited for, or a right code would be as slow as the slowest channel.
             if answers[-1] == Judged(accepted=True):
                 break
         return answers
@@ -174,6 +183,7 @@ class Checks:
         states = await asyncio.gather(*(provider.state(held) for provider, held in asked))
         if any(state == State(accepted=True) for state in states):
             return "accepted"
+        # One that cannot be read may be the one that accepted: settled as wrong now, a right code would never verify.
         return "lost" if any(isinstance(state, NotJudged) for state in states) else "wrong"
 
 

@@ -54,6 +54,7 @@ def make_core(
     """Put them together. `provider`: the real one, which stays the caller's to close."""
     store, ended = Store(database, policies, now, settings.webhook_max_unknown), Ended(database, provider.name, now)
     senders = make_senders(provider, ended, vault, policies, settings.telnyx_verify_profile_id)
+    # The same health that the senders report to: with one of its own the gate would never close.
     gate = Gate(senders.health, senders.profile_id, settings.max_backlog)
     slots = Slots(settings.max_sends)
     return Core(

@@ -20,5 +20,6 @@ class DeliveryEvents:
 
     async def keep(self, event: DeliveryEvent) -> None:
         """Store one event; one that came before changes nothing."""
+        # Only stored: Telnyx repeats what is not answered in time, and applying may have to wait for a send's record.
         await self._store.keep_event(event.provider, event.id, event.delivery, event.provider_id)
         self._wake()

@@ -113,6 +113,7 @@ class Dispatch:
 
         That process may be alive, and about to take back a request that it answered 503.
         """
+        # Of a suppressed send nothing can have left: looked up at Telnyx, it could adopt what is not its own.
         provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and send.allowed is not False)
         found = await self._find(job, send, provider)
         if found is None:
@@ -129,6 +130,8 @@ class Dispatch:
         if job.row.test:
             decision = self._judge.rehearse(question, job.policy)
         else:
+            # Two loops, not one around both: repeated together, a database that is away for a while would have
+            # Fingerprint asked again each time, and a captcha's token is good for one question.
             gathered = await self.keep_trying(job, lambda: self._judge.gather(question, job.policy))
             decision = await self.keep_trying(job, lambda: self._judge.settle(question, job.policy, gathered))
         for finding in decision.findings:
@@ -153,6 +156,7 @@ class Dispatch:
 
     async def _adopt(self, job: Job, send: Send, provider: Provider) -> SendAnswer | None:
         found = await self._find(job, send, provider)
+        # Only while the lease leaves time for a second look and the record.
         if not isinstance(found, Sent) and job.age() < SEND_LIMIT + 1:
             await asyncio.sleep(LOOK_AGAIN)
             found = await self._find(job, send, provider)
@@ -174,6 +178,7 @@ class Dispatch:
         return Sent(max(free, key=lambda found: found.created_at).provider_id) if free else None
 
     def _is_ours(self, job: Job, send: Send, found: Found, since: datetime) -> bool:
+        # A UUID may come back in other letters than it was set in.
         same = found.channel in _channels(job, send) and found.profile_id.lower() == self._profile(job).lower()
         return same and found.created_at >= since
 
@@ -205,6 +210,7 @@ class Dispatch:
             next_in=_next_in(job, send, outcome),
         )
         kept = await self.keep_trying(job, lambda: self._store.record(recorded))
+        # Otherwise what is due now would wait for the next round of claims.
         if not recorded.next_in:
             self._hurry()
         name = recorded.provider or "none"
@@ -276,5 +282,6 @@ def _next_in(job: Job, send: Send, outcome: Outcome) -> float:
         send, state=outcome.state, ended_at=now, due_at=now + timedelta(seconds=outcome.wait), delivery=outcome.delivery
     )
     sends = [ended if other.ordinal == send.ordinal else other for other in job.row.sends]
+    # `plan` is the only place that knows what follows what: the statement is only told when to look again.
     step = plan(sends, job.policy.fallback, job.policy.verification.dispatch_deadline, job.row.expires_at, now)
     return max(0.0, (step.until - now).total_seconds()) if isinstance(step, Rest) else 0.0

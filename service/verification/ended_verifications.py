@@ -65,5 +65,6 @@ class Ended:
         """Return one to ask about, each in turn; None if there is none."""
         if not self._ids:
             return None
+        # In turn: Telnyx may treat an id differently that is asked about again and again.
         self._ids.rotate(-1)
         return self._ids[-1]

@@ -12,6 +12,7 @@ import msgspec
 from service.providers.verify.protocol import AccountProblem, Delivery, InDoubt, Refused, SendAnswer, Sent, TryAgain
 from service.verification.states import SendState
 
+# Seconds before the second try, and at most between two.
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 8.0
 
@@ -34,11 +35,18 @@ def outcome_of(answer: SendAnswer, attempts: int, pause: float) -> Outcome:
         case Sent(provider_id, delivery):
             return Outcome("sent", provider_id=provider_id, delivery=delivery)
         case Refused(code):
+            # The end of this channel: what Telnyx refuses by the number, it refuses again, and the next one should not
+            # wait.
             return Outcome("refused", error=code)
+        # Never due again: the code may have gone out, and the phone would get a second one that makes the first one
+        # wrong.
         case InDoubt(code):
             return Outcome("in_doubt", error=code)
+        # The longest of the three: a reset of 0 s alone would have the send repeated without a pause.
         case TryAgain(code, after):
             return Outcome("due", wait=max(after or 0.0, pause, back_off(attempts)), error=code)
+        # Not refused, which would be the end of this channel: the fault is ours, and the same send works once it is
+        # mended.
         case AccountProblem(code):
             return Outcome("due", wait=max(pause, back_off(attempts)), error=code)
 

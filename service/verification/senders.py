@@ -44,6 +44,7 @@ class Senders(msgspec.Struct, frozen=True):
     async def send(self, provider: Provider, order: Order) -> SendAnswer:
         """Send, and note the answer in the provider's health."""
         answer = await provider.send(order)
+        # Only the real one: a decoy's sends always succeed, and would hide an outage.
         if provider is self.real:
             self.health.note(answer, order.profile_id)
         return answer
@@ -63,6 +64,7 @@ def make_senders(provider: Provider, ended: Ended, vault: Vault, policies: Polic
         real=Timed(provider, timings),
         silent=DecoyProvider(timings, provider, ended.pick),
         rehearsal=TestProvider(vault.hash(b"rehearsal", "").bytes),
+        # Timings of its own: test clients must not shape what decoys copy, nor need a Telnyx.
         idle=DecoyProvider(Timings()),
         health=ProviderHealth(profiles_of(policies, profile_id)),
         profile_id=profile_id,

@@ -61,6 +61,7 @@ class Slots:
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work in a slot that was taken; the slot is given back however the work ends."""
         task = asyncio.create_task(self._guard(work))
+        # Held here: asyncio keeps only weak references to tasks, and a send must not vanish half made.
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -77,4 +78,6 @@ class Slots:
     async def drain(self, limit: float) -> None:
         """Wait until running sends have ended, `limit` seconds at most."""
         if self._running:
+            # `wait` cancels nothing. A send that was cancelled in its call would be in doubt, and its code perhaps on
+            # its way.
             await asyncio.wait(self._running, timeout=limit)

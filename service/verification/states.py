@@ -101,12 +101,14 @@ def offer(fallback: Fallback, used: Sequence[str], pressed_at: datetime) -> Offe
 
 def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at: datetime, now: datetime) -> Plan:
     """Return what is to be done next for a pending verification. `deadline`: seconds that a send may wait."""
+    # First of all: until it is known what became of a begun send, any other could be a second code.
     for send in sends:
         if send.state == "begun":
             return TakeOver(send)
     due = [send for send in sends if send.state == "due"]
     longest = timedelta(seconds=deadline)
     for send in due:
+        # Before it is begun: a code that comes after the deadline reaches somebody who has given up.
         if now - send.wanted_at >= longest:
             return GiveUp(send)
         if send.due_at <= now:
@@ -121,6 +123,7 @@ def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at:
 
 def _follow(sends: Sequence[Send], fallback: Fallback) -> tuple[Channel, Cause, datetime] | None:
     """Return the channel that follows the newest send by itself, why and when; None if none does."""
+    # An sms that went by call has used up both: the call must not come again, nor the sms that no landline gets.
     tried = {send.by or send.channel for send in sends} | {send.channel for send in sends}
     channel = next((channel for channel in fallback.order if channel not in tried), None)
     if fallback.mode == "off" or channel is None or len(sends) >= MOST_SENDS:

@@ -45,6 +45,7 @@ async def operator_of(connection: Connection, *, search: bool = False) -> Caller
     caller = await _known(connection)
     if caller.scope != "operator":
         raise WrongScope("operator")
+    # Asked of the database, not of memory: a revoked operator must be shut out at once, in every process.
     await services_of(connection).keys.enter(caller, search=search)
     return caller
 
@@ -66,6 +67,7 @@ def noted_caller(scope: Scope) -> Caller | None:
 
 
 async def _known(connection: Connection) -> Caller:
+    # Noted before its scope is looked at: the log should also name a key that is refused for that.
     caller = connection.scope["state"][NOTED] = await _find(connection)
     return caller
 
@@ -76,6 +78,7 @@ async def _find(connection: Connection) -> Caller:
     if len(lines) != 1 or not lines[0].lower().startswith(SCHEME):
         raise NotAuthorized
     key, services = lines[0][len(SCHEME) :].strip(), services_of(connection)
+    # Before any limit by address: strangers behind the same proxy must not shut out a valid key.
     if (caller := services.keys.known(key)) is not None:
         return caller
     source = source_of(connection, services.webhooks.trusted_proxies)

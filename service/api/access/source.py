@@ -41,6 +41,7 @@ def came_by_https(request: ASGIConnection[Any, Any, Any, Any], trusted: IPSet) -
     peer = peer_of(request)
     if peer is not None and peer in trusted:
         told = [part for line in request.headers.getall("x-forwarded-proto", []) for part in line.split(",")]
+        # The last one was written by the proxy next to us; those before it, perhaps by a stranger.
         if told:
             return told[-1].strip().lower() == "https"
     return request.scope["scheme"] == "https"
@@ -52,6 +53,7 @@ def _parse_hop(text: str) -> IPAddress | None:
         return _parse(text)
     ipv4, ipv6 = ported.groups()
     address = _parse(ipv4 or ipv6)
+    # IPv4 in brackets is nobody's spelling: taken for an address, it would be a second name for it.
     return address if ipv4 or ":" in ipv6 else None
 
 

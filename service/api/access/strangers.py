@@ -35,6 +35,8 @@ class Strangers:
     def note(self, network: str) -> None:
         """Count a key that was refused."""
         now = self._clock()
+        # Taken out and put back at the end: dropped in order of their first key, busy attackers would be forgotten
+        # first.
         since, count = self._seen.pop(network, (now, 0))
         self._seen[network] = (since, count + 1) if now - since < WINDOW else (now, 1)
         if len(self._seen) > REMEMBERED:

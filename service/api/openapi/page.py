@@ -18,6 +18,7 @@ from service.api.openapi.document import write_document
 PAGES = resources.files("service.api.openapi").joinpath("pages")
 # Found without an import: the package would read all that it carries, several megabytes, into memory.
 VIEWER = Path(str(distribution("offapi").locate_file("offapi")))
+# People type API keys into this page: it must be able to send them nowhere else, whatever the viewer does.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -19,6 +19,7 @@ from service.operators.exemptions import WIDE
 from service.policy.model import Rules
 
 EXEMPTION = msgspec.json.Decoder(wire.ExemptionOrder)
+# For one person who is trying now. A longer one would be forgotten, and stand open to an attack.
 LONGEST = 3600
 NAMES = frozenset(field.name for field in msgspec.structs.fields(Rules))
 

@@ -120,6 +120,7 @@ Fallback = Annotated[
 Message = Annotated[str, Meta(description="What you may show to every end user.", examples=[MESSAGE])]
 
 
+# Unknown fields are refused: a misspelt `deliver: false`, ignored, would send a code.
 class VerificationRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Whom to verify, and what is known of the requester."""
 

@@ -59,6 +59,7 @@ class Connections:
             telemetry.log.warning("connections_full", most=self._most)
         if oldest is None:
             return False
+        # At once, not when it is lost: until then a second newcomer would be given the same place.
         del self._waiting[oldest]
         oldest.abort()
         return True

@@ -55,6 +55,7 @@ class Observation:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        # Whatever becomes of it: one that joined and never began would make the queue look full for good.
         self.rush.begin()
         begun = time.perf_counter()
         request_id = secrets.token_hex(8)
@@ -82,12 +83,14 @@ class Observation:
         await send(HTTPResponseBodyEvent(type="http.response.body", body=REFUSAL, more_body=False))
 
     def _note(self, scope: HTTPScope, status: int, seconds: float) -> None:
+        # Never the path: it is a stranger's text, may hold a number, and would make series without end.
         route = scope.get("path_template") or "unmatched"
         count_of(route, status).inc()
         seconds_of(route).observe(seconds)
         who: dict[str, Any] = {}
         if (caller := noted_caller(scope)) is not None:
             who = {"client": caller.client, "key_id": caller.key_id}
+        # Only for those who showed no valid key: an address in every line would be a record of who was where.
         if status in REFUSED or (status == HTTPStatus.TOO_MANY_REQUESTS and caller is None):
             who["source"] = str(source_of(ASGIConnection(scope), self._trusted) or "unknown")
         telemetry.log.info("http", route=route, status=status, ms=round(seconds * 1000, 1), **who)

@@ -18,5 +18,6 @@ NOWHERE = "/%"
 
 def refuse_other_spellings(scope: Scope) -> None:
     """Route a request with a non-canonical path to a 404."""
+    # The raw path: in the decoded one /v1%2fx looks like /v1/x.
     if not CANONICAL.fullmatch(scope["raw_path"]):
         scope["path"] = NOWHERE

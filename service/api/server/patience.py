@@ -31,6 +31,7 @@ class Patience:
     def expect_more(self, *, in_head: bool) -> None:
         """Start the time limit for a head, or for a body, unless it runs already."""
         seconds = HEAD if in_head else SLOWEST
+        # Not started anew with each byte: what drips in would hold its connection for ever.
         if self._sending is None or self._seconds != seconds:
             self.expect_nothing()
             self._seconds = seconds
@@ -55,4 +56,5 @@ class Patience:
 
     def _give_up(self, why: str) -> None:
         telemetry.CONNECTIONS_CLOSED.labels(why).inc()
+        # Not `close`, which would wait until the peer has read.
         self._transport.abort()

@@ -67,6 +67,7 @@ class Protocol(HttpToolsProtocol):
         _loop: AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        # uvicorn makes a protocol for each connection; the server's state is all that they have in common.
         shared = vars(server_state)
         if "limited" not in shared:
             shared["limited"] = Connections(config.limit_concurrency or sys.maxsize)
@@ -85,6 +86,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after a closed connection."""
+        # Whatever else fails: a place that is not given back is one connection less for good.
         self._others.leave(self.transport)
         self._patience.expect_nothing()
         self._patience.take_as_read()
@@ -157,6 +159,7 @@ class Protocol(HttpToolsProtocol):
         self._patience.expect_nothing()
         super().on_message_complete()
         if self._is_answering():
+            # Closed from here on, its caller would not know whether the request was served.
             self._others.work(self.transport)
 
     def on_response_complete(self) -> None:
@@ -176,6 +179,7 @@ class Protocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         """Wait for the peer to read, with a time limit."""
+        # A peer that does not read keeps its reply in our memory, and its connection may make room for others.
         super().pause_writing()
         self._others.wait(self.transport)
         self._patience.expect_to_read(UNREAD)
@@ -198,6 +202,7 @@ class Protocol(HttpToolsProtocol):
                 # It was answered before its body came: a second reply would be taken for the next request's.
                 self._close()
                 return
+            # The app may still be reading this body, and must not reply after we have.
             self.cycle.disconnected = True
         telemetry.REQUESTS.labels("unmatched", kind.status).inc()
         body = msgspec.json.encode(kind.problem("Send HTTP/1.1." if kind.status == HTTPStatus.BAD_REQUEST else None))

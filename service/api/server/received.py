@@ -33,6 +33,7 @@ class Received:
 
     def add(self, data: bytes) -> None:
         """Keep what was read."""
+        # What was given out goes: kept, a connection that lives long would hold all that it ever brought.
         self._bytes = self._bytes[self._at :] + data
         self._at = 0
 
@@ -40,6 +41,7 @@ class Received:
         """Return the next piece. It contains at most one end of a request, as its last bytes."""
         data, begin = self._bytes, self._at
         if self._length:
+            # Counted, not searched: a body may contain an empty line, which would be taken for an end.
             end = min(len(data), begin + self._length)
             self._length -= end - begin
         else:

@@ -26,6 +26,7 @@ def make_cluster(data: Path, installation: Installation, turn: int) -> None:
     """
     if data.exists():
         return
+    # Renamed only when it is complete: half a data directory would be taken for a whole one, and never start.
     draft = data.with_name("data.draft")
     shutil.rmtree(draft, ignore_errors=True)
     _make_private(draft, installation.account)
@@ -49,6 +50,7 @@ def make_socket_directory(place: Path, account: Account | None) -> Path:
             _make_private(directory, account)
         return directory
     if not _is_private(directory.resolve(), account):
+        # Whoever owns the old target could answer in the server's place: names below /tmp are anybody's to take.
         directory.unlink(missing_ok=True)
         drawn = Path(tempfile.mkdtemp(prefix="verify-gateway-", dir="/tmp"))
         _give(drawn, account)
@@ -68,6 +70,7 @@ def _give(path: Path, account: Account | None) -> None:
 
 def _is_private(directory: Path, account: Account | None) -> bool:
     try:
+        # Not `stat`: a link put in its place by another user must not pass as ours.
         status = directory.lstat()
     except FileNotFoundError:
         return False

@@ -91,7 +91,7 @@ class Round(Base):
 
 
 class Traffic(Base):
-    """One minute of the whole service: sends that reached the provider, verifications sent to, and those read.
+    """One minute of the whole service: sends that reached the provider, verifications sent to, and those converted.
 
     The last two once the minute is `settled`: its verifications have ended.
     """

@@ -74,6 +74,7 @@ async def check(database: Database) -> str:
 async def _read_revisions(database: Database) -> set[str]:
     try:
         rows = await database.pool.fetch("select version_num from alembic_version")
+    # An empty database is outdated, not broken: the error then says to run migrate.
     except asyncpg.UndefinedTableError:
         return set()
     return {row["version_num"] for row in rows}

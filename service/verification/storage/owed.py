@@ -73,12 +73,14 @@ class Owed:
         for row in rows:
             if row["late"]:
                 _complain(row["id"])
+        # Those that are not returned may still be running: told again, until each is over.
         done = {row["id"] for row in rows}
         return [item for item in items if item.id not in done]
 
     async def _release(self, rows: Sequence[Held]) -> Sequence[Held]:
         """Release rows that were admitted and not begun, now that their admission is confirmed."""
         await self._pool.execute(sql.RELEASE, self._now(), [row.id for row in rows], [row.token for row in rows])
+        # Once each, however many rows: they wake the same worker.
         for then in {row.then for row in rows}:
             then()
         return []

@@ -62,6 +62,7 @@ APPLY_EVENTS = Call(
     "apply_webhooks_v3", fields_of(Applied), now=datetime, keep=timedelta, second_look=timedelta, batch=int, most=int
 )
 
+# Only under its token: a row whose lease ran out meanwhile is another process's, and would be acted on by two.
 RELEASE = """
 update verifications v set
     lease_token = null, lease_until = null, nudged = false,
@@ -87,6 +88,7 @@ on conflict (verification_id, ordinal) do update
 returning s.begun_at
 """
 
+# A fallback or a failed delivery that came during the lease has set `nudged`: resting until $4, it would be missed.
 REST = """
 update verifications set
     lease_token = null, lease_until = null, nudged = false,
@@ -100,6 +102,7 @@ where id = $2 and lease_token = $3
 
 HELD = "select provider_id from sends where provider = $1 and provider_id = any ($2)"
 
+# Taken and put off in one statement: two workers never ask about one guess, and one that dies leaves it to the next.
 UNSETTLED = """
 update guesses g set settle_at = coalesce($1::timestamptz, clock_timestamp()) + $3::interval
 from verifications v join clients c on c.id = v.client_id

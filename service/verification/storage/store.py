@@ -98,6 +98,8 @@ class Store:
 
     async def _admit(self, items: Sequence[Admission], *, again: bool = False) -> list[Admitted]:
         if not again:
+            # Once for each item, however often it is carried: a withdrawal waits for the call in which it came first,
+            # and under another name that one could still commit it later.
             call = new_token()
             for item in items:
                 item.call = call
@@ -106,6 +108,7 @@ class Store:
             now=self._now(), again=again, lease=LEASE_TIME, grace=GRACE_TIME, keep=self._keep, windows=windows,
             items=items,
         ))  # fmt: skip
+        # A function promises no order: unsorted, a caller could be told the result of another.
         return [Admitted(*row[1:]) for row in sorted(rows, key=_place)]
 
     async def _record(self, items: Sequence[Recorded]) -> list[bool]:
@@ -173,6 +176,7 @@ class Store:
         try:
             return await insist(ask, PATIENCE.answer, waiting)
         except Unclear:
+            # Nobody was asked about it. If it was reserved after all, it must not stay counted.
             self.owed.guesses.put((row, Verdict(guess, "returned", caller.policy)))
             raise
 
@@ -189,6 +193,7 @@ class Store:
         try:
             found = await insist(lambda: self.owed.settle(verdict), PATIENCE.answer)
         except Unavailable:
+            # The provider has judged, and will not again: forgotten, only the verification's state could still tell.
             self.owed.verdicts.put(verdict)
             raise
         if found is None:
@@ -219,6 +224,7 @@ class Store:
                 sql.BEGIN, row, token, step.ordinal, step.channel, step.cause, step.wanted_at
             ) is not None  # fmt: skip
         except ConstraintViolated as error:
+            # The unique index of begun sends: with two in flight, nobody could tell whose the newest at Telnyx is.
             raise NumberBusy from error
 
     async def rest(self, row: UUID, token: UUID, until: datetime) -> None:
