@@ -13,7 +13,7 @@ from litestar.connection import ASGIConnection
 from netaddr import IPSet
 
 from service.api.access.strangers import Strangers
-from service.api.refusals import Refusals
+from service.api.webhook_refusals import WebhookRefusals
 from service.clients.authenticator import Authenticator
 from service.db.batch import Waiting
 from service.db.engine import Database
@@ -59,7 +59,7 @@ class Services(msgspec.Struct, frozen=True):
     exemptions: Exemptions
     database: Database
     webhooks: WebhookRules
-    refusals: Refusals
+    refusals: WebhookRefusals
     metrics_here: bool
 
 
@@ -87,7 +87,7 @@ def make_services(
             require_https=settings.webhook_require_https,
             provider=webhook,
         ),
-        refusals=Refusals(troubles),
+        refusals=WebhookRefusals(troubles),
         metrics_here=settings.metrics_port is None,
     )
 

@@ -17,9 +17,9 @@ from service.api.access.source import came_by_https, peer_of, source_of
 from service.api.bodies import read_bytes
 from service.api.openapi.document import Call
 from service.api.problems import Forbidden, Malformed, Unsigned
-from service.api.refusals import Refusals, Why
 from service.api.schemas.product import Received
 from service.api.services import WebhookRules, services_of
+from service.api.webhook_refusals import WebhookRefusals, Why
 from service.errors import Unavailable
 from service.providers.telnyx.webhook import Envelope
 from service.providers.verify.protocol import Undecodable
@@ -63,7 +63,7 @@ async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
     return Received()
 
 
-def _admit(request: Request[Any, Any, Any], rules: WebhookRules, refusals: Refusals) -> IPAddress:
+def _admit(request: Request[Any, Any, Any], rules: WebhookRules, refusals: WebhookRefusals) -> IPAddress:
     """Return where it came from. Raises Forbidden where nothing is taken from there, or not like this."""
     source = source_of(request, rules.trusted_proxies)
     if source is None or source not in rules.allowed:

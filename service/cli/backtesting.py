@@ -19,7 +19,7 @@ from service.cli.lengths import Length
 from service.cli.running import run
 from service.db.engine import Database
 from service.operators.backtest import NOT_DECIDED_AGAIN, Backtest, Changes, RuleChange
-from service.operators.recorded_decisions import read_decisions
+from service.operators.backtest_input import read_decisions
 from service.policy import loading
 from service.policy.model import Policies
 from service.settings import DatabaseSettings

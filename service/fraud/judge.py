@@ -1,4 +1,4 @@
-"""Decide one send: gather, weigh, ask every rule, resolve. Two statements at most, none held across a call.
+"""Decide one send: gather, weigh, ask every rule, resolve. Two statements as a rule, none held across a call.
 
 Called by verification.dispatch. Sends nothing. Findings go into the decision, the histories and the blocks;
 a caller learns nothing of them.

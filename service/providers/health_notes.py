@@ -1,7 +1,7 @@
 """What this process has noticed to be wrong: vendors, webhooks, budgets. Emptied by the alarm round.
 
-Written by fraud.gathering.device_events, fraud.gathering.captchas, fraud.judge and api.refusals, read by worker.alarms.
-Holds a few fixed sentences and short codes, never a text of the other side.
+Written by fraud.gathering.device_events, fraud.gathering.captchas, fraud.judge and api.webhook_refusals, read by
+worker.alarms. Holds a few fixed sentences and short codes, never a text of the other side.
 """
 
 from __future__ import annotations

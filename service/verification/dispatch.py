@@ -1,7 +1,7 @@
 """Make one send: decide, call, record. Never makes it twice, and holds nothing while it waits for the network.
 
-Called by admission (a row inserted with its lease) and by worker (a claimed row). Every write is made under the lease
-token, so that a process that was too slow changes nothing.
+Called by admission (a row inserted with its lease) and by worker (a claimed row). What becomes of a send is
+written under the lease token, so that a process that was too slow changes nothing.
 """
 
 from __future__ import annotations

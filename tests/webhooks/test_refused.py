@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 
-from service.api.refusals import IN_A_ROW
+from service.api.webhook_refusals import IN_A_ROW
 from tests.support.alarms import open_channel
 from tests.support.gateway import Gateway, run_gateway
 from tests.support.telnyx_calls import deliver, write_event

@@ -43,7 +43,7 @@ COUNTED: dict[Why, tuple[str, Kind]] = {
 }
 
 
-class Refusals:
+class WebhookRefusals:
     """One process's refusals since it last accepted a webhook, by the check that refused them."""
 
     def __init__(self, troubles: HealthNotes) -> None:
