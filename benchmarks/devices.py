@@ -13,22 +13,22 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
 from benchmarks.client_comparison import IN_FLIGHT, Call, Way, compare, expect
-from service.providers.fingerprint.client import Api, Fingerprint
-from service.providers.fingerprint.event import Found
+from service.providers.fingerprint.client import FingerprintApi, FingerprintClient
+from service.providers.fingerprint.event import EventFound
 
 KEY = bytes(32)
 FRESH_FOR = 3_600.0
 
 
 @asynccontextmanager
-async def look_up(api: Api) -> AsyncIterator[Call]:
-    fingerprint = Fingerprint(api, seconds=5.0)
+async def look_up(api: FingerprintApi) -> AsyncIterator[Call]:
+    fingerprint = FingerprintClient(api, seconds=5.0)
     await fingerprint.start()
 
     async def call() -> None:
         now = datetime.now(UTC)
         event_id = f"{int(now.timestamp() * 1_000)}.NLOjmg"
-        expect(isinstance(await fingerprint.read(event_id, now=now, deadline=time.monotonic() + 5), Found))
+        expect(isinstance(await fingerprint.read(event_id, now=now, deadline=time.monotonic() + 5), EventFound))
 
     yield call
     await fingerprint.aclose()
@@ -57,7 +57,7 @@ async def sealed(_: str) -> AsyncIterator[Call]:
     text, opener = seal(write_v4()), Sealed([KEY])
 
     async def call() -> None:
-        expect(isinstance(opener.read(text, now=datetime.now(UTC), fresh_for=FRESH_FOR), Found))
+        expect(isinstance(opener.read(text, now=datetime.now(UTC), fresh_for=FRESH_FOR), EventFound))
 
     yield call
 

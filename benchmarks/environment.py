@@ -25,7 +25,7 @@ from benchmarks.stage import SEED
 from service.db import embedded
 from service.db.engine import Database, open_database
 from service.db.schema import migrate
-from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 from service.settings import MAX_SENDS
 from tests.support.clusters import make_home
 from tests.support.gateway import environment_of, make_key, observe_histories
@@ -38,7 +38,7 @@ KEPT = {"clients", "api_keys", "alembic_version"}
 class Environment:
     """The database and the Telnyx of every measured gateway, one after the other. `key`: an API key of theirs."""
 
-    def __init__(self, folder: Path, server: embedded.Server, database: Database, key: str) -> None:
+    def __init__(self, folder: Path, server: embedded.ServerShare, database: Database, key: str) -> None:
         self._folder = folder
         self.server = server
         self.database = database
@@ -69,7 +69,7 @@ class Environment:
         """Serve with the shipped policy and the overrides of `policy`. Histories only observe: nobody enters codes."""
         file, samples, log = (self._folder / name for name in ("policy.toml", "samples", "gateway.log"))
         file.write_text(observe_histories(policy))
-        telnyx = Telnyx(TelnyxSettings(signing_seed=SEED))
+        telnyx = SimulatedTelnyx(TelnyxSettings(signing_seed=SEED))
         environment = environment_of(self.server.url(), self.telnyx_url, file, telnyx, MAX_SENDS=str(slots))
         words = ["benchmarks.served", str(samples)] if sampled else ["service", "serve"]
         words += ["--port", str(self._port)]

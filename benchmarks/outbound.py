@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from benchmarks.client_comparison import Call, Way, compare, expect
-from service.providers.telnyx.client import Telnyx
-from service.providers.verify.protocol import Judged, Order, Sent, State
+from service.providers.telnyx.client import TelnyxProvider
+from service.providers.verify.protocol import CodeCompared, Order, Sent, State
 
 PROFILE = VERIFICATION = "12ade33a-21c0-473b-b055-b3c836e1c292"
 ORDER = Order("+13035551234", "sms", PROFILE, 305)
@@ -60,7 +60,7 @@ async def send(base_url: str) -> AsyncIterator[Call]:
     async def call() -> None:
         expect(isinstance(await telnyx.send(ORDER), Sent))
 
-    telnyx = Telnyx("KEY", base_url)
+    telnyx = TelnyxProvider("KEY", base_url)
     yield call
     await telnyx.aclose()
 
@@ -70,9 +70,9 @@ async def check(base_url: str) -> AsyncIterator[Call]:
     """The provider's check."""
 
     async def call() -> None:
-        expect(isinstance(await telnyx.check(VERIFICATION, "123456"), Judged))
+        expect(isinstance(await telnyx.check(VERIFICATION, "123456"), CodeCompared))
 
-    telnyx = Telnyx("KEY", base_url)
+    telnyx = TelnyxProvider("KEY", base_url)
     yield call
     await telnyx.aclose()
 
@@ -84,7 +84,7 @@ async def state(base_url: str) -> AsyncIterator[Call]:
     async def call() -> None:
         expect(isinstance(await telnyx.state(VERIFICATION), State))
 
-    telnyx = Telnyx("KEY", base_url)
+    telnyx = TelnyxProvider("KEY", base_url)
     await telnyx.start()
     yield call
     await telnyx.aclose()

@@ -18,7 +18,7 @@ from service.db import embedded
 from service.db.embedded.installation import find_installation
 from service.policy import loading
 from service.verification.states import GRACE, LEASE
-from service.verification.storage.limit_windows import LimitOfPolicy, joined, widest
+from service.verification.storage.limit_windows import PolicyLimitWindow, joined, widest
 from service.verification.storage.statements import ADMIT
 
 PROGRESS = re.compile(rb"progress: [0-9.]+ s, ([0-9.]+) tps")
@@ -57,14 +57,14 @@ def write_script(items: int) -> str:
         "p_keep": str(widest(policies)),
     }  # fmt: skip
     written = (f"'{column}'" for column in joined(policies))
-    values |= {f"w_{name}": column for name, column in zip(LimitOfPolicy.__struct_fields__, written, strict=True)}
+    values |= {f"w_{name}": column for name, column in zip(PolicyLimitWindow.__struct_fields__, written, strict=True)}
     array = "array(select {} from generate_series(1, {}))"
     values |= {f"p_{name}": array.format(each, items) for name, each in FIELDS.items()}
     return re.sub(r"(\w+) => \$\d+", lambda one: f"{one[1]} => {values[one[1]]}", ADMIT.text) + ";"
 
 
 async def run(
-    server: embedded.Server, script: Path, clients: int, seconds: int, cpu: Clock
+    server: embedded.ServerShare, script: Path, clients: int, seconds: int, cpu: Clock
 ) -> list[tuple[float, float]]:
     """Run a script on so many connections; return, second by second, calls a second and CPU ms a call.
 

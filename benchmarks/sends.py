@@ -72,7 +72,7 @@ class Meter:
         requests = [asks.guess(self._house.key, row, code) for row in rows]
         for answer in await self.play(name, requests, 200, pace):
             if answer.body["verified"] != (code == asks.CODE):
-                raise RuntimeError("a code was judged wrongly")
+                raise RuntimeError("a code was compared wrongly")
 
     async def play(self, name: str, requests: Sequence[bytes], status: int, pace: str) -> list[Answer]:
         """Send requests, and wait until all that follows from them is done."""

@@ -17,10 +17,10 @@ import uvicorn
 
 from benchmarks.requests import CODE
 from service.sandbox.faults import Operation
-from service.sandbox.stage import Stage
+from service.sandbox.stage import SandboxStage
 from service.sandbox.telnyx.app import create_telnyx
 from service.sandbox.telnyx.profiles import ChannelSettings, ProfileChange
-from service.sandbox.telnyx.service import PROFILE_ID, Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import PROFILE_ID, SimulatedTelnyx, TelnyxSettings
 
 SEED = b"0123456789abcdef0123456789abcdef"
 OPERATIONS: tuple[Operation, ...] = ("send", "check", "state", "lookup")
@@ -28,7 +28,7 @@ PERIOD, TICK = 20.0, 0.02  # seconds of the drift's wave, and from one draw to t
 HOME = ChannelSettings(whitelisted_destinations=["US"])
 
 
-async def pace(stage: Stage, seconds: float, drift: float) -> None:
+async def pace(stage: SandboxStage, seconds: float, drift: float) -> None:
     """Set how long answers take: once, or again and again by a slow wave and a draw."""
     stage.latency = dict.fromkeys(OPERATIONS, seconds)
     while drift:
@@ -39,8 +39,8 @@ async def pace(stage: Stage, seconds: float, drift: float) -> None:
 
 async def main(seconds: float, drift: float, webhook_url: str | None = None) -> None:
     """Serve until the process is ended."""
-    stage = Stage()
-    telnyx = Telnyx(TelnyxSettings(signing_seed=SEED, webhook_url=webhook_url, fixed_code=CODE))
+    stage = SandboxStage()
+    telnyx = SimulatedTelnyx(TelnyxSettings(signing_seed=SEED, webhook_url=webhook_url, fixed_code=CODE))
     profile = telnyx.profiles.find(PROFILE_ID)
     if profile is None:
         raise LookupError(PROFILE_ID)

@@ -88,7 +88,7 @@ class NoChannelLeft(GatewayError):
 
 
 class GuessesInFlight(GatewayError):
-    """All guesses that remain are being judged."""
+    """All guesses that remain are being checked."""
 
 
 class SameKeyInFlight(GatewayError):

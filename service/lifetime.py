@@ -17,14 +17,14 @@ CLOSE_LIMIT = 5.0
 LAST_WORDS = 0.5
 
 
-class Part(Protocol):
+class Closable(Protocol):
     """What has to be closed."""
 
     async def aclose(self) -> None:
         """Give back what it holds."""
 
 
-P = TypeVar("P", bound=Part)
+P = TypeVar("P", bound=Closable)
 
 
 class Lifetime(AsyncExitStack):

@@ -14,12 +14,12 @@ from phonenumbers import PhoneNumberType as Type
 
 from service.errors import InvalidPhoneNumber
 
-Kind = Literal[
+NumberKind = Literal[
     "mobile", "fixed", "fixed_or_mobile", "toll_free", "premium", "shared_cost", "voip", "personal", "pager", "uan",
     "voicemail", "unknown",
 ]  # fmt: skip
 
-KINDS: dict[int, Kind] = {
+KINDS: dict[int, NumberKind] = {
     Type.MOBILE: "mobile",
     Type.FIXED_LINE: "fixed",
     Type.FIXED_LINE_OR_MOBILE: "fixed_or_mobile",
@@ -38,7 +38,7 @@ PLUS = ("+", "\uff0b")
 # The database stores a number's country and kind. If fewer than 10,000 numbers have both, the kind is not stored; of a
 # country with fewer than a million numbers, not even a number's last two digits are shown. Both lists were counted from
 # phonenumbers' patterns, and tests/fraud/test_numbers_hidden.py checks them.
-RARE: dict[str, frozenset[Kind]] = {
+RARE: dict[str, frozenset[NumberKind]] = {
     "AL": frozenset({"premium", "shared_cost"}),
     "AZ": frozenset({"premium"}),
     "FO": frozenset({"toll_free", "premium"}),
@@ -64,7 +64,7 @@ SMALL = frozenset({"AC", "BQ", "CK", "FK", "FO", "GL", "IO", "MH", "NC", "NF", "
 PART_OF = {"TA": "SH"}
 # Kinds to which no rule objects, but which decide the channel that is used. Rare ones count as unknown from the start,
 # because the channel would reveal them.
-PLAIN: frozenset[Kind] = frozenset({"fixed", "voip"})
+PLAIN: frozenset[NumberKind] = frozenset({"fixed", "voip"})
 
 # phonenumbers drops one national prefix (a 0 that is dialled inside the country) at a time: a number that still begins
 # with one would be the same telephone under another name.
@@ -87,12 +87,12 @@ TWO_FORMED = ("+54", "+39", "+972")
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
-class Plan(msgspec.Struct, frozen=True):
+class NumberPlan(msgspec.Struct, frozen=True):
     """What the numbering plan says. `country`: ISO 3166 alpha-2, None for a number of no single country."""
 
     country: str | None
     valid: bool
-    kind: Kind
+    kind: NumberKind
 
 
 def normalise(text: str) -> str:
@@ -137,19 +137,19 @@ def subscriber_of(e164: str) -> str:
     return e164
 
 
-def describe(e164: str) -> Plan:
+def describe(e164: str) -> NumberPlan:
     """Return what the numbering plan says of a number in E.164 (phonenumbers' metadata; no look-up)."""
     number = phonenumbers.parse(e164)
     found = phonenumbers.number_type(number)
     country, kind = _country(number), KINDS.get(found, "unknown")
-    return Plan(
+    return NumberPlan(
         country=country,
         valid=found != Type.UNKNOWN,  # as is_valid_number does, which would do the same work again
         kind=tell_kind(country, kind) if kind in PLAIN else kind,
     )
 
 
-def tell_kind(country: str | None, kind: Kind) -> Kind:
+def tell_kind(country: str | None, kind: NumberKind) -> NumberKind:
     """Return the kind as it may be stored: unknown if too few numbers of the country are of it."""
     return "unknown" if kind in RARE.get(country or "", ()) else kind
 

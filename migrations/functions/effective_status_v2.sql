@@ -1,5 +1,5 @@
 -- The status that a caller is told: the stored one, but expired by the clock, and locked when no guess remains and none
--- is still being judged.
+-- is still being checked.
 create or replace function effective_status_v2(
     v verifications, p_now timestamptz, p_codes int, w_kind text[], w_max int[], w_seconds float8[]
 ) returns text language sql stable as $$

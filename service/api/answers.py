@@ -15,7 +15,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from service import telemetry
-from service.api.problems import KINDS, MEDIA_TYPE, UNEXPECTED, Invalid, Kind, Malformed, Problem
+from service.api.problems import KINDS, MEDIA_TYPE, UNEXPECTED, Invalid, MalformedRequest, Problem, ProblemKind
 from service.errors import Closed, WrongScope
 
 
@@ -34,7 +34,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     return Response(problem, status_code=kind.status, media_type=MEDIA_TYPE, headers=_headers(kind, error))
 
 
-def kind_of(error: Exception) -> Kind:
+def kind_of(error: Exception) -> ProblemKind:
     """Return the kind of problem for an exception."""
     # Also its parents': a new subclass of an error must not become a 500.
     for known in type(error).__mro__:
@@ -42,11 +42,11 @@ def kind_of(error: Exception) -> Kind:
             return KINDS[known]
     # Litestar's other exceptions are requests that it could not parse.
     if isinstance(error, HTTPException) and error.status_code < UNEXPECTED.status:
-        return KINDS[Malformed]
+        return KINDS[MalformedRequest]
     return UNEXPECTED
 
 
-def _headers(kind: Kind, error: Exception) -> dict[str, str]:
+def _headers(kind: ProblemKind, error: Exception) -> dict[str, str]:
     headers: Mapping[str, str] = getattr(error, "headers", None) or {}
     if kind.status == HTTPStatus.UNAUTHORIZED:
         headers = {**headers, "WWW-Authenticate": "Bearer"}

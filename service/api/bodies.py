@@ -14,7 +14,7 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import InternalServerException
 
-from service.api.problems import Invalid, Malformed, WrongMediaType
+from service.api.problems import Invalid, MalformedRequest, WrongMediaType
 
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
@@ -41,7 +41,7 @@ async def read_body(request: AnyRequest, decoder: msgspec.json.Decoder[T]) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if _holds_half_a_character(body):
             raise Invalid(detail="Text must be well-formed Unicode.") from None
-        raise Malformed from None
+        raise MalformedRequest from None
 
 
 async def read_bytes(request: AnyRequest) -> bytes:
@@ -50,7 +50,7 @@ async def read_bytes(request: AnyRequest) -> bytes:
         return await request.body()
     # Litestar's word for a caller that hung up: as a 500 it would be logged as a defect of ours.
     except InternalServerException:
-        raise Malformed from None
+        raise MalformedRequest from None
 
 
 def read_idempotency_key(request: AnyRequest) -> str | None:

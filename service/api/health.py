@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from service import telemetry
 from service.api.access.auth import needs_metrics
-from service.api.openapi.document import Call
+from service.api.openapi.document import ApiCall
 from service.api.schemas.product import Health
 from service.api.services import services_of
 from service.db.schema import migrate
@@ -30,7 +30,7 @@ PROBED = [HttpMethod.GET, HttpMethod.HEAD]
     operation_id="readHealth",
     summary="Check that the process answers",
     tags=["Health"],
-    call=Call(means="The process answers.", gives=Health, problems=()),
+    call=ApiCall(means="The process answers.", gives=Health, problems=()),
 )
 async def read_health() -> Health:
     """Answer without looking at anything."""
@@ -44,7 +44,7 @@ async def read_health() -> Health:
     operation_id="readReadiness",
     summary="Check that requests can be served",
     tags=["Health"],
-    call=Call(means="Requests can be served.", gives=Health),
+    call=ApiCall(means="Requests can be served.", gives=Health),
 )
 async def read_readiness(request: Request[Any, Any, Any]) -> Health:
     """Answer if the database does, and has the right schema."""

@@ -52,7 +52,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     ) = None
 
 
-class Kind(msgspec.Struct, frozen=True):
+class ProblemKind(msgspec.Struct, frozen=True):
     """One kind of problem. `wait`: seconds for Retry-After if the error does not say; None for no header."""
 
     name: str
@@ -81,7 +81,7 @@ class Invalid(errors.GatewayError):
         self.fields = list(fields)
 
 
-class Malformed(errors.GatewayError):
+class MalformedRequest(errors.GatewayError):
     """A request, or its body, that cannot be read."""
 
 
@@ -101,48 +101,56 @@ class Unsigned(errors.GatewayError):
     """A webhook whose signature is not valid."""
 
 
-KINDS: dict[type[Exception], Kind] = {
-    Malformed: Kind("malformed", 400, "The request cannot be read", "Send a JSON object in UTF-8."),
-    errors.NotAuthorized: Kind("unauthorized", 401, "Not authorized", "Send a valid API key as a bearer token."),
-    Unsigned: Kind("unsigned", 401, "Not signed", "The signature is missing, too old, or does not fit the body."),
-    errors.WrongScope: Kind(
+KINDS: dict[type[Exception], ProblemKind] = {
+    MalformedRequest: ProblemKind("malformed", 400, "The request cannot be read", "Send a JSON object in UTF-8."),
+    errors.NotAuthorized: ProblemKind("unauthorized", 401, "Not authorized", "Send a valid API key as a bearer token."),
+    Unsigned: ProblemKind(
+        "unsigned", 401, "Not signed", "The signature is missing, too old, or does not fit the body."
+    ),
+    errors.WrongScope: ProblemKind(
         "wrong-scope", 403, "The key is not for this call", "This call needs a key with the scope verify."
     ),
-    Forbidden: Kind("forbidden", 403, "Not allowed", "This address takes calls from Telnyx only, over HTTPS."),
-    errors.NotFound: Kind("not-found", 404, "Not found", "There is nothing of yours here."),
+    Forbidden: ProblemKind("forbidden", 403, "Not allowed", "This address takes calls from Telnyx only, over HTTPS."),
+    errors.NotFound: ProblemKind("not-found", 404, "Not found", "There is nothing of yours here."),
     # The same words as for what is somebody else's: whether an id exists at all must not show.
-    NotFoundException: Kind("not-found", 404, "Not found", "There is nothing of yours here."),
-    MethodNotAllowedException: Kind(
+    NotFoundException: ProblemKind("not-found", 404, "Not found", "There is nothing of yours here."),
+    MethodNotAllowedException: ProblemKind(
         "method-not-allowed", 405, "Method not allowed", "The header Allow lists the methods of this address."
     ),
-    errors.Closed: Kind("closed", 409, "The verification has ended", "Request a new one."),
-    errors.TooEarly: Kind(
+    errors.Closed: ProblemKind("closed", 409, "The verification has ended", "Request a new one."),
+    errors.TooEarly: ProblemKind(
         "too-early", 409, "The next channel is not available yet", "Wait as long as Retry-After says.", wait=1
     ),
-    errors.NoChannelLeft: Kind("no-channel-left", 409, "No channel is left", "Request a new verification later."),
-    errors.SameKeyInFlight: Kind(
+    errors.NoChannelLeft: ProblemKind(
+        "no-channel-left", 409, "No channel is left", "Request a new verification later."
+    ),
+    errors.SameKeyInFlight: ProblemKind(
         "idempotency-in-flight",
         409,
         "The first request with this Idempotency-Key is still being answered",
         "Try again as Retry-After says.",
         wait=1,
     ),
-    RequestEntityTooLarge: Kind("too-large", 413, "The body is too large", "Send 64 KiB at most."),
-    WrongMediaType: Kind("wrong-media-type", 415, "The body is not JSON", "Send Content-Type: application/json."),
-    Invalid: Kind("invalid", 422, "The request is not valid", "Correct the fields that are named."),
-    errors.OtherRequestSameKey: Kind(
+    RequestEntityTooLarge: ProblemKind("too-large", 413, "The body is too large", "Send 64 KiB at most."),
+    WrongMediaType: ProblemKind(
+        "wrong-media-type", 415, "The body is not JSON", "Send Content-Type: application/json."
+    ),
+    Invalid: ProblemKind("invalid", 422, "The request is not valid", "Correct the fields that are named."),
+    errors.OtherRequestSameKey: ProblemKind(
         "idempotency-mismatch",
         422,
         "This Idempotency-Key was used for another request",
         "Use a new key for a new request.",
     ),
-    HeadTooLarge: Kind("head-too-large", 431, "The headers are too large", "Send 64 KiB at most."),
+    HeadTooLarge: ProblemKind("head-too-large", 431, "The headers are too large", "Send 64 KiB at most."),
     # Which limit it was is not said: it would tell that somebody else has asked for this number.
-    errors.Limited: Kind("limited", 429, "Too many requests", "Wait as long as Retry-After says.", wait=1),
-    errors.GuessesInFlight: Kind(
+    errors.Limited: ProblemKind("limited", 429, "Too many requests", "Wait as long as Retry-After says.", wait=1),
+    errors.GuessesInFlight: ProblemKind(
         "guesses-in-flight", 429, "All remaining guesses are being judged", "Try again as Retry-After says.", wait=1
     ),
     # One text for every reason: an attacker must not learn whether Telnyx, the database or the load is it.
-    errors.Unavailable: Kind("unavailable", 503, "Not available now", "Try again as Retry-After says.", wait=1),
+    errors.Unavailable: ProblemKind("unavailable", 503, "Not available now", "Try again as Retry-After says.", wait=1),
 }
-UNEXPECTED = Kind("unexpected", 500, "Something went wrong here", "Try again; the request id helps to find out why.")
+UNEXPECTED = ProblemKind(
+    "unexpected", 500, "Something went wrong here", "Try again; the request id helps to find out why."
+)

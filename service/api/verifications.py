@@ -16,7 +16,7 @@ from litestar.params import FromPath
 from service import phone
 from service.api.access.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
-from service.api.openapi.document import BEARER, Call
+from service.api.openapi.document import BEARER, ApiCall
 from service.api.problems import Invalid
 from service.api.request_body import read_request
 from service.api.schemas.product import (
@@ -55,7 +55,7 @@ DIGITS = re.compile(r"\d{4,15}")
     summary="Request a verification",
     description="The reply comes at once and is always the same: whether a code goes out is decided afterwards. A 429 "
     "is a limit of the number, the address or the account, or a wrong-code budget; it never says which.",
-    call=Call(
+    call=ApiCall(
         means="Accepted. The same for every number, sent to or not.",
         takes=VerificationRequest,
         gives=VerificationAccepted,
@@ -92,7 +92,7 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
     description="A right code is answered at once, a wrong one on the next half second. The fifth wrong code locks the "
     "verification. A code that is not 4 to 15 digits (422) is not counted. The same Idempotency-Key with another code "
     "is refused (422): only the first code gets its result.",
-    call=Call(
+    call=ApiCall(
         means="Checked: see `verified`.",
         takes=CodeCheck,
         gives=CodeChecked,
@@ -121,7 +121,7 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     "/verifications/{verification_id:uuid}",
     operation_id="readVerification",
     summary="Read a verification's status",
-    call=Call(means="Its status.", gives=VerificationStatus, problems=(NotFound, Unavailable)),
+    call=ApiCall(means="Its status.", gives=VerificationStatus, problems=(NotFound, Unavailable)),
 )
 async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     return _status(await services_of(request).actions.read(await caller_of(request), verification_id))
@@ -134,7 +134,7 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
     summary="Use the next channel",
     description="Accepted once `fallback.available_at` is reached, whatever became of the first send; counted like a "
     "request.",
-    call=Call(
+    call=ApiCall(
         means="Accepted.",
         gives=VerificationStatus,
         problems=(NotFound, Closed, NoChannelLeft, TooEarly, Limited, Unavailable),
@@ -151,7 +151,7 @@ async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> 
     status_code=200,
     operation_id="cancelVerification",
     summary="End a verification",
-    call=Call(means="Canceled.", gives=VerificationStatus, problems=(NotFound, Closed, Unavailable)),
+    call=ApiCall(means="Canceled.", gives=VerificationStatus, problems=(NotFound, Closed, Unavailable)),
 )
 async def cancel_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     actions, caller = services_of(request).actions, await caller_of(request)

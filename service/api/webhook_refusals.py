@@ -12,7 +12,7 @@ from typing import Literal
 from netaddr import IPAddress
 
 from service import telemetry
-from service.providers.health_notes import HealthNotes, Kind
+from service.providers.health_notes import HealthNotes, NoteKind
 from service.providers.verify.protocol import SignatureFault
 
 # Telnyx retries a refused webhook, so one send is enough for an alert. Anybody who finds the path can cause it, too.
@@ -29,10 +29,10 @@ WORDS: dict[Why, str] = {
     "other_key": "their signature does not fit TELNYX_PUBLIC_KEY, or their body was changed on the way",
 }
 # The name of each in the metrics and among the alerts.
-SOURCE: tuple[str, Kind] = ("wrong_source", "webhooks address")
-HTTPS: tuple[str, Kind] = ("no_https", "webhooks https")
-SIGNATURE: tuple[str, Kind] = ("unsigned", "webhooks signature")
-COUNTED: dict[Why, tuple[str, Kind]] = {
+SOURCE: tuple[str, NoteKind] = ("wrong_source", "webhooks address")
+HTTPS: tuple[str, NoteKind] = ("no_https", "webhooks https")
+SIGNATURE: tuple[str, NoteKind] = ("unsigned", "webhooks signature")
+COUNTED: dict[Why, tuple[str, NoteKind]] = {
     "unreadable": SOURCE,
     "untrusted_proxy": SOURCE,
     "unlisted": SOURCE,
@@ -48,7 +48,7 @@ class WebhookRefusals:
 
     def __init__(self, troubles: HealthNotes) -> None:
         self._troubles = troubles
-        self._row: Counter[Kind] = Counter()
+        self._row: Counter[NoteKind] = Counter()
 
     def count(self, why: Why, source: IPAddress | None) -> None:
         """Count one, and note it for an alert if there have been several."""

@@ -15,8 +15,8 @@ from netaddr import IPAddress
 from service import telemetry
 from service.api.access.source import came_by_https, peer_of, source_of
 from service.api.bodies import read_bytes
-from service.api.openapi.document import Call
-from service.api.problems import Forbidden, Malformed, Unsigned
+from service.api.openapi.document import ApiCall
+from service.api.problems import Forbidden, MalformedRequest, Unsigned
 from service.api.schemas.product import Received
 from service.api.services import WebhookRules, services_of
 from service.api.webhook_refusals import WebhookRefusals, Why
@@ -33,12 +33,12 @@ from service.providers.verify.protocol import Undecodable
     description="From Telnyx's addresses only, over HTTPS, and signed where the gateway knows the public key. An event "
     "that came before, or of a type that is not known, is taken and has no effect.",
     tags=["Telnyx"],
-    call=Call(
+    call=ApiCall(
         means="Taken.",
         takes=Envelope,
         gives=Received,
         problems=(Unsigned, Forbidden, Unavailable),
-        body_problems=(Malformed, RequestEntityTooLarge),
+        body_problems=(MalformedRequest, RequestEntityTooLarge),
     ),
 )
 async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
@@ -56,7 +56,7 @@ async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
     event = services.webhooks.provider.read(body)
     if isinstance(event, Undecodable):
         telemetry.WEBHOOKS.labels("malformed").inc()
-        raise Malformed
+        raise MalformedRequest
     if event is not None:
         await services.events.keep(event)
     telemetry.WEBHOOKS.labels("kept" if event else "ignored").inc()

@@ -21,7 +21,7 @@ from service.simulation.player import Player
 from service.simulation.report import Played, summarise
 from service.simulation.scenarios import compose
 from service.simulation.scratch import choose_policy, make_database
-from service.simulation.trace import Line, read, write
+from service.simulation.trace import TraceLine, read, write
 
 FILE = click.Path(exists=True, dir_okay=False)
 
@@ -99,7 +99,7 @@ def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
     click.echo(draw(report, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))
 
 
-async def _run(url: str, policy: Policy, lines: list[Line]) -> list[Played]:
+async def _run(url: str, policy: Policy, lines: list[TraceLine]) -> list[Played]:
     database = await open_database(url)
     played: list[Played] = []
     try:

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.clients.caller import Scope
 from service.db.engine import Database
-from service.db.schema.fraud_tables import Audit
-from service.db.schema.tables import ApiKey, Client
+from service.db.schema.fraud_tables import AuditRow
+from service.db.schema.tables import ApiKeyRow, ClientRow
 from service.errors import GatewayError
 from service.vault import Vault, new_api_key
 
@@ -40,27 +40,29 @@ class KeyAdmin:
         """
         key = new_api_key(test=test)
         async with self._database.begin() as connection:
-            known = upsert(Client).values(name=name, test=test).on_conflict_do_nothing()
+            known = upsert(ClientRow).values(name=name, test=test).on_conflict_do_nothing()
             await connection.execute(known)
-            client = (await connection.execute(select(Client.id, Client.test).where(Client.name == name))).one()
+            client = (
+                await connection.execute(select(ClientRow.id, ClientRow.test).where(ClientRow.name == name))
+            ).one()
             if client.test != test:
                 kind = "a test client" if client.test else "no test client"
                 raise GatewayError(f"{name} is {kind}, and stays what it was made.")
             digest = self._vault.digests(key)[0]
-            row = insert(ApiKey).values(
+            row = insert(ApiKeyRow).values(
                 client_id=client.id, digest=digest, hint=key[: key.index("_") + HINT], scope=scope,
                 ends_at=None if ends_after is None else func.clock_timestamp() + ends_after,
             )  # fmt: skip
-            made = (await connection.execute(row.returning(ApiKey.id))).scalar_one()
+            made = (await connection.execute(row.returning(ApiKeyRow.id))).scalar_one()
             await connection.execute(_note("create_key", made))
         return key
 
     async def list(self) -> list[str]:
         """Describe every key in one line each."""
         statement = (
-            select(ApiKey, Client.name, Client.test, func.now().label("now"))
-            .join(Client, Client.id == ApiKey.client_id)
-            .order_by(ApiKey.id)
+            select(ApiKeyRow, ClientRow.name, ClientRow.test, func.now().label("now"))
+            .join(ClientRow, ClientRow.id == ApiKeyRow.client_id)
+            .order_by(ApiKeyRow.id)
         )
         async with self._database.begin() as connection:
             rows = (await connection.execute(statement)).all()
@@ -68,7 +70,11 @@ class KeyAdmin:
 
     async def revoke(self, key_id: int) -> bool:
         """Revoke one key, audited; False when there is none to revoke."""
-        statement = update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
+        statement = (
+            update(ApiKeyRow)
+            .where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+        )
         async with self._database.begin() as connection:
             revoked = (await connection.execute(statement)).rowcount > 0
             if revoked:
@@ -77,7 +83,7 @@ class KeyAdmin:
 
 
 def _note(action: str, key_id: int) -> Insert:
-    return insert(Audit).values(at=func.clock_timestamp(), action=action, row_id=key_id)
+    return insert(AuditRow).values(at=func.clock_timestamp(), action=action, row_id=key_id)
 
 
 def _describe(row: Row[*tuple[Any, ...]]) -> str:

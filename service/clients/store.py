@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from service.db.asking import ask
-from service.db.calls import Call, Columns
+from service.db.calls import Columns, FunctionCall
 from service.db.engine import Database
 from service.db.insisting import insist
 from service.policy.model import Window
@@ -36,7 +36,7 @@ class LimitOfSubject(msgspec.Struct, frozen=True):
     seconds: float
 
 
-ENTER_OPERATOR = Call("enter_operator", now=datetime, key=int, keep=int, windows=Columns(LimitOfSubject, "w"))
+ENTER_OPERATOR = FunctionCall("enter_operator", now=datetime, key=int, keep=int, windows=Columns(LimitOfSubject, "w"))
 
 NOTE_KEY_USES = """
 update api_keys set last_used_at = greatest(last_used_at, coalesce($1::timestamptz, clock_timestamp()))

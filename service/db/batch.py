@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from service.db.faults import RETRY_AFTER, Held
+from service.db.faults import RETRY_AFTER, LockNotAvailable
 from service.errors import Unavailable, Unclear
 
 Item = TypeVar("Item")  # what a batch is made of
@@ -143,7 +143,7 @@ class Batcher(Generic[Item, Result]):
             return
         except Unavailable as error:
             # Locked rows are some item's own trouble; anything else that the database refuses, it refuses for all.
-            if not isinstance(error, Held):
+            if not isinstance(error, LockNotAvailable):
                 self._refuse(batch, error)
                 return
             await self._carry_singly(batch)
@@ -161,7 +161,7 @@ class Batcher(Generic[Item, Result]):
             except Unclear as error:
                 self._ask_later(batch[position:], error)
                 return
-            except Held as error:
+            except LockNotAvailable as error:
                 self._let_go([place], error)
             except Unavailable as error:
                 self._refuse(batch[position:], error)

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 # A text that holds JSON; PostgreSQL takes it for what it is.
-Json = NewType("Json", str)
+JsonText = NewType("JsonText", str)
 TYPES: dict[Any, str] = {
     str: "text",
     int: "integer",
@@ -26,7 +26,7 @@ TYPES: dict[Any, str] = {
     bytes: "bytea",
     datetime: "timestamp with time zone",
     timedelta: "interval",
-    Json: "jsonb",
+    JsonText: "jsonb",
 }
 
 
@@ -74,7 +74,7 @@ class Columns(NamedTuple):
         return list(map(list, zip(*map(msgspec.structs.astuple, rows), strict=True)))
 
 
-class Call:
+class FunctionCall:
     """One function: the text that calls it, and the values in the order of that text."""
 
     def __init__(self, function: str, answer: Sequence[str] = (), /, **parameters: Any) -> None:

@@ -33,7 +33,7 @@ class Unreachable(ConnectionError):
         return isinstance(self.__cause__, TimeoutError)
 
 
-class Address(NamedTuple):
+class ServerAddress(NamedTuple):
     """Where a server listens. None leaves it to the driver."""
 
     host: str | None
@@ -61,18 +61,18 @@ class Reached(NamedTuple):
     timeline: int
 
 
-def read_url(url: str) -> tuple[list[Address], dict[str, Any]]:
+def read_url(url: str) -> tuple[list[ServerAddress], dict[str, Any]]:
     """Split a SQLAlchemy URL into its hosts and the driver's other options."""
     parsed = make_url(url)
     _, options = parsed.get_dialect()().create_connect_args(parsed)
     options.pop("target_session_attrs", None)  # a host that does not take writes is useless here
     hosts, ports = options.pop("host", None), options.pop("port", None)
     if isinstance(hosts, list):
-        return [Address(*place) for place in zip(hosts, ports, strict=True)], dict(options)
-    return [Address(hosts, ports)], dict(options)
+        return [ServerAddress(*place) for place in zip(hosts, ports, strict=True)], dict(options)
+    return [ServerAddress(hosts, ports)], dict(options)
 
 
-async def connect(address: Address, options: Mapping[str, Any], limit: float, needs: Needs) -> Reached:
+async def connect(address: ServerAddress, options: Mapping[str, Any], limit: float, needs: Needs) -> Reached:
     """Open a connection. Raises Unreachable, after `limit` seconds at most, if it does not meet the needs."""
     place = {name: value for name, value in address._asdict().items() if value is not None}
     line: Line | None = None

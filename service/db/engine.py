@@ -66,7 +66,7 @@ class Database:
                 raise faults.unreachable(error.orig or error) from error
             # SQLAlchemy wraps the driver's error twice.
             cause = error.orig.__cause__ if error.orig else None
-            fault = faults.judge(cause) if isinstance(cause, Exception) else None
+            fault = faults.classify(cause) if isinstance(cause, Exception) else None
             if fault is None or fault.error is cause:
                 raise
             raise fault.error from error

@@ -34,7 +34,7 @@ class ConstraintViolated(GatewayError):
         self.constraint = constraint
 
 
-class Held(Unavailable):
+class LockNotAvailable(Unavailable):
     """Another session holds a lock that the statement needs, and it gave up waiting. It was not done."""
 
 
@@ -42,7 +42,7 @@ class Collided(Unavailable):
     """The server rolled it back in favour of another transaction: it may well succeed if it is run again."""
 
 
-class Fault(NamedTuple):
+class ClassifiedError(NamedTuple):
     """What to raise, whether the connection can be used again, and whether to run the statement again at once."""
 
     error: Exception
@@ -50,13 +50,13 @@ class Fault(NamedTuple):
     again: bool = False
 
 
-def judge(error: Exception) -> Fault:
+def classify(error: Exception) -> ClassifiedError:
     """Classify an error that came while a statement was with the server."""
     if isinstance(error, asyncpg.PostgresError):
-        return _judge_word(error, error.sqlstate or "")
+        return _classify_state(error, error.sqlstate or "")
     if isinstance(error, ValueError) or not isinstance(error, UNANSWERED):
-        return Fault(error)  # an argument that cannot be encoded, or a defect
-    return Fault(Unclear(_word(error), RETRY_AFTER))
+        return ClassifiedError(error)  # an argument that cannot be encoded, or a defect
+    return ClassifiedError(Unclear(_word(error), RETRY_AFTER))
 
 
 def unreachable(error: Exception) -> Unavailable:
@@ -71,20 +71,20 @@ UNANSWERED: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientErro
 UNCONNECTED: Final = (*UNANSWERED, asyncpg.PostgresError)
 
 
-def _judge_word(error: asyncpg.PostgresError, state: str) -> Fault:
-    fault = Fault(error, line_is_good=True)
+def _classify_state(error: asyncpg.PostgresError, state: str) -> ClassifiedError:
+    fault = ClassifiedError(error, line_is_good=True)
     if state in COLLISIONS:
-        fault = Fault(Collided(_word(error), RETRY_AFTER), line_is_good=True, again=True)
+        fault = ClassifiedError(Collided(_word(error), RETRY_AFTER), line_is_good=True, again=True)
     elif state.startswith(BROKEN_RULE):
-        fault = Fault(ConstraintViolated(error.constraint_name or ""), line_is_good=True)
+        fault = ClassifiedError(ConstraintViolated(error.constraint_name or ""), line_is_good=True)
     elif state == HELD:
-        fault = Fault(Held(_word(error), RETRY_AFTER), line_is_good=True)
+        fault = ClassifiedError(LockNotAvailable(_word(error), RETRY_AFTER), line_is_good=True)
     elif state == READ_ONLY:
-        fault = Fault(Unavailable(_word(error), RETRY_AFTER))
+        fault = ClassifiedError(Unavailable(_word(error), RETRY_AFTER))
     elif state.startswith(UNCLEAR):
-        fault = Fault(Unclear(_word(error), RETRY_AFTER))
+        fault = ClassifiedError(Unclear(_word(error), RETRY_AFTER))
     elif state.startswith(NOT_DONE):
-        fault = Fault(Unavailable(_word(error), RETRY_AFTER), line_is_good=True)
+        fault = ClassifiedError(Unavailable(_word(error), RETRY_AFTER), line_is_good=True)
     return fault
 
 

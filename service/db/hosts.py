@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from service import telemetry
-from service.db.connecting import Address, Line, Needs, Unreachable, connect, read_url
+from service.db.connecting import Line, Needs, ServerAddress, Unreachable, connect, read_url
 
 # Seconds until a host counts as gone; more for a single host, and after a search that no host answered: else a machine
 # that is merely slow would be given up again and again.
@@ -38,9 +38,9 @@ class Hosts:
         self._needs = Needs(writes=writes, read_committed=False, timeline=self.several)
         self._primary = None if self.several else self._addresses[0]
         self._limit = self._least_limit = LIMIT if self.several else PATIENT_LIMIT
-        self._last: Address | None = None
+        self._last: ServerAddress | None = None
         self._timeline = 0
-        self._lines: WeakKeyDictionary[Line, Address] = WeakKeyDictionary()
+        self._lines: WeakKeyDictionary[Line, ServerAddress] = WeakKeyDictionary()
         self._search: asyncio.Task[None] | None = None
         self._objections = ""
         self._failures = 0
@@ -78,7 +78,7 @@ class Hosts:
             self._search.cancel()
             await asyncio.wait([self._search])
 
-    async def _connect(self, address: Address, options: dict[str, Any], needs: Needs) -> Line:
+    async def _connect(self, address: ServerAddress, options: dict[str, Any], needs: Needs) -> Line:
         begun = asyncio.get_running_loop().time()
         try:
             line, _ = await self._open(address, options, needs)
@@ -95,14 +95,14 @@ class Hosts:
         self._lines[line] = address
         return line
 
-    async def _open(self, address: Address, options: dict[str, Any], needs: Needs) -> tuple[Line, int]:
+    async def _open(self, address: ServerAddress, options: dict[str, Any], needs: Needs) -> tuple[Line, int]:
         line, timeline = await connect(address, self._options | options, self._limit, needs)
         if 0 < timeline < self._timeline:  # it stood still while another was promoted: writes to it would be lost
             line.terminate()
             raise Unreachable(f"{address}: another host was promoted after it")
         return line, timeline
 
-    async def _find(self) -> Address:
+    async def _find(self) -> ServerAddress:
         await self._search_once()
         if self._primary is None:
             raise Unreachable(self._objections)
@@ -133,11 +133,11 @@ class Hosts:
         if self._primary is None:
             self._note_failure("; ".join(map(str, objections)), begun)
 
-    async def _ask_all(self) -> tuple[dict[Address, int], list[Unreachable]]:
+    async def _ask_all(self) -> tuple[dict[ServerAddress, int], list[Unreachable]]:
         """Ask all hosts at once. Return the timelines of those that take writes, and why the others are useless."""
         asked = {asyncio.create_task(self._ask(address)): address for address in self._addresses}
         pending = set(asked)
-        found: dict[Address, int] = {}
+        found: dict[ServerAddress, int] = {}
         objections: list[Unreachable] = []
         try:
             while pending:
@@ -158,19 +158,19 @@ class Hosts:
             await asyncio.gather(*pending, return_exceptions=True)
         return found, objections
 
-    async def _ask(self, address: Address) -> int:
+    async def _ask(self, address: ServerAddress) -> int:
         line, timeline = await self._open(address, {}, self._needs)
         line.terminate()
         return timeline
 
-    def _can_leave(self, silent: list[Address], found: dict[Address, int]) -> bool:
+    def _can_leave(self, silent: list[ServerAddress], found: dict[ServerAddress, int]) -> bool:
         """Return whether the rest need not be waited for. The last primary has its whole time, unless one is newer.
 
         Else two names of one server, such as two poolers, would be exchanged whenever one of them is slow.
         """
         return self._last not in silent or max(found.values()) > self._timeline
 
-    def _move_to(self, address: Address) -> None:
+    def _move_to(self, address: ServerAddress) -> None:
         """Take a host for the primary, and close every connection to another: nothing there will be answered."""
         if self._last not in (None, address):
             telemetry.log.warning("database_moved", host=str(address))

@@ -125,7 +125,7 @@ class Pool:
                 return found
             except Exception as error:
                 # The one place where the driver's errors become ours. What `judge` does not know stays as it is.
-                fault = faults.judge(error)
+                fault = faults.classify(error)
                 good = fault.line_is_good
                 # A lost connection is rarely alone: its host is restarting, or gone.
                 if not good and isinstance(fault.error, Unavailable):

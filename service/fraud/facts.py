@@ -18,7 +18,7 @@ DeviceState = Literal["none", "found", "malformed", "stale", "unknown", "unasked
 CaptchaState = Literal["none", "passed", "failed", "unread"]
 
 
-class Device(msgspec.Struct, frozen=True):
+class DeviceFacts(msgspec.Struct, frozen=True):
     """The device event of a request, and how the look-up ended. `unread`: Fingerprint was unavailable.
 
     `unasked`: Fingerprint was not asked, because the address had brought too many unknown ids.
@@ -40,15 +40,15 @@ class Facts(msgspec.Struct, frozen=True):
     `line`: the number's line type, if Telnyx was asked.
     """
 
-    number: phone.Plan
+    number: phone.NumberPlan
     channel: Channel
-    device: Device
+    device: DeviceFacts
     histories: dict[str, History]
     captcha: CaptchaState = "none"
-    line: phone.Kind | None = None
+    line: phone.NumberKind | None = None
 
     @property
-    def kind(self) -> phone.Kind:
+    def kind(self) -> phone.NumberKind:
         """The number's kind: by the look-up if there is one, else by the numbering plan."""
         return self.number.kind if self.line in (None, "unknown") else self.line
 

@@ -14,9 +14,9 @@ import msgspec
 
 from service import phone
 from service.fraud.decision import Decision, Finding, conclude, stops
-from service.fraud.facts import CaptchaState, Device, Facts
+from service.fraud.facts import CaptchaState, DeviceFacts, Facts
 from service.fraud.gathering.captchas import Captchas
-from service.fraud.gathering.device_events import DeviceEvents, Read
+from service.fraud.gathering.device_events import DeviceEvents, ReadEvent
 from service.fraud.gathering.forged_events import ForgedEventTracker
 from service.fraud.gathering.line_types import LineTypes
 from service.fraud.histories.history import PAUSES, pause
@@ -25,10 +25,10 @@ from service.fraud.money import Booking, book
 from service.fraud.question import Question
 from service.fraud.rules.history import guilty_ranges
 from service.fraud.stages import EARLY, LATE, NUMBER, Need, Stage, ask
-from service.fraud.store import Block, FraudStore, Limit, Resolution, Weighed, Weighing
+from service.fraud.store import FraudStore, Resolution, RuleBlock, SendLimit, Weighed, Weighing
 from service.policy.model import Policy
 from service.providers.health_notes import HealthNotes
-from service.providers.line_lookup import LookUp
+from service.providers.line_lookup import LineLookup
 from service.vault import Vault
 
 OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budget of the day"}
@@ -42,7 +42,7 @@ class Gathered(msgspec.Struct, frozen=True):
 
     facts: Facts
     findings: Sequence[Finding] = ()
-    read: Read | None = None
+    read: ReadEvent | None = None
     barred: bool = False
     strike: UUID | None = None
     weighed: Weighed | None = None
@@ -52,17 +52,17 @@ class Judge:
     """Decides sends."""
 
     def __init__(
-        self, vault: Vault, scales: FraudStore, events: DeviceEvents, captchas: Captchas, look_up: LookUp | None = None,
-        troubles: HealthNotes | None = None,
+        self, vault: Vault, store: FraudStore, events: DeviceEvents, captchas: Captchas,
+        look_up: LineLookup | None = None, health_notes: HealthNotes | None = None,
     ) -> None:  # fmt: skip
-        """`look_up` finds a number's line type; `troubles` is told of spent budgets."""
-        self._troubles = troubles or HealthNotes()
+        """`look_up` finds a number's line type; `health_notes` is told of spent budgets."""
+        self._health_notes = health_notes or HealthNotes()
         self._vault = vault
-        self._scales = scales
+        self._store = store
         self._events = events
         self._captchas = captchas
-        self._forgers = ForgedEventTracker(vault, scales)
-        self._lines = LineTypes(look_up, scales)
+        self._forged_events = ForgedEventTracker(vault, store)
+        self._lines = LineTypes(look_up, store)
 
     async def decide(self, question: Question, policy: Policy) -> Decision:
         """Decide one send. Raises Unavailable."""
@@ -128,14 +128,16 @@ class Judge:
 
     async def _read_event(self, question: Question, policy: Policy, known: Gathered) -> Gathered:
         if known.barred:
-            return msgspec.structs.replace(known, read=Read(Device("unasked")))
+            return msgspec.structs.replace(known, read=ReadEvent(DeviceFacts("unasked")))
         read = await self._events.read(question, policy.rules.event_stale.after)
         invented = question.network if read.device.state == "unknown" and self._spends(question) else None
-        return msgspec.structs.replace(known, read=read, strike=self._forgers.note(invented) if invented else None)
+        return msgspec.structs.replace(
+            known, read=read, strike=self._forged_events.note(invented) if invented else None
+        )
 
     async def credit(self, row: UUID) -> None:
         """Tell the histories that a verification's code was entered."""
-        await self._scales.credit(row)
+        await self._store.credit(row)
 
     def _spends(self, question: Question) -> bool:
         return question.network is not None and self._events.needs_call(question)
@@ -145,12 +147,12 @@ class Judge:
         rule = policy.rules.event_forged
         if question.network is None or rule.mode != "enforce" or not self._spends(question):
             return False
-        return await self._forgers.are_spent(question.network, rule.ip)
+        return await self._forged_events.are_spent(question.network, rule.ip)
 
-    async def _weigh(self, question: Question, plan: phone.Plan, read: Read) -> Weighed | Decision:
+    async def _weigh(self, question: Question, plan: phone.NumberPlan, read: ReadEvent) -> Weighed | Decision:
         event = self._vault.hash(b"event", read.event_id) if read.event_id else None
         subjects = subjects_of(self._vault, question.phone_number, plan, question.network, read.visitor_id)
-        return await self._scales.weigh(
+        return await self._store.weigh(
             Weighing(question.id, question.ordinal, question.client_id, question.phone_hash, event, subjects)
         )
 
@@ -159,7 +161,7 @@ class Judge:
         so_far = conclude(list(known.findings), known.facts, policy)
         limits = self._limits(question, policy, known.read) if known.read else ()
         blocks = _blocks(so_far, policy, known.weighed) if question.counts and known.weighed else ()
-        decision = await self._scales.resolve(
+        decision = await self._store.resolve(
             Resolution(
                 id=question.id,
                 ordinal=question.ordinal,
@@ -172,32 +174,34 @@ class Judge:
             )
         )
         for over in (OVER_BUDGET[one.rule] for one in decision.findings if one.rule in OVER_BUDGET):
-            self._troubles.note("budget", f"{over} is spent. More is sent tomorrow (UTC).")
+            self._health_notes.note("budget", f"{over} is spent. More is sent tomorrow (UTC).")
         return decision
 
-    def _limits(self, question: Question, policy: Policy, read: Read) -> Iterator[Limit]:
+    def _limits(self, question: Question, policy: Policy, read: ReadEvent) -> Iterator[SendLimit]:
         if policy.rules.phone_everywhere.mode == "enforce":
             subject = self._vault.hash(b"limit.every", phone.subscriber_of(question.phone_number))
-            yield Limit("phone_everywhere", subject, policy.limits.phone_everywhere)
+            yield SendLimit("phone_everywhere", subject, policy.limits.phone_everywhere)
         if read.visitor_id is not None and policy.rules.device.mode == "enforce":
             subject = self._vault.hash(b"limit.device", str(question.client_id), read.visitor_id)
-            yield Limit("device", subject, policy.limits.device)
+            yield SendLimit("device", subject, policy.limits.device)
         unread = policy.rules.device_unread
         if read.device.state == "unread" and question.network is not None and unread.mode == "enforce":
             subject = self._vault.hash(b"limit.unread", question.network)
-            yield Limit("device_unread", subject, unread.ip)
+            yield SendLimit("device_unread", subject, unread.ip)
 
 
 def _begin(question: Question) -> Gathered:
-    return Gathered(Facts(phone.describe(question.phone_number), question.channel, Device("none"), {}))
+    return Gathered(Facts(phone.describe(question.phone_number), question.channel, DeviceFacts("none"), {}))
 
 
-def _learnt(known: Gathered, **facts: CaptchaState | phone.Kind) -> Gathered:
+def _learnt(known: Gathered, **facts: CaptchaState | phone.NumberKind) -> Gathered:
     return msgspec.structs.replace(known, facts=msgspec.structs.replace(known.facts, **facts))
 
 
 def _add(gathered: Gathered, weighed: Weighed) -> Gathered:
-    device = msgspec.structs.replace(gathered.read.device, bound=weighed.bound) if gathered.read else Device("none")
+    device = (
+        msgspec.structs.replace(gathered.read.device, bound=weighed.bound) if gathered.read else DeviceFacts("none")
+    )
     facts = msgspec.structs.replace(gathered.facts, device=device, histories=weighed.histories)
     return msgspec.structs.replace(gathered, facts=facts, weighed=weighed)
 
@@ -207,12 +211,12 @@ def _booking(question: Question, policy: Policy, decision: Decision) -> Booking 
     return book(policy, question.client_id, decision.facts, channel) if question.counts else None
 
 
-def _lifted(question: Question, limit: Limit) -> bool:
+def _lifted(question: Question, limit: SendLimit) -> bool:
     return "limits" in question.lifts or limit.name in question.lifts
 
 
-def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Block]:
-    raised = partial(Block, first=policy.blocks.first, longest=policy.blocks.longest)
+def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[RuleBlock]:
+    raised = partial(RuleBlock, first=policy.blocks.first, longest=policy.blocks.longest)
     enforced = {finding.rule: finding.detail for finding in decision.findings if finding.mode == "enforce"}
     by_kind: dict[str, UUID] = {subject.kind: subject.hash for subject in weighed.subjects}
     country = decision.facts.number.country or "?"

@@ -13,14 +13,14 @@ from uuid import UUID
 import msgspec
 
 from service.db.batch import Batcher
-from service.db.calls import Call, Columns, Json
+from service.db.calls import Columns, FunctionCall, JsonText
 from service.db.engine import Database
 from service.db.pool import Record
 from service.fraud.decision import Decision, writable
 from service.fraud.histories.history import History
 from service.fraud.histories.subjects import Subject
 from service.fraud.money import Booking
-from service.phone import Kind
+from service.phone import NumberKind
 from service.policy.model import Window
 
 KEEP = 48
@@ -68,18 +68,18 @@ class Weighed(msgspec.Struct, frozen=True):
     bound: bool | None
     subjects: list[Subject]
     histories: dict[str, History]
-    line: Kind | None
+    line: NumberKind | None
 
 
-class Line(msgspec.Struct, frozen=True):
+class KeptLineType(msgspec.Struct, frozen=True):
     """A number's line type. `seconds`: how long it is kept."""
 
     phone_hash: UUID
-    kind: Kind
+    kind: NumberKind
     seconds: float
 
 
-class Limit(msgspec.Struct, frozen=True):
+class SendLimit(msgspec.Struct, frozen=True):
     """A limit in which an allowed send reserves a place."""
 
     name: str
@@ -87,7 +87,7 @@ class Limit(msgspec.Struct, frozen=True):
     windows: list[Window]
 
 
-class Block(msgspec.Struct, frozen=True):
+class RuleBlock(msgspec.Struct, frozen=True):
     """A block to raise. `label` is for operators, without a number; `least`: seconds that it lasts at least."""
 
     subject: UUID
@@ -109,8 +109,8 @@ class Resolution(msgspec.Struct, frozen=True):
     ordinal: int
     goes: bool
     decision: Decision
-    limits: Sequence[Limit] = ()
-    blocks: Sequence[Block] = ()
+    limits: Sequence[SendLimit] = ()
+    blocks: Sequence[RuleBlock] = ()
     booking: Booking | None = None
     strike: UUID | None = None
 
@@ -121,11 +121,11 @@ class _Resolved(msgspec.Struct, frozen=True):
     id: UUID
     ordinal: int
     goes: bool
-    decision: Json
+    decision: JsonText
     strike: UUID | None
 
 
-class _LimitWindow(msgspec.Struct, frozen=True):
+class _SendLimitWindow(msgspec.Struct, frozen=True):
     """One window of a limit."""
 
     name: str
@@ -134,19 +134,19 @@ class _LimitWindow(msgspec.Struct, frozen=True):
     seconds: float
 
 
-WEIGH = Call(
+WEIGH = FunctionCall(
     "weigh_v3", ("item", "bound", "histories", "line", "decided"),
     now=datetime, keep=int, day=timedelta, fortnight=timedelta, block_remembered=timedelta,
     items=Columns(Weighing, only=("id", "ordinal", "client_id", "phone_hash", "event")),
     subjects=Columns(Subject, "s", only=("hash", "mark"), of_items=True),
 )  # fmt: skip
-RESOLVE = Call(
+RESOLVE = FunctionCall(
     "resolve_v3", ("item", "decided"),
     now=datetime, keep=int, spent=str, block_remembered=timedelta,
-    items=Columns(_Resolved), limits=Columns(_LimitWindow, "l", of_items=True),
-    blocks=Columns(Block, "b", of_items=True), bookings=Columns(Booking, "m", of_items=True),
+    items=Columns(_Resolved), limits=Columns(_SendLimitWindow, "l", of_items=True),
+    blocks=Columns(RuleBlock, "b", of_items=True), bookings=Columns(Booking, "m", of_items=True),
 )  # fmt: skip
-CREDIT = Call("credit", now=datetime, ids=list[UUID])
+CREDIT = FunctionCall("credit", now=datetime, ids=list[UUID])
 
 
 class FraudStore:
@@ -172,11 +172,11 @@ class FraudStore:
         rows = await self._pool.fetch(*RESOLVE(
             now=self._now(), keep=KEEP_LIMITS, spent=SPENT, block_remembered=BLOCK_REMEMBERED,
             items=[
-                _Resolved(i.id, i.ordinal, i.goes, Json(JSON.encode(writable(i.decision)).decode()), i.strike)
+                _Resolved(i.id, i.ordinal, i.goes, JsonText(JSON.encode(writable(i.decision)).decode()), i.strike)
                 for i in items
             ],
             limits=[
-                (n, _LimitWindow(limit.name, limit.subject, window.max, window.seconds))
+                (n, _SendLimitWindow(limit.name, limit.subject, window.max, window.seconds))
                 for n, item in enumerate(items, 1) for limit in item.limits for window in limit.windows
             ],
             blocks=[(n, block) for n, item in enumerate(items, 1) for block in item.blocks],
@@ -188,12 +188,12 @@ class FraudStore:
         await self._pool.execute(*CREDIT(now=self._now(), ids=list(rows)))
         return [None] * len(rows)
 
-    async def _keep_line(self, lines: Sequence[Line]) -> list[None]:
+    async def _keep_line(self, lines: Sequence[KeptLineType]) -> list[None]:
         newest = {line.phone_hash: (line.phone_hash, line.kind, line.seconds) for line in lines}
         await self._pool.execute(KEEP_LINE, self._now(), *_columns(list(newest.values()), 3))
         return [None] * len(lines)
 
-    async def _is_spent(self, limits: Sequence[Limit]) -> list[bool]:
+    async def _is_spent(self, limits: Sequence[SendLimit]) -> list[bool]:
         lines = [(n, limit.subject, w.max, w.seconds) for n, limit in enumerate(limits, 1) for w in limit.windows]
         rows = await self._pool.fetch(IS_SPENT, self._now(), *_columns(lines, 4))
         spent = {row[0] for row in rows}

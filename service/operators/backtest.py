@@ -26,7 +26,7 @@ NOT_DECIDED_AGAIN = (
 )
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class RecordedSend(msgspec.Struct, frozen=True):
     """One send as it was decided. `sent`: it went out; `verified`: its verification was verified."""
 
     client: str
@@ -82,7 +82,7 @@ class Backtest:
         prices = policies.default.prices
         self.changes = Changes(policies.default.version, prices.currency, f"{prices.dated}, {prices.source}")
 
-    def add(self, recorded: Iterable[Recorded]) -> None:
+    def add(self, recorded: Iterable[RecordedSend]) -> None:
         """Count some sends. Decisions that can no longer be read are counted as unread."""
         for one in recorded:
             policy = self._of(one.client)
@@ -95,7 +95,7 @@ class Backtest:
             self._count(one, old, new)
             self._price(one, old, new, policy)
 
-    def _price(self, one: Recorded, old: Decision, new: Decision, policy: Policy) -> None:
+    def _price(self, one: RecordedSend, old: Decision, new: Decision, policy: Policy) -> None:
         decided = new if new.allow else old
         price = price_of(policy, decided.facts.number.country, decided.by or decided.facts.channel)
         if one.sent and not new.allow:
@@ -104,7 +104,7 @@ class Backtest:
         if new.allow and not old.allow:
             self.changes.added += price
 
-    def _count(self, one: Recorded, old: Decision, new: Decision) -> None:
+    def _count(self, one: RecordedSend, old: Decision, new: Decision) -> None:
         changes = self.changes
         changes.decided += 1
         changes.stopped_before += not old.allow

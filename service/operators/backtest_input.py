@@ -12,7 +12,7 @@ from uuid import UUID
 
 from service.db.asking import ask
 from service.db.engine import Database
-from service.operators.backtest import Recorded
+from service.operators.backtest import RecordedSend
 from service.vault import first_id
 
 PAGE = 500
@@ -35,7 +35,7 @@ FIRST = "select verification_id as id from sends where verification_id > $1 orde
 class Page(NamedTuple):
     """Some decisions, and the share of all that has been read so far, 0 to 1."""
 
-    rows: list[Recorded]
+    rows: list[RecordedSend]
     share: float
 
 
@@ -48,7 +48,7 @@ async def read_decisions(database: Database, since: timedelta | None) -> AsyncIt
     while rows := await ask(database, READ, last, ordinal, PAGE):
         last, ordinal = rows[-1]["id"], rows[-1]["ordinal"]
         share = (_moment(last) - begin) / max(1.0, end - begin)
-        yield Page([Recorded(row["client"], row["decision"], row["sent"], row["verified"]) for row in rows], share)
+        yield Page([RecordedSend(row["client"], row["decision"], row["sent"], row["verified"]) for row in rows], share)
 
 
 def _moment(row: UUID) -> int:

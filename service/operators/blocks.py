@@ -16,7 +16,7 @@ from service import phone
 from service.db.engine import Database
 from service.fraud.histories import subjects
 from service.fraud.histories.history import RANGES
-from service.operators.overrides import Override, Overrides, Table
+from service.operators.overrides import Override, Overrides, OverrideTable
 from service.vault import Vault
 
 BlockKind = Literal["range", "country", "ip", "device"]
@@ -27,7 +27,7 @@ VOUCHED = """vouched as (
     update histories h set goods = array_fill(true, array[cardinality(h.goods)]), day_good = h.day_sends
     from lifted l where h.subject = l.subject
 ),"""
-BLOCKS = Table("blocks", "subject", ("kind", "level"), "$7, 0", sets="block", lifts="unblock", also=VOUCHED)
+BLOCKS = OverrideTable("blocks", "subject", ("kind", "level"), "$7, 0", sets="block", lifts="unblock", also=VOUCHED)
 
 
 class Target(msgspec.Struct, frozen=True):

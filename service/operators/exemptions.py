@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from service import phone
 from service.db.engine import Database
 from service.fraud.histories.subjects import number_of
-from service.operators.overrides import Override, Overrides, Table
+from service.operators.overrides import Override, Overrides, OverrideTable
 from service.vault import Vault
 
 # What may be lifted besides single rules.
 WIDE = ("limits", "lockouts")
 # The audit keeps whose number it was, until that is forgotten.
-EXEMPTIONS = Table(
+EXEMPTIONS = OverrideTable(
     "exemptions", "phone_hash", ("lifts",), "$7", sets="exempt", lifts="unexempt", audited="o.phone_hash"
 )
 

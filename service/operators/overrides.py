@@ -68,7 +68,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     in_force: bool
 
 
-class Table(NamedTuple):
+class OverrideTable(NamedTuple):
     """Where one kind of override stands, and by which words the audit calls its changes.
 
     `own`, `values`: the columns that it has besides, and what they are set to, from $7 on; `audited`: the subject that
@@ -91,7 +91,9 @@ T = TypeVar("T", bound=Override)
 class Overrides(Generic[T]):
     """One kind of override, of one database."""
 
-    def __init__(self, database: Database, table: Table, kind: type[T], now: Callable[[], datetime | None]) -> None:
+    def __init__(
+        self, database: Database, table: OverrideTable, kind: type[T], now: Callable[[], datetime | None]
+    ) -> None:
         """`now`: as in Store."""
         shown = ", ".join(f"o.{name}" for name in table.own)
         places = table._asdict() | {"clock": CLOCK, "columns": COLUMNS.format(own=shown), "own": ", ".join(table.own)}

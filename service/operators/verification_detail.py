@@ -18,7 +18,7 @@ from service.fraud.histories.history import History
 from service.verification.states import Cause, SendState, Status
 
 
-class Finding(msgspec.Struct, frozen=True):
+class RecordedFinding(msgspec.Struct, frozen=True):
     """One rule's objection, and the mode in which it was raised."""
 
     rule: str
@@ -26,17 +26,17 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class RecordedDecision(msgspec.Struct, frozen=True):
     """One send's decision as recorded, perhaps by another version: what this one does not know is left out."""
 
     allow: bool
-    findings: list[Finding] = []
+    findings: list[RecordedFinding] = []
     facts: dict[str, Any] = {}
     policy_version: str = "?"
     by: Channel | None = None
 
 
-class SendRow(msgspec.Struct, frozen=True):
+class SendDetail(msgspec.Struct, frozen=True):
     """One send, and how it ended."""
 
     ordinal: int
@@ -51,17 +51,17 @@ class SendRow(msgspec.Struct, frozen=True):
     error: str | None
     delivery: str | None
     delivery_at: datetime | None
-    decision: Verdict | None
+    decision: RecordedDecision | None
 
 
-class GuessRow(msgspec.Struct, frozen=True):
+class GuessDetail(msgspec.Struct, frozen=True):
     """One guess, never its code."""
 
     counted_at: datetime
     state: str
 
 
-class Event(msgspec.Struct, frozen=True):
+class TimelineEntry(msgspec.Struct, frozen=True):
     """Something that happened. `send`: the send that it is about."""
 
     at: datetime
@@ -83,8 +83,8 @@ class VerificationDetail(msgspec.Struct, frozen=True):
     expires_at: datetime
     closed_at: datetime | None
     wrong_codes: int
-    sends: list[SendRow]
-    events: list[Event]
+    sends: list[SendDetail]
+    events: list[TimelineEntry]
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -111,7 +111,7 @@ class Group(msgspec.Struct, frozen=True):
     verified: int
 
 
-class Found(msgspec.Struct, frozen=True):
+class FindingCount(msgspec.Struct, frozen=True):
     """How often a rule objected in a mode."""
 
     rule: str
@@ -119,7 +119,7 @@ class Found(msgspec.Struct, frozen=True):
     count: int
 
 
-class LedgerLine(msgspec.Struct, frozen=True):
+class LedgerEntry(msgspec.Struct, frozen=True):
     """What one day (UTC) cost one client, in one country, by one channel."""
 
     day: date
@@ -144,10 +144,10 @@ class Summary(msgspec.Struct, frozen=True):
     sent_to: int
     verified: int
     groups: list[Group]
-    findings: list[Found]
+    findings: list[FindingCount]
 
 
-def explain(send: SendRow) -> SendRow:
+def explain(send: SendDetail) -> SendDetail:
     """Describe a send's histories, without the numbers in them."""
     if send.decision is None:
         return send
@@ -167,26 +167,26 @@ def _name(stored: Any) -> dict[str, Any]:
 
 
 def tell(
-    created_at: datetime, closed_at: datetime | None, status: str, sends: list[SendRow], guesses: list[GuessRow]
-) -> list[Event]:
+    created_at: datetime, closed_at: datetime | None, status: str, sends: list[SendDetail], guesses: list[GuessDetail]
+) -> list[TimelineEntry]:
     """List what happened, in order."""
-    events = [Event(created_at, "requested")]
+    events = [TimelineEntry(created_at, "requested")]
     events += [event for send in sends for event in _sent(send)]
-    events += [Event(guess.counted_at, f"code {guess.state}") for guess in guesses]
-    events += [Event(closed_at, status)] if closed_at else []
+    events += [TimelineEntry(guess.counted_at, f"code {guess.state}") for guess in guesses]
+    events += [TimelineEntry(closed_at, status)] if closed_at else []
     return sorted(events, key=lambda event: event.at)
 
 
-def _sent(send: SendRow) -> Iterator[Event]:
+def _sent(send: SendDetail) -> Iterator[TimelineEntry]:
     if send.cause != "request":
-        yield Event(send.wanted_at, f"{send.channel} wanted: {send.cause}", send.ordinal)
+        yield TimelineEntry(send.wanted_at, f"{send.channel} wanted: {send.cause}", send.ordinal)
     if send.begun_at:
-        yield Event(send.begun_at, f"{send.channel} begun", send.ordinal)
+        yield TimelineEntry(send.begun_at, f"{send.channel} begun", send.ordinal)
     if send.ended_at:
-        yield Event(send.ended_at, f"{send.channel} {_how(send)}", send.ordinal)
+        yield TimelineEntry(send.ended_at, f"{send.channel} {_how(send)}", send.ordinal)
     if send.delivery_at and send.delivery:
-        yield Event(send.delivery_at, f"delivery {send.delivery}", send.ordinal)
+        yield TimelineEntry(send.delivery_at, f"delivery {send.delivery}", send.ordinal)
 
 
-def _how(send: SendRow) -> str:
+def _how(send: SendDetail) -> str:
     return "suppressed" if send.decision and not send.decision.allow else send.state

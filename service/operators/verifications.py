@@ -19,12 +19,12 @@ from service.errors import NotFound
 from service.fraud.histories.subjects import number_of
 from service.operators import statements as sql
 from service.operators.verification_detail import (
-    Found,
+    FindingCount,
     Group,
-    GuessRow,
-    LedgerLine,
+    GuessDetail,
+    LedgerEntry,
     Match,
-    SendRow,
+    SendDetail,
     Summary,
     VerificationDetail,
     explain,
@@ -34,10 +34,10 @@ from service.vault import Vault, first_id
 from service.verification.callers import Evidence
 
 EVIDENCE = msgspec.msgpack.Decoder(Evidence)
-SENDS = msgspec.json.Decoder(list[SendRow])
-GUESSES = msgspec.json.Decoder(list[GuessRow])
+SENDS = msgspec.json.Decoder(list[SendDetail])
+GUESSES = msgspec.json.Decoder(list[GuessDetail])
 GROUPS = msgspec.json.Decoder(list[Group])
-FOUND = msgspec.json.Decoder(list[Found])
+FOUND = msgspec.json.Decoder(list[FindingCount])
 # If a process's clock is behind the database's by more than this, a short window misses its newest requests.
 CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -68,9 +68,9 @@ class OperatorQueries:
         [row] = await ask(self._database, sql.SUMMARY, self._now(), window, first_id(begin))
         return Summary(**row | {"groups": GROUPS.decode(row["groups"]), "findings": FOUND.decode(row["findings"])})
 
-    async def account(self, window: timedelta) -> list[LedgerLine]:
+    async def account(self, window: timedelta) -> list[LedgerEntry]:
         """Read the ledger of the days of a window that ends now, the newest first. Raises Unavailable."""
-        return [LedgerLine(**row) for row in await ask(self._database, sql.LEDGER, self._now(), window)]
+        return [LedgerEntry(**row) for row in await ask(self._database, sql.LEDGER, self._now(), window)]
 
     def _dossier(self, row: dict[str, Any]) -> VerificationDetail:
         sends, guesses = SENDS.decode(row["sends"]), GUESSES.decode(row["guesses"])
@@ -95,7 +95,7 @@ class OperatorQueries:
         return phone.mask(EVIDENCE.decode(plain).phone_number) if plain else None
 
 
-def _country(sends: list[SendRow]) -> str | None:
+def _country(sends: list[SendDetail]) -> str | None:
     for send in sends:
         if send.decision:
             number = send.decision.facts.get("number")

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from service.channels import Channel
-from service.phone import Kind
+from service.phone import NumberKind
 
 Mode = Literal["off", "observe", "enforce"]
 
@@ -75,7 +75,7 @@ class Lifetimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dispatch_deadline: Seconds
 
 
-class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When and in which order another channel follows. `extends_to`: how long its code is good at least."""
 
     mode: Literal["offer", "auto", "off"]
@@ -98,10 +98,10 @@ class NumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Number kinds that get no code."""
 
     mode: Mode
-    kinds: list[Kind]
+    kinds: list[NumberKind]
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PlainRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule without parameters."""
 
     mode: Mode
@@ -217,28 +217,28 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each rule."""
 
     number: NumberRule
-    country: Rule
-    landline: Rule
-    block: Rule
+    country: PlainRule
+    landline: PlainRule
+    block: PlainRule
     captcha: CaptchaRule
-    bot: Rule
+    bot: PlainRule
     suspect_score: AboveRule
     confidence: BelowRule
-    event_replayed: Rule
+    event_replayed: PlainRule
     event_stale: FreshRule
     event_forged: ForgedRule
-    event_bound: Rule
-    event_ip: Rule
-    event_linked: Rule
-    event_incomplete: Rule
-    no_event: Rule
+    event_bound: PlainRule
+    event_ip: PlainRule
+    event_linked: PlainRule
+    event_incomplete: PlainRule
+    no_event: PlainRule
     device_unread: UnreadDeviceRule
-    tampering: Rule
-    tor: Rule
-    vpn: Rule
-    virtual_machine: Rule
-    device: Rule
-    phone_everywhere: Rule
+    tampering: PlainRule
+    tor: PlainRule
+    vpn: PlainRule
+    virtual_machine: PlainRule
+    device: PlainRule
+    phone_everywhere: PlainRule
     sequential: SequenceRule
     range: RangeRule
     country_spike: SpikeRule
@@ -257,7 +257,7 @@ class BlockLengths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     longest: Seconds
 
 
-class Lookup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LookupSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether Telnyx is asked for line types, and how long an answer is kept."""
 
     mode: Literal["off", "on"]
@@ -310,9 +310,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits
     lockout: Lockout
     verification: Lifetimes
-    fallback: Fallback
+    fallback: FallbackSettings
     countries: Countries
-    lookup: Lookup
+    lookup: LookupSettings
     blocks: BlockLengths
     rules: Rules
     prices: Prices

@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from service.providers.http.client import HttpClient
-from service.providers.http.reply import Reply
+from service.providers.http.reply import HttpReply
 
 # Seconds.
 CALL = 5.0
@@ -48,7 +48,7 @@ class Alerts:
             return False
         body = msgspec.json.encode(_Message(clean(text)))
         heard = await self._wire.call("POST", self._url, body, self._seconds)
-        return isinstance(heard, Reply) and heard.success
+        return isinstance(heard, HttpReply) and heard.success
 
     async def aclose(self) -> None:
         await self._wire.aclose()

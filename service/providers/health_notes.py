@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal[
+NoteKind = Literal[
     "fingerprint", "fingerprint_quota", "captcha", "budget",
     "webhooks address", "webhooks https", "webhooks signature",
 ]  # fmt: skip
@@ -20,7 +20,7 @@ class HealthNotes:
     def __init__(self) -> None:
         self._noted: dict[str, str] = {}
 
-    def note(self, kind: Kind, text: str) -> None:
+    def note(self, kind: NoteKind, text: str) -> None:
         """Note one. `text` is shown to operators in a chat: no number, no address, no key."""
         self._noted[kind] = text
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from service.phone import Kind
+from service.phone import NumberKind
 
 
 class Missed(msgspec.Struct, frozen=True):
@@ -20,10 +20,10 @@ class Missed(msgspec.Struct, frozen=True):
     outage: bool
 
 
-class LookUp(Protocol):
+class LineLookup(Protocol):
     """Finds line types."""
 
-    async def find(self, phone_number: str) -> Kind | Missed:
+    async def find(self, phone_number: str) -> NumberKind | Missed:
         """Ask about one number; `unknown` if the reply does not say. Raises nothing but cancellation."""
 
     async def aclose(self) -> None:

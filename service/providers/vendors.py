@@ -10,11 +10,11 @@ import msgspec
 from service.lifetime import Lifetime
 from service.providers.alerts import Alerts
 from service.providers.captcha.siteverify import Captcha
-from service.providers.fingerprint.client import HOSTS, Fingerprint
+from service.providers.fingerprint.client import HOSTS, FingerprintClient
 from service.providers.fingerprint.sealed import Sealed
 from service.providers.fingerprint.v3 import V3
 from service.providers.fingerprint.v4 import V4
-from service.providers.telnyx.client import Telnyx
+from service.providers.telnyx.client import TelnyxProvider
 from service.providers.telnyx.number_lookup import TelnyxLines
 from service.settings import Settings
 
@@ -25,9 +25,9 @@ CHECKS = 100
 class Vendors(msgspec.Struct, frozen=True):
     """Those of one process; None for one that is not set up. `sealed` opens what Fingerprint sealed, without a call."""
 
-    telnyx: Telnyx
+    telnyx: TelnyxProvider
     lines: TelnyxLines
-    devices: Fingerprint | None
+    devices: FingerprintClient | None
     sealed: Sealed | None
     captcha: Captcha | None
     alerts: Alerts
@@ -36,7 +36,7 @@ class Vendors(msgspec.Struct, frozen=True):
 async def open_vendors(settings: Settings, lifetime: Lifetime) -> Vendors:
     """Open them, and pay for what is slow to import. A send at a time may ask each of them once."""
     key, url, most = settings.telnyx_api_key, str(settings.telnyx_base_url), max(1, settings.max_sends)
-    telnyx = lifetime.hold(Telnyx(key, url, connections=settings.max_sends + CHECKS))
+    telnyx = lifetime.hold(TelnyxProvider(key, url, connections=settings.max_sends + CHECKS))
     await telnyx.start()
     devices = _make_fingerprint(settings, most)
     if devices is not None:
@@ -54,12 +54,12 @@ async def open_vendors(settings: Settings, lifetime: Lifetime) -> Vendors:
     )
 
 
-def _make_fingerprint(settings: Settings, connections: int) -> Fingerprint | None:
+def _make_fingerprint(settings: Settings, connections: int) -> FingerprintClient | None:
     if settings.fingerprint_secret_key is None:
         return None
     key = settings.fingerprint_secret_key
     base_url = str(settings.fingerprint_base_url or HOSTS[settings.fingerprint_region])
-    return Fingerprint(
+    return FingerprintClient(
         V3(key, base_url) if settings.fingerprint_api == "v3" else V4(key, base_url, connections=connections)
     )
 

@@ -14,8 +14,8 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Send
 
 from service.sandbox.faults import Fault
-from service.sandbox.stage import Acted, Planned, Stage
-from service.sandbox.wire import Declined, Reply, Request
+from service.sandbox.stage import Acted, Planned, SandboxStage
+from service.sandbox.wire import Declined, Request, StandInReply
 
 SECRET = "SANDBOX_CAPTCHA_SECRET"  # noqa: S105  it opens nothing but this stand-in
 PASS, DUPLICATE, TIMEOUT = "pass", "duplicate", "timeout"
@@ -28,20 +28,20 @@ HANG = 30.0
 class Siteverify:
     """Implements `StandIn`."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: SandboxStage) -> None:
         self.stage = stage
         self._spent: set[str] = set()
 
-    def fail(self, fault: Fault) -> Reply:
+    def fail(self, fault: Fault) -> StandInReply:
         """Write a failure: a wrong secret is reported in a 200, any other by its status."""
         if fault.kind == "unauthorized":
             return _refuse("invalid-input-secret")
-        return Reply(429 if fault.kind == "throttle" else 500, b"{}")
+        return StandInReply(429 if fault.kind == "throttle" else 500, b"{}")
 
     def plan(self, request: Request) -> Planned:
         """Read the form; mistakes are reported as the real providers do."""
         if request.method != "POST" or request.parts != ["siteverify"]:
-            raise Declined(Reply(404, b"{}"))
+            raise Declined(StandInReply(404, b"{}"))
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         if form.get("secret") != SECRET:
             raise Declined(_refuse("invalid-input-secret"))
@@ -50,13 +50,13 @@ class Siteverify:
 
     def _answer(self, token: str) -> Acted:
         if token.startswith(TIMEOUT):
-            return Reply(200, b'{"success":true}', after=HANG), None
+            return StandInReply(200, b'{"success":true}', after=HANG), None
         if token.startswith(DUPLICATE) or token in self._spent:
             return _refuse("timeout-or-duplicate"), None
         if not token.startswith(PASS):
             return _refuse("invalid-input-response"), None
         self._spent.add(token)
-        return Reply(200, b'{"success":true,"error-codes":[]}'), None
+        return StandInReply(200, b'{"success":true,"error-codes":[]}'), None
 
 
 def mount_captcha(siteverify: Siteverify) -> ASGIRouteHandler:
@@ -69,5 +69,5 @@ def mount_captcha(siteverify: Siteverify) -> ASGIRouteHandler:
     return answer_captcha
 
 
-def _refuse(code: str) -> Reply:
-    return Reply(200, msgspec.json.encode({"success": False, "error-codes": [code]}))
+def _refuse(code: str) -> StandInReply:
+    return StandInReply(200, msgspec.json.encode({"success": False, "error-codes": [code]}))

@@ -13,9 +13,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from service.sandbox.faults import Fault, Operation
-from service.sandbox.journal import Call
-from service.sandbox.stage import Stage
-from service.sandbox.telnyx.service import Telnyx
+from service.sandbox.journal import JournalEntry
+from service.sandbox.stage import SandboxStage
+from service.sandbox.telnyx.service import SimulatedTelnyx
 from service.sandbox.telnyx.webhooks import Attempt, Manners
 
 
@@ -28,7 +28,7 @@ class FaultId(msgspec.Struct, frozen=True):
 class Journalled(msgspec.Struct, frozen=True):
     """Calls received, and how many there were of each operation."""
 
-    calls: list[Call]
+    calls: list[JournalEntry]
     counts: dict[Operation, int]
 
 
@@ -39,65 +39,65 @@ class PublicKey(msgspec.Struct, frozen=True):
 
 
 @post("/control/faults", sync_to_thread=False)
-def add_fault(data: JSONBody[Fault], stage: NamedDependency[Stage]) -> FaultId:
+def add_fault(data: JSONBody[Fault], stage: NamedDependency[SandboxStage]) -> FaultId:
     """Add a fault."""
     return FaultId(stage.faults.add(data))
 
 
 @get("/control/faults", sync_to_thread=False)
-def list_faults(stage: NamedDependency[Stage]) -> dict[int, Fault]:
+def list_faults(stage: NamedDependency[SandboxStage]) -> dict[int, Fault]:
     """List the faults in force, by id."""
     return stage.faults.list_all()
 
 
 @delete("/control/faults", sync_to_thread=False)
-def clear_faults(stage: NamedDependency[Stage]) -> None:
+def clear_faults(stage: NamedDependency[SandboxStage]) -> None:
     """Clear all faults."""
     stage.faults.clear()
 
 
 @delete("/control/faults/{fault_id:int}", sync_to_thread=False)
-def clear_fault(fault_id: FromPath[int], stage: NamedDependency[Stage]) -> None:
+def clear_fault(fault_id: FromPath[int], stage: NamedDependency[SandboxStage]) -> None:
     """Clear one fault."""
     stage.faults.clear(fault_id)
 
 
 @get("/control/journal", sync_to_thread=False)
 def read_journal(
-    stage: NamedDependency[Stage], operation: FromQuery[Operation | None] = None, after: FromQuery[int] = 0
+    stage: NamedDependency[SandboxStage], operation: FromQuery[Operation | None] = None, after: FromQuery[int] = 0
 ) -> Journalled:
     """List the calls received, in order."""
     return Journalled(stage.journal.list_calls(operation, after), stage.journal.count())
 
 
 @delete("/control/journal", sync_to_thread=False)
-def clear_journal(stage: NamedDependency[Stage]) -> None:
+def clear_journal(stage: NamedDependency[SandboxStage]) -> None:
     """Clear the calls received."""
     stage.journal.clear()
 
 
 @put("/control/latency", sync_to_thread=False)
-def set_latency(data: JSONBody[dict[Operation, float]], stage: NamedDependency[Stage]) -> dict[Operation, float]:
+def set_latency(data: JSONBody[dict[Operation, float]], stage: NamedDependency[SandboxStage]) -> dict[Operation, float]:
     """Set how long replies take, in seconds by operation; an operation that is not named answers at once."""
     stage.latency = data
     return data
 
 
 @put("/control/webhooks", sync_to_thread=False)
-def set_manners(data: JSONBody[Manners], telnyx: NamedDependency[Telnyx]) -> Manners:
+def set_manners(data: JSONBody[Manners], telnyx: NamedDependency[SimulatedTelnyx]) -> Manners:
     """Set how webhooks are sent from now on; what is left out goes back to its default."""
     telnyx.courier.manners = data
     return data
 
 
 @get("/control/webhooks", sync_to_thread=False)
-def list_attempts(telnyx: NamedDependency[Telnyx]) -> list[Attempt]:
+def list_attempts(telnyx: NamedDependency[SimulatedTelnyx]) -> list[Attempt]:
     """List the webhooks attempted so far, oldest first."""
     return list(telnyx.courier.attempts)
 
 
 @get("/control/public-key", sync_to_thread=False)
-def show_public_key(telnyx: NamedDependency[Telnyx]) -> PublicKey:
+def show_public_key(telnyx: NamedDependency[SimulatedTelnyx]) -> PublicKey:
     """Return the public key for webhooks' signatures."""
     return PublicKey(telnyx.public_key)
 

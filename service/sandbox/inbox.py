@@ -16,14 +16,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
 from service.sandbox.pages import create_page
-from service.sandbox.telnyx.service import Telnyx
-from service.sandbox.telnyx.state import Verification
+from service.sandbox.telnyx.service import SimulatedTelnyx
+from service.sandbox.telnyx.state import TelnyxVerification
 
 _SHOWN = 100
 _PAGE = Path(__file__).with_name("inbox.html").read_text(encoding="utf-8")
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class InboxMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One send as the phone sees it. `code` is None until it has arrived; `caller` is a flashcall's calling number."""
 
     id: str
@@ -41,11 +41,11 @@ class Search(msgspec.Struct, frozen=True):
     phone_number: str
 
 
-def describe_message(verification: Verification) -> Message:
+def describe_message(verification: TelnyxVerification) -> InboxMessage:
     """Return a verification as a message."""
     arrived = verification.arrived()
     waiting = "never arrives" if verification.outcome == "undelivered" else "on its way"
-    return Message(
+    return InboxMessage(
         id=verification.id,
         sent_at=verification.created_at,
         phone_number=verification.phone_number,
@@ -57,19 +57,19 @@ def describe_message(verification: Verification) -> Message:
 
 
 @get("/inbox.json", sync_to_thread=False)
-def list_messages(telnyx: NamedDependency[Telnyx]) -> list[Message]:
+def list_messages(telnyx: NamedDependency[SimulatedTelnyx]) -> list[InboxMessage]:
     """Return the newest messages of all phones, newest first."""
     return [describe_message(one) for one in telnyx.verifications.list_newest(_SHOWN)]
 
 
 @post("/control/inbox", status_code=200, sync_to_thread=False)
-def search_messages(data: JSONBody[Search], telnyx: NamedDependency[Telnyx]) -> list[Message]:
+def search_messages(data: JSONBody[Search], telnyx: NamedDependency[SimulatedTelnyx]) -> list[InboxMessage]:
     """Return the messages of one phone, newest first."""
     return [describe_message(one) for one in telnyx.verifications.list_by_phone(data.phone_number)]
 
 
 @get("/inbox", sync_to_thread=False)
-def show_inbox(telnyx: NamedDependency[Telnyx]) -> Response[str]:
+def show_inbox(telnyx: NamedDependency[SimulatedTelnyx]) -> Response[str]:
     """Return the page, which reloads itself every two seconds."""
     messages = [describe_message(one) for one in telnyx.verifications.list_newest(_SHOWN)]
     rows = "\n".join(_write_row(message) for message in messages)
@@ -77,7 +77,7 @@ def show_inbox(telnyx: NamedDependency[Telnyx]) -> Response[str]:
     return create_page(_PAGE.replace("{{empty}}", empty).replace("{{rows}}", rows))
 
 
-def _write_row(message: Message) -> str:
+def _write_row(message: InboxMessage) -> str:
     code = message.code or "—"
     if message.caller is not None:
         code = f"{code} (call from {message.caller})"

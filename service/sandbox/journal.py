@@ -17,7 +17,7 @@ KEPT = 100_000
 """Calls kept; `counts` goes on counting past them."""
 
 
-class Call(msgspec.Struct, kw_only=True):
+class JournalEntry(msgspec.Struct, kw_only=True):
     """One call received. `at`: unix seconds; `acted`: it was acted upon, answered or not.
 
     `over`: it was about a verification that had expired or been accepted before, which no code can change any more.
@@ -41,7 +41,7 @@ class Journal:
     """The newest calls in order, and how many of each operation there were in all."""
 
     def __init__(self) -> None:
-        self._calls: deque[Call] = deque(maxlen=KEPT)
+        self._calls: deque[JournalEntry] = deque(maxlen=KEPT)
         self._counts: Counter[Operation] = Counter()
         self._sequence = 0
 
@@ -55,11 +55,11 @@ class Journal:
         fault: FaultKind | None,
         *,
         over: bool = False,
-    ) -> Call:
+    ) -> JournalEntry:
         """Record a call before it is acted upon; the caller fills in how it ended."""
         self._sequence += 1
         self._counts[operation] += 1
-        call = Call(
+        call = JournalEntry(
             sequence=self._sequence,
             at=time.time(),
             operation=operation,
@@ -73,7 +73,7 @@ class Journal:
         self._calls.append(call)
         return call
 
-    def list_calls(self, operation: Operation | None = None, after: int = 0) -> list[Call]:
+    def list_calls(self, operation: Operation | None = None, after: int = 0) -> list[JournalEntry]:
         """Return calls in order, of one operation if named, with sequence numbers above `after`."""
         return [call for call in self._calls if call.sequence > after and operation in (None, call.operation)]
 

@@ -19,11 +19,11 @@ from service.sandbox.demo.backend import Backend, open_backend
 from service.sandbox.demo.page import list_demo_routes
 from service.sandbox.faults import Operation
 from service.sandbox.fingerprint.app import list_fingerprint_controls, mount_fingerprint
-from service.sandbox.fingerprint.service import Fingerprint, FingerprintSettings
+from service.sandbox.fingerprint.service import FingerprintSettings, SimulatedFingerprint
 from service.sandbox.inbox import list_inbox_routes
-from service.sandbox.stage import Stage
+from service.sandbox.stage import SandboxStage
 from service.sandbox.telnyx.app import deliver_webhooks, mount_telnyx
-from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +47,8 @@ def create_sandbox(settings: SandboxSettings) -> Litestar:
     `app.state` holds `telnyx` (its `public_key` is the gateway's TELNYX_PUBLIC_KEY), `fingerprint` (its
     `sealed_key` is for FINGERPRINT_SEALED_KEYS), `stage` and `backend`.
     """
-    telnyx, fingerprint = Telnyx(settings.telnyx), Fingerprint(settings.fingerprint)
-    stage = Stage(dict(settings.latency))
+    telnyx, fingerprint = SimulatedTelnyx(settings.telnyx), SimulatedFingerprint(settings.fingerprint)
+    stage = SandboxStage(dict(settings.latency))
     handlers = [
         mount_telnyx(telnyx, stage),
         *mount_fingerprint(fingerprint, stage),

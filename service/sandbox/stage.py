@@ -14,19 +14,19 @@ import msgspec
 from litestar.types import HTTPScope, Receive, Send
 
 from service.sandbox.faults import Fault, Faults, Operation
-from service.sandbox.journal import Call, Journal
+from service.sandbox.journal import Journal, JournalEntry
 from service.sandbox.wire import (
     HTML,
     Declined,
-    Reply,
     Request,
+    StandInReply,
     read_request,
     reset_connection,
     send_reply,
     wait_for_hang_up,
 )
 
-Acted = tuple[Reply, str | None]
+Acted = tuple[StandInReply, str | None]
 """What became of a call: the answer, and the id of the verification that it concerns."""
 
 
@@ -47,16 +47,16 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 class StandIn(Protocol):
     """A simulated outside service."""
 
-    stage: Stage
+    stage: SandboxStage
 
     def plan(self, request: Request) -> Planned:
         """Understand a request; raises `Declined` for one that the service would refuse."""
 
-    def fail(self, fault: Fault) -> Reply:
+    def fail(self, fault: Fault) -> StandInReply:
         """Write a failure as the service does."""
 
 
-class Stage:
+class SandboxStage:
     """Faults, journal and latency, shared by the stand-ins of one sandbox. `latency`: seconds by operation."""
 
     def __init__(self, latency: dict[Operation, float] | None = None) -> None:
@@ -84,7 +84,7 @@ class Stage:
             await asyncio.sleep(wait)
         await send_reply(send, reply)
 
-    async def _play(self, stand_in: StandIn, planned: Planned, receive: Receive) -> Reply | None:
+    async def _play(self, stand_in: StandIn, planned: Planned, receive: Receive) -> StandInReply | None:
         fault = self.faults.take(planned)
         call = self.journal.add(
             planned.operation,
@@ -106,23 +106,25 @@ class Stage:
         return reply
 
 
-def _act(planned: Planned, call: Call) -> Reply:
+def _act(planned: Planned, call: JournalEntry) -> StandInReply:
     reply, call.verification_id = planned.act()
     call.acted = True
     return reply
 
 
-async def _strike(stand_in: StandIn, planned: Planned, fault: Fault, call: Call, receive: Receive) -> Reply | None:
+async def _strike(
+    stand_in: StandIn, planned: Planned, fault: Fault, call: JournalEntry, receive: Receive
+) -> StandInReply | None:
     match fault.kind:
         case "slow":
             reply = _act(planned, call)
-            return Reply(reply.status, reply.body, reply.headers, reply.after + fault.seconds)
+            return StandInReply(reply.status, reply.body, reply.headers, reply.after + fault.seconds)
         case "garbage":
             _act(planned, call)
-            return Reply(200, b'{"data":{}}')
+            return StandInReply(200, b'{"data":{}}')
         case "gateway_timeout":
             _act(planned, call)
-            return Reply(504, b"", (HTML,))
+            return StandInReply(504, b"", (HTML,))
         case "hang_before" | "hang_after" | "reset_before" | "reset_after":
             if fault.kind.endswith("_after"):
                 _act(planned, call)

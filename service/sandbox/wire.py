@@ -29,7 +29,7 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Reply(msgspec.Struct, frozen=True):
+class StandInReply(msgspec.Struct, frozen=True):
     """One reply. `after`: seconds to wait before it goes out, on top of the stage's latency."""
 
     status: int
@@ -41,7 +41,7 @@ class Reply(msgspec.Struct, frozen=True):
 class Declined(Exception):
     """Ends the reading of a request with a reply: nothing was acted upon."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: StandInReply) -> None:
         super().__init__(reply.status)
         self.reply = reply
 
@@ -64,7 +64,7 @@ async def read_request(scope: HTTPScope, receive: Receive) -> Request:
     )
 
 
-async def send_reply(send: Send, reply: Reply) -> None:
+async def send_reply(send: Send, reply: StandInReply) -> None:
     """Send one reply completely."""
     headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

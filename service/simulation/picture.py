@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from service.simulation.report import Part, Report
+from service.simulation.report import LabelReport, Report
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII = " .:-=+*#@"
@@ -23,7 +23,7 @@ def draw(report: Report, *, ascii_only: bool = False) -> str:
     return "\n\n".join([*blocks, *_conclude(report)])
 
 
-def _draw_part(part: Part, report: Report, levels: str) -> Iterator[str]:
+def _draw_part(part: LabelReport, report: Report, levels: str) -> Iterator[str]:
     yield f"{part.label}: {part.requests} requests, at most {max(part.requests_over_time)} in {_span(report.column)}"
     top = max(part.requests_over_time)
     yield f"  requests |{_bars(part.requests_over_time, top, levels)}|"
@@ -31,10 +31,10 @@ def _draw_part(part: Part, report: Report, levels: str) -> Iterator[str]:
     yield f"           0{_span(report.ends):>{len(part.sent_over_time) + 1}}"
     yield f"  sent {part.sent}, refused by a limit {part.refused}, suppressed by rules {part.suppressed}{_errors(part)}"
     yield from (f"    {rule} {count}" for rule, count in part.by_rule.items())
-    yield from _judge_attack(part) if part.hostile else _judge_people(part)
+    yield from _describe_attack(part) if part.hostile else _describe_people(part)
 
 
-def _judge_attack(part: Part) -> Iterator[str]:
+def _describe_attack(part: LabelReport) -> Iterator[str]:
     yield f"  stopped {_percent(part.stopped)} of what would have gone out ({_percent(part.stopped_by_rules)} by rules)"
     block = part.first_block
     when = "and no rule stopped any" if block is None else f"before the first block, at {_span(block)}"
@@ -42,7 +42,7 @@ def _judge_attack(part: Part) -> Iterator[str]:
     yield f"  cost {part.spent:.2f}, saved {part.saved:.2f}"
 
 
-def _judge_people(part: Part) -> Iterator[str]:
+def _describe_people(part: LabelReport) -> Iterator[str]:
     let_through = part.sent + part.suppressed
     yield f"  wrongly stopped by rules {_percent(part.stopped_by_rules)}: {part.suppressed} of {let_through} requests"
     yield f"  numbers that this befell: {part.numbers_stopped} of {part.numbers}"
@@ -51,10 +51,10 @@ def _judge_people(part: Part) -> Iterator[str]:
 
 def _conclude(report: Report) -> Iterator[str]:
     if report.attacks is not None and sum(part.hostile for part in report.parts) > 1:
-        yield "\n".join([f"all attacks: {report.attacks.requests} requests", *_judge_attack(report.attacks)])
+        yield "\n".join([f"all attacks: {report.attacks.requests} requests", *_describe_attack(report.attacks)])
 
 
-def _errors(part: Part) -> str:
+def _errors(part: LabelReport) -> str:
     return f", errors {part.errors}" if part.errors else ""
 
 

@@ -32,9 +32,9 @@ from service.fraud.question import Question
 from service.fraud.store import SPENT, FraudStore
 from service.policy.model import Policies, Policy
 from service.providers.verify.health import ProviderHealth
-from service.simulation.report import Outcome, Played, Result
+from service.simulation.report import LineOutcome, LineResult, Played
 from service.simulation.stand_ins import EventBook, Phones
-from service.simulation.trace import Line
+from service.simulation.trace import TraceLine
 from service.vault import Vault, new_id
 from service.verification.admission import Requests
 from service.verification.callers import Ask
@@ -88,9 +88,9 @@ class Player:
         )
         dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask, spread=0.0)
         self._requests = Requests(self._store, self._vault, Gate(health), dispatch, self._slots)
-        self._guesses: list[tuple[float, int, UUID, Line]] = []
+        self._guesses: list[tuple[float, int, UUID, TraceLine]] = []
 
-    async def play(self, lines: Iterable[Line]) -> AsyncIterator[Played]:
+    async def play(self, lines: Iterable[TraceLine]) -> AsyncIterator[Played]:
         """Play the lines in order of time, and return what became of each. What would follow the last is left out."""
         caller = await self._enter()
         for place, line in enumerate(sorted(lines, key=lambda line: line.t)):
@@ -109,22 +109,22 @@ class Player:
         ring = Authenticator(self._key_store, self._vault, Policies(self._policy, {}))
         return await ring.find(await self._keys.create(CLIENT))
 
-    async def _ask(self, line: Line, caller: Caller) -> tuple[UUID | None, Outcome]:
+    async def _ask(self, line: TraceLine, caller: Caller) -> tuple[UUID | None, LineOutcome]:
         self._judge.last, before = None, self._phones.sent
         try:
             taken = await self._requests.request(caller, self._read(line))
         except Limited:
-            return None, Outcome(result="refused", cost=self._cost(line))
+            return None, LineOutcome(result="refused", cost=self._cost(line))
         except (GatewayError, msgspec.ValidationError):
-            return None, Outcome(result="error")
+            return None, LineOutcome(result="error")
         await self._slots.drain(PATIENCE)
         return taken.id, _outcome(self._judge.last, sent=self._phones.sent > before, cost=self._cost(line))
 
-    def _cost(self, line: Line) -> float:
+    def _cost(self, line: TraceLine) -> float:
         country = phone.describe(phone.normalise(line.phone_number)).country
         return price_of(self._policy, country, line.channel)
 
-    def _read(self, line: Line) -> Ask:
+    def _read(self, line: TraceLine) -> Ask:
         """Read a line as api reads a body. Raises GatewayError or msgspec.ValidationError where api answers 422."""
         fields = {
             "phone_number": line.phone_number,
@@ -145,7 +145,7 @@ class Player:
             self._now = BEGIN + timedelta(seconds=at)
             await self._type(row, line, caller)
 
-    async def _type(self, row: UUID, line: Line, caller: Caller) -> None:
+    async def _type(self, row: UUID, line: TraceLine, caller: Caller) -> None:
         """Enter a line's codes, as long as the verification accepts any."""
         wrong: Iterator[GuessResult] = repeat("wrong", line.wrong_codes)
         right: Iterator[GuessResult] = repeat("right", line.verifies)
@@ -165,10 +165,10 @@ class Player:
                 pass
 
 
-def _outcome(decision: Decision | None, *, sent: bool, cost: float) -> Outcome:
+def _outcome(decision: Decision | None, *, sent: bool, cost: float) -> LineOutcome:
     if decision is None or decision.allow != sent:
-        return Outcome(result="error")
+        return LineOutcome(result="error")
     enforced = [finding for finding in decision.findings if finding.mode == "enforce"]
-    stopped: Result = "refused" if all(finding.detail == SPENT for finding in enforced) else "suppressed"
+    stopped: LineResult = "refused" if all(finding.detail == SPENT for finding in enforced) else "suppressed"
     rules = tuple(finding.rule for finding in enforced)
-    return Outcome(result="sent" if sent else stopped, rules=rules, cost=cost)
+    return LineOutcome(result="sent" if sent else stopped, rules=rules, cost=cost)

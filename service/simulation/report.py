@@ -11,15 +11,15 @@ from typing import Literal
 
 import msgspec
 
-from service.simulation.trace import PERSON, Line
+from service.simulation.trace import PERSON, TraceLine
 
 COLUMNS = 60
 
 
-Result = Literal["refused", "suppressed", "sent", "error"]
+LineResult = Literal["refused", "suppressed", "sent", "error"]
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class LineOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one line. `cost`: of its send, or of the one suppressed, in the price list's currency.
 
     `refused`: by a plain limit or a budget, with a 429 or in silence; `suppressed`: by a rule, always in silence;
@@ -27,15 +27,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     silence.
     """
 
-    result: Result
+    result: LineResult
     rules: tuple[str, ...] = ()
     cost: float = 0.0
 
 
-Played = tuple[Line, Outcome]
+Played = tuple[TraceLine, LineOutcome]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
     """All requests of one label. Shares are 0 to 1, and None if there is nothing to divide by.
 
     `stopped`: refused or suppressed, of all that would have gone out without a gateway; `stopped_by_rules`: of
@@ -78,9 +78,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ends: float
     column: float
-    people: Part | None
-    attacks: Part | None
-    parts: list[Part]
+    people: LabelReport | None
+    attacks: LabelReport | None
+    parts: list[LabelReport]
 
 
 def summarise(played: Iterable[Played], columns: int = COLUMNS) -> Report:
@@ -100,12 +100,12 @@ def summarise(played: Iterable[Played], columns: int = COLUMNS) -> Report:
     )
 
 
-def _part(label: str, plays: Sequence[Played], column: float, columns: int) -> Part:
+def _part(label: str, plays: Sequence[Played], column: float, columns: int) -> LabelReport:
     results = Counter(outcome.result for _, outcome in plays)
     sent, refused, suppressed = results["sent"], results["refused"], results["suppressed"]
     first_block = next((line.t for line, outcome in plays if outcome.result == "suppressed"), None)
     leaks = _leaks(plays)
-    return Part(
+    return LabelReport(
         label=label,
         requests=len(plays),
         sent=sent,

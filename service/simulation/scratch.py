@@ -19,7 +19,7 @@ from service.db.embedded.supervisor import try_lock
 from service.db.schema import migrate
 from service.policy import loading
 from service.policy.model import Policy
-from service.simulation.trace import Line, served
+from service.simulation.trace import TraceLine, served
 
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 # Seconds within which the server must end once it is released.
@@ -42,7 +42,7 @@ def make_database() -> Iterator[str]:
             _wait_until_stopped(home)
 
 
-def choose_policy(path: str | None, lines: Iterable[Line]) -> Policy:
+def choose_policy(path: str | None, lines: Iterable[TraceLine]) -> Policy:
     """Override the shipped policy by the file at `path`, if any, and fit it to a trace. Raises PolicyError.
 
     Unless the file sets it, `allow` becomes the countries of the trace's people.

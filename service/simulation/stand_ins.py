@@ -10,20 +10,20 @@ from itertools import count
 
 from typing_extensions import override
 
-from service.providers.fingerprint.event import FRESH_FOR, Answer, DeviceEvent, Devices, Unknown, judge_time
-from service.providers.fingerprint.event import Found as FoundEvent
+from service.providers.fingerprint.event import FRESH_FOR, DeviceEvent, Devices, EventAnswer, EventUnknown, check_time
+from service.providers.fingerprint.event import EventFound as FoundEvent
 from service.providers.verify.protocol import (
     CheckAnswer,
-    Found,
-    Judged,
-    NotJudged,
+    CodeCompared,
+    ListedVerification,
+    NotCompared,
     Order,
     Provider,
     SendAnswer,
     Sent,
     State,
 )
-from service.simulation.trace import Device
+from service.simulation.trace import TraceDevice
 
 
 class Phones(Provider):
@@ -45,15 +45,15 @@ class Phones(Provider):
     @override
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """Find every code wrong: the player itself knows which of a trace's codes are right."""
-        return Judged(accepted=False)
+        return CodeCompared(accepted=False)
 
     @override
-    async def state(self, provider_id: str) -> State | NotJudged:
+    async def state(self, provider_id: str) -> State | NotCompared:
         """Report that no code was accepted."""
         return State(accepted=False)
 
     @override
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
+    async def look_up(self, phone_number: str) -> list[ListedVerification] | NotCompared:
         """Find nothing: no send is ever in doubt."""
         return []
 
@@ -68,7 +68,7 @@ class EventBook(Devices):
     def __init__(self) -> None:
         self._held: dict[str, DeviceEvent] = {}
 
-    def show(self, device: Device, now: datetime) -> None:
+    def show(self, device: TraceDevice, now: datetime) -> None:
         """Add an event, as the line that brings it describes it."""
         self._held[device.event_id] = DeviceEvent(
             event_id=device.event_id,
@@ -90,12 +90,12 @@ class EventBook(Devices):
         )
 
     @override
-    async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> Answer:
+    async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> EventAnswer:
         """Return the event at once."""
         event = self._held.get(event_id)
         if event is None:
-            return Unknown("not_found")
-        return judge_time(event.observed_at, now, fresh_for) or FoundEvent(event)
+            return EventUnknown("not_found")
+        return check_time(event.observed_at, now, fresh_for) or FoundEvent(event)
 
     @override
     async def aclose(self) -> None:

@@ -21,7 +21,7 @@ PERSON = "person"
 MISSING = ("bot", "suspect_score", "ip_address")
 
 Label = Annotated[str, msgspec.Meta(pattern=r"^(person|attack(:[A-Za-z0-9_.-]+)?)$")]
-Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+CodeCount = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 # Seconds; a trace of more than ten years is a mistake.
 Time = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
 Age = Annotated[float, msgspec.Meta(ge=-86_400, le=315_360_000)]
@@ -31,7 +31,7 @@ class TraceError(GatewayError):
     """A line that does not have the format; the message gives its number."""
 
 
-class Device(msgspec.Struct, frozen=True, kw_only=True):
+class TraceDevice(msgspec.Struct, frozen=True, kw_only=True):
     """The device event that came with a request. `age`: seconds since it was made, at the request's `t`.
 
     An `event_id` on two lines is one event used twice. None for a verdict: it is missing.
@@ -46,7 +46,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     age: Age = 1.0
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
     """One request. `t`: seconds from the start; `verify_after`: seconds from `t` until the right code is entered.
 
     `wrong_codes` are entered before that, or instead of it if `verifies` is false. `label` is for counting.
@@ -57,14 +57,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     phone_number: str
     ip_address: str | None = None
     account_id: str | None = None
-    device: Device | None = None
+    device: TraceDevice | None = None
     channel: Channel = DEFAULT
     verifies: bool
     verify_after: Time = 20.0
-    wrong_codes: Count = 0
+    wrong_codes: CodeCount = 0
 
 
-def read(path: str | Path) -> Iterator[Line]:
+def read(path: str | Path) -> Iterator[TraceLine]:
     """Read a trace in the file's order, a line at a time. Raises TraceError at the first line that is wrong.
 
     Defaults for what a line leaves out or has as null: people verify and attackers do not; a device without an id is a
@@ -76,11 +76,11 @@ def read(path: str | Path) -> Iterator[Line]:
                 yield parse(text, number)
 
 
-def parse(text: bytes | str, number: int) -> Line:
+def parse(text: bytes | str, number: int) -> TraceLine:
     """Read one line, the `number`-th of its trace. Raises TraceError."""
     try:
         fields = msgspec.json.decode(text, type=dict[str, Any])
-        return msgspec.convert(_complete(fields, number), Line)
+        return msgspec.convert(_complete(fields, number), TraceLine)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TraceError(f"line {number} of the trace: {error}") from None
     except RecursionError:
@@ -100,7 +100,7 @@ def _complete(fields: dict[str, Any], number: int) -> dict[str, Any]:
     return fields
 
 
-def write(path: str | Path, lines: Iterable[Line]) -> int:
+def write(path: str | Path, lines: Iterable[TraceLine]) -> int:
     """Write a trace, and return how many lines it has."""
     count = 0
     encoder = msgspec.json.Encoder()
@@ -111,7 +111,7 @@ def write(path: str | Path, lines: Iterable[Line]) -> int:
     return count
 
 
-def served(lines: Iterable[Line]) -> list[str]:
+def served(lines: Iterable[TraceLine]) -> list[str]:
     """Return the countries of the people's numbers, sorted: what a policy for this trace allows."""
     numbers = {line.phone_number for line in lines if line.label == PERSON}
     return sorted({country for country in map(_country, numbers) if country is not None})

@@ -19,7 +19,7 @@ from service.vault import new_token
 from service.verification.gate import Gate
 from service.verification.slots import Slots
 from service.verification.states import Offer, Status, offer
-from service.verification.storage.rows import Held, StatusRow
+from service.verification.storage.rows import HeldRow, StatusRow
 from service.verification.storage.store import PATIENCE, Store
 
 
@@ -78,7 +78,7 @@ class VerificationActions:
                 raise Limited(found.wait or 1.0)
             case "pressed":
                 # Until here its send is held: begun earlier, it could go out for a caller who is told 503.
-                self._store.owed.pressed.put(Held(row, press, self._slots.ask))
+                self._store.owed.pressed.put(HeldRow(row, press, self._slots.ask))
                 return _view(caller, row, found)
 
     async def cancel(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> VerificationView:

@@ -15,14 +15,14 @@ from service.channels import Channel
 from service.clients.caller import Caller
 from service.db.batch import Waiting
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight
-from service.providers.fingerprint.event import Found, SealedEvents
+from service.providers.fingerprint.event import EventFound, SealedEvents
 from service.vault import Vault, new_id, new_token
 from service.verification.callers import Ask, subjects_of
 from service.verification.dispatch import Dispatch, Job
 from service.verification.gate import Gate
 from service.verification.slots import Slots
 from service.verification.states import Offer, Send, offer
-from service.verification.storage.rows import Admission, Admitted, Claimed, Held
+from service.verification.storage.rows import Admission, Admitted, Claimed, HeldRow
 from service.verification.storage.store import Store
 
 PACK = msgspec.msgpack.Encoder()
@@ -93,7 +93,7 @@ class Requests:
                 running = True
             elif admitted.outcome == "admitted":
                 # Inserted under our lease, so that nothing is sent for a caller who is told 503. Now it may be claimed.
-                self._store.owed.rows.put(Held(item.id, token, self._slots.ask))
+                self._store.owed.rows.put(HeldRow(item.id, token, self._slots.ask))
         finally:
             # Also when the caller hangs up: every slot that is not given back is one send less at a time, for good.
             if begins and not running:
@@ -138,7 +138,7 @@ class Requests:
             return None
         fresh_for = caller.policy.rules.event_stale.after
         answer = self._sealed.read(sealed, now=datetime.now(UTC), fresh_for=fresh_for)
-        return answer.event.visitor_id if isinstance(answer, Found) else None
+        return answer.event.visitor_id if isinstance(answer, EventFound) else None
 
 
 def _claimed(caller: Caller, item: Admission, token: UUID, admitted: Admitted, channel: Channel) -> Claimed:

@@ -29,7 +29,7 @@ from service.errors import (
 )
 from service.fraud.judge import Judge
 from service.policy.model import Policy
-from service.providers.verify.protocol import CheckAnswer, InDoubt, Judged, NotJudged, Provider, State
+from service.providers.verify.protocol import CheckAnswer, CodeCompared, InDoubt, NotCompared, Provider, State
 from service.vault import new_id
 from service.verification.gate import Gate
 from service.verification.senders import Senders
@@ -37,13 +37,13 @@ from service.verification.states import GuessResult, Send, Status
 from service.verification.storage.rows import Reserved, Settled, Unsettled
 from service.verification.storage.store import Store
 
-# A code that is not right is answered at the next whole step after it came, so that the time of judging does not show.
+# A code that is not right is answered at the next whole step after it came, so that the time of checking does not show.
 STEP = 0.5
 # How long after a request or fallback its send may still be under way, and how often a check looks for it (seconds).
 ON_ITS_WAY = 1.0
 LOOK_AGAIN = 0.04
 # What the provider says of a guess; `lost`: nobody can say yet, and it is not settled.
-Judgement = GuessResult | Literal["lost"]
+CheckResult = GuessResult | Literal["lost"]
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class Checks:
     """Checks codes: one guess each."""
 
     def __init__(self, store: Store, judge: Judge, senders: Senders, gate: Gate) -> None:
-        self._judge_of_sends = judge
+        self._judge = judge
         # asyncio keeps only weak references to tasks: one that nobody holds can vanish before it has run.
         self._crediting: set[asyncio.Task[None]] = set()
         self._store = store
@@ -91,7 +91,7 @@ class Checks:
         sends = await self._await_sends(row, reserved.sends, ripe)
         early = max(0.0, ripe - time.monotonic())
         asked = self._asked(sends, test=bool(reserved.test), channels=reserved.channels or 1)
-        result = await self._judge(asked, code)
+        result = await self._check_all(asked, code)
         telemetry.GUESSES.labels(result).inc()
         settled = await self._settle(row, guess, result, caller.policy)
         if not (settled and settled.verified):
@@ -101,7 +101,7 @@ class Checks:
             raise Unavailable(reason)
         return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
 
-    async def _settle(self, row: UUID, guess: UUID, result: Judgement, policy: Policy) -> Settled | None:
+    async def _settle(self, row: UUID, guess: UUID, result: CheckResult, policy: Policy) -> Settled | None:
         # Not given back: a connection that an attacker cuts would be a free guess.
         if result == "lost":
             await self._store.leave_open(guess)
@@ -113,7 +113,7 @@ class Checks:
 
     def _credit(self, row: UUID) -> None:
         """Tell the histories after the reply that the send converted. A crash loses this, which hardly matters."""
-        task = asyncio.create_task(self._judge_of_sends.credit(row))
+        task = asyncio.create_task(self._judge.credit(row))
         self._crediting.add(task)
         task.add_done_callback(self._credited)
 
@@ -130,10 +130,10 @@ class Checks:
         await self._settle(guess.verification_id, guess.id, result, policy)
 
     async def _await_sends(self, row: UUID, sends: list[Send], ripe: float) -> list[Send]:
-        """Wait for sends that are under way: a right code that comes quickly must not be judged before there is a send.
+        """Wait for sends that are under way: a right code that comes quickly must not be compared before there is one.
 
         When they arrive is up to the provider and must not show. So a code that is not right is answered as if its
-        judging had begun on the step at which no send can be under way, which only the caller's own calls decide.
+        checking had begun on the step at which no send can be under way, which only the caller's own calls decide.
         """
         while any(send.state in ("due", "begun") for send in sends) and time.monotonic() < ripe:
             await asyncio.sleep(LOOK_AGAIN)
@@ -151,20 +151,20 @@ class Checks:
         real = [(provider, held) for provider, held in taken if provider is not None]
         return real + [(self._senders.choose(test=test, allow=False), "")] * (channels - len(real))
 
-    async def _judge(self, asked: Sequence[tuple[Provider, str]], code: str) -> Judgement:
+    async def _check_all(self, asked: Sequence[tuple[Provider, str]], code: str) -> CheckResult:
         """Return how a guess ends, once every send has been asked.
 
-        right, wrong, returned (certainly not judged), accepted (reply lost, but some code was accepted) or lost (not
-        known yet). If one send judged and another did not, the guess is spent: it is wrong.
+        right, wrong, returned (certainly not compared), accepted (reply lost, but some code was accepted) or lost (not
+        known yet). If one send compared and another did not, the guess is spent: it is wrong.
         """
         answers = await self._ask(asked, code)
         # One is enough: a code belongs to one channel, and the others are bound to find it wrong.
-        if Judged(accepted=True) in answers:
+        if CodeCompared(accepted=True) in answers:
             return "right"
         # Not wrong because another one judged: the channel whose reply was lost may be the one that accepted.
         if any(isinstance(answer, InDoubt) for answer in answers):
             return await self._ask_states(asked)
-        return "wrong" if any(isinstance(answer, Judged) for answer in answers) else "returned"
+        return "wrong" if any(isinstance(answer, CodeCompared) for answer in answers) else "returned"
 
     async def _ask(self, asked: Sequence[tuple[Provider, str]], code: str) -> list[CheckAnswer]:
         """Ask every send at once; return the answers until one accepted the code."""
@@ -175,16 +175,16 @@ class Checks:
         for answer in asyncio.as_completed(calls):
             answers.append(await answer)
             # The others are not waited for, or a right code would be as slow as the slowest channel.
-            if answers[-1] == Judged(accepted=True):
+            if answers[-1] == CodeCompared(accepted=True):
                 break
         return answers
 
-    async def _ask_states(self, asked: Sequence[tuple[Provider, str]]) -> Judgement:
+    async def _ask_states(self, asked: Sequence[tuple[Provider, str]]) -> CheckResult:
         states = await asyncio.gather(*(provider.state(held) for provider, held in asked))
         if any(state == State(accepted=True) for state in states):
             return "accepted"
         # One that cannot be read may be the one that accepted: settled as wrong now, a right code would never verify.
-        return "lost" if any(isinstance(state, NotJudged) for state in states) else "wrong"
+        return "lost" if any(isinstance(state, NotCompared) for state in states) else "wrong"
 
 
 def _refuse(reserved: Reserved) -> None:
@@ -208,7 +208,7 @@ def _refuse(reserved: Reserved) -> None:
 
 
 async def _wait_for_step(came: float, early: float) -> None:
-    """Wait for the step on which a judging that began later by `early` would be answered."""
+    """Wait for the step on which a check that began later by `early` would be answered."""
     passed = time.monotonic() - came
     await asyncio.sleep(_round_up(passed + early) - passed)
 

@@ -21,7 +21,7 @@ from service.verification.ended_verifications import Ended
 from service.verification.gate import Gate
 from service.verification.senders import Senders, make_senders
 from service.verification.slots import Slots
-from service.verification.storage.owed import Clock
+from service.verification.storage.owed import DatabaseClock
 from service.verification.storage.store import Store
 
 
@@ -31,7 +31,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     database: Database
     vault: Vault
     policies: Policies
-    now: Clock
+    now: DatabaseClock
     store: Store
     keys: Authenticator
     senders: Senders
@@ -49,7 +49,7 @@ def make_core(
     judge: Judge,
     provider: Provider,
     settings: Settings,
-    now: Clock,
+    now: DatabaseClock,
 ) -> Core:
     """Put them together. `provider`: the real one, which stays the caller's to close."""
     store, ended = Store(database, policies, now, settings.webhook_max_unknown), Ended(database, provider.name, now)

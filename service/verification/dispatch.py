@@ -18,19 +18,27 @@ import msgspec
 from service import phone, telemetry
 from service.addresses import network_of
 from service.channels import CHANNELS
-from service.db.calls import Json
+from service.db.calls import JsonText
 from service.db.faults import ConstraintViolated
 from service.errors import Unavailable
 from service.fraud.decision import Decision, Finding, writable
 from service.fraud.judge import Judge
 from service.fraud.question import Question
 from service.policy.model import Policy
-from service.providers.verify.protocol import Found, InDoubt, NotJudged, Order, Provider, SendAnswer, Sent
+from service.providers.verify.protocol import (
+    InDoubt,
+    ListedVerification,
+    NotCompared,
+    Order,
+    Provider,
+    SendAnswer,
+    Sent,
+)
 from service.verification.callers import Evidence
-from service.verification.send_results import Outcome, outcome_of
+from service.verification.send_results import SendResult, result_of
 from service.verification.senders import Senders
 from service.verification.states import LEASE, SEND_LIMIT, Rest, Send, plan
-from service.verification.storage.rows import Claimed, Recorded
+from service.verification.storage.rows import Claimed, SendRecord
 from service.verification.storage.store import Store
 
 T = TypeVar("T")
@@ -38,7 +46,7 @@ JSON = msgspec.json.Encoder()
 # How far Telnyx's clock and ours may differ when we look for a send of ours.
 CLOCKS_DIFFER = timedelta(seconds=5)
 # Seconds that a code stays good at Telnyx for longer than here. Without them, a right code that is given in the last
-# second would be judged wrong.
+# second would be compared wrong.
 CODE_OUTLIVES = 5
 # Telnyx may still be at work when our time limit ends: a send that is not found is looked for again after this (s).
 LOOK_AGAIN = 2.0
@@ -100,7 +108,7 @@ class Dispatch:
         pause = self._pause(job)
         # A call takes up to SEND_LIMIT: still out when the lease ends, it would be made again by the next holder.
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
-            await self._record(job, send, provider, Outcome("due", wait=pause, error="waited"), kept)
+            await self._record(job, send, provider, SendResult("due", wait=pause, error="waited"), kept)
             return
         answer = await self._senders.send(provider, self._order(job, send))
         # Telnyx may have acted on it. Without its id, the code that reached the phone cannot be checked.
@@ -117,13 +125,13 @@ class Dispatch:
         provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and send.allowed is not False)
         found = await self._find(job, send, provider)
         if found is None:
-            await self._record(job, send, provider, Outcome("due", wait=SECOND_LOOK, error="interrupted"), None)
+            await self._record(job, send, provider, SendResult("due", wait=SECOND_LOOK, error="interrupted"), None)
             return
         await self._end(job, send, provider, found, None)
 
     async def give_up(self, job: Job, send: Send) -> None:
         """Record a send as abandoned, because its deadline has passed."""
-        await self._record(job, send, None, Outcome("abandoned", error="deadline"), None)
+        await self._record(job, send, None, SendResult("abandoned", error="deadline"), None)
 
     async def _decide(self, job: Job, send: Send) -> Decision:
         question = _question(job, send)
@@ -166,7 +174,7 @@ class Dispatch:
         """Look our send up at the provider: found, None if there is none, in doubt if the provider is unavailable."""
         listed = await provider.look_up(job.evidence.phone_number)
         # A list that could not be read is not an empty one: sent again on its word, the number would get two codes.
-        if isinstance(listed, NotJudged):
+        if isinstance(listed, NotCompared):
             return InDoubt("look_up_failed")
         since = (send.begun_at or send.due_at) - CLOCKS_DIFFER
         ours = [found for found in listed if self._is_ours(job, send, found, since)]
@@ -177,7 +185,7 @@ class Dispatch:
         free = [found for found in ours if found.provider_id not in held]
         return Sent(max(free, key=lambda found: found.created_at).provider_id) if free else None
 
-    def _is_ours(self, job: Job, send: Send, found: Found, since: datetime) -> bool:
+    def _is_ours(self, job: Job, send: Send, found: ListedVerification, since: datetime) -> bool:
         # A UUID may come back in other letters than it was set in.
         same = found.channel in _channels(job, send) and found.profile_id.lower() == self._profile(job).lower()
         return same and found.created_at >= since
@@ -185,17 +193,17 @@ class Dispatch:
     async def _end(
         self, job: Job, send: Send, provider: Provider, answer: SendAnswer, decision: Decision | None
     ) -> None:
-        outcome = outcome_of(answer, send.attempts, self._pause(job))
+        outcome = result_of(answer, send.attempts, self._pause(job))
         try:
             await self._record(job, send, provider, outcome, decision)
         except ConstraintViolated:
             # Another row adopted this id first. In doubt counts as sent: made again, it would be a second code.
-            await self._record(job, send, provider, Outcome("in_doubt", error="held_by_another"), decision)
+            await self._record(job, send, provider, SendResult("in_doubt", error="held_by_another"), decision)
 
     async def _record(
-        self, job: Job, send: Send, provider: Provider | None, outcome: Outcome, decision: Decision | None
+        self, job: Job, send: Send, provider: Provider | None, outcome: SendResult, decision: Decision | None
     ) -> None:
-        recorded = Recorded(
+        recorded = SendRecord(
             id=job.row.id,
             token=job.row.token,
             ordinal=send.ordinal,
@@ -206,7 +214,7 @@ class Dispatch:
             provider_id=outcome.provider_id,
             error=outcome.error,
             delivery=outcome.delivery,
-            decision=Json(JSON.encode(writable(decision)).decode()) if decision else None,
+            decision=JsonText(JSON.encode(writable(decision)).decode()) if decision else None,
             next_in=_next_in(job, send, outcome),
         )
         kept = await self.keep_trying(job, lambda: self._store.record(recorded))
@@ -275,7 +283,7 @@ def _told(finding: Finding) -> dict[str, str]:
     return {"rule": finding.rule, "mode": finding.mode, "detail": finding.detail}
 
 
-def _next_in(job: Job, send: Send, outcome: Outcome) -> float:
+def _next_in(job: Job, send: Send, outcome: SendResult) -> float:
     """Return after how many seconds the verification has something to do again, once this is recorded."""
     now = job.clock()
     ended = msgspec.structs.replace(

@@ -19,7 +19,7 @@ LONGEST_WAIT = 8.0
 _dice = random.SystemRandom()
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class SendResult(msgspec.Struct, frozen=True):
     """What is recorded of a send. `wait`: seconds until the next try, for state 'due'."""
 
     state: SendState
@@ -29,26 +29,26 @@ class Outcome(msgspec.Struct, frozen=True):
     delivery: Delivery | None = None
 
 
-def outcome_of(answer: SendAnswer, attempts: int, pause: float) -> Outcome:
+def result_of(answer: SendAnswer, attempts: int, pause: float) -> SendResult:
     """Return what is recorded. `attempts`: tries before this one; `pause`: seconds for which nothing is sent at all."""
     match answer:
         case Sent(provider_id, delivery):
-            return Outcome("sent", provider_id=provider_id, delivery=delivery)
+            return SendResult("sent", provider_id=provider_id, delivery=delivery)
         case Refused(code):
             # The end of this channel: what Telnyx refuses by the number, it refuses again, and the next one should not
             # wait.
-            return Outcome("refused", error=code)
+            return SendResult("refused", error=code)
         # Never due again: the code may have gone out, and the phone would get a second one that makes the first one
         # wrong.
         case InDoubt(code):
-            return Outcome("in_doubt", error=code)
+            return SendResult("in_doubt", error=code)
         # The longest of the three: a reset of 0 s alone would have the send repeated without a pause.
         case TryAgain(code, after):
-            return Outcome("due", wait=max(after or 0.0, pause, back_off(attempts)), error=code)
+            return SendResult("due", wait=max(after or 0.0, pause, back_off(attempts)), error=code)
         # Not refused, which would be the end of this channel: the fault is ours, and the same send works once it is
         # mended.
         case AccountProblem(code):
-            return Outcome("due", wait=max(pause, back_off(attempts)), error=code)
+            return SendResult("due", wait=max(pause, back_off(attempts)), error=code)
 
 
 def back_off(attempts: int) -> float:

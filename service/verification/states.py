@@ -13,13 +13,13 @@ import msgspec
 
 from service.channels import CHANNELS, Channel
 from service.fraud.facts import CaptchaState
-from service.policy.model import Fallback
+from service.policy.model import FallbackSettings
 from service.providers.verify.protocol import Delivery
 
 Status = Literal["pending", "verified", "locked", "expired", "canceled"]
 SendState = Literal["due", "begun", "sent", "refused", "in_doubt", "abandoned"]
 Cause = Literal["request", "press", "refused", "failed", "waited"]
-# What a guess is settled as: `accepted` was not heard, but some code was taken; `returned` was certainly not judged.
+# What a guess is settled as: `accepted` was not heard, but some code was taken; `returned` was certainly not compared.
 GuessResult = Literal["right", "wrong", "accepted", "returned"]
 
 # A send takes at most SEND_LIMIT; whoever takes it over waits until lease and grace are over.
@@ -88,10 +88,10 @@ class Rest(msgspec.Struct, frozen=True):
     until: datetime
 
 
-Plan = Begin | TakeOver | GiveUp | Rest
+NextStep = Begin | TakeOver | GiveUp | Rest
 
 
-def offer(fallback: Fallback, used: Sequence[str], pressed_at: datetime) -> Offer | None:
+def offer(fallback: FallbackSettings, used: Sequence[str], pressed_at: datetime) -> Offer | None:
     """Return the channel that the caller may use next: by their own calls and the policy only."""
     if fallback.mode == "off":
         return None
@@ -99,7 +99,9 @@ def offer(fallback: Fallback, used: Sequence[str], pressed_at: datetime) -> Offe
     return Offer(channel, pressed_at + timedelta(seconds=fallback.after)) if channel else None
 
 
-def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at: datetime, now: datetime) -> Plan:
+def plan(
+    sends: Sequence[Send], fallback: FallbackSettings, deadline: float, expires_at: datetime, now: datetime
+) -> NextStep:
     """Return what is to be done next for a pending verification. `deadline`: seconds that a send may wait."""
     # First of all: until it is known what became of a begun send, any other could be a second code.
     for send in sends:
@@ -121,7 +123,7 @@ def plan(sends: Sequence[Send], fallback: Fallback, deadline: float, expires_at:
     return Rest(min([min(send.due_at, send.wanted_at + longest) for send in due] + [expires_at]))
 
 
-def _follow(sends: Sequence[Send], fallback: Fallback) -> tuple[Channel, Cause, datetime] | None:
+def _follow(sends: Sequence[Send], fallback: FallbackSettings) -> tuple[Channel, Cause, datetime] | None:
     """Return the channel that follows the newest send by itself, why and when; None if none does."""
     # An sms that went by call has used up both: the call must not come again, nor the sms that no landline gets.
     tried = {send.by or send.channel for send in sends} | {send.channel for send in sends}

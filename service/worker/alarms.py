@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID, uuid4
 
 from service import telemetry
-from service.db.calls import Call
+from service.db.calls import FunctionCall
 from service.db.engine import Database
 from service.policy.model import AlertRules
 from service.providers.alerts import Alerts
@@ -32,7 +32,7 @@ KINDS = (
 )  # fmt: skip
 MINUTE = 60
 
-WATCH = Call(
+WATCH = FunctionCall(
     "watch_traffic_v2", Traffic._fields,
     now=datetime, every=timedelta, recent=timedelta, usual=timedelta, days=int, settled=timedelta, window=timedelta,
     caught_up=timedelta,
@@ -51,7 +51,7 @@ where unknown_no = (select min(unknown_no) from webhook_events)
 """
 # An alert rings at this share of the most that are kept, before the first is dropped.
 MANY_UNKNOWN = 0.9
-RING = Call(
+RING = FunctionCall(
     "ring_alerts_v2", ("event", "kind", "text", "seconds"),
     now=datetime, ring=UUID, kinds=list[str], texts=list[str], quiet=timedelta,
 )  # fmt: skip

@@ -34,27 +34,27 @@ class Traffic(NamedTuple):
 def find_unusual(traffic: Traffic, rules: AlertRules) -> dict[str, str]:
     """Return a sentence for each kind of unusual traffic."""
     found = {
-        "volume": _judge_volume(traffic, rules),
-        "spike": _judge_spike(traffic, rules),
-        "conversion": _judge_conversion(traffic, rules),
+        "volume": _check_volume(traffic, rules),
+        "spike": _check_spike(traffic, rules),
+        "conversion": _check_conversion(traffic, rules),
     }
     return {kind: text for kind, text in found.items() if text is not None}
 
 
-def _judge_volume(traffic: Traffic, rules: AlertRules) -> str | None:
+def _check_volume(traffic: Traffic, rules: AlertRules) -> str | None:
     if traffic.sent <= rules.a_minute:
         return None
     return f"{traffic.sent:,} codes were sent within a minute; more than {rules.a_minute:,} ring."
 
 
-def _judge_spike(traffic: Traffic, rules: AlertRules) -> str | None:
+def _check_spike(traffic: Traffic, rules: AlertRules) -> str | None:
     recent, usual = traffic.recent or 0.0, traffic.usual
     if usual is None or recent <= max(rules.spike_least, rules.spike * usual):
         return None
     return f"{recent:,.0f} codes a minute over the last five; at this time of day {usual:,.1f} are usual."
 
 
-def _judge_conversion(traffic: Traffic, rules: AlertRules) -> str | None:
+def _check_conversion(traffic: Traffic, rules: AlertRules) -> str | None:
     sent, read = traffic.hour_sent, traffic.hour_read
     if sent < rules.conversion_least or read >= rules.conversion * sent:
         return None

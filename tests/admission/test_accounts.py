@@ -14,7 +14,7 @@ from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.question import Question
 from service.providers.fingerprint.sealed import Sealed
 from service.sandbox.fingerprint.events import Mint
-from service.sandbox.fingerprint.service import Fingerprint, FingerprintSettings
+from service.sandbox.fingerprint.service import FingerprintSettings, SimulatedFingerprint
 from tests.support.gateway import run_gateway
 
 SPELLINGS = {
@@ -56,7 +56,7 @@ def test_a_canonical_account_id_is_left_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(("account", "same"), [("account-4711 ", True), ("account-4712", False)])
 async def test_a_device_event_belongs_to_its_account_however_the_page_spelt_the_id(account: str, *, same: bool) -> None:
     key = b"k" * 32
-    made = Fingerprint(FingerprintSettings(sealed_key=key)).mint(Mint(linked_id="Account-4711"))
+    made = SimulatedFingerprint(FingerprintSettings(sealed_key=key)).mint(Mint(linked_id="Account-4711"))
     question = Question(
         id=uuid4(), ordinal=1, client_id=1, phone_hash=uuid4(), phone_number="+13125550142", channel="sms",
         asked_at=datetime.now(UTC), counts=True, account_id=account, sealed_result=made.sealed_result,

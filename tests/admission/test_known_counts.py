@@ -180,7 +180,7 @@ async def test_wrong_codes_of_strangers_and_of_a_known_source_spend_nothing_of_e
     assert (await ask(desk, ip=HOME))[0] == "limited"
 
 
-async def test_a_stranger_is_locked_out_whether_or_not_a_known_sources_code_is_being_judged(
+async def test_a_stranger_is_locked_out_whether_or_not_a_known_sources_code_is_being_compared(
     database: Database,
 ) -> None:
     desk = await open_at(database)

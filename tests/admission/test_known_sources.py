@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.sandbox.fingerprint.events import Mint
-from service.sandbox.fingerprint.service import Fingerprint, FingerprintSettings
+from service.sandbox.fingerprint.service import FingerprintSettings, SimulatedFingerprint
 from tests.support.gateway import ADDRESS, OTHER_PHONE, PHONE, Calls, Gateway, Reply, run_gateway
 from tests.support.guessing import begin_and_read, guess_all, wrong_codes
 
@@ -31,7 +31,7 @@ def in_an_account_away_from_home() -> dict[str, Any]:
 
 def on_a_device_away_from_home() -> dict[str, Any]:
     """Every request has an event of its own; the visitor is one."""
-    made = Fingerprint(FingerprintSettings(sealed_key=SEALED_KEY)).mint(
+    made = SimulatedFingerprint(FingerprintSettings(sealed_key=SEALED_KEY)).mint(
         Mint(visitor_id="visitor-of-the-owner", ip=AWAY)
     )
     return {"ip_address": AWAY, "device_sealed_result": made.sealed_result}

@@ -1,4 +1,4 @@
-"""How verifications ended: each state has its cause in a caller's call, a judged code or the clock, and leaves no rest.
+"""How verifications ended: each state has its cause in a call, a compared code or the clock, and leaves no rest.
 
 Checks of the balance. Pure.
 """
@@ -22,7 +22,7 @@ def count_verified(evidence: Evidence) -> int:
     return sum(row.status == "verified" for row in evidence.rows.values())
 
 
-def find_misjudged(evidence: Evidence) -> Iterator[Imbalance]:
+def find_wrong_ends(evidence: Evidence) -> Iterator[Imbalance]:
     """Verified without a code that Telnyx took, or not verified with one; and callers who were told otherwise."""
     holder = {send.provider_id: send.verification for send in evidence.sends if send.provider_id is not None}
     taken = {holder.get(held.id) for held in evidence.held if held.status == "accepted"}

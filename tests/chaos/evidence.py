@@ -13,7 +13,7 @@ from functools import cached_property
 import msgspec
 
 from service.db.engine import Database
-from service.sandbox.journal import Call as TelnyxCall
+from service.sandbox.journal import JournalEntry as TelnyxCall
 from service.vault import Vault
 from service.verification.callers import Evidence as Asked
 from service.verification.callers import subjects_of

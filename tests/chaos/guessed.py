@@ -1,4 +1,4 @@
-"""Guesses, counted where they are judged: at Telnyx, by verification and by number, against the budgets.
+"""Guesses, counted where they are compared: at Telnyx, by verification and by number, against the budgets.
 
 Checks of the balance. Pure. A guess asks every send of its verification, so it is counted once for all of them.
 """
@@ -14,7 +14,7 @@ from tests.chaos.policy import CODES, CODES_OF_NUMBER, CODES_OF_SOURCE
 from tests.chaos.records import Source
 
 
-def judged(evidence: Evidence) -> Counter[str]:
+def guesses_compared(evidence: Evidence) -> Counter[str]:
     """Count the guesses that Telnyx compared, by verification: the most that any one send of it was asked.
 
     Not what was asked when it was over, which is how decoys learn how Telnyx is.
@@ -29,8 +29,8 @@ def judged(evidence: Evidence) -> Counter[str]:
     return found
 
 
-def count_judged(evidence: Evidence) -> int:
-    return sum(judged(evidence).values())
+def count_compared(evidence: Evidence) -> int:
+    return sum(guesses_compared(evidence).values())
 
 
 def count_numbers(evidence: Evidence) -> int:
@@ -40,7 +40,7 @@ def count_numbers(evidence: Evidence) -> int:
 def find_over_verification(evidence: Evidence) -> Iterator[Imbalance]:
     """More guesses than a verification has, at Telnyx or on record."""
     on_record = Counter(guess.verification for guess in evidence.guesses)
-    compared = judged(evidence)
+    compared = guesses_compared(evidence)
     for verification in on_record | compared:
         most = max(on_record[verification], compared[verification])
         if most > CODES:
@@ -49,7 +49,7 @@ def find_over_verification(evidence: Evidence) -> Iterator[Imbalance]:
 
 def find_over_number(evidence: Evidence) -> Iterator[Imbalance]:
     """More guesses than a number has, of one source or of all, where no right code ever cleared its budgets."""
-    compared, on_record = judged(evidence), Counter(guess.verification for guess in evidence.guesses)
+    compared, on_record = guesses_compared(evidence), Counter(guess.verification for guess in evidence.guesses)
     for whose, verifications in _group(evidence).items():
         if any(evidence.rows[verification].status == "verified" for verification in verifications):
             continue
@@ -62,7 +62,7 @@ def find_over_number(evidence: Evidence) -> Iterator[Imbalance]:
 def find_uncounted(evidence: Evidence) -> Iterator[Imbalance]:
     """More compared at Telnyx than is on record: a guess that was free."""
     on_record = Counter(guess.verification for guess in evidence.guesses)
-    for verification, many in judged(evidence).items():
+    for verification, many in guesses_compared(evidence).items():
         if many > on_record[verification]:
             text = f"Telnyx compared {many} codes, {on_record[verification]} are on record"
             yield Imbalance(text, verification, evidence.rows[verification].phone)

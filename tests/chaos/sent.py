@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from service.sandbox.journal import Call as TelnyxCall
+from service.sandbox.journal import JournalEntry as TelnyxCall
 from tests.chaos.evidence import Evidence, Send
 from tests.chaos.findings import Imbalance
 from tests.chaos.policy import DEADLINE

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from service.sandbox.journal import Call as TelnyxCall
+from service.sandbox.journal import JournalEntry as TelnyxCall
 from tests.chaos.balance import balance
 from tests.chaos.evidence import Evidence, Guess, Row, Send
 from tests.chaos.policy import PRICES
@@ -57,7 +57,7 @@ def make_guess(verification: str = "v1") -> Guess:
 
 
 def make_evidence() -> Evidence:
-    """Return what one request leaves behind that was sent, and of which one wrong code was judged."""
+    """Return what one request leaves behind that was sent, and of which one wrong code was compared."""
     check = Call(
         kind="verify", story=1, source=SOURCE, gateway="http://1", at=NOON.timestamp(), status=200, verification="v1",
         code="000000", verified=False,

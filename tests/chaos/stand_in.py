@@ -9,17 +9,17 @@ import sys
 
 import uvicorn
 
-from service.sandbox.stage import Stage
+from service.sandbox.stage import SandboxStage
 from service.sandbox.telnyx.app import create_telnyx
-from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 
 SEED = b"0123456789abcdef0123456789abcdef"
 
 
 def main(port: str, latency: str) -> None:
     """Serve until the process is ended."""
-    stage = Stage(dict.fromkeys(("send", "check", "state", "lookup"), float(latency)))
-    app = create_telnyx(Telnyx(TelnyxSettings(signing_seed=SEED)), stage)
+    stage = SandboxStage(dict.fromkeys(("send", "check", "state", "lookup"), float(latency)))
+    app = create_telnyx(SimulatedTelnyx(TelnyxSettings(signing_seed=SEED)), stage)
     uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
 
 

@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 
 from service.sandbox.faults import Fault, Operation
-from service.sandbox.journal import Call
+from service.sandbox.journal import JournalEntry
 from service.sandbox.telnyx.service import PROFILE_ID, TelnyxSettings
 from service.sandbox.telnyx.webhooks import Manners
 from tests.chaos.processes import Child
@@ -35,7 +35,7 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class _Calls(msgspec.Struct):
-    calls: list[Call]
+    calls: list[JournalEntry]
 
 
 class _List(msgspec.Struct):
@@ -77,7 +77,7 @@ class StandIn:
         found = msgspec.json.decode(await self._call("POST", "/control/inbox", {"phone_number": phone}))
         return [message["code"] for message in found if message["code"] is not None]
 
-    async def journal(self, operation: Operation) -> list[Call]:
+    async def journal(self, operation: Operation) -> list[JournalEntry]:
         text = await self._call("GET", f"/control/journal?operation={operation}")
         return msgspec.json.decode(text, type=_Calls).calls
 

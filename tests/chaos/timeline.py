@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from service.sandbox.journal import Call as TelnyxCall
+from service.sandbox.journal import JournalEntry as TelnyxCall
 from tests.chaos.evidence import Evidence, Row, Send
 from tests.chaos.findings import Imbalance
 from tests.chaos.records import Call

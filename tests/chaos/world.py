@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from service.db.engine import open_database
-from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 from tests.chaos.database import Sites, open_sites
 from tests.chaos.gateways import Gateway, open_gateways
 from tests.chaos.policy import CLIENTS, write_policy
@@ -66,7 +66,7 @@ async def open_world(folder: Path, book: Book, commands: Sequence[str]) -> Async
                 keys = await _make_keys(sites.primary.url())
                 policy = folder / "policy.toml"
                 policy.write_text(observe_histories(write_policy()))
-                told = Telnyx(TelnyxSettings(signing_seed=SEED))
+                told = SimulatedTelnyx(TelnyxSettings(signing_seed=SEED))
                 settings = environment_of("", telnyx.url, policy, told)
                 async with open_gateways(commands, settings, sites, ports, folder, book) as gateways:
                     world = World(sites, telnyx, gateways, keys, session, book)

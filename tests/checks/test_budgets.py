@@ -38,7 +38,7 @@ async def test_of_200_guesses_at_four_verifications_of_one_number_its_budget_rea
             assert (await gateway.verify(verification, code)).status == 409
 
 
-async def test_guesses_in_flight_elsewhere_lock_nothing_until_they_are_judged(database_url: str) -> None:
+async def test_guesses_in_flight_elsewhere_lock_nothing_until_they_are_compared(database_url: str) -> None:
     """The guesses in flight at one verification may be given back: until then the others wait, and are not closed."""
     async with run_gateway(database_url, policy=POLICY) as gateway:
         (busy, _), (other, _), (patient, code) = [await begin_and_read(gateway) for _ in range(3)]

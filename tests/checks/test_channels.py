@@ -49,7 +49,7 @@ async def test_a_right_code_does_not_wait_for_the_other_channels(database_url: s
         assert time.monotonic() - began < 4.0
 
 
-async def test_a_guess_that_one_channel_judged_is_spent_though_another_did_not(database_url: str) -> None:
+async def test_a_guess_that_one_channel_compared_is_spent_though_another_did_not(database_url: str) -> None:
     """Otherwise a Telnyx that fails for calls would sell guesses at the sms for nothing."""
     async with run_gateway(database_url, policy=QUICK) as gateway:
         verification, codes = await begin_on_all(gateway)

@@ -51,7 +51,7 @@ async def test_what_is_no_code_gets_422_counts_nowhere_and_never_leaves(database
 
 
 @pytest.mark.parametrize("many", [4, 15])
-async def test_codes_of_4_to_15_digits_are_judged(database_url: str, many: int) -> None:
+async def test_codes_of_4_to_15_digits_are_compared(database_url: str, many: int) -> None:
     async with run_gateway(database_url) as gateway:
         verification, _ = await begin_and_read(gateway)
         reply = await gateway.verify(verification, wrong_codes("9" * many, 1)[0])

@@ -16,7 +16,7 @@ from tests.support.guessing import (
 )
 
 
-async def test_what_was_being_judged_when_its_process_was_killed_is_settled_by_another(database_url: str) -> None:
+async def test_what_was_being_compared_when_its_process_was_killed_is_settled_by_another(database_url: str) -> None:
     async with run_gateway(database_url) as gateway, run_process(gateway) as doomed:
         guessed, code = await begin_and_read(gateway)
         decoy = await gateway.begin("+13125550144", deliver=False)

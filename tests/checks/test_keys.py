@@ -1,4 +1,4 @@
-"""Idempotency-Key on verify: the same key gets the same answer and counts once; what was not judged is not kept."""
+"""Idempotency-Key on verify: the same key gets the same answer and counts once; what was not compared is not kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A guess that Telnyx certainly did not judge is given back, to the verification and to every budget, exactly."""
+"""A guess that Telnyx certainly did not compare is given back, to the verification and to every budget, exactly."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tests.support.guessing import (
     wrong_codes,
 )
 
-NOT_JUDGED: list[FaultKind] = ["error500", "throttle", "unauthorized", "forbidden", "no_funds", "spend_limit"]
-JUDGED: list[FaultKind] = ["refuse", "not_found"]
+NOT_COMPARED: list[FaultKind] = ["error500", "throttle", "unauthorized", "forbidden", "no_funds", "spend_limit"]
+COMPARED: list[FaultKind] = ["refuse", "not_found"]
 
 
-async def test_what_was_not_judged_is_503_and_given_back_exactly(database_url: str) -> None:
+async def test_what_was_not_compared_is_503_and_given_back_exactly(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         verification, code = await begin_and_read(gateway)
         await gateway.verify(verification, wrong(code))
         before = await read_budgets(gateway)
-        for kind in NOT_JUDGED:
+        for kind in NOT_COMPARED:
             fault = gateway.stage.faults.add(Fault(kind=kind, operations=("check",)))
             reply = await gateway.verify(verification, code, idem=kind)
             gateway.stage.faults.clear(fault)
@@ -39,7 +39,7 @@ async def test_what_was_not_judged_is_503_and_given_back_exactly(database_url: s
         assert (await gateway.verify(verification, code)).body["verified"] is True
 
 
-@pytest.mark.parametrize("kind", JUDGED)
+@pytest.mark.parametrize("kind", COMPARED)
 async def test_an_error_about_the_code_or_the_verification_counts_as_a_wrong_code(
     database_url: str, kind: FaultKind
 ) -> None:
@@ -64,18 +64,18 @@ async def test_without_a_connection_every_guess_is_given_back(database_url: str)
         assert (await gateway.verify(verification, code)).body["verified"] is True
 
 
-async def test_in_a_storm_where_some_are_judged_and_some_are_not_every_judged_one_counts_once(
+async def test_in_a_storm_where_some_are_compared_and_some_are_not_every_compared_one_counts_once(
     database_url: str,
 ) -> None:
     async with run_gateway(database_url) as gateway:
         verification, code = await begin_and_read(gateway)
         gateway.stage.faults.add(Fault(kind="error500", operations=("check",), times=30))
         gateway.stage.latency = {"check": 0.02}
-        judged, statuses = 0, Counter[int]()
+        compared, statuses = 0, Counter[int]()
         while statuses[409] < 10:
             statuses = count_statuses(await guess_all([gateway], verification, wrong_codes(code, 10)))
-            judged += statuses[200]
-        assert judged == 5
+            compared += statuses[200]
+        assert compared == 5
         assert count_guesses_at_telnyx(gateway) == 30 + 5
         counted = await read_budgets(gateway)
         [budgets] = await gateway.database.pool.fetch("select source_budget, total_budget from verifications")

@@ -72,7 +72,7 @@ async def test_an_answer_that_comes_after_the_worker_settled_changes_nothing(dat
         assert (reply.status, reply.body["verified"], reply.body["status"]) == (200, True, "verified")
 
 
-async def test_a_right_code_while_wrong_ones_are_being_judged_verifies_and_they_change_nothing(
+async def test_a_right_code_while_wrong_ones_are_being_compared_verifies_and_they_change_nothing(
     database_url: str,
 ) -> None:
     async with run_gateway(database_url) as gateway:

@@ -49,7 +49,7 @@ async def test_a_check_that_was_told_503_costs_no_guess(database_url: str, momen
         assert (await gateway.verify(verification, code)).body["verified"] is True
 
 
-async def test_a_guess_that_nobody_judged_is_given_back_though_the_answer_to_that_is_lost(database_url: str) -> None:
+async def test_a_guess_that_nobody_compared_is_given_back_though_the_answer_to_that_is_lost(database_url: str) -> None:
     async with lay_cable(database_url) as (cable, near), run_gateway(near) as gateway:
         verification, code = await begin_and_read(gateway)
         gateway.stage.faults.add(Fault(kind="error500", operations=("check",), times=1))
@@ -127,7 +127,7 @@ async def test_a_cancel_whose_answer_was_lost_once_is_answered(database_url: str
         assert (await gateway.cancel(verification)).status == 409
 
 
-async def test_a_judged_code_that_could_not_be_settled_at_once_is_settled_later(database_url: str) -> None:
+async def test_a_compared_code_that_could_not_be_settled_at_once_is_settled_later(database_url: str) -> None:
     async with lay_cable(database_url) as (cable, near), run_gateway(near) as gateway:
         verification, code = await begin_and_read(gateway)
         gateway.stage.latency["check"] = 1.0

@@ -11,7 +11,7 @@ import pytest
 
 from service.db.batch import Batcher
 from service.db.engine import Database
-from service.db.faults import Held
+from service.db.faults import LockNotAvailable
 from service.errors import Unavailable, Unclear
 from tests.support.admission import AdmissionHarness
 
@@ -87,9 +87,9 @@ async def test_what_the_server_refused_is_not_tried_again() -> None:
 
 async def test_an_item_that_somebody_has_locked_fails_alone() -> None:
     wagon = Wagon()
-    wagon.fails = {1: [Held("held"), Held("held")]}
+    wagon.fails = {1: [LockNotAvailable("held"), LockNotAvailable("held")]}
     answers = await _submit(_batch(wagon), range(3))
-    assert [answers[0], type(answers[1]), answers[2]] == [0, Held, 4]
+    assert [answers[0], type(answers[1]), answers[2]] == [0, LockNotAvailable, 4]
 
 
 async def test_a_call_that_returns_too_few_results_leaves_nobody_waiting() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database, open_database
-from service.db.faults import Collided, ConstraintViolated, Held
+from service.db.faults import Collided, ConstraintViolated, LockNotAvailable
 from service.db.pooler import advise
 from service.errors import Unavailable, Unclear
 from service.sandbox.faults import Fault
@@ -38,7 +38,7 @@ async def test_what_the_server_did_not_do_is_unavailable_and_not_unclear(databas
         await database.pool.execute(RAISE.format(state=state))
     assert not isinstance(refused.value, Unclear)
     assert isinstance(refused.value, Collided) == (state in ("40P01", "40001"))
-    assert isinstance(refused.value, Held) == (state == "55P03")
+    assert isinstance(refused.value, LockNotAvailable) == (state == "55P03")
     assert "on purpose" not in str(refused.value)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.db.engine import Database
-from service.db.faults import Held
+from service.db.faults import LockNotAvailable
 from tests.support.dispatching import ended, numbers, row, run_beside
 from tests.support.gateway import Gateway, run_gateway
 from tests.support.leasing import open_queue
@@ -90,6 +90,6 @@ async def test_a_verification_that_somebody_holds_keeps_no_other_send_from_being
     async with hold(database, "verifications", "id", str(rows[2])):
         records = (queue.record(row, token) for row, token in zip(rows, tokens, strict=True))
         stuck = (await asyncio.gather(*records, return_exceptions=True)).pop(2)
-        assert isinstance(stuck, Held)
+        assert isinstance(stuck, LockNotAvailable)
     assert [(await queue.states(row))[0][1] for row in rows] == ["sent", "sent", "begun", "sent", "sent", "sent"]
     assert await queue.record(rows[2], tokens[2])

@@ -13,10 +13,10 @@ from asyncpg import Connection
 from service.db.batch import Batcher
 from service.db.engine import Database
 from service.fraud.decision import Decision
-from service.fraud.facts import Device, Facts
+from service.fraud.facts import DeviceFacts, Facts
 from service.fraud.histories.subjects import subjects_of
 from service.fraud.money import Booking
-from service.fraud.store import FraudStore, Limit, Resolution, Weighed, Weighing
+from service.fraud.store import FraudStore, Resolution, SendLimit, Weighed, Weighing
 from service.operators.erasure import AT_ONCE, erase
 from service.phone import describe
 from service.policy.model import Window
@@ -26,7 +26,7 @@ from tests.support.admission import NOON, VAULT, WIDE, AdmissionHarness, over
 # What docs/operations.md counts with.
 ONE_STATEMENT = 705
 LOCKS = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
-FACTS = Facts(describe("+12125550142"), "sms", Device("none"), {})
+FACTS = Facts(describe("+12125550142"), "sms", DeviceFacts("none"), {})
 ALLOWED = Decision(allow=True, findings=[], facts=FACTS, policy_version="test")
 MOST: int = signature(Batcher).parameters["most"].default
 
@@ -74,41 +74,41 @@ async def test_full_batches_of_decisions_and_of_converted_sends(
     alone: tuple[AdmissionHarness, Connection],
 ) -> None:
     desk, connection = alone
-    scales = FraudStore(desk.database, lambda: desk.now)
+    fraud_store = FraudStore(desk.database, lambda: desk.now)
     items = [desk.item(number_of(n), ip=f"203.0.{n}.9", token=True) for n in range(MOST)]
     for item in items:
         await desk.store._admit([item])
     weighings = [weighing_of(n, item) for n, item in enumerate(items)]
     before = await connection.fetchval(LOCKS)
-    weighed = await scales._weigh(weighings)
+    weighed = await fraud_store._weigh(weighings)
     held = await connection.fetchval(LOCKS) - before
     assert held == sum(len(one.subjects) for one in weighings) <= ONE_STATEMENT
     assert all(isinstance(one, Weighed) for one in weighed)
     resolutions = [
         Resolution(
             id=item.id, ordinal=1, goes=True, decision=ALLOWED, strike=uuid4(),
-            limits=[Limit(f"limit {n}", uuid4(), [Window(5, 60.0)]) for n in range(3)],
+            limits=[SendLimit(f"limit {n}", uuid4(), [Window(5, 60.0)]) for n in range(3)],
             booking=Booking(1, "US", "sms", 0.1, None, 1e9),
         )
         for item in items
     ]  # fmt: skip
-    assert [one.allow for one in await scales._resolve(resolutions)] == [True] * MOST
+    assert [one.allow for one in await fraud_store._resolve(resolutions)] == [True] * MOST
     # It holds what weigh held, and the limits' and strikes' subjects and the budget's besides.
     assert await connection.fetchval(LOCKS) - before == held + 4 * MOST + 1 <= ONE_STATEMENT
-    await scales._credit([item.id for item in items])
+    await fraud_store._credit([item.id for item in items])
     assert await connection.fetchval(LOCKS) - before == held + 4 * MOST + 1, "credit holds what weigh held"
 
 
 async def test_a_number_of_however_many_verifications_is_forgotten_in_bounded_steps(database: Database) -> None:
     desk = AdmissionHarness(database, WIDE)
     await desk.join("shop")
-    scales, number, count = FraudStore(database, lambda: NOON), number_of(0), 2 * AT_ONCE + 3
+    fraud_store, number, count = FraudStore(database, lambda: NOON), number_of(0), 2 * AT_ONCE + 3
     for n in range(count):
         item = desk.item(number, ip=f"203.0.{n}.9")
         await desk.store.admit(item)
         places = subjects_of(VAULT, number, describe(number), f"203.0.{n}.9")
-        await scales._weigh([Weighing(item.id, 1, 1, item.phone_hash, None, places)])
-        await scales._resolve([Resolution(id=item.id, ordinal=1, goes=True, decision=ALLOWED)])
+        await fraud_store._weigh([Weighing(item.id, 1, 1, item.phone_hash, None, places)])
+        await fraud_store._resolve([Resolution(id=item.id, ordinal=1, goes=True, decision=ALLOWED)])
     async with database.pool.acquire() as connection, connection.transaction():
         await connection.execute("savepoint before")
         rows = await connection.fetch(

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 import service
-from service.db.calls import Call, Columns
+from service.db.calls import Columns, FunctionCall
 from service.db.engine import Database
 from service.policy import loading
 from service.verification.storage.limit_windows import windows_of
@@ -35,15 +35,15 @@ from pg_proc p where p.pronamespace = 'public'::regnamespace
 FEW = 2
 
 
-def find_calls() -> dict[str, Call]:
+def find_calls() -> dict[str, FunctionCall]:
     """Find every call that a module of ours declares, by the module's and its own name."""
-    found: dict[str, Call] = {}
+    found: dict[str, FunctionCall] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # a vendor's package warns of itself when it is imported
         for module in pkgutil.walk_packages(service.__path__, "service."):
             if module.name != ENTRANCE:
                 values = vars(importlib.import_module(module.name)).items()
-                found |= {f"{module.name}.{name}": value for name, value in values if isinstance(value, Call)}
+                found |= {f"{module.name}.{name}": value for name, value in values if isinstance(value, FunctionCall)}
     return found
 
 
@@ -90,7 +90,10 @@ class Riap(msgspec.Struct):
 
 
 def test_the_order_of_a_structs_fields_makes_no_difference() -> None:
-    pairs, riaps = Call("f", now=datetime, items=Columns(Pair)), Call("f", now=datetime, items=Columns(Riap))
+    pairs, riaps = (
+        FunctionCall("f", now=datetime, items=Columns(Pair)),
+        FunctionCall("f", now=datetime, items=Columns(Riap)),
+    )
     one = pairs(now=None, items=[Pair(1, "a"), Pair(2, None)])
     other = riaps(now=None, items=[Riap("a", 1), Riap(None, 2)])
     assert one == ("select f(p_now => $1, p_left => $2, p_right => $3)", None, [1, 2], ["a", None])
@@ -101,13 +104,13 @@ def test_the_order_of_a_structs_fields_makes_no_difference() -> None:
 
 
 def test_what_belongs_to_an_item_brings_the_items_place_and_nothing_is_an_array_too() -> None:
-    call = Call("f", ("a", "b"), items=Columns(Pair, "x", only=("right",), of_items=True))
+    call = FunctionCall("f", ("a", "b"), items=Columns(Pair, "x", only=("right",), of_items=True))
     assert call(items=[(1, Pair(5, "a")), (3, Pair(6, "b"))])[1:] == (["a", "b"], [1, 3])
     assert call(items=[]) == ("select a, b from f(x_right => $1, x_item => $2)", [], [])
 
 
 def test_a_value_too_many_or_too_few_is_refused() -> None:
-    call = Call("f", now=datetime, id=UUID)
+    call = FunctionCall("f", now=datetime, id=UUID)
     for values in ({"now": None}, {"now": None, "id": None, "di": None}, {"now": None, "di": None}):
         with pytest.raises(TypeError, match="f takes now, id"):
             call(**values)

@@ -13,7 +13,7 @@ from service import phone
 from service.db.engine import Database
 from service.fraud.histories.subjects import Subject, subjects_of
 from service.fraud.money import Booking
-from service.fraud.store import Block, FraudStore, Limit, Resolution, Weighing
+from service.fraud.store import FraudStore, Resolution, RuleBlock, SendLimit, Weighing
 from service.policy.model import Window
 from service.sandbox.faults import Fault, Operation
 from tests.support.admission import VAULT
@@ -117,10 +117,10 @@ class Bench:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.scales = FraudStore(database)
+        self.fraud_store = FraudStore(database)
         self.subject = Subject("country", VAULT.hash(b"history.country", "US"), 7)
-        self.limit = Limit("device", VAULT.hash(b"test", "device"), [Window(1, 3600.0)])
-        self.block = Block(self.subject.hash, "country", "US", "evidence 9.0", 300.0, 43_200.0)
+        self.limit = SendLimit("device", VAULT.hash(b"test", "device"), [Window(1, 3600.0)])
+        self.block = RuleBlock(self.subject.hash, "country", "US", "evidence 9.0", 300.0, 43_200.0)
         self.booking = Booking(1, "US", "sms", 0.25, None, None)
 
     def weighing(self, row: UUID) -> Weighing:
@@ -140,15 +140,15 @@ class Bench:
 async def test_resolving_again_changes_nothing_and_answers_what_stands(database: Database, *, goes: bool) -> None:
     bench = Bench(database)
     row = await begin_send(database)
-    await bench.scales.weigh(bench.weighing(row))
+    await bench.fraud_store.weigh(bench.weighing(row))
     once = await bench.left()
-    await bench.scales.weigh(bench.weighing(row))
+    await bench.fraud_store.weigh(bench.weighing(row))
     assert await bench.left() == once
-    assert await bench.scales.resolve(bench.resolution(row, goes=goes)) == decide(allow=goes)
+    assert await bench.fraud_store.resolve(bench.resolution(row, goes=goes)) == decide(allow=goes)
     resolved = await bench.left()
     for other in (goes, not goes):
-        assert await bench.scales.resolve(bench.resolution(row, goes=other)) == decide(allow=goes)
-        assert await bench.scales.weigh(bench.weighing(row)) == decide(allow=goes)
+        assert await bench.fraud_store.resolve(bench.resolution(row, goes=other)) == decide(allow=goes)
+        assert await bench.fraud_store.weigh(bench.weighing(row)) == decide(allow=goes)
     assert await bench.left() == resolved
 
 
@@ -156,9 +156,9 @@ async def test_a_process_that_comes_too_late_books_nothing(database: Database) -
     """It stood still between its two statements; meanwhile the verification ended, and nothing would be refunded."""
     bench = Bench(database)
     row = await begin_send(database)
-    await bench.scales.weigh(bench.weighing(row))
+    await bench.fraud_store.weigh(bench.weighing(row))
     await database.pool.execute("update sends set state = 'abandoned' where verification_id = $1", row)
-    await bench.scales.resolve(bench.resolution(row, goes=True))
+    await bench.fraud_store.resolve(bench.resolution(row, goes=True))
     _, counters, ledger, blocks = await bench.left()
     assert (counters, ledger, blocks) == ([], [], [])
 
@@ -169,10 +169,10 @@ async def test_sends_that_convert_at_once_are_each_credited_once(database: Datab
     rows = [await begin_send(database) for _ in range(5)]
     for number, row in enumerate(rows):
         subject = Subject("country", bench.subject.hash, number)
-        await bench.scales.weigh(Weighing(row, 1, 1, row, None, [subject]))
-        await bench.scales.resolve(Resolution(row, 1, goes=True, decision=decide(allow=True)))
+        await bench.fraud_store.weigh(Weighing(row, 1, 1, row, None, [subject]))
+        await bench.fraud_store.resolve(Resolution(row, 1, goes=True, decision=decide(allow=True)))
     for _ in range(2):
-        await asyncio.gather(*(bench.scales.credit(row) for row in [*rows, *rows]))
+        await asyncio.gather(*(bench.fraud_store.credit(row) for row in [*rows, *rows]))
         history = await database.pool.fetchrow("select goods, day_good, long_good from histories")
         assert history is not None
         assert tuple(history) == ([True] * 5, 5.0, 5.0)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.channels import Channel
-from service.policy.model import Fallback, Seconds
+from service.policy.model import FallbackSettings, Seconds
 from service.verification.states import (
     MOST_SENDS,
     Begin,
     Cause,
     GiveUp,
-    Plan,
+    NextStep,
     Rest,
     Send,
     SendState,
@@ -33,7 +33,7 @@ Mode = Literal["offer", "auto", "off"]
 
 seconds = st.integers(-80, 80).map(lambda number: NOW + timedelta(seconds=number))
 fallbacks = st.builds(
-    Fallback,
+    FallbackSettings,
     mode=st.sampled_from(["offer", "auto", "off"]),
     after=st.integers(1, 90).map(Seconds),
     extends_to=st.just(Seconds(120)),
@@ -67,14 +67,16 @@ def send(channel: Channel, state: SendState, **given: Any) -> Send:
     return Send(channel=channel, state=state, **fields)
 
 
-def next_of(*sends: Send, mode: Mode = "offer", after: float = 0.0) -> Plan:
-    fallback = Fallback(mode=mode, after=Seconds(30), extends_to=Seconds(120), order=["sms", "call", "flashcall"])
+def next_of(*sends: Send, mode: Mode = "offer", after: float = 0.0) -> NextStep:
+    fallback = FallbackSettings(
+        mode=mode, after=Seconds(30), extends_to=Seconds(120), order=["sms", "call", "flashcall"]
+    )
     return plan(sends, fallback, DEADLINE, EXPIRES, NOW + timedelta(seconds=after))
 
 
 @given(histories(), fallbacks)
 def test_no_channel_is_sent_on_twice_and_no_verification_has_more_than_three_sends(
-    sends: list[Send], given_fallback: Fallback
+    sends: list[Send], given_fallback: FallbackSettings
 ) -> None:
     step = plan(sends, given_fallback, DEADLINE, EXPIRES, NOW)
     if isinstance(step, Begin) and step.new:
@@ -84,21 +86,25 @@ def test_no_channel_is_sent_on_twice_and_no_verification_has_more_than_three_sen
 
 
 @given(histories(), fallbacks)
-def test_nothing_is_begun_while_a_send_is_under_way(sends: list[Send], given_fallback: Fallback) -> None:
+def test_nothing_is_begun_while_a_send_is_under_way(sends: list[Send], given_fallback: FallbackSettings) -> None:
     step = plan(sends, given_fallback, DEADLINE, EXPIRES, NOW)
     under_way = [one for one in sends if one.state == "begun"]
     assert isinstance(step, TakeOver) == bool(under_way)
 
 
 @given(histories(), fallbacks)
-def test_a_rest_ends_in_the_future_and_at_the_expiry_at_the_latest(sends: list[Send], given_fallback: Fallback) -> None:
+def test_a_rest_ends_in_the_future_and_at_the_expiry_at_the_latest(
+    sends: list[Send], given_fallback: FallbackSettings
+) -> None:
     step = plan(sends, given_fallback, DEADLINE, EXPIRES, NOW)
     if isinstance(step, Rest):
         assert NOW < step.until <= EXPIRES
 
 
 @given(histories(), fallbacks)
-def test_no_send_waits_past_its_deadline_however_late_it_is_due(sends: list[Send], given_fallback: Fallback) -> None:
+def test_no_send_waits_past_its_deadline_however_late_it_is_due(
+    sends: list[Send], given_fallback: FallbackSettings
+) -> None:
     deadlines = [one.wanted_at + timedelta(seconds=DEADLINE) for one in sends if one.state == "due"]
     step = plan(sends, given_fallback, DEADLINE, EXPIRES, NOW)
     if isinstance(step, Rest) and deadlines:
@@ -108,7 +114,7 @@ def test_no_send_waits_past_its_deadline_however_late_it_is_due(sends: list[Send
 
 
 @given(histories(), fallbacks.map(lambda one: msgspec.structs.replace(one, mode="off")))
-def test_with_fallback_off_no_channel_follows_by_itself(sends: list[Send], off: Fallback) -> None:
+def test_with_fallback_off_no_channel_follows_by_itself(sends: list[Send], off: FallbackSettings) -> None:
     step = plan(sends, off, DEADLINE, EXPIRES, NOW)
     assert not (isinstance(step, Begin) and step.new)
 
@@ -149,7 +155,7 @@ def test_a_press_is_sent_while_an_earlier_send_still_backs_off() -> None:
 
 @given(fallbacks, st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True))
 def test_the_offer_is_the_first_channel_of_the_order_that_the_caller_has_not_used(
-    given_fallback: Fallback, used: list[str]
+    given_fallback: FallbackSettings, used: list[str]
 ) -> None:
     offered = offer(given_fallback, used, NOW)
     left = [channel for channel in given_fallback.order if channel not in used]

@@ -18,7 +18,7 @@ from service.sandbox.telnyx.service import TelnyxSettings
 from service.sandbox.telnyx.webhooks import Manners
 from service.simulation.player import Player
 from service.simulation.scratch import choose_policy
-from service.simulation.trace import Line
+from service.simulation.trace import TraceLine
 from tests.support.admission import AdmissionHarness
 from tests.support.commands import run_inside
 from tests.support.dispatching import acted_on, calls_to, ended, send_webhooks
@@ -177,7 +177,7 @@ async def test_a_backtest_says_what_would_go_by_whatsapp_once_it_is_on(database_
 
 
 async def test_a_trace_may_ask_for_whatsapp_and_is_decided_by_the_policy(database_url: str, tmp_path: Path) -> None:
-    line = Line(t=0.0, phone_number=PHONE, ip_address="198.51.100.7", channel="whatsapp", verifies=True)
+    line = TraceLine(t=0.0, phone_number=PHONE, ip_address="198.51.100.7", channel="whatsapp", verifies=True)
     (tmp_path / "policy.toml").write_text(ON)
     database = await open_database(database_url)
     for path, result in ((None, "suppressed"), (str(tmp_path / "policy.toml"), "sent")):

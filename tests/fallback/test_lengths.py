@@ -9,7 +9,7 @@ import pytest
 
 from service.db.engine import Database
 from service.fraud.histories.subjects import Subject
-from service.fraud.store import Block, FraudStore, Resolution, Weighing
+from service.fraud.store import FraudStore, Resolution, RuleBlock, Weighing
 from service.vault import new_id
 from tests.fraud.test_pumping import pump
 from tests.support.admission import NOON, WIDE, AdmissionHarness
@@ -54,13 +54,13 @@ async def test_a_source_is_known_for_as_long_as_the_policy_says(database: Databa
 
 
 async def test_blocks_double_from_the_first_to_the_longest(database: Database) -> None:
-    scales, subject = FraudStore(database), Subject("ip", uuid4(), 1)
+    fraud_store, subject = FraudStore(database), Subject("ip", uuid4(), 1)
     lasted: list[tuple[int, float]] = []
     for _ in range(4):
         row = await begin_send(database)
-        await scales.weigh(Weighing(row, 1, 1, row, None, [subject]))
-        order = Block(subject.hash, "ip", "address", "evidence 9.0", first=60.0, longest=150.0)
-        await scales.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
+        await fraud_store.weigh(Weighing(row, 1, 1, row, None, [subject]))
+        order = RuleBlock(subject.hash, "ip", "address", "evidence 9.0", first=60.0, longest=150.0)
+        await fraud_store.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
         await database.pool.execute("update sends set state = 'abandoned' where verification_id = $1", row)
         lasted.append(tuple((await database.pool.fetch(LASTED))[-1]))
         await database.pool.execute("update blocks set until = clock_timestamp()")

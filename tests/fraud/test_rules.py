@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from service.channels import CHANNELS
-from service.fraud.facts import Device, Facts
+from service.fraud.facts import DeviceFacts, Facts
 from service.fraud.histories.history import History
 from service.fraud.stages import RULES
-from service.phone import Plan
+from service.phone import NumberPlan
 from service.policy.loading import parse
 from service.providers.fingerprint.event import DeviceEvent
 
@@ -25,7 +25,7 @@ Sends = list[tuple[int, int, bool]]
 Table = dict[str, tuple[dict[str, Any], dict[str, Any]]]
 
 
-def event(**changes: Any) -> Device:
+def event(**changes: Any) -> DeviceFacts:
     clean = DeviceEvent(
         event_id="", observed_at=datetime(2026, 1, 1, tzinfo=UTC), complete=True, visitor_id=None, confidence=0.99,
         replayed=False, ip_address=None, linked_id=None, bot="not_detected", suspect_score=3, tampering=False,
@@ -34,7 +34,7 @@ def event(**changes: Any) -> Device:
     of_event = {name: value for name, value in changes.items() if name in DeviceEvent.__struct_fields__}
     more: dict[str, Any] = {name: value for name, value in changes.items() if name not in of_event}
     told: dict[str, Any] = {"state": "found", "event": msgspec.structs.replace(clean, **of_event), "age": 2.0}
-    return Device(**(told | more))
+    return DeviceFacts(**(told | more))
 
 
 def history(sends: Sends, **more: Any) -> History:
@@ -66,27 +66,30 @@ def spread(count: int) -> Sends:
     return [(600 * (i > 0) + i, i << 21 | i, False) for i in range(count)]
 
 
-US = Plan("US", valid=True, kind="fixed_or_mobile")
-FIXED = Plan("CA", valid=True, kind="fixed")
+US = NumberPlan("US", valid=True, kind="fixed_or_mobile")
+FIXED = NumberPlan("CA", valid=True, kind="fixed")
 
 # A rule's name: what it objects to, and what it does not, as changes to facts that are clean.
 TABLE: Table = {
-    "number": ({"number": Plan("US", valid=True, kind="premium")}, {"number": Plan("US", valid=True, kind="voip")}),
+    "number": (
+        {"number": NumberPlan("US", valid=True, kind="premium")},
+        {"number": NumberPlan("US", valid=True, kind="voip")},
+    ),
     "country": ({"number": FIXED, "channel": "call"}, {"number": FIXED, "channel": "sms"}),
-    "landline": ({"number": FIXED}, {"number": Plan("US", valid=True, kind="fixed")}),
+    "landline": ({"number": FIXED}, {"number": NumberPlan("US", valid=True, kind="fixed")}),
     "captcha": ({"captcha": "failed"}, {"captcha": "unread"}),
     "bot": ({"device": event(bot=None)}, {"device": event()}),
     "suspect_score": ({"device": event(suspect_score=21)}, {"device": event(suspect_score=20)}),
     "confidence": ({"device": event(confidence=0.69)}, {"device": event(confidence=0.7)}),
     "event_replayed": ({"device": event(replayed=True)}, {"device": event(replayed=None)}),
     "event_stale": ({"device": event(age=121)}, {"device": event(age=119)}),
-    "event_forged": ({"device": Device("unknown")}, {"device": Device("none")}),
+    "event_forged": ({"device": DeviceFacts("unknown")}, {"device": DeviceFacts("none")}),
     "event_bound": ({"device": event(bound=False)}, {"device": event(bound=True)}),
     "event_ip": ({"device": event(same_place=False)}, {"device": event()}),
     "event_linked": ({"device": event(same_account=False)}, {"device": event()}),
     "event_incomplete": ({"device": event(complete=False, bot=None)}, {"device": event()}),
-    "no_event": ({"device": Device("none")}, {"device": event()}),
-    "device_unread": ({"device": Device("unread")}, {"device": Device("none")}),
+    "no_event": ({"device": DeviceFacts("none")}, {"device": event()}),
+    "device_unread": ({"device": DeviceFacts("unread")}, {"device": DeviceFacts("none")}),
     "tampering": ({"device": event(tampering=True)}, {"device": event(tampering=None)}),
     "tor": ({"device": event(tor=True)}, {"device": event(vpn=True)}),
     "vpn": ({"device": event(vpn=True)}, {"device": event(tor=True)}),
@@ -125,7 +128,7 @@ def test_a_rule_objects_to_its_case_and_not_to_the_one_beside_it(rule: str) -> N
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_facts_that_are_clean_or_missing_are_objected_to_by_none_but_no_event(rule: str) -> None:
     assert judge(rule, {}) is None
-    assert (judge(rule, {"device": Device("none")}) is None) == (rule != "no_event")
+    assert (judge(rule, {"device": DeviceFacts("none")}) is None) == (rule != "no_event")
 
 
 def test_a_captcha_that_nobody_could_judge_stops_where_the_policy_says_closed() -> None:

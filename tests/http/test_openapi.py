@@ -14,7 +14,7 @@ from litestar.routes import HTTPRoute
 
 from service.api.openapi.document import write_document
 from service.api.openapi.examples import EXAMPLES
-from service.api.problems import KINDS, Kind, Problem
+from service.api.problems import KINDS, Problem, ProblemKind
 from service.app import create_routes
 from tests.support.gateway import run_gateway
 
@@ -161,6 +161,6 @@ def test_a_request_says_that_it_takes_no_other_fields() -> None:
 
 
 def test_no_two_kinds_of_problem_share_a_name() -> None:
-    names: dict[str, Kind] = {}
+    names: dict[str, ProblemKind] = {}
     for kind in KINDS.values():
         assert names.setdefault(kind.name, kind) == kind

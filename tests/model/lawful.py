@@ -159,8 +159,8 @@ class Lawful:
         one.expires_at = min(max(one.expires_at, now + timedelta(minutes=2)), longest)
         return 202, None
 
-    def judge(self, one: Expected, now: datetime, *, right: bool) -> None:
-        """Count a guess that was judged."""
+    def count_guess(self, one: Expected, now: datetime, *, right: bool) -> None:
+        """Count a guess that was compared."""
         subjects = [subject for subject, _ in self._budgets(one.who, one.known)]
         if right:
             one.ended = "verified"

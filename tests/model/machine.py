@@ -83,7 +83,7 @@ class Machine(RuleBasedStateMachine):
         assert reply.headers["idempotent-replayed"] == "true"
 
     @precondition(lambda self: self.begun)
-    @rule(one=which, how=st.sampled_from(["together", "together", "again", "unjudged"]), many=st.integers(1, 5))
+    @rule(one=which, how=st.sampled_from(["together", "together", "again", "uncompared"]), many=st.integers(1, 5))
     def enter_wrong_codes(self, one: int, how: str, many: int) -> None:
         expected = self._choose(one)
         match how:
@@ -92,18 +92,18 @@ class Machine(RuleBasedStateMachine):
             case "again":
                 self._enter_again(expected)
             case _:
-                self._enter_unjudged(expected)
+                self._enter_uncompared(expected)
 
     @precondition(lambda self: self.begun)
     @rule(one=which, send=which, unheard=st.sampled_from([None, None, "reset_after", "garbage"]))
     def enter_a_right_code(self, one: int, send: int, unheard: FaultKind | None) -> None:
-        """Heard or not, what Telnyx accepted is verified, if the verification was still to be judged."""
+        """Heard or not, what Telnyx accepted is verified, if the verification was still to be compared."""
         expected = self._choose(one)
         held = self._run(self.rig.list_held(expected.id))
         code = self.rig.telnyx.find_code(held[send % len(held)]) if held else NEVER_RIGHT
         with self.rig.failing_checks(unheard):
             reply = self._run(self._calls(expected).verify(expected.id, code))
-        self._compare_judged(expected, reply, right=bool(held))
+        self._expect_checked(expected, reply, right=bool(held))
 
     @precondition(lambda self: self.begun)
     @rule(one=which, patient=st.sampled_from([True, True, False]))
@@ -190,35 +190,35 @@ class Machine(RuleBasedStateMachine):
             self.keyed.append((key, expected))
 
     def _enter_together(self, expected: Expected, many: int) -> None:
-        """As many are judged as are left, and the others are told to wait, or that it has ended."""
+        """As many are compared as are left, and the others are told to wait, or that it has ended."""
         status = self.lawful.status(expected, self.rig.now)
         left = self.lawful.remaining(expected, self.rig.now) if status == "pending" else 0
         verify = self._calls(expected).verify
         replies = self._run(self._gather(*(verify(expected.id, NEVER_RIGHT) for _ in range(many))))
-        judged = [reply for reply in replies if reply.status == 200]
-        copied = [reply for reply in replies if reply.status == 503]  # as real checks went that nobody judged
+        compared = [reply for reply in replies if reply.status == 200]
+        copied = [reply for reply in replies if reply.status == 503]  # as real checks went that nobody compared
         assert not copied or not self._run(self.rig.list_held(expected.id)), replies
-        assert len(judged) <= left, (replies, left)
-        assert copied or len(judged) == min(many, left), (replies, left)
-        assert not any(reply.body["verified"] for reply in judged)
-        for _ in judged:
-            self.lawful.judge(expected, self.rig.now, right=False)
+        assert len(compared) <= left, (replies, left)
+        assert copied or len(compared) == min(many, left), (replies, left)
+        assert not any(reply.body["verified"] for reply in compared)
+        for _ in compared:
+            self.lawful.count_guess(expected, self.rig.now, right=False)
         for reply in replies:
             assert reply.status in (200, 409, 429, 503), reply
             assert reply.status != 429 or (left and reply.headers["retry-after"] == "1"), reply
 
     def _enter_again(self, expected: Expected) -> None:
-        """Under one key a code is judged once; another code under it is another request."""
+        """Under one key a code is compared once; another code under it is another request."""
         key, verify = f"{self.example}-{next(self.wrong_keys)}", self._calls(expected).verify
         first = self._run(verify(expected.id, NEVER_RIGHT, idem=key))
-        self._compare_judged(expected, first, right=False)
+        self._expect_checked(expected, first, right=False)
         if first.status == 200:
             again = self._run(verify(expected.id, NEVER_RIGHT, idem=key))
             assert (again.body, again.headers.get("idempotent-replayed")) == (first.body, "true"), (first, again)
             assert self._run(verify(expected.id, NEVER_RIGHT + "1", idem=key)).status == 422
 
-    def _enter_unjudged(self, expected: Expected) -> None:
-        """Given back: nothing is counted of a code that Telnyx did not judge."""
+    def _enter_uncompared(self, expected: Expected) -> None:
+        """Given back: nothing is counted of a code that Telnyx did not compare."""
         if not self._run(self.rig.list_held(expected.id)):
             return
         with self.rig.failing_checks("error500"):
@@ -232,14 +232,14 @@ class Machine(RuleBasedStateMachine):
             fields["account_id"] = who.account
         return self._run(self.rig.calls[who.client].request(who.phone, idem=key, **fields))
 
-    def _compare_judged(self, expected: Expected, reply: Reply, *, right: bool) -> None:
+    def _expect_checked(self, expected: Expected, reply: Reply, *, right: bool) -> None:
         status = self.lawful.status(expected, self.rig.now)
         if status != "pending":
             assert (reply.status, reply.body["verification_status"]) == (409, status), reply
             return
         if reply.status == 503 and not right:
             return
-        self.lawful.judge(expected, self.rig.now, right=right)
+        self.lawful.count_guess(expected, self.rig.now, right=right)
         assert reply.status == 200, reply
         told = (reply.body["verified"], reply.body["status"], reply.body["attempts_remaining"])
         now = self.rig.now

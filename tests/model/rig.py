@@ -25,9 +25,9 @@ from service.db.pool import Pool
 from service.sandbox.composition import Lifespan
 from service.sandbox.faults import Fault, FaultKind
 from service.sandbox.main import SandboxSettings, create_sandbox
-from service.sandbox.stage import Stage
+from service.sandbox.stage import SandboxStage
 from service.sandbox.telnyx import service
-from service.sandbox.telnyx.service import Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 from service.sandbox.telnyx.webhooks import Manners, _describe
 from service.settings import Settings, load
 from service.verification import checks
@@ -53,7 +53,7 @@ class Rig:
     gateway: Gateway
     _pool: Pool
 
-    def __init__(self, telnyx: Telnyx, stage: Stage, rules: Rules) -> None:
+    def __init__(self, telnyx: SimulatedTelnyx, stage: SandboxStage, rules: Rules) -> None:
         self.rules = rules
         self.calls: dict[str, Calls] = {}
         self._orphans: list[str] = []
@@ -135,11 +135,11 @@ class Rig:
         assert deliver or not any(send["provider"] == "telnyx" for send in sends), sends
         for send in sends:
             if send["provider"] == "telnyx" and send["provider_id"] is not None:
-                judged = [
+                compared = [
                     call for call in self.stage.journal.list_calls("check")
                     if call.acted and call.verification_id == send["provider_id"]
                 ]  # fmt: skip
-                assert len(judged) <= self.rules.codes, judged
+                assert len(compared) <= self.rules.codes, compared
 
     async def count_adopted(self) -> int:
         """Count the sends on record that Telnyx had made for a process that died."""
@@ -162,7 +162,7 @@ async def open_rig(database_url: str, rules: Rules) -> AsyncIterator[Rig]:
     stage_app = create_sandbox(
         SandboxSettings(gateway_url="", gateway_key="", telnyx=TelnyxSettings(manners=Manners(reports=False)))
     )
-    telnyx: Telnyx = stage_app.state.telnyx
+    telnyx: SimulatedTelnyx = stage_app.state.telnyx
     database = await open_database(database_url)
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         policy = Path(folder) / "policy.toml"

@@ -9,8 +9,8 @@ import pytest
 
 from service.db.engine import Database
 from service.fraud.histories.subjects import Subject
-from service.fraud.store import Block as Raised
 from service.fraud.store import FraudStore, Resolution, Weighing
+from service.fraud.store import RuleBlock as Raised
 from service.operators.blocks import Blocks
 from service.operators.overrides import MOST_LISTED
 from service.vault import Vault
@@ -108,17 +108,17 @@ async def test_a_block_of_a_rule_that_is_lifted_is_not_raised_again_by_what_rais
 
 
 async def test_what_was_weighed_before_a_block_was_lifted_does_not_raise_it_again(database: Database) -> None:
-    scales, blocks = FraudStore(database), Blocks(database, Vault([b"s" * 32], b"i" * 32))
+    fraud_store, blocks = FraudStore(database), Blocks(database, Vault([b"s" * 32], b"i" * 32))
     subject = Subject("ip", uuid4(), 1)
 
     async def resolve(row: UUID) -> list[int]:
         order = Raised(subject.hash, "ip", "address", "evidence 9.0", *LENGTHS)
-        await scales.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
+        await fraud_store.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
         return [one.level for one in await blocks.list() if one.in_force]
 
     async def weigh() -> UUID:
         row = await begin_send(database)
-        await scales.weigh(Weighing(row, 1, 1, row, None, [subject]))
+        await fraud_store.weigh(Weighing(row, 1, 1, row, None, [subject]))
         return row
 
     assert await resolve(await weigh()) == [0]
@@ -129,14 +129,14 @@ async def test_what_was_weighed_before_a_block_was_lifted_does_not_raise_it_agai
 
 
 async def test_a_block_doubles_until_it_is_as_long_as_it_has_to_be(database: Database) -> None:
-    scales, blocks = FraudStore(database), Blocks(database, Vault([b"s" * 32], b"i" * 32))
+    fraud_store, blocks = FraudStore(database), Blocks(database, Vault([b"s" * 32], b"i" * 32))
     subject = Subject("block_10k", uuid4(), 1)
     lasted = []
     for least in (0, 0, 2_000, 0, 86_400):
         row = await begin_send(database)
-        await scales.weigh(Weighing(row, 1, 1, row, None, [subject]))
+        await fraud_store.weigh(Weighing(row, 1, 1, row, None, [subject]))
         order = Raised(subject.hash, "range", "US block_10k", "evidence 9.0", *LENGTHS, least)
-        await scales.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
+        await fraud_store.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
         made = max(await blocks.list(), key=lambda one: one.id)
         lasted.append((made.level, (made.until - made.began_at).total_seconds() / 60))
         await database.pool.execute("update blocks set until = clock_timestamp() where id = $1", made.id)

@@ -26,4 +26,4 @@ async def test_whatever_fails_what_was_answered_was_done_once_within_every_limit
     assert min(line.counted for line in outcome.lines if line.promise in ESSENTIAL) > 0, report
 
 
-ESSENTIAL = ("each 202 is one row", "what Telnyx sent is on record", "every judged guess is on record")
+ESSENTIAL = ("each 202 is one row", "what Telnyx sent is on record", "every compared guess is on record")

@@ -99,7 +99,7 @@ SPOILT: list[tuple[str, Spoil]] = [
         lambda e: e.check_calls.extend([make_telnyx_call(code="000001")] * 5),
     ),
     ("no guess beyond a number's budgets", spend_the_number),
-    ("every judged guess is on record", lambda e: e.guesses.clear()),
+    ("every compared guess is on record", lambda e: e.guesses.clear()),
     ("no limit is passed", pass_a_limit),
     ("nobody below a limit is refused", lambda e: e.calls.append(make_request(status=429))),
     ("the ledger is what was sent", lambda e: change_send(e, booked=False)),

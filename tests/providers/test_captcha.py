@@ -12,15 +12,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.providers.captcha.siteverify import BASE_URLS, Answer, Captcha, Down, Failed, Kind, Passed, _judge
-from service.providers.http.reply import Reply
+from service.providers.captcha.siteverify import (
+    BASE_URLS,
+    Captcha,
+    CaptchaAnswer,
+    CaptchaFailed,
+    CaptchaPassed,
+    CaptchaUnavailable,
+    CaptchaVendor,
+    _interpret,
+)
+from service.providers.http.reply import HttpReply
 from tests.support.raw_http import RawRequest, RawServer, serve_raw, write_reply
 
 SECRET = "0x_SECRET+THAT/NOBODY=MAY&SEE"
 TOKEN = "0.Aq-_z.~:/+=token"
 
 
-async def verify(status: int, body: Any, token: str = TOKEN, ip_address: str | None = None) -> tuple[Answer, RawServer]:
+async def verify(
+    status: int, body: Any, token: str = TOKEN, ip_address: str | None = None
+) -> tuple[CaptchaAnswer, RawServer]:
     async def respond(_: RawRequest, writer: asyncio.StreamWriter) -> None:
         said = body if isinstance(body, bytes) else json.dumps(body).encode()
         writer.write(write_reply(status, said, "location: http://127.0.0.1:9/"))
@@ -33,7 +44,7 @@ async def verify(status: int, body: Any, token: str = TOKEN, ip_address: str | N
 
 
 def test_each_provider_is_asked_where_it_says() -> None:
-    asked: dict[Kind, str] = {
+    asked: dict[CaptchaVendor, str] = {
         "turnstile": "https://challenges.cloudflare.com/turnstile/v0/siteverify",
         "hcaptcha": "https://api.hcaptcha.com/siteverify",
         "recaptcha": "https://www.google.com/recaptcha/api/siteverify",
@@ -46,7 +57,7 @@ async def test_a_solved_one_passes_after_one_form_with_secret_token_and_address(
     answer, raw = await verify(
         200, {"success": True, "challenge_ts": "…", "hostname": "shop"}, ip_address="2001:db8::7"
     )
-    assert answer == Passed()
+    assert answer == CaptchaPassed()
     (request,) = raw.requests
     assert request.line == "POST /base/siteverify HTTP/1.1"
     assert "Content-Type: application/x-www-form-urlencoded" in request.headers
@@ -61,35 +72,39 @@ async def test_without_an_address_none_is_sent() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "answer"),
     [
-        (200, {"success": False, "error-codes": ["timeout-or-duplicate"]}, Failed("timeout-or-duplicate")),
-        (200, {"success": False, "error-codes": ["invalid-input-response"]}, Failed("invalid-input-response")),
-        (400, {"success": False, "error-codes": ["bad-request"]}, Failed("bad-request")),
-        (200, {"success": False}, Failed("not_solved")),
-        (200, {"success": False, "error-codes": ["+14155550100", 3, None]}, Failed("not_solved")),
+        (200, {"success": False, "error-codes": ["timeout-or-duplicate"]}, CaptchaFailed("timeout-or-duplicate")),
+        (200, {"success": False, "error-codes": ["invalid-input-response"]}, CaptchaFailed("invalid-input-response")),
+        (400, {"success": False, "error-codes": ["bad-request"]}, CaptchaFailed("bad-request")),
+        (200, {"success": False}, CaptchaFailed("not_solved")),
+        (200, {"success": False, "error-codes": ["+14155550100", 3, None]}, CaptchaFailed("not_solved")),
         (
             200,
             {"success": False, "error-codes": ["x", "invalid-input-secret"]},
-            Down("invalid-input-secret", ours=True),
+            CaptchaUnavailable("invalid-input-secret", ours=True),
         ),
-        (200, {"success": False, "error-codes": ["missing-input-secret"]}, Down("missing-input-secret", ours=True)),
+        (
+            200,
+            {"success": False, "error-codes": ["missing-input-secret"]},
+            CaptchaUnavailable("missing-input-secret", ours=True),
+        ),
         (
             200,
             {"success": False, "error-codes": ["sitekey-secret-mismatch"]},
-            Down("sitekey-secret-mismatch", ours=True),
+            CaptchaUnavailable("sitekey-secret-mismatch", ours=True),
         ),
-        (200, {"success": False, "error-codes": ["internal-error"]}, Down("internal-error")),
-        (413, b"", Failed("http_413")),
-        (400, {"success": True}, Down("http_400")),
-        (200, {"success": "true"}, Down("http_200")),
-        (200, b"<html>", Down("http_200")),
-        (302, {"success": True}, Down("http_302")),
-        (403, {"success": False}, Down("http_403")),
-        (429, {"success": False}, Down("http_429")),
-        (500, {"success": False}, Down("http_500")),
-        (500, {"success": True}, Down("http_500")),
+        (200, {"success": False, "error-codes": ["internal-error"]}, CaptchaUnavailable("internal-error")),
+        (413, b"", CaptchaFailed("http_413")),
+        (400, {"success": True}, CaptchaUnavailable("http_400")),
+        (200, {"success": "true"}, CaptchaUnavailable("http_200")),
+        (200, b"<html>", CaptchaUnavailable("http_200")),
+        (302, {"success": True}, CaptchaUnavailable("http_302")),
+        (403, {"success": False}, CaptchaUnavailable("http_403")),
+        (429, {"success": False}, CaptchaUnavailable("http_429")),
+        (500, {"success": False}, CaptchaUnavailable("http_500")),
+        (500, {"success": True}, CaptchaUnavailable("http_500")),
     ],
 )
-async def test_every_other_answer_is_a_failure_an_outage_or_ours(status: int, body: Any, answer: Answer) -> None:
+async def test_every_other_answer_is_a_failure_an_outage_or_ours(status: int, body: Any, answer: CaptchaAnswer) -> None:
     got, raw = await verify(status, body)
     assert got == answer
     assert len(raw.requests) == 1
@@ -98,7 +113,7 @@ async def test_every_other_answer_is_a_failure_an_outage_or_ours(status: int, bo
 @pytest.mark.parametrize("token", ["", " ", "a b", "<script>", "a\nb", "a&secret=x", "é", "\ud800", "\0", "a" * 8193])
 async def test_what_is_no_token_is_failed_without_a_call(token: str) -> None:
     answer, raw = await verify(200, {"success": True}, token)
-    assert (answer, raw.requests) == (Failed("not_a_token"), [])
+    assert (answer, raw.requests) == (CaptchaFailed("not_a_token"), [])
 
 
 @pytest.mark.parametrize(("hangs", "code"), [(True, "time_limit"), (False, "broken_off")])
@@ -111,16 +126,16 @@ async def test_one_that_hangs_or_dies_is_down_and_its_token_not_spent_twice(*, h
 
     async with serve_raw(respond) as raw:
         captcha = Captcha("hcaptcha", SECRET, raw.url, seconds=2.0)
-        assert await captcha.verify(TOKEN) == Down(code)
+        assert await captcha.verify(TOKEN) == CaptchaUnavailable(code)
         assert len(raw.requests) == 1
         await captcha.aclose()
 
 
 async def test_nobody_there_is_down() -> None:
     captcha = Captcha("recaptcha", SECRET, "http://127.0.0.1:9")
-    assert await captcha.verify(TOKEN) == Down("no_connection")
+    assert await captcha.verify(TOKEN) == CaptchaUnavailable("no_connection")
     await captcha.aclose()
-    assert await captcha.verify(TOKEN) == Down("closed")
+    assert await captcha.verify(TOKEN) == CaptchaUnavailable("closed")
 
 
 async def test_neither_secret_nor_token_nor_address_is_in_any_answer_or_log(
@@ -143,4 +158,4 @@ async def test_neither_secret_nor_token_nor_address_is_in_any_answer_or_log(
     ),
 )
 def test_no_answer_makes_it_fail_or_pass(status: int, body: bytes) -> None:
-    assert isinstance(_judge(Reply(status, body)), Failed | Down)
+    assert isinstance(_interpret(HttpReply(status, body)), CaptchaFailed | CaptchaUnavailable)

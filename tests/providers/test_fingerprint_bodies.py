@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.providers.fingerprint.bodies import Read
-from service.providers.fingerprint.event import DeviceEvent, Down, Unknown
+from service.providers.fingerprint.bodies import DecodedEvent
+from service.providers.fingerprint.event import DeviceEvent, EventUnavailable, EventUnknown
 from service.providers.fingerprint.sealed import _read as read_any
 from service.providers.fingerprint.v3_body import read_v3
 from service.providers.fingerprint.v4_body import read_v4
@@ -27,7 +27,7 @@ V4 = describe_v4(EVENT)
 V3 = describe_v3(EVENT)
 
 
-def poison(with_what: bytes) -> list[Read]:
+def poison(with_what: bytes) -> list[DecodedEvent]:
     """Read both bodies of the event with something else at the place of its tag."""
     v4, v3 = (msgspec.json.encode(body).replace(b'"POISON"', with_what) for body in (V4, V3))
     return [read_v4(v4, EVENT.id), read_v3(v3, EVENT.id)]
@@ -66,7 +66,7 @@ def test_the_least_event_of_either_api_is_read() -> None:
     "body", [b"", b"{}", b"[]", b"null", b"<html>", b'{"data":{}}', b'{"products":{}}', b"\xff\xfe"]
 )
 def test_what_is_no_event_is_down_and_not_held_against_anybody(body: bytes) -> None:
-    assert read_v4(body, ID) == read_v3(body, ID) == read_any(body) == Down("unreadable")
+    assert read_v4(body, ID) == read_v3(body, ID) == read_any(body) == EventUnavailable("unreadable")
 
 
 NINES = "9" * 5_000
@@ -82,9 +82,9 @@ def test_a_visitors_tag_does_not_make_an_event_undecodable(tag: str) -> None:
 
 @pytest.mark.parametrize("depth", [5_000, 200_000])
 def test_depth_without_end_is_held_against_who_made_it(depth: int) -> None:
-    assert poison(b"[" * depth + b"]" * depth) == [Unknown("unreadable")] * 2
+    assert poison(b"[" * depth + b"]" * depth) == [EventUnknown("unreadable")] * 2
     surrogate_first = rb'["\ud800",' + b"[" * depth + b"]" * depth + b"]"
-    assert poison(surrogate_first) == [Unknown("unreadable")] * 2
+    assert poison(surrogate_first) == [EventUnknown("unreadable")] * 2
 
 
 def test_a_linked_id_reaches_nobody_raw() -> None:
@@ -103,7 +103,7 @@ things = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(s
 
 def check_readers(body: bytes) -> None:
     for read in (read_v4(body, ID), read_v3(body, ID), read_any(body)):
-        assert isinstance(read, DeviceEvent | Down)
+        assert isinstance(read, DeviceEvent | EventUnavailable)
         assert "\\u0000" not in msgspec.json.encode(read).decode()
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.providers.fingerprint.event import DeviceEvent, Down, Found, Unknown
+from service.providers.fingerprint.event import DeviceEvent, EventFound, EventUnavailable, EventUnknown
 from service.providers.fingerprint.sealed import Sealed
 from service.providers.fingerprint.sealed import _read as read_any
 from service.providers.fingerprint.v3_body import read_v3
 from service.providers.fingerprint.v4_body import read_v4
-from service.sandbox.fingerprint.events import Event, Mint, mint_event
+from service.sandbox.fingerprint.events import FingerprintEvent, Mint, mint_event
 from service.sandbox.fingerprint.shapes import describe_v3, describe_v4
-from tests.support.devices import LookUpRig, run_rig
+from tests.support.devices import LookupRig, run_rig
 
 VERDICTS = ("bot", "suspect_score", "tampering", "vpn", "proxy", "tor", "virtual_machine", "incognito")
 ID = "1708102555327.NLOjmg"
@@ -40,26 +40,26 @@ ORDERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module", params=["v4", "v3"])
-async def rig(request: pytest.FixtureRequest) -> AsyncIterator[LookUpRig]:
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[LookupRig]:
     async with run_rig(request.param) as rig:
         yield rig
 
 
-def compose(**order: Any) -> Event:
+def compose(**order: Any) -> FingerprintEvent:
     return mint_event(Mint(**order))
 
 
-def bodies(event: Event) -> list[DeviceEvent | Unknown | Down]:
+def bodies(event: FingerprintEvent) -> list[DeviceEvent | EventUnknown | EventUnavailable]:
     v4, v3 = msgspec.json.encode(describe_v4(event)), msgspec.json.encode(describe_v3(event))
     return [read_v4(v4, event.id), read_v3(v3, event.id), read_any(v4), read_any(v3)]
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=list(ORDERS))
-async def test_an_event_is_the_same_by_every_way(rig: LookUpRig, order: dict[str, Any]) -> None:
+async def test_an_event_is_the_same_by_every_way(rig: LookupRig, order: dict[str, Any]) -> None:
     minted = rig.standing.mint(Mint(**order))
     event = await rig.find(minted.event_id)
     sealed = Sealed([base64.b64decode(rig.standing.sealed_key)])
-    assert sealed.read(minted.sealed_result, now=datetime.now(UTC)) == Found(event)
+    assert sealed.read(minted.sealed_result, now=datetime.now(UTC)) == EventFound(event)
     standing = rig.standing.find(minted.event_id)
     assert standing
     assert bodies(standing) == [event] * 4

@@ -8,8 +8,14 @@ import time
 
 import pytest
 
-from service.providers.fingerprint.client import Fingerprint
-from service.providers.fingerprint.event import AccountProblem, Answer, Down, Quota, Unknown
+from service.providers.fingerprint.client import FingerprintClient
+from service.providers.fingerprint.event import (
+    EventAnswer,
+    EventUnavailable,
+    EventUnknown,
+    FingerprintAccountProblem,
+    QuotaSpent,
+)
 from tests.support.devices import (
     KEY,
     VERSIONS,
@@ -28,36 +34,36 @@ from tests.support.raw_http import RawRequest, serve_raw, write_reply
 async def test_whatever_a_429_names_as_its_end_the_deadline_holds(version: Version, named: str) -> None:
     body = b'{"error":{"code":"too_many_requests"}}'
     answer, _ = await look_up_raw(version, answer_with(429, body, f"retry-after: {named}"), fresh_id(), within=0.4)
-    assert isinstance(answer, Quota)
+    assert isinstance(answer, QuotaSpent)
 
 
 async def test_a_429_that_names_an_hour_is_believed_for_seconds() -> None:
     async def respond(request: RawRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(write_reply(429, b"", "retry-after: 3600") if request.number == 0 else write_reply(403, b""))
 
-    assert await look_up_raw("v4", respond, fresh_id(), longest_pause=0.2) == (AccountProblem("http_403"), 2)
+    assert await look_up_raw("v4", respond, fresh_id(), longest_pause=0.2) == (FingerprintAccountProblem("http_403"), 2)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("status", "body", "answer"),
     [
-        (400, b'{"error":{"code":"request_cannot_be_parsed","message":"invalid event_id"}}', Unknown("not_an_id")),
-        (404, b'{"error":{"code":"RequestNotFound"}}', Unknown("not_found")),
-        (404, b"<html>no such page</html>", AccountProblem("http_404")),
-        (400, b"", AccountProblem("http_400")),
-        (403, b'{"error":{"code":"wrong_region"}}', AccountProblem("wrong_region")),
-        (403, b"<html>firewall</html>", AccountProblem("http_403")),
-        (401, b'{"error":"TokenNotFound"}', AccountProblem("http_401")),
-        (503, b'{"error":{"code":["x"]}}', Down("http_503")),
-        (500, b'{"error":{"code":"+14155550100"}}', Down("http_500")),
-        (302, b"", Down("http_302")),
-        (204, b"", Down("unreadable")),
-        (200, b"{" * 100_000, Down("unreadable")),
+        (400, b'{"error":{"code":"request_cannot_be_parsed","message":"invalid event_id"}}', EventUnknown("not_an_id")),
+        (404, b'{"error":{"code":"RequestNotFound"}}', EventUnknown("not_found")),
+        (404, b"<html>no such page</html>", FingerprintAccountProblem("http_404")),
+        (400, b"", FingerprintAccountProblem("http_400")),
+        (403, b'{"error":{"code":"wrong_region"}}', FingerprintAccountProblem("wrong_region")),
+        (403, b"<html>firewall</html>", FingerprintAccountProblem("http_403")),
+        (401, b'{"error":"TokenNotFound"}', FingerprintAccountProblem("http_401")),
+        (503, b'{"error":{"code":["x"]}}', EventUnavailable("http_503")),
+        (500, b'{"error":{"code":"+14155550100"}}', EventUnavailable("http_500")),
+        (302, b"", EventUnavailable("http_302")),
+        (204, b"", EventUnavailable("unreadable")),
+        (200, b"{" * 100_000, EventUnavailable("unreadable")),
     ],
 )
 async def test_only_what_fingerprint_itself_wrote_is_held_against_an_event(
-    version: Version, status: int, body: bytes, answer: Answer
+    version: Version, status: int, body: bytes, answer: EventAnswer
 ) -> None:
     event_id = f"{time.time_ns() // 1_000_000 - 60_000}.NLOjmg"
     location = "location: http://127.0.0.1:9/elsewhere"
@@ -71,7 +77,7 @@ async def test_a_body_without_end_is_not_read_to_it(version: Version) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n" + b"[" * 1_500_000)
 
     answer, _ = await look_up_raw(version, respond, fresh_id())
-    assert answer in (Down("unreadable"), Down("time_limit"))
+    assert answer in (EventUnavailable("unreadable"), EventUnavailable("time_limit"))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -85,21 +91,21 @@ async def test_a_body_that_drips_is_not_waited_for(version: Version) -> None:
 
     started = time.monotonic()
     answer, _ = await look_up_raw(version, respond, fresh_id())
-    assert isinstance(answer, Down)
+    assert isinstance(answer, EventUnavailable)
     assert time.monotonic() - started < 2.5
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_nobody_there_is_down(version: Version) -> None:
-    fingerprint = Fingerprint(make_api(version, "http://127.0.0.1:9"), seconds=0.6)
-    assert await look_up(fingerprint, fresh_id()) == Down("no_connection")
+    fingerprint = FingerprintClient(make_api(version, "http://127.0.0.1:9"), seconds=0.6)
+    assert await look_up(fingerprint, fresh_id()) == EventUnavailable("no_connection")
     await fingerprint.aclose()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_no_time_left_is_no_call(version: Version) -> None:
     answer, requests = await look_up_raw(version, answer_with(200, b"{}"), fresh_id(), within=-1)
-    assert (answer, requests) == (Down("no_time"), 0)
+    assert (answer, requests) == (EventUnavailable("no_time"), 0)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -120,7 +126,7 @@ async def test_neither_key_nor_id_nor_body_is_in_any_answer_or_log(
             writer.transport.abort()
 
     async with serve_raw(respond) as raw:
-        fingerprint = Fingerprint(make_api(version, raw.url), seconds=0.6)
+        fingerprint = FingerprintClient(make_api(version, raw.url), seconds=0.6)
         await fingerprint.start()
         answers = [await look_up(fingerprint, event_id) for _ in range(7)]
         await fingerprint.aclose()

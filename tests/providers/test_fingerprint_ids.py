@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.providers.fingerprint.event import FRESH_FOR, SKEW, Malformed, Stale, judge_id, read_time
+from service.providers.fingerprint.event import FRESH_FOR, SKEW, EventMalformed, EventStale, check_id, read_time
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -19,18 +19,18 @@ def make_id(age: float, letters: str = "NLOjmg") -> str:
 
 @pytest.mark.parametrize("age", [0, 1, FRESH_FOR, -SKEW])
 def test_a_fresh_id_is_worth_a_call(age: float) -> None:
-    assert judge_id(make_id(age), NOW) is None
+    assert check_id(make_id(age), NOW) is None
 
 
 def test_an_id_that_is_too_old_is_stale_and_the_caller_says_what_that_is() -> None:
-    assert judge_id(make_id(FRESH_FOR + 0.001), NOW) == Stale()
-    assert judge_id(make_id(90), NOW, fresh_for=60) == Stale()
-    assert judge_id(make_id(90), NOW, fresh_for=100) is None
+    assert check_id(make_id(FRESH_FOR + 0.001), NOW) == EventStale()
+    assert check_id(make_id(90), NOW, fresh_for=60) == EventStale()
+    assert check_id(make_id(90), NOW, fresh_for=100) is None
 
 
 def test_an_id_from_the_future_is_none() -> None:
-    assert judge_id(make_id(-SKEW - 0.001), NOW) == Malformed()
-    assert judge_id("9999999999999.NLOjmg", NOW) == Malformed()
+    assert check_id(make_id(-SKEW - 0.001), NOW) == EventMalformed()
+    assert check_id("9999999999999.NLOjmg", NOW) == EventMalformed()
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_an_id_from_the_future_is_none() -> None:
     ],
 )
 def test_what_is_not_an_id_is_malformed_and_nothing_that_could_leave_its_place_in_a_path_is_one(event_id: str) -> None:
-    assert judge_id(event_id, NOW) == Malformed()
+    assert check_id(event_id, NOW) == EventMalformed()
 
 
 @given(st.text())
 def test_no_text_makes_the_judge_fail(event_id: str) -> None:
-    assert judge_id(event_id, NOW) in (None, Malformed(), Stale())
+    assert check_id(event_id, NOW) in (None, EventMalformed(), EventStale())
 
 
 @given(st.integers(0, 9_999_999_999_999))

@@ -15,14 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.providers.fingerprint.bodies import MOST_BYTES
-from service.providers.fingerprint.event import AccountProblem, Down, Found, Malformed, Stale, Unknown
+from service.providers.fingerprint.event import (
+    EventFound,
+    EventMalformed,
+    EventStale,
+    EventUnavailable,
+    EventUnknown,
+    FingerprintAccountProblem,
+)
 from service.providers.fingerprint.sealed import Sealed
 from service.sandbox.fingerprint.events import Mint
-from service.sandbox.fingerprint.service import Fingerprint, FingerprintSettings, Minted
+from service.sandbox.fingerprint.service import FingerprintSettings, Minted, SimulatedFingerprint
 
 KEY = secrets.token_bytes(32)
 HEADER = bytes.fromhex("9E85DCED")
-STANDING = Fingerprint(FingerprintSettings(sealed_key=KEY))
+STANDING = SimulatedFingerprint(FingerprintSettings(sealed_key=KEY))
 SEALED = Sealed([KEY])
 
 
@@ -45,28 +52,28 @@ def mint(order: Mint | None = None) -> Minted:
 def test_a_sealed_event_of_either_shape_is_found(shape: str) -> None:
     minted = mint(msgspec.convert({"sealed_api": shape, "bot": "bad"}, Mint))
     found = SEALED.read(minted.sealed_result, now=now())
-    assert isinstance(found, Found)
+    assert isinstance(found, EventFound)
     assert (found.event.event_id, found.event.bot) == (minted.event_id, "bad")
 
 
 def test_keys_can_be_rotated() -> None:
     sealed = mint().sealed_result
     other, another = secrets.token_bytes(32), secrets.token_bytes(32)
-    assert isinstance(Sealed([other, another, KEY]).read(sealed, now=now()), Found)
-    assert isinstance(Sealed([KEY, other]).read(sealed, now=now()), Found)
-    assert Sealed([other, another]).read(sealed, now=now()) == Unknown("no_key_opens")
+    assert isinstance(Sealed([other, another, KEY]).read(sealed, now=now()), EventFound)
+    assert isinstance(Sealed([KEY, other]).read(sealed, now=now()), EventFound)
+    assert Sealed([other, another]).read(sealed, now=now()) == EventUnknown("no_key_opens")
 
 
 def test_without_a_key_the_trouble_is_ours() -> None:
-    assert Sealed([]).read(mint().sealed_result, now=now()) == AccountProblem("no_sealed_key")
-    assert Sealed([]).read("!", now=now()) == Malformed()
+    assert Sealed([]).read(mint().sealed_result, now=now()) == FingerprintAccountProblem("no_sealed_key")
+    assert Sealed([]).read("!", now=now()) == EventMalformed()
 
 
 def test_a_sealed_event_grows_stale_as_any_other() -> None:
     sealed = mint(Mint(age=130)).sealed_result
-    assert SEALED.read(sealed, now=now()) == Stale()
-    assert isinstance(SEALED.read(sealed, now=now(), fresh_for=200), Found)
-    assert SEALED.read(mint(Mint(age=-90)).sealed_result, now=now()) == Malformed()
+    assert SEALED.read(sealed, now=now()) == EventStale()
+    assert isinstance(SEALED.read(sealed, now=now(), fresh_for=200), EventFound)
+    assert SEALED.read(mint(Mint(age=-90)).sealed_result, now=now()) == EventMalformed()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_a_sealed_event_grows_stale_as_any_other() -> None:
     ["", "x", "noXc7Q==", "9999", "é" * 80, "\ud800" * 80, "\0" * 80, base64.b64encode(bytes(80)).decode()],
 )
 def test_what_is_not_sealed_is_malformed(text: str) -> None:
-    assert SEALED.read(text, now=now()) == Malformed()
+    assert SEALED.read(text, now=now()) == EventMalformed()
 
 
 def test_every_byte_is_vouched_for() -> None:
@@ -82,8 +89,8 @@ def test_every_byte_is_vouched_for() -> None:
     for place in (4, 15, 16, len(raw) // 2, -1):
         forged = bytearray(raw)
         forged[place] ^= 1
-        assert SEALED.read(base64.b64encode(forged).decode(), now=now()) == Unknown("no_key_opens")
-    assert SEALED.read(base64.b64encode(raw[:-1]).decode(), now=now()) == Unknown("no_key_opens")
+        assert SEALED.read(base64.b64encode(forged).decode(), now=now()) == EventUnknown("no_key_opens")
+    assert SEALED.read(base64.b64encode(raw[:-1]).decode(), now=now()) == EventUnknown("no_key_opens")
 
 
 def test_what_was_sealed_with_our_key_and_is_no_event_is_held_against_nobody() -> None:
@@ -94,25 +101,25 @@ def test_what_was_sealed_with_our_key_and_is_no_event_is_held_against_nobody() -
         seal(b""),
         seal(b"", deflate=False),
     ):
-        assert SEALED.read(sealed, now=now()) == Down("unreadable")
+        assert SEALED.read(sealed, now=now()) == EventUnavailable("unreadable")
     nameless = msgspec.json.encode({"timestamp": 1708102555327, "bot": "not_detected"})
-    assert SEALED.read(seal(nameless), now=now()) == Down("unreadable")
+    assert SEALED.read(seal(nameless), now=now()) == EventUnavailable("unreadable")
 
 
 def test_a_bomb_is_not_inflated() -> None:
     bomb = seal(b" " * (MOST_BYTES * 50))
     assert len(bomb) < 100_000
     tracemalloc.start()
-    assert SEALED.read(bomb, now=now()) == Down("unreadable")
+    assert SEALED.read(bomb, now=now()) == EventUnavailable("unreadable")
     assert tracemalloc.get_traced_memory()[1] < MOST_BYTES * 10
     tracemalloc.stop()
 
 
 @given(st.text() | st.binary().map(lambda raw: base64.b64encode(HEADER + raw).decode()))
 def test_no_text_makes_it_fail(text: str) -> None:
-    assert SEALED.read(text, now=now()) in (Malformed(), Unknown("no_key_opens"))
+    assert SEALED.read(text, now=now()) in (EventMalformed(), EventUnknown("no_key_opens"))
 
 
 @given(st.binary())
 def test_no_content_makes_it_fail(body: bytes) -> None:
-    assert SEALED.read(seal(body), now=now()) == Down("unreadable")
+    assert SEALED.read(seal(body), now=now()) == EventUnavailable("unreadable")

@@ -16,7 +16,7 @@ import pytest
 
 from service.providers.fingerprint.v3 import V3
 from service.providers.fingerprint.v3_body import read_v3
-from service.providers.http.reply import NoReply, Reply
+from service.providers.http.reply import HttpReply, NoReply
 from tests.support.devices import KEY, run_rig
 from tests.support.raw_http import RawRequest, serve_raw, write_reply
 
@@ -51,7 +51,7 @@ async def test_no_more_calls_than_threads_are_out_and_the_rest_wait_within_their
     async with serve_raw(respond) as raw:
         api = V3(KEY, raw.url, threads=2)
         await api.start()
-        assert await asyncio.gather(*(api.ask(ID, 30) for _ in range(6))) == [Reply(200, b"{}")] * 6
+        assert await asyncio.gather(*(api.ask(ID, 30) for _ in range(6))) == [HttpReply(200, b"{}")] * 6
         out_of_time = await asyncio.gather(*(api.ask(ID, 0.5) for _ in range(20)))
         assert {isinstance(one, NoReply) and one.code for one in out_of_time} == {"time_limit"}
         assert raw.most_connections == 2
@@ -70,7 +70,7 @@ async def test_a_server_that_says_nothing_keeps_a_thread_no_longer_than_the_call
         api = V3(KEY, raw.url, threads=1)
         await api.start()
         assert await api.ask(ID, 0.3) == NoReply(handed_over=True, code="time_limit")
-        assert await api.ask(ID, 1.5) == Reply(200, b"{}")
+        assert await api.ask(ID, 1.5) == HttpReply(200, b"{}")
         await api.aclose()
 
 
@@ -82,7 +82,7 @@ async def test_nothing_is_repeated_and_nobody_followed(status: int) -> None:
 
     async with serve_raw(respond) as raw:
         api = V3(KEY, raw.url)
-        assert await api.ask(ID, 5) == Reply(status, b"said", "0")
+        assert await api.ask(ID, 5) == HttpReply(status, b"said", "0")
         assert len(raw.requests) == 1
         await api.aclose()
 

@@ -10,9 +10,9 @@ from service.providers.verify.health import LONGEST_PAUSE, ProviderHealth
 from service.providers.verify.protocol import (
     AccountProblem,
     CheckAnswer,
+    CodeCompared,
     InDoubt,
-    Judged,
-    NotJudged,
+    NotCompared,
     Refused,
     SendAnswer,
     Sent,
@@ -116,10 +116,10 @@ def test_two_failures_are_never_an_outage(health: ProviderHealth, clock: Clock) 
     assert stopped(health) == set()
 
 
-def test_judged_codes_do_not_hide_failing_sends(health: ProviderHealth, clock: Clock) -> None:
+def test_compared_codes_do_not_hide_failing_sends(health: ProviderHealth, clock: Clock) -> None:
     for pause in (10, 10, 10, 0):
         health.note(DOWN, SHARED)
-        health.note_check(Judged(accepted=False))
+        health.note_check(CodeCompared(accepted=False))
         clock.pass_by(pause)
     assert stopped(health) == {SHARED, OWN}
 
@@ -127,9 +127,9 @@ def test_judged_codes_do_not_hide_failing_sends(health: ProviderHealth, clock: C
 def test_checks_that_find_nobody_stop_everybody_too_but_not_those_of_one_profile(
     health: ProviderHealth, clock: Clock
 ) -> None:
-    answers: tuple[CheckAnswer, ...] = (NotJudged("no_connection"), InDoubt("time_limit"), NotJudged("http_503"))
+    answers: tuple[CheckAnswer, ...] = (NotCompared("no_connection"), InDoubt("time_limit"), NotCompared("http_503"))
     for answer in answers:
-        health.note_check(NotJudged("40333", of_profile=True))
+        health.note_check(NotCompared("40333", of_profile=True))
         assert stopped(health) == set()
         health.note_check(answer)
         clock.pass_by(16)
@@ -145,7 +145,7 @@ async def test_failing_checks_of_decoys_stop_what_failing_checks_of_real_ones_st
     senders = Senders(real=idle, silent=silent, rehearsal=idle, idle=idle, health=health, profile_id=SHARED)
     for _ in range(3):
         for _ in range(ENOUGH):
-            timings.record("check", 0.0, NotJudged("http_500"))
+            timings.record("check", 0.0, NotCompared("http_500"))
         await senders.check(silent, "", "123456")
         clock.pass_by(16)
     assert stopped(health) == {SHARED, OWN}
@@ -158,7 +158,7 @@ def test_a_429_pauses_sends_for_as_long_as_it_says_and_is_neither_failure_nor_su
     fail_for(health, clock, 40, throttled)
     assert stopped(health) == set()
     assert health.paused_for() == health.wait_of(OWN) == 7.0
-    health.note_check(NotJudged("10011", 3.0))
+    health.note_check(NotCompared("10011", 3.0))
     assert health.paused_for() == 7.0
     clock.pass_by(8)
     assert health.paused_for() == 0
@@ -175,7 +175,7 @@ async def test_no_send_and_no_check_ends_a_trouble_and_a_probe_does_however_it_b
     health.note(AccountProblem("40333", of_profile=True), OWN)
     clock.pass_by(3_600)
     health.note(SENT, OWN)
-    health.note_check(Judged(accepted=True))
+    health.note_check(CodeCompared(accepted=True))
     assert stopped(health) == {SHARED, OWN}
     prober = Prober(well=False)
     await health.tick(prober)
@@ -188,12 +188,12 @@ async def test_no_send_and_no_check_ends_a_trouble_and_a_probe_does_however_it_b
 
 async def test_what_checks_stopped_a_probe_of_a_check_ends(health: ProviderHealth, clock: Clock) -> None:
     for _ in range(3):
-        health.note_check(NotJudged("http_500"))
+        health.note_check(NotCompared("http_500"))
         clock.pass_by(16)
     prober = Prober(well=True)
     await health.tick(prober)
     assert (prober.asked, stopped(health)) == ([("check", None)], set())
-    health.note_check(NotJudged("http_500"))
+    health.note_check(NotCompared("http_500"))
     assert stopped(health) == set()
 
 

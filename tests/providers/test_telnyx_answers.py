@@ -11,9 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.providers.http.reply import NoReply, Reply, read_reset
-from service.providers.telnyx.answers import judge_check, judge_list, judge_no_list, judge_send, judge_state
-from service.providers.verify.protocol import AccountProblem, InDoubt, Judged, NotJudged, Refused, Sent, State, TryAgain
+from service.providers.http.reply import HttpReply, NoReply, read_reset
+from service.providers.telnyx.answers import (
+    interpret_check,
+    interpret_list,
+    interpret_list_error,
+    interpret_send,
+    interpret_state,
+)
+from service.providers.verify.protocol import (
+    AccountProblem,
+    CodeCompared,
+    InDoubt,
+    NotCompared,
+    Refused,
+    Sent,
+    State,
+    TryAgain,
+)
 
 NOW = 1_800_000_000.0
 ID = "12ade33a-21c0-473b-b055-b3c836e1c292"
@@ -21,9 +36,9 @@ NUMBER = "+13035551234"
 DIGITS = NUMBER[1:]
 
 
-def fail(status: int, code: object, reset: str | None = None) -> Reply:
+def fail(status: int, code: object, reset: str | None = None) -> HttpReply:
     error = {"code": code, "title": "No", "detail": f"The number {NUMBER} is not good.", "source": {"pointer": NUMBER}}
-    return Reply(status, msgspec.json.encode({"errors": [error]}), reset)
+    return HttpReply(status, msgspec.json.encode({"errors": [error]}), reset)
 
 
 SENDS = {
@@ -46,47 +61,47 @@ SENDS = {
     "no funds": (fail(400, "20100"), AccountProblem("20100")),
     "spend limit": (fail(429, "40333", "7"), AccountProblem("40333", of_profile=True)),
     "profile not found": (fail(404, "10005"), AccountProblem("10005", of_profile=True)),
-    "no key, no words": (Reply(401, b""), AccountProblem("http_401")),
-    "payment required": (Reply(402, b"{}"), AccountProblem("http_402")),
+    "no key, no words": (HttpReply(401, b""), AccountProblem("http_401")),
+    "payment required": (HttpReply(402, b"{}"), AccountProblem("http_402")),
     "throttled": (fail(429, "10011", "7"), TryAgain("10011", 7.0, throttled=True)),
     "throttled till an epoch": (fail(429, "10011", "1800000009"), TryAgain("10011", 9.0, throttled=True)),
-    "throttled, no words": (Reply(429, b"slow down"), TryAgain("http_429", 1.0, throttled=True)),
+    "throttled, no words": (HttpReply(429, b"slow down"), TryAgain("http_429", 1.0, throttled=True)),
     "throttled with another status": (fail(400, "10011"), TryAgain("10011", 1.0, throttled=True)),
     "server error": (fail(500, "10007"), TryAgain("10007")),
-    "bad gateway": (Reply(502, b"<html>"), TryAgain("http_502")),
-    "unavailable": (Reply(503, b""), TryAgain("http_503")),
-    "gateway's refusal": (Reply(403, b"<html>blocked</html>"), TryAgain("http_403")),
-    "another service": (Reply(404, b"not here"), TryAgain("http_404")),
-    "redirect": (Reply(307, b""), TryAgain("http_307")),
-    "gateway gave up": (Reply(504, b""), InDoubt("http_504")),
-    "request timed out": (Reply(408, b""), InDoubt("http_408")),
+    "bad gateway": (HttpReply(502, b"<html>"), TryAgain("http_502")),
+    "unavailable": (HttpReply(503, b""), TryAgain("http_503")),
+    "gateway's refusal": (HttpReply(403, b"<html>blocked</html>"), TryAgain("http_403")),
+    "another service": (HttpReply(404, b"not here"), TryAgain("http_404")),
+    "redirect": (HttpReply(307, b""), TryAgain("http_307")),
+    "gateway gave up": (HttpReply(504, b""), InDoubt("http_504")),
+    "request timed out": (HttpReply(408, b""), InDoubt("http_408")),
     "no connection": (NoReply(handed_over=False, code="no_connection"), TryAgain("no_connection")),
     "time limit": (NoReply(handed_over=True, code="time_limit"), InDoubt("time_limit")),
-    "taken": (Reply(200, msgspec.json.encode({"data": {"id": ID, "custom_code": "43612"}})), Sent(ID)),
-    "created": (Reply(201, msgspec.json.encode({"data": {"id": ID}})), Sent(ID)),
-    "taken without a record": (Reply(200, b'{"data":{}}'), InDoubt("no_id")),
-    "taken, broken off": (Reply(200, b""), InDoubt("no_id")),
-    "taken, null": (Reply(200, b'{"data":null}'), InDoubt("no_id")),
-    "taken, id is a path": (Reply(200, b'{"data":{"id":"../../verify_profiles"}}'), InDoubt("no_id")),
+    "taken": (HttpReply(200, msgspec.json.encode({"data": {"id": ID, "custom_code": "43612"}})), Sent(ID)),
+    "created": (HttpReply(201, msgspec.json.encode({"data": {"id": ID}})), Sent(ID)),
+    "taken without a record": (HttpReply(200, b'{"data":{}}'), InDoubt("no_id")),
+    "taken, broken off": (HttpReply(200, b""), InDoubt("no_id")),
+    "taken, null": (HttpReply(200, b'{"data":null}'), InDoubt("no_id")),
+    "taken, id is a path": (HttpReply(200, b'{"data":{"id":"../../verify_profiles"}}'), InDoubt("no_id")),
 }
 
 CHECKS = {
-    "accepted": (Reply(200, b'{"data":{"response_code":"accepted"}}'), Judged(accepted=True)),
-    "rejected": (Reply(200, b'{"data":{"response_code":"rejected"}}'), Judged(accepted=False)),
-    "expired": (Reply(200, b'{"data":{"response_code":"expired"}}'), Judged(accepted=False)),
-    "too many": (Reply(200, b'{"data":{"response_code":"max_attempts_exceeded"}}'), Judged(accepted=False)),
-    "a word of tomorrow": (Reply(200, b'{"data":{"response_code":"Accepted"}}'), Judged(accepted=False)),
-    "judged, untold": (Reply(200, b'{"data":{}}'), InDoubt("no_response_code")),
-    "gone": (fail(404, "10005"), Judged(accepted=False)),
-    "digits it does not take": (fail(400, "10015"), Judged(accepted=False)),
-    "the same, other status": (fail(422, "10027"), Judged(accepted=False)),
-    "not there": (Reply(404, b"not here"), NotJudged("http_404")),
-    "no key": (fail(401, "10009"), NotJudged("10009")),
-    "forbidden": (fail(403, "99999"), NotJudged("99999")),
-    "throttled": (fail(429, "10011", "3"), NotJudged("10011", 3.0)),
-    "server error": (Reply(500, b""), NotJudged("http_500")),
-    "gateway gave up": (Reply(504, b""), InDoubt("http_504")),
-    "no connection": (NoReply(handed_over=False, code="no_connection"), NotJudged("no_connection")),
+    "accepted": (HttpReply(200, b'{"data":{"response_code":"accepted"}}'), CodeCompared(accepted=True)),
+    "rejected": (HttpReply(200, b'{"data":{"response_code":"rejected"}}'), CodeCompared(accepted=False)),
+    "expired": (HttpReply(200, b'{"data":{"response_code":"expired"}}'), CodeCompared(accepted=False)),
+    "too many": (HttpReply(200, b'{"data":{"response_code":"max_attempts_exceeded"}}'), CodeCompared(accepted=False)),
+    "a word of tomorrow": (HttpReply(200, b'{"data":{"response_code":"Accepted"}}'), CodeCompared(accepted=False)),
+    "compared, untold": (HttpReply(200, b'{"data":{}}'), InDoubt("no_response_code")),
+    "gone": (fail(404, "10005"), CodeCompared(accepted=False)),
+    "digits it does not take": (fail(400, "10015"), CodeCompared(accepted=False)),
+    "the same, other status": (fail(422, "10027"), CodeCompared(accepted=False)),
+    "not there": (HttpReply(404, b"not here"), NotCompared("http_404")),
+    "no key": (fail(401, "10009"), NotCompared("10009")),
+    "forbidden": (fail(403, "99999"), NotCompared("99999")),
+    "throttled": (fail(429, "10011", "3"), NotCompared("10011", 3.0)),
+    "server error": (HttpReply(500, b""), NotCompared("http_500")),
+    "gateway gave up": (HttpReply(504, b""), InDoubt("http_504")),
+    "no connection": (NoReply(handed_over=False, code="no_connection"), NotCompared("no_connection")),
     "reset": (NoReply(handed_over=True, code="broken_off"), InDoubt("broken_off")),
 }
 
@@ -94,29 +109,29 @@ STATES = {
     "accepted": ("accepted", State(accepted=True)),
     "pending": ("pending", State(accepted=False)),
     "a word of tomorrow": ("verified", State(accepted=False)),
-    "none": (None, NotJudged("no_status")),
+    "none": (None, NotCompared("no_status")),
     "gone": (fail(404, "10005"), State(accepted=False)),
     "gone, with the one status that is documented": (fail(400, "10015"), State(accepted=False)),
-    "no key": (fail(401, "10009"), NotJudged("10009")),
-    "throttled": (fail(429, "10011", "3"), NotJudged("10011", 3.0)),
-    "server error": (Reply(500, b""), NotJudged("http_500")),
-    "reset": (NoReply(handed_over=True, code="broken_off"), NotJudged("broken_off")),
+    "no key": (fail(401, "10009"), NotCompared("10009")),
+    "throttled": (fail(429, "10011", "3"), NotCompared("10011", 3.0)),
+    "server error": (HttpReply(500, b""), NotCompared("http_500")),
+    "reset": (NoReply(handed_over=True, code="broken_off"), NotCompared("broken_off")),
 }
 
 
 @pytest.mark.parametrize(("heard", "answer"), SENDS.values(), ids=SENDS)
 def test_every_end_of_a_send_is_one_of_the_kinds(heard: Any, answer: object) -> None:
-    assert judge_send(heard, NOW) == answer
+    assert interpret_send(heard, NOW) == answer
 
 
 @pytest.mark.parametrize(("heard", "answer"), CHECKS.values(), ids=CHECKS)
-def test_a_check_is_judged_not_judged_or_in_doubt(heard: Any, answer: object) -> None:
-    assert judge_check(heard, NOW) == answer
+def test_a_check_is_compared_not_compared_or_in_doubt(heard: Any, answer: object) -> None:
+    assert interpret_check(heard, NOW) == answer
 
 
 @pytest.mark.parametrize(("status", "answer"), STATES.values(), ids=STATES)
 def test_only_the_word_accepted_is_accepted(status: object, answer: object) -> None:
-    assert judge_state(status, NOW) == answer
+    assert interpret_state(status, NOW) == answer
 
 
 @pytest.mark.parametrize(
@@ -134,7 +149,7 @@ def listed(age: int, **other: object) -> SimpleNamespace:
 
 
 def test_a_list_is_read_newest_first_with_its_naive_times_in_utc() -> None:
-    found = judge_list([listed(60), listed(0, type="call"), listed(30)], 1)
+    found = interpret_list([listed(60), listed(0, type="call"), listed(30)], 1)
     assert isinstance(found, list)
     assert [one.created_at.second for one in found] == [0, 30, 0]
     assert found[0].created_at == datetime(2026, 1, 1, tzinfo=UTC)
@@ -143,9 +158,9 @@ def test_a_list_is_read_newest_first_with_its_naive_times_in_utc() -> None:
 
 def test_a_first_page_that_may_not_hold_the_newest_is_no_answer() -> None:
     oldest_first = [listed(60), listed(0)]
-    assert judge_list(oldest_first, 2) == NotJudged("more_pages")
-    assert judge_list(oldest_first, None) == NotJudged("more_pages")
-    assert isinstance(judge_list(oldest_first[::-1], 2), list)
+    assert interpret_list(oldest_first, 2) == NotCompared("more_pages")
+    assert interpret_list(oldest_first, None) == NotCompared("more_pages")
+    assert isinstance(interpret_list(oldest_first[::-1], 2), list)
 
 
 @pytest.mark.parametrize(
@@ -161,14 +176,14 @@ def test_a_first_page_that_may_not_hold_the_newest_is_no_answer() -> None:
     ],
 )
 def test_one_verification_that_cannot_be_read_makes_the_whole_list_fail(item: object) -> None:
-    assert judge_list([listed(9), item], 1) == NotJudged("unreadable")
+    assert interpret_list([listed(9), item], 1) == NotCompared("unreadable")
 
 
 def test_a_number_that_telnyx_does_not_know_has_no_verifications() -> None:
-    assert judge_no_list(fail(404, "10005"), NOW) == []
-    assert judge_no_list(Reply(404, b"not here"), NOW) == NotJudged("http_404")
-    assert judge_no_list(fail(400, "10016"), NOW) == NotJudged("10016")
-    assert judge_no_list(Reply(200, b"?"), NOW) == NotJudged("unreadable")
+    assert interpret_list_error(fail(404, "10005"), NOW) == []
+    assert interpret_list_error(HttpReply(404, b"not here"), NOW) == NotCompared("http_404")
+    assert interpret_list_error(fail(400, "10016"), NOW) == NotCompared("10016")
+    assert interpret_list_error(HttpReply(200, b"?"), NOW) == NotCompared("unreadable")
 
 
 leaves = st.one_of(
@@ -185,15 +200,15 @@ bodies = st.one_of(
     st.just(b"[" * 100_000),
     st.just(b'{"errors":' * 50_000),
 )
-replies = st.builds(Reply, st.integers(100, 999), bodies, st.none() | st.text(max_size=12) | st.floats().map(str))
+replies = st.builds(HttpReply, st.integers(100, 999), bodies, st.none() | st.text(max_size=12) | st.floats().map(str))
 
 
 @given(replies)
-def test_no_answer_makes_the_reading_fail_or_lets_the_number_out(reply: Reply) -> None:
-    answers = [judge(reply, NOW) for judge in (judge_send, judge_check, judge_state, judge_no_list)]
+def test_no_answer_makes_the_reading_fail_or_lets_the_number_out(reply: HttpReply) -> None:
+    answers = [judge(reply, NOW) for judge in (interpret_send, interpret_check, interpret_state, interpret_list_error)]
     assert DIGITS not in repr(answers)
 
 
 @given(values, leaves)
 def test_no_list_makes_the_reading_fail(items: object, pages: object) -> None:
-    assert isinstance(judge_list(items, pages), list | NotJudged)
+    assert isinstance(interpret_list(items, pages), list | NotCompared)

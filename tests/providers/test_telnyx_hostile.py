@@ -15,8 +15,8 @@ from aiohttp.http_writer import StreamWriter
 from multidict import CIMultiDict
 
 from service.providers.http.client import TrackedPayload
-from service.providers.telnyx.client import Limits, Telnyx
-from service.providers.verify.protocol import InDoubt, NotJudged, Order, Refused, Sent, TryAgain
+from service.providers.telnyx.client import TelnyxProvider, TimeLimits
+from service.providers.verify.protocol import InDoubt, NotCompared, Order, Refused, Sent, TryAgain
 from service.sandbox.telnyx.service import PROFILE_ID
 from tests.support.raw_http import RawRequest, Respond, serve_raw, write_reply
 from tests.support.telnyx_client import ID, NUMBER, ORDER, QUICK, TAKEN, face
@@ -88,29 +88,29 @@ async def test_an_answer_that_cannot_be_read_leaves_the_call_in_doubt_and_ends_i
 
 
 @pytest.mark.parametrize("respond", HOSTILE)
-async def test_a_state_or_list_that_cannot_be_read_is_not_judged(respond: Respond) -> None:
+async def test_a_state_or_list_that_cannot_be_read_is_not_compared(respond: Respond) -> None:
     async with face(respond) as (telnyx, _):
-        telnyx._limits = Limits(read=0.5)
+        telnyx._limits = TimeLimits(read=0.5)
         await telnyx.start()
         async with asyncio.timeout(15):
-            assert isinstance(await telnyx.state(ID), NotJudged)
-            assert isinstance(await telnyx.look_up(NUMBER), NotJudged)
+            assert isinstance(await telnyx.state(ID), NotCompared)
+            assert isinstance(await telnyx.look_up(NUMBER), NotCompared)
 
 
 async def test_a_closed_port_is_certainly_not_a_send() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    telnyx = Telnyx("KEY", f"http://127.0.0.1:{port}/v2", limits=QUICK)
+    telnyx = TelnyxProvider("KEY", f"http://127.0.0.1:{port}/v2", limits=QUICK)
     assert await telnyx.send(ORDER) == TryAgain("no_connection")
-    assert await telnyx.check(ID, "123456") == NotJudged("no_connection")
-    assert await telnyx.state(ID) == NotJudged("no_connection")
+    assert await telnyx.check(ID, "123456") == NotCompared("no_connection")
+    assert await telnyx.state(ID) == NotCompared("no_connection")
     await telnyx.aclose()
     assert await telnyx.send(ORDER) == TryAgain("closed")
 
 
 async def test_a_server_that_never_speaks_tls_is_certainly_not_a_send() -> None:
     async with serve_raw(write_garbage) as server:
-        telnyx = Telnyx("KEY", server.url.replace("http:", "https:"), limits=QUICK)
+        telnyx = TelnyxProvider("KEY", server.url.replace("http:", "https:"), limits=QUICK)
         assert await telnyx.send(ORDER) == TryAgain("no_connection")
         await telnyx.aclose()
 
@@ -157,7 +157,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
     async with face(redirect) as (telnyx, server):
         assert await telnyx.send(ORDER) == TryAgain("http_307")
-        assert await telnyx.state(ID) == NotJudged("http_307")
+        assert await telnyx.state(ID) == NotCompared("http_307")
         assert len(server.requests) == 2
 
 
@@ -167,9 +167,9 @@ async def test_nothing_but_a_uuid_or_a_number_gets_into_a_path(bad: str) -> None
         writer.write(TAKEN)
 
     async with face(take) as (telnyx, server):
-        assert isinstance(await telnyx.check(bad, "123456"), NotJudged)
-        assert isinstance(await telnyx.state(bad), NotJudged)
-        assert isinstance(await telnyx.look_up(bad), NotJudged)
+        assert isinstance(await telnyx.check(bad, "123456"), NotCompared)
+        assert isinstance(await telnyx.state(bad), NotCompared)
+        assert isinstance(await telnyx.look_up(bad), NotCompared)
         assert isinstance(await telnyx.send(Order(bad, "sms", PROFILE_ID, 300)), Refused)
         assert server.requests == []
 
@@ -207,7 +207,7 @@ async def test_connections_are_bounded_and_what_finds_none_free_is_not_sent() ->
     async def hang(request: RawRequest, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(1.2)
 
-    async with face(answer_late, Limits(), connections=3) as (telnyx, server):
+    async with face(answer_late, TimeLimits(), connections=3) as (telnyx, server):
         assert await gather_sends(telnyx.send, 12) == [Sent(ID)] * 12
         assert server.most_connections == 3
     async with face(hang, connections=1) as (telnyx, server):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.phone import Kind
+from service.phone import NumberKind
 from service.providers.line_lookup import Missed
 from service.providers.telnyx.number_lookup import TelnyxLines
 from tests.support.raw_http import RawRequest, RawServer, serve_raw, write_reply
@@ -17,7 +17,7 @@ KEY = "KEY_THAT_NOBODY_MAY_SEE"
 PHONE = "+13125550142"
 
 
-async def find(status: int, body: Any, phone_number: str = PHONE) -> tuple[Kind | Missed, RawServer]:
+async def find(status: int, body: Any, phone_number: str = PHONE) -> tuple[NumberKind | Missed, RawServer]:
     async def respond(_: RawRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(write_reply(status, body if isinstance(body, bytes) else json.dumps(body).encode()))
 
@@ -57,7 +57,7 @@ async def test_it_is_one_get_with_the_number_in_its_path_and_our_key() -> None:
     ],
 )
 async def test_the_line_is_where_the_number_was_ported_to_else_its_carriers(
-    carrier: object, ported: object, kind: Kind
+    carrier: object, ported: object, kind: NumberKind
 ) -> None:
     assert (await find(200, say(carrier, ported)))[0] == kind
 

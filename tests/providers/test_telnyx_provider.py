@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from service.channels import Channel
-from service.providers.telnyx.client import Limits, Telnyx
+from service.providers.telnyx.client import TelnyxProvider, TimeLimits
 from service.providers.verify.protocol import (
     AccountProblem,
+    CodeCompared,
     InDoubt,
-    Judged,
-    NotJudged,
+    NotCompared,
     Order,
     Refused,
     Sent,
@@ -22,10 +22,10 @@ from service.providers.verify.protocol import (
     TryAgain,
 )
 from service.sandbox.faults import Fault, FaultKind
-from service.sandbox.stage import Stage
+from service.sandbox.stage import SandboxStage
 from service.sandbox.telnyx.app import create_telnyx
 from service.sandbox.telnyx.service import PROFILE_ID
-from service.sandbox.telnyx.service import Telnyx as Standing
+from service.sandbox.telnyx.service import SimulatedTelnyx as Standing
 from tests.support.serving import serve_app
 from tests.support.telnyx_client import ID, NUMBER, ORDER, QUICK
 
@@ -33,7 +33,7 @@ from tests.support.telnyx_client import ID, NUMBER, ORDER, QUICK
 class ProviderRig:
     """A provider in front of a stand-in."""
 
-    def __init__(self, telnyx: Telnyx, standing: Standing, stage: Stage) -> None:
+    def __init__(self, telnyx: TelnyxProvider, standing: Standing, stage: SandboxStage) -> None:
         self.telnyx = telnyx
         self.standing = standing
         self.stage = stage
@@ -53,7 +53,7 @@ class ProviderRig:
 async def standing() -> AsyncIterator[ProviderRig]:
     app = create_telnyx()
     async with serve_app(app) as url:
-        telnyx = Telnyx("KEY_SANDBOX", f"{url}/v2", limits=QUICK)
+        telnyx = TelnyxProvider("KEY_SANDBOX", f"{url}/v2", limits=QUICK)
         await telnyx.start()
         yield ProviderRig(telnyx, app.state.telnyx, app.state.stage)
         await telnyx.aclose()
@@ -70,9 +70,9 @@ def rig(standing: ProviderRig) -> ProviderRig:
 async def test_a_send_can_be_checked_read_back_and_found(rig: ProviderRig, channel: Channel) -> None:
     provider_id = await rig.send(Order(NUMBER, channel, PROFILE_ID, 305))
     code = rig.standing.find_code(provider_id)
-    assert await rig.telnyx.check(provider_id, f"{(int(code) + 1) % 10**6:06}") == Judged(accepted=False)
+    assert await rig.telnyx.check(provider_id, f"{(int(code) + 1) % 10**6:06}") == CodeCompared(accepted=False)
     assert await rig.telnyx.state(provider_id) == State(accepted=False)
-    assert await rig.telnyx.check(provider_id, code) == Judged(accepted=True)
+    assert await rig.telnyx.check(provider_id, code) == CodeCompared(accepted=True)
     assert await rig.telnyx.state(provider_id) == State(accepted=True)
     found = await rig.telnyx.look_up(NUMBER)
     assert isinstance(found, list)
@@ -81,7 +81,7 @@ async def test_a_send_can_be_checked_read_back_and_found(rig: ProviderRig, chann
 
 
 async def test_what_telnyx_never_made_is_not_accepted_and_no_outage(rig: ProviderRig) -> None:
-    assert await rig.telnyx.check(ID, "123456") == Judged(accepted=False)
+    assert await rig.telnyx.check(ID, "123456") == CodeCompared(accepted=False)
     assert await rig.telnyx.state(ID) == State(accepted=False)
     assert await rig.telnyx.look_up("+13035550000") == []
 
@@ -116,15 +116,15 @@ async def test_a_send_that_fails_is_made_once_and_named_rightly(
 @pytest.mark.parametrize(
     ("kind", "answer"),
     [
-        ("throttle", NotJudged),
-        ("unauthorized", NotJudged),
-        ("error500", NotJudged),
+        ("throttle", NotCompared),
+        ("unauthorized", NotCompared),
+        ("error500", NotCompared),
         ("hang_before", InDoubt),
         ("hang_after", InDoubt),
         ("reset_before", InDoubt),
         ("reset_after", InDoubt),
         ("garbage", InDoubt),
-        ("not_found", Judged),
+        ("not_found", CodeCompared),
     ],
 )
 async def test_a_guess_whose_answer_is_lost_is_in_doubt_and_was_made_once(
@@ -134,7 +134,7 @@ async def test_a_guess_whose_answer_is_lost_is_in_doubt_and_was_made_once(
     rig.break_with(kind)
     got = await rig.telnyx.check(provider_id, rig.standing.find_code(provider_id))
     assert isinstance(got, answer)
-    assert got != Judged(accepted=True)
+    assert got != CodeCompared(accepted=True)
     assert rig.stage.journal.count() == {"check": 1}
 
 
@@ -142,20 +142,22 @@ async def test_a_guess_whose_answer_is_lost_is_in_doubt_and_was_made_once(
 async def test_a_state_or_a_list_that_cannot_be_had_is_a_value_too(rig: ProviderRig, kind: FaultKind) -> None:
     provider_id = await rig.send()
     rig.break_with(kind)
-    telnyx = Telnyx("KEY_SANDBOX", rig.telnyx._base_url, limits=Limits(read=0.3 if kind == "hang_before" else 5.0))
+    telnyx = TelnyxProvider(
+        "KEY_SANDBOX", rig.telnyx._base_url, limits=TimeLimits(read=0.3 if kind == "hang_before" else 5.0)
+    )
     await telnyx.start()
-    assert isinstance(await telnyx.state(provider_id), NotJudged)
-    assert isinstance(await telnyx.look_up(NUMBER), NotJudged)
+    assert isinstance(await telnyx.state(provider_id), NotCompared)
+    assert isinstance(await telnyx.look_up(NUMBER), NotCompared)
     await telnyx.aclose()
     times = 2 if kind == "reset_before" else 1  # a GET on a connection that died is asked again, once
     assert rig.stage.journal.count() == {"state": times, "lookup": times}
 
 
-async def test_a_wrong_key_is_ours_and_a_guess_with_it_not_judged(rig: ProviderRig) -> None:
-    telnyx = Telnyx("KEY_OTHER", rig.telnyx._base_url)
+async def test_a_wrong_key_is_ours_and_a_guess_with_it_not_compared(rig: ProviderRig) -> None:
+    telnyx = TelnyxProvider("KEY_OTHER", rig.telnyx._base_url)
     assert await telnyx.send(ORDER) == AccountProblem("10009")
-    assert await telnyx.check(ID, "123456") == NotJudged("10009")
-    assert await telnyx.state(ID) == NotJudged("10009")
+    assert await telnyx.check(ID, "123456") == NotCompared("10009")
+    assert await telnyx.state(ID) == NotCompared("10009")
     await telnyx.aclose()
 
 

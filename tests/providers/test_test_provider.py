@@ -9,7 +9,7 @@ import phonenumbers
 import pytest
 
 from service.channels import CHANNELS, Channel
-from service.providers.verify.protocol import Judged, Order, Provider, Refused, Sent, State
+from service.providers.verify.protocol import CodeCompared, Order, Provider, Refused, Sent, State
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS, ScriptedNumber
 from service.providers.verify.testing import TestProvider
 
@@ -56,14 +56,14 @@ async def test_a_scripted_number_does_what_its_entry_says(number: ScriptedNumber
         return
     assert isinstance(answer, Sent)
     assert answer.delivery == {"delivered": "delivered", "undelivered": "failed"}.get(outcome, "sent")
-    assert await provider.check(answer.provider_id, FIXED_CODE) == Judged(number.code_accepted)
+    assert await provider.check(answer.provider_id, FIXED_CODE) == CodeCompared(number.code_accepted)
 
 
 async def test_any_other_number_is_delivered_the_fixed_code() -> None:
     sent = await send(ANYBODY)
     assert sent.delivery == "delivered"
-    assert await TestProvider(SECRET).check(sent.provider_id, FIXED_CODE) == Judged(accepted=True)
-    assert await TestProvider(SECRET).check(sent.provider_id, "654321") == Judged(accepted=False)
+    assert await TestProvider(SECRET).check(sent.provider_id, FIXED_CODE) == CodeCompared(accepted=True)
+    assert await TestProvider(SECRET).check(sent.provider_id, "654321") == CodeCompared(accepted=False)
 
 
 async def test_ids_are_uuids_and_never_the_same() -> None:
@@ -79,15 +79,15 @@ async def test_an_id_that_was_made_up_or_altered_takes_no_code() -> None:
     altered = bytearray(never.bytes)
     altered[6] |= 1
     for forged in [str(uuid.UUID(bytes=bytes(altered))), str(uuid.uuid4()), "nonsense", ""]:
-        assert await provider.check(forged, FIXED_CODE) == Judged(accepted=False)
+        assert await provider.check(forged, FIXED_CODE) == CodeCompared(accepted=False)
     other = (await send(ANYBODY)).provider_id
-    assert await TestProvider(b"another secret").check(other, FIXED_CODE) == Judged(accepted=False)
+    assert await TestProvider(b"another secret").check(other, FIXED_CODE) == CodeCompared(accepted=False)
 
 
 async def test_a_code_of_any_shape_is_judged() -> None:
     sent = await send(ANYBODY)
     for code in ["", "١٢٣٤٥٦", "123456 ", "0" * 15]:
-        assert await TestProvider(SECRET).check(sent.provider_id, code) == Judged(accepted=False)
+        assert await TestProvider(SECRET).check(sent.provider_id, code) == CodeCompared(accepted=False)
 
 
 async def test_nothing_is_kept_so_nothing_is_found_or_accepted_afterwards() -> None:

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from service.providers.verify.breaker import FIRST_PROBE, LONGEST_DOUBT, LONGEST_WAIT, Breaker
+from service.providers.verify.breaker import FIRST_PROBE, LONGEST_DOUBT, LONGEST_WAIT, ProbedBreaker
 from tests.support.clock import Clock
 
 
@@ -17,11 +17,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> Breaker:
-    return Breaker(clock)
+def breaker(clock: Clock) -> ProbedBreaker:
+    return ProbedBreaker(clock)
 
 
-def test_it_stays_open_however_long_until_a_probe_finds_all_well(breaker: Breaker, clock: Clock) -> None:
+def test_it_stays_open_however_long_until_a_probe_finds_all_well(breaker: ProbedBreaker, clock: Clock) -> None:
     assert breaker.trip("ours_20100")
     clock.pass_by(86_400)
     breaker.succeed()
@@ -31,7 +31,9 @@ def test_it_stays_open_however_long_until_a_probe_finds_all_well(breaker: Breake
     assert not breaker.open
 
 
-def test_it_is_probed_soon_then_more_seldom_and_at_least_every_fifteen_seconds(breaker: Breaker, clock: Clock) -> None:
+def test_it_is_probed_soon_then_more_seldom_and_at_least_every_fifteen_seconds(
+    breaker: ProbedBreaker, clock: Clock
+) -> None:
     breaker.trip("nothing_taken")
     waits = []
     for _ in range(5):
@@ -43,7 +45,7 @@ def test_it_is_probed_soon_then_more_seldom_and_at_least_every_fifteen_seconds(b
     assert waits == [2, 4, 8, 15, 15]
 
 
-def test_what_was_under_way_when_it_opened_changes_nothing(breaker: Breaker, clock: Clock) -> None:
+def test_what_was_under_way_when_it_opened_changes_nothing(breaker: ProbedBreaker, clock: Clock) -> None:
     assert breaker.trip("ours_20100")
     clock.pass_by(1)
     assert not breaker.trip("ours_10009")
@@ -52,7 +54,7 @@ def test_what_was_under_way_when_it_opened_changes_nothing(breaker: Breaker, clo
 
 
 def test_a_probe_that_was_wrong_is_believed_more_seldom_until_something_goes_through(
-    breaker: Breaker, clock: Clock
+    breaker: ProbedBreaker, clock: Clock
 ) -> None:
     waits = []
     for _ in range(9):
@@ -72,7 +74,7 @@ class Weather(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.clock = Clock()
-        self.breaker = Breaker(self.clock)
+        self.breaker = ProbedBreaker(self.clock)
 
     @rule(seconds=st.floats(0, 400))
     def wait(self, seconds: float) -> None:

@@ -16,7 +16,7 @@ from litestar import Litestar, Request, Response, route
 from service.channels import CHANNELS
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
 from service.sandbox.main import SandboxSettings, create_sandbox
-from service.sandbox.telnyx.service import PROFILE_ID, Send, Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import PROFILE_ID, OrderedSend, SimulatedTelnyx, TelnyxSettings
 from service.sandbox.telnyx.webhooks import Manners
 from tests.support.serving import serve_app
 
@@ -44,7 +44,7 @@ class Gateway:
 class Browser:
     """A browser at the demo: keeps cookies and sees only what a browser sees."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, telnyx: Telnyx, gateway: Gateway) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, telnyx: SimulatedTelnyx, gateway: Gateway) -> None:
         self.url = url
         self.session = session
         self.telnyx = telnyx
@@ -74,8 +74,10 @@ async def browse(gateway_url: str | None = None) -> AsyncIterator[Browser]:
             yield Browser(sandbox, session, app.state.telnyx, gateway)
 
 
-def make_send(phone_number: str = PHONE) -> Send:
-    return Send(channel="sms", phone_number=phone_number, profile_id=PROFILE_ID, timeout_secs=None, custom_code=None)
+def make_send(phone_number: str = PHONE) -> OrderedSend:
+    return OrderedSend(
+        channel="sms", phone_number=phone_number, profile_id=PROFILE_ID, timeout_secs=None, custom_code=None
+    )
 
 
 async def test_the_backend_asks_the_gateway_as_a_product_would() -> None:

@@ -17,15 +17,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from service.sandbox.faults import Fault, FaultKind
 from service.sandbox.fingerprint.app import create_fingerprint
 from service.sandbox.fingerprint.events import Mint
-from service.sandbox.fingerprint.service import Fingerprint
-from service.sandbox.stage import Stage
+from service.sandbox.fingerprint.service import SimulatedFingerprint
+from service.sandbox.stage import SandboxStage
 from tests.support.serving import serve_app
 
 
 class Caller:
     """One stand-in that is served, and calls to it."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, fingerprint: Fingerprint, stage: Stage) -> None:
+    def __init__(
+        self, url: str, session: aiohttp.ClientSession, fingerprint: SimulatedFingerprint, stage: SandboxStage
+    ) -> None:
         self.url = url
         self.session = session
         self.fingerprint = fingerprint
@@ -184,7 +186,7 @@ async def test_a_reset_reaches_fingerprint_too(api: Caller) -> None:
 
 
 async def test_a_sealed_result_is_the_event_itself() -> None:
-    fingerprint = Fingerprint()
+    fingerprint = SimulatedFingerprint()
     v4 = fingerprint.mint(Mint(bot="bad"))
     unsealed = unseal(v4.sealed_result, fingerprint.sealed_key)
     assert (unsealed["event_id"], unsealed["bot"]) == (v4.event_id, "bad")

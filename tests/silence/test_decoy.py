@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.providers.telnyx.client import Telnyx
+from service.providers.telnyx.client import TelnyxProvider
 from service.providers.verify.decoy import DecoyProvider
 from service.providers.verify.decoy_calls import AT_ONCE, Allowance, choose
-from service.providers.verify.protocol import CheckAnswer, InDoubt, Judged, NotJudged, Order, Sent, State
-from service.providers.verify.timings import ENOUGH, KEPT, KINDS, REMEMBERED, Call, Kind, Timed, Timings
+from service.providers.verify.protocol import CheckAnswer, CodeCompared, InDoubt, NotCompared, Order, Sent, State
+from service.providers.verify.timings import ENOUGH, KEPT, KINDS, REMEMBERED, CallKind, Timed, TimedCall, Timings
 from service.sandbox.faults import Fault
-from service.sandbox.stage import Stage
+from service.sandbox.stage import SandboxStage
 from service.sandbox.telnyx.app import create_telnyx
 from service.sandbox.telnyx.service import PROFILE_ID
 from tests.support.clock import Clock
@@ -25,14 +25,14 @@ from tests.support.serving import serve_app
 
 ORDER = Order("+13035551234", "sms", PROFILE_ID, 305)
 ID = "12ade33a-21c0-473b-b055-b3c836e1c292"
-FAILED = NotJudged("http_500")
-JUDGED = Judged(accepted=False)
+FAILED = NotCompared("http_500")
+COMPARED = CodeCompared(accepted=False)
 
 
 class Desk:
     """A timed provider in front of a stand-in, and the silent one beside it. `ended`: whom that may ask about."""
 
-    def __init__(self, telnyx: Telnyx, stage: Stage) -> None:
+    def __init__(self, telnyx: TelnyxProvider, stage: SandboxStage) -> None:
         self.stage = stage
         self.ended: str | None = None
         self.timings = Timings()
@@ -53,7 +53,7 @@ class Desk:
 async def desk() -> AsyncIterator[Desk]:
     app = create_telnyx()
     async with serve_app(app) as url:
-        telnyx = Telnyx("KEY_SANDBOX", f"{url}/v2")
+        telnyx = TelnyxProvider("KEY_SANDBOX", f"{url}/v2")
         await telnyx.start()
         yield Desk(telnyx, app.state.stage)
         await telnyx.aclose()
@@ -84,7 +84,7 @@ async def test_it_ends_as_real_calls_end_that_are_still_out(desk: Desk) -> None:
     real = [asyncio.create_task(desk.real.check(held, "000000")) for _ in range(ENOUGH)]
     await asyncio.sleep(0.1)
     started = time.monotonic()
-    assert await desk.silent.check(ID, "000000") == JUDGED
+    assert await desk.silent.check(ID, "000000") == COMPARED
     assert time.monotonic() - started >= 0.9
     await asyncio.gather(*real)
     assert desk.stage.journal.count()["check"] == ENOUGH
@@ -94,7 +94,7 @@ async def test_with_too_few_calls_to_imitate_each_asks_for_itself_about_a_verifi
     desk.ended = await desk.begin()
     desk.stage.faults.add(Fault(kind="error500", operations=("check",), ids="known", share=0.5))
     answers = await desk.check_many(AT_ONCE)
-    assert set(answers) == {JUDGED, FAILED}
+    assert set(answers) == {COMPARED, FAILED}
     assert {call.verification_id for call in desk.stage.journal.list_calls("check")} == {desk.ended}
     assert desk.stage.journal.count()["check"] == AT_ONCE
 
@@ -108,12 +108,12 @@ async def test_a_flood_of_decoys_is_no_flood_of_calls_and_its_answers_still_diff
 
 
 async def test_what_is_accepted_of_a_verification_that_is_over_is_wrong(desk: Desk) -> None:
-    desk.timings.record("check", 0.0, Judged(accepted=True))
+    desk.timings.record("check", 0.0, CodeCompared(accepted=True))
     answers = {call.outcome for call in desk.timings._real["check"]}
-    assert answers == {JUDGED}
+    assert answers == {COMPARED}
 
 
-async def test_when_telnyx_is_down_a_decoys_code_is_not_judged_either(desk: Desk) -> None:
+async def test_when_telnyx_is_down_a_decoys_code_is_not_compared_either(desk: Desk) -> None:
     desk.stage.faults.add(Fault(kind="error500"))
     assert await desk.silent.check(ID, "000000") == FAILED
     assert isinstance(await desk.silent.send(ORDER), Sent)
@@ -123,9 +123,9 @@ async def test_the_end_of_a_real_check_is_the_end_of_a_silent_one(desk: Desk) ->
     held = await desk.begin()
     desk.stage.faults.add(Fault(kind="throttle", operations=("check",), seconds=9, times=ENOUGH))
     for _ in range(ENOUGH):
-        assert await desk.real.check(held, "000000") == NotJudged("10011", 9.0)
+        assert await desk.real.check(held, "000000") == NotCompared("10011", 9.0)
     drawn = await desk.silent.check(ID, "000000")
-    assert isinstance(drawn, NotJudged)
+    assert isinstance(drawn, NotCompared)
     assert drawn.after is not None
     assert 0 < drawn.after < 9.0
 
@@ -144,7 +144,7 @@ async def test_a_real_call_that_was_broken_off_teaches_nothing(desk: Desk) -> No
 
 async def test_without_a_real_provider_it_waits_a_little_and_says_wrong() -> None:
     silent = DecoyProvider(Timings())
-    assert await silent.check(ID, "000000") == JUDGED
+    assert await silent.check(ID, "000000") == COMPARED
     assert await silent.state(ID) == State(accepted=False)
     assert await silent.look_up("+13035551234") == []
 
@@ -153,10 +153,10 @@ async def test_what_is_left_in_doubt_is_settled_as_a_real_one_would_be() -> None
     timings = Timings()
     for _ in range(ENOUGH):
         timings.record("check", 0.0, InDoubt("time_limit"))
-        timings.record("state", 0.0, NotJudged("no_connection"))
+        timings.record("state", 0.0, NotCompared("no_connection"))
     silent = DecoyProvider(timings)
     assert await silent.check(ID, "000000") == InDoubt("time_limit")
-    assert await silent.state(ID) == NotJudged("no_connection")
+    assert await silent.state(ID) == NotCompared("no_connection")
 
 
 def test_what_begins_and_ends_like_an_outage_is_drawn_from_what_began_in_the_last_two_seconds_alone() -> None:
@@ -186,8 +186,8 @@ def test_a_quiet_process_remembers_for_hours_how_its_calls_went() -> None:
     assert timings.draw_newest("check") is None
 
 
-def call_of(seconds: float, outcome: CheckAnswer = JUDGED, started: float = 0.0) -> Call:
-    return Call(started, seconds, outcome)
+def call_of(seconds: float, outcome: CheckAnswer = COMPARED, started: float = 0.0) -> TimedCall:
+    return TimedCall(started, seconds, outcome)
 
 
 QUICK, SLOW, FAILING = call_of(0.1), call_of(0.6), call_of(0.1, FAILED)
@@ -213,14 +213,14 @@ QUICK, SLOW, FAILING = call_of(0.1), call_of(0.6), call_of(0.1, FAILED)
     ],
 )  # fmt: skip
 def test_what_was_asked_is_copied_unless_real_ones_tell_that_it_was_treated_differently(
-    real: list[Call], asks: list[Call], *, known: bool, copied: list[Call]
+    real: list[TimedCall], asks: list[TimedCall], *, known: bool, copied: list[TimedCall]
 ) -> None:
     found = [choose(asks[-1], real, asks, known=known) for _ in range(60)]
     assert all(call in copied for call in found)
     assert all(call in found for call in copied)
 
 
-def test_asks_that_all_fail_while_real_checks_are_judged_are_not_copied() -> None:
+def test_asks_that_all_fail_while_real_checks_are_compared_are_not_copied() -> None:
     asks = [call_of(0.1, FAILED, started=at) for at in (0.0, 2.0, 4.0)]
     real = [call_of(0.1, started=at) for at in (1.0, 3.0, 5.0)]
     assert choose(asks[-1], real, asks, known=True) in real
@@ -242,15 +242,15 @@ def test_what_may_be_asked_comes_back_with_time_and_with_answers() -> None:
 
 
 outcomes = st.one_of(
-    st.builds(Judged, st.booleans()),
-    st.builds(NotJudged, st.just("10011"), st.none() | st.floats(0, 60)),
+    st.builds(CodeCompared, st.booleans()),
+    st.builds(NotCompared, st.just("10011"), st.none() | st.floats(0, 60)),
     st.builds(InDoubt, st.just("time_limit")),
 )
 
 
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.floats(0, 9), outcomes, st.floats(0, 40)), max_size=60))
 def test_nothing_drawn_is_old_accepted_or_other_than_what_was_recorded(
-    calls: list[tuple[Kind, float, CheckAnswer, float]],
+    calls: list[tuple[CallKind, float, CheckAnswer, float]],
 ) -> None:
     clock = Clock()
     timings = Timings(clock)
@@ -259,7 +259,7 @@ def test_nothing_drawn_is_old_accepted_or_other_than_what_was_recorded(
         clock.pass_by(pause)
         drawn = timings.draw_newest(kind)
         assert drawn
-        assert drawn.outcome != Judged(accepted=True)
+        assert drawn.outcome != CodeCompared(accepted=True)
         assert drawn.seconds == pytest.approx(seconds) or any(drawn.seconds == pytest.approx(one[1]) for one in calls)
 
 

@@ -52,7 +52,7 @@ async def test_where_ids_that_telnyx_knows_are_slow_a_process_just_started_is_as
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "real"])
-async def test_where_ids_that_telnyx_knows_fail_the_first_code_of_a_decoy_is_not_judged_either(
+async def test_where_ids_that_telnyx_knows_fail_the_first_code_of_a_decoy_is_not_compared_either(
     database_url: str, kind: str
 ) -> None:
     async with run_started_anew(database_url) as (gateway, fresh):

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.providers.verify.decoy import DecoyProvider
-from service.providers.verify.protocol import Judged, NotJudged
+from service.providers.verify.protocol import CodeCompared, NotCompared
 from service.providers.verify.test_numbers import FIXED_CODE
 from service.providers.verify.timings import WRONG, Timings
 from service.sandbox.faults import Fault, FaultKind
@@ -97,11 +97,11 @@ async def test_with_the_breaker_open_everybody_is_503_before_a_guess_is_reserved
 async def test_decoys_fail_in_the_proportion_in_which_real_checks_do() -> None:
     timings = Timings()
     for number in range(40):
-        timings.record("check", 0.0, NotJudged("http_500") if number % 4 == 0 else Judged(accepted=False))
+        timings.record("check", 0.0, NotCompared("http_500") if number % 4 == 0 else CodeCompared(accepted=False))
     silent = DecoyProvider(timings)
     answers = await asyncio.gather(*(silent.check(NOBODY, CODE) for _ in range(400)))
-    assert set(answers) == {WRONG, NotJudged("http_500")}
-    assert 50 < answers.count(NotJudged("http_500")) < 150
+    assert set(answers) == {WRONG, NotCompared("http_500")}
+    assert 50 < answers.count(NotCompared("http_500")) < 150
 
 
 async def test_one_failed_call_is_not_repeated_to_decoys(database_url: str) -> None:

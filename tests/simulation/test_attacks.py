@@ -15,7 +15,7 @@ from service import phone
 from service.policy.loading import parse
 from service.policy.model import Window
 from service.simulation.scenarios import SCENARIOS, compose
-from service.simulation.trace import Device, Line, served
+from service.simulation.trace import TraceDevice, TraceLine, served
 
 SEEDS = (1, 2, 3)
 FEW = {"people": {"visits": 100, "push": 1, "launch": 20, "offices": 5, "companies": 1, "families": 5}}
@@ -25,15 +25,15 @@ some_seeds = pytest.mark.parametrize("seed", SEEDS)
 
 
 @cache
-def scenario(name: str, seed: int) -> list[Line]:
+def scenario(name: str, seed: int) -> list[TraceLine]:
     return compose(name, seed, FEW)
 
 
-def attack(name: str, seed: int) -> list[Line]:
+def attack(name: str, seed: int) -> list[TraceLine]:
     return [line for line in scenario(name, seed) if line.label != "person"]
 
 
-def devices(lines: list[Line]) -> list[Device]:
+def devices(lines: list[TraceLine]) -> list[TraceDevice]:
     return [line.device for line in lines if line.device is not None]
 
 
@@ -80,7 +80,7 @@ def test_the_others_ask_for_countries_that_are_served(name: str, seed: int) -> N
 
 @some_seeds
 def test_sequential_numbers_lie_a_few_steps_apart_and_peoples_do_not(seed: int) -> None:
-    def near(lines: list[Line]) -> float:
+    def near(lines: list[TraceLine]) -> float:
         numbers = sorted({int(line.phone_number[1:]) for line in lines})
         return sum(after - before <= 40 for before, after in pairwise(numbers)) / len(numbers)
 
@@ -123,7 +123,7 @@ def limited_as(address: str | None) -> str:
     return address if ip_address(address).version == 4 else str(ip_network(f"{address}/64", strict=False))
 
 
-SUBJECTS: dict[str, Callable[[Line], str]] = {
+SUBJECTS: dict[str, Callable[[TraceLine], str]] = {
     "phone": lambda line: line.phone_number,
     "phone_everywhere": lambda line: line.phone_number,
     "ip": lambda line: limited_as(line.ip_address),

@@ -16,7 +16,7 @@ from service.simulation.population.dice import Dice, Wheel
 from service.simulation.population.numbering import Numbering
 from service.simulation.population.world import ScenarioError
 from service.simulation.scenarios import SCENARIOS, compose, configure
-from service.simulation.trace import Line, served
+from service.simulation.trace import TraceLine, served
 
 CHECKOUT = Path(__file__).parents[2]
 SEEDS = (1, 2)
@@ -28,11 +28,11 @@ print(zlib.crc32(msgspec.json.encode(compose(sys.argv[1], 7, {"people": {"visits
 
 
 @cache
-def ordinary(seed: int) -> list[Line]:
+def ordinary(seed: int) -> list[TraceLine]:
     return compose("ordinary", seed)
 
 
-def by_country(trace: list[Line]) -> dict[str | None, list[Line]]:
+def by_country(trace: list[TraceLine]) -> dict[str | None, list[TraceLine]]:
     lines = defaultdict(list)
     for line in trace:
         lines[phone.describe(line.phone_number).country].append(line)

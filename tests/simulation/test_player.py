@@ -18,16 +18,16 @@ from service.policy.model import Policy
 from service.simulation.player import Player
 from service.simulation.report import Played, Report, summarise
 from service.simulation.scratch import choose_policy
-from service.simulation.trace import Device, Line, write
+from service.simulation.trace import TraceDevice, TraceLine, write
 from tests.support.commands import run, run_inside
 
 
-def make_device(name: str, address: str, **changes: Any) -> Device:
-    device = Device(visitor_id=f"visitor {name}", event_id=f"event {name}", ip_address=address)
+def make_device(name: str, address: str, **changes: Any) -> TraceDevice:
+    device = TraceDevice(visitor_id=f"visitor {name}", event_id=f"event {name}", ip_address=address)
     return msgspec.structs.replace(device, **changes)
 
 
-def make_person(place: int, **changes: Any) -> Line:
+def make_person(place: int, **changes: Any) -> TraceLine:
     address = f"198.51.100.{place}"
     fields: dict[str, Any] = {
         "t": place * 90.0,
@@ -38,12 +38,12 @@ def make_person(place: int, **changes: Any) -> Line:
         "verifies": True,
         "wrong_codes": place % 2,
     }
-    return Line(**{**fields, **changes})
+    return TraceLine(**{**fields, **changes})
 
 
-def make_pump(place: int) -> Line:
+def make_pump(place: int) -> TraceLine:
     address = f"203.0.113.{place}"
-    return Line(
+    return TraceLine(
         t=600.0 + place * 20.0,
         label="attack:sequential",
         phone_number=f"+1415555{2000 + place:04}",
@@ -58,12 +58,12 @@ PEOPLE = [make_person(place) for place in range(20)]
 PUMPED = [*PEOPLE, *(make_pump(place) for place in range(40))]
 
 
-async def play(database: Database, lines: Sequence[Line], policy: Policy | None = None) -> list[Played]:
+async def play(database: Database, lines: Sequence[TraceLine], policy: Policy | None = None) -> list[Played]:
     chosen = policy or choose_policy(None, lines)
     return [played async for played in Player(database, chosen).play(lines)]
 
 
-async def report(database: Database, lines: Sequence[Line], policy: Policy | None = None) -> Report:
+async def report(database: Database, lines: Sequence[TraceLine], policy: Policy | None = None) -> Report:
     return summarise(await play(database, lines, policy))
 
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import pytest
 
 from service.simulation.picture import draw
-from service.simulation.report import Outcome, Part, Played, Report, summarise
-from service.simulation.trace import Line
+from service.simulation.report import LabelReport, LineOutcome, Played, Report, summarise
+from service.simulation.trace import TraceLine
 
-SENT = Outcome(result="sent", cost=0.05)
-REFUSED = Outcome(result="refused", cost=0.05)
-ERROR = Outcome(result="error", cost=0.05)
-BOT = Outcome(result="suppressed", rules=("bot",), cost=0.05)
-TWO_RULES = Outcome(result="suppressed", rules=("sequence", "bot"), cost=0.05)
+SENT = LineOutcome(result="sent", cost=0.05)
+REFUSED = LineOutcome(result="refused", cost=0.05)
+ERROR = LineOutcome(result="error", cost=0.05)
+BOT = LineOutcome(result="suppressed", rules=("bot",), cost=0.05)
+TWO_RULES = LineOutcome(result="suppressed", rules=("sequence", "bot"), cost=0.05)
 
 
-def play(label: str, outcomes: list[Outcome], begin: float = 0.0, numbers: int = 1000) -> list[Played]:
+def play(label: str, outcomes: list[LineOutcome], begin: float = 0.0, numbers: int = 1000) -> list[Played]:
     lines = [
-        Line(t=begin + place, label=label, phone_number=f"+1415555{place % numbers:04}", verifies=False)
+        TraceLine(t=begin + place, label=label, phone_number=f"+1415555{place % numbers:04}", verifies=False)
         for place in range(len(outcomes))
     ]
     return list(zip(lines, outcomes, strict=True))
 
 
-def only(report: Report) -> Part:
+def only(report: Report) -> LabelReport:
     (part,) = report.parts
     return part
 

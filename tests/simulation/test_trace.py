@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.simulation.scenarios import compose
-from service.simulation.trace import Device, Line, TraceError, parse, read, served, write
+from service.simulation.trace import TraceDevice, TraceError, TraceLine, parse, read, served, write
 
 AS_DOCUMENTED = (
     '{"t": 12.5, "label": "person", "phone_number": "+14155550100", "ip_address": "203.0.113.9", "account_id": "a1", '
@@ -20,7 +20,7 @@ AS_DOCUMENTED = (
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 times = st.floats(0, 1e7)
 devices = st.builds(
-    Device,
+    TraceDevice,
     visitor_id=texts,
     event_id=texts,
     ip_address=st.none() | texts,
@@ -30,7 +30,7 @@ devices = st.builds(
     age=st.floats(-10, 1e6),
 )
 lines = st.builds(
-    Line,
+    TraceLine,
     t=times,
     label=st.sampled_from(["person", "attack", "attack:one_use"]),
     phone_number=texts,
@@ -45,15 +45,15 @@ lines = st.builds(
 
 
 @given(st.lists(lines, max_size=5))
-def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, trace: list[Line]) -> None:
+def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, trace: list[TraceLine]) -> None:
     path = tmp_path_factory.mktemp("trace") / "trace.jsonl"
     assert write(path, trace) == len(trace)
     assert list(read(path)) == trace
 
 
 def test_the_documented_line_is_read_field_by_field() -> None:
-    device = Device(visitor_id="v", event_id="e1", ip_address="203.0.113.9", suspect_score=3, age=3.0)
-    assert parse(AS_DOCUMENTED, 1) == Line(
+    device = TraceDevice(visitor_id="v", event_id="e1", ip_address="203.0.113.9", suspect_score=3, age=3.0)
+    assert parse(AS_DOCUMENTED, 1) == TraceLine(
         t=12.5,
         label="person",
         phone_number="+14155550100",
@@ -116,10 +116,10 @@ def test_a_line_that_is_wrong_is_named_and_those_before_it_are_read(
 
 def test_null_is_left_out_but_for_a_device_and_its_verdicts() -> None:
     left_out = '{"t": 1, "phone_number": "+14155550100", "verify_after": null, "label": null, "account_id": null}'
-    assert parse(left_out, 1) == Line(t=1, phone_number="+14155550100", verifies=True)
+    assert parse(left_out, 1) == TraceLine(t=1, phone_number="+14155550100", verifies=True)
     device = '{"visitor_id": "v", "event_id": "e", "bot": null, "suspect_score": null, "age": null, "ip_address": null}'
     read = parse(f'{{"t": 1, "phone_number": "+14155550100", "device": {device}}}', 1).device
-    assert read == Device(visitor_id="v", event_id="e", bot=None, suspect_score=None, ip_address=None)
+    assert read == TraceDevice(visitor_id="v", event_id="e", bot=None, suspect_score=None, ip_address=None)
 
 
 def test_the_countries_served_are_those_of_the_people() -> None:

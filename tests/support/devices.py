@@ -12,15 +12,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from service.providers.fingerprint.client import Api, Fingerprint
-from service.providers.fingerprint.event import Answer, DeviceEvent, Found
+from service.providers.fingerprint.client import FingerprintApi, FingerprintClient
+from service.providers.fingerprint.event import DeviceEvent, EventAnswer, EventFound
 from service.providers.fingerprint.v3 import V3
 from service.providers.fingerprint.v4 import V4
 from service.sandbox.faults import Fault, FaultKind
 from service.sandbox.fingerprint.app import create_fingerprint
 from service.sandbox.fingerprint.events import Mint
-from service.sandbox.fingerprint.service import Fingerprint as Standing
-from service.sandbox.stage import Stage
+from service.sandbox.fingerprint.service import SimulatedFingerprint as Standing
+from service.sandbox.stage import SandboxStage
 from tests.support.raw_http import RawRequest, Respond, serve_raw, write_reply
 from tests.support.serving import serve_app
 
@@ -29,19 +29,19 @@ Version = Literal["v4", "v3"]
 VERSIONS: tuple[Version, ...] = ("v4", "v3")
 
 
-def make_api(version: Version, url: str, **other: Any) -> Api:
+def make_api(version: Version, url: str, **other: Any) -> FingerprintApi:
     return V4(KEY, url, **other) if version == "v4" else V3(KEY, url, **other)
 
 
-async def look_up(fingerprint: Fingerprint, event_id: str, *, within: float = 5.0) -> Answer:
+async def look_up(fingerprint: FingerprintClient, event_id: str, *, within: float = 5.0) -> EventAnswer:
     """Look one event up now."""
     return await fingerprint.read(event_id, now=datetime.now(UTC), deadline=time.monotonic() + within)
 
 
-class LookUpRig:
+class LookupRig:
     """A provider in front of a stand-in."""
 
-    def __init__(self, fingerprint: Fingerprint, standing: Standing, stage: Stage, url: str) -> None:
+    def __init__(self, fingerprint: FingerprintClient, standing: Standing, stage: SandboxStage, url: str) -> None:
         self.fingerprint = fingerprint
         self.standing = standing
         self.stage = stage
@@ -53,12 +53,12 @@ class LookUpRig:
     def break_with(self, kind: FaultKind, **other: Any) -> None:
         self.stage.faults.add(Fault(kind=kind, operations=("event",), **other))
 
-    async def look_up(self, event_id: str, *, within: float = 5.0) -> Answer:
+    async def look_up(self, event_id: str, *, within: float = 5.0) -> EventAnswer:
         return await look_up(self.fingerprint, event_id, within=within)
 
     async def find(self, event_id: str) -> DeviceEvent:
         answer = await self.look_up(event_id)
-        assert isinstance(answer, Found), answer
+        assert isinstance(answer, EventFound), answer
         return answer.event
 
     def count(self) -> int:
@@ -67,14 +67,16 @@ class LookUpRig:
 
 
 @asynccontextmanager
-async def run_rig(version: Version, *, seconds: float = 1.5) -> AsyncIterator[LookUpRig]:
+async def run_rig(version: Version, *, seconds: float = 1.5) -> AsyncIterator[LookupRig]:
     """Serve a stand-in and look events up in it, each call within `seconds`."""
-    standing, stage = Standing(), Stage()
+    standing, stage = Standing(), SandboxStage()
     async with serve_app(create_fingerprint(standing, stage)) as url:
-        api: Api = V4(standing.settings.secret_key, url) if version == "v4" else V3(standing.settings.secret_key, url)
-        fingerprint = Fingerprint(api, seconds=seconds)
+        api: FingerprintApi = (
+            V4(standing.settings.secret_key, url) if version == "v4" else V3(standing.settings.secret_key, url)
+        )
+        fingerprint = FingerprintClient(api, seconds=seconds)
         await fingerprint.start()
-        yield LookUpRig(fingerprint, standing, stage, url)
+        yield LookupRig(fingerprint, standing, stage, url)
         await fingerprint.aclose()
 
 
@@ -91,10 +93,10 @@ def fresh_id() -> str:
 
 async def look_up_raw(
     version: Version, respond: Respond, event_id: str, *, longest_pause: float = 5.0, **other: Any
-) -> tuple[Answer, int]:
+) -> tuple[EventAnswer, int]:
     """Look up against bytes of our own; the answer, and how many requests there were."""
     async with serve_raw(respond) as raw:
-        fingerprint = Fingerprint(make_api(version, raw.url), seconds=0.6, longest_pause=longest_pause)
+        fingerprint = FingerprintClient(make_api(version, raw.url), seconds=0.6, longest_pause=longest_pause)
         await fingerprint.start()
         answer = await look_up(fingerprint, event_id, **other)
         await fingerprint.aclose()

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from service.app import create_app
 from service.channels import Channel
-from service.sandbox.journal import Call
-from service.sandbox.telnyx.service import PROFILE_ID, Send
-from service.sandbox.telnyx.state import Verification
+from service.sandbox.journal import JournalEntry
+from service.sandbox.telnyx.service import PROFILE_ID, OrderedSend
+from service.sandbox.telnyx.state import TelnyxVerification
 from service.settings import Settings, load
 from tests.support.gateway import Calls, Gateway
 from tests.support.serving import serve_app
@@ -28,12 +28,12 @@ def numbers(count: int, first: int = 0) -> list[str]:
     return [f"+1312555{1000 + first + number}" for number in range(count)]
 
 
-def calls_to(gateway: Gateway, phone_number: str) -> list[Call]:
+def calls_to(gateway: Gateway, phone_number: str) -> list[JournalEntry]:
     """List the sends to a number that reached Telnyx, acted upon or not."""
     return [call for call in gateway.stage.journal.list_calls("send") if call.phone_number == phone_number]
 
 
-def acted_on(gateway: Gateway, phone_number: str) -> list[Call]:
+def acted_on(gateway: Gateway, phone_number: str) -> list[JournalEntry]:
     """List the sends to a number that had their effect."""
     return [call for call in calls_to(gateway, phone_number) if call.acted]
 
@@ -82,11 +82,13 @@ async def crash(gateway: Gateway, verification: str, *, begun: float = 20.0, wan
 
 def make_at_telnyx(
     gateway: Gateway, phone_number: str, *, channel: Channel = "sms", profile: str = PROFILE_ID
-) -> Verification:
+) -> TelnyxVerification:
     """Have Telnyx hold a verification of a number though nobody called it."""
     known = gateway.telnyx.profiles.find(PROFILE_ID)
     assert known is not None
-    order = Send(channel=channel, phone_number=phone_number, profile_id=profile, timeout_secs=300, custom_code=None)
+    order = OrderedSend(
+        channel=channel, phone_number=phone_number, profile_id=profile, timeout_secs=300, custom_code=None
+    )
     return gateway.telnyx.send(order, known)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import aiohttp
 from litestar import Litestar
 
-from service.sandbox.stage import Stage
+from service.sandbox.stage import SandboxStage
 from service.sandbox.telnyx.app import create_telnyx
-from service.sandbox.telnyx.service import PROFILE_ID, Telnyx, TelnyxSettings
+from service.sandbox.telnyx.service import PROFILE_ID, SimulatedTelnyx, TelnyxSettings
 from tests.support.serving import serve_app
 
 PHONE = "+13125550142"
@@ -26,8 +26,8 @@ class Caller:
     def __init__(self, url: str, session: aiohttp.ClientSession, app: Litestar) -> None:
         self.url = url
         self.session = session
-        self.telnyx: Telnyx = app.state.telnyx
-        self.stage: Stage = app.state.stage
+        self.telnyx: SimulatedTelnyx = app.state.telnyx
+        self.stage: SandboxStage = app.state.stage
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         given = {"authorization": f"Bearer {self.telnyx.settings.api_key}"} | headers
@@ -65,7 +65,7 @@ class Caller:
 @asynccontextmanager
 async def call_telnyx(settings: TelnyxSettings | None = None) -> AsyncIterator[Caller]:
     """Serve a stand-in and yield its caller."""
-    app = create_telnyx(Telnyx(settings))
+    app = create_telnyx(SimulatedTelnyx(settings))
     timeout = aiohttp.ClientTimeout(total=10)
     async with serve_app(app) as url, aiohttp.ClientSession(timeout=timeout) as session:
         yield Caller(url, session, app)

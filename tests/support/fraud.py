@@ -16,7 +16,7 @@ import msgspec
 from service import phone
 from service.db.engine import Database
 from service.fraud.decision import Decision
-from service.fraud.facts import Device, Facts
+from service.fraud.facts import DeviceFacts, Facts
 from service.fraud.stages import HISTORY
 from service.policy.loading import parse
 from tests.support.gateway import PHONE, POLICY, Gateway, run_gateway
@@ -90,4 +90,4 @@ async def begin_send(database: Database) -> UUID:
 
 def decide(*, allow: bool) -> Decision:
     """Make a decision that nothing objected to, or something did that left no finding."""
-    return Decision(allow, [], Facts(phone.describe(PHONE), "sms", Device("none"), {}), "")
+    return Decision(allow, [], Facts(phone.describe(PHONE), "sms", DeviceFacts("none"), {}), "")

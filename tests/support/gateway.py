@@ -26,8 +26,8 @@ from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database, Pooler, open_database
 from service.fraud.stages import HISTORY
 from service.sandbox.main import SandboxSettings, create_sandbox
-from service.sandbox.stage import Stage
-from service.sandbox.telnyx.service import PROFILE_ID, Telnyx, TelnyxSettings
+from service.sandbox.stage import SandboxStage
+from service.sandbox.telnyx.service import PROFILE_ID, SimulatedTelnyx, TelnyxSettings
 from service.settings import Settings, load
 from service.vault import Vault
 from tests.support.ports import free_port
@@ -106,7 +106,12 @@ class Gateway(Calls):
     """A gateway with what stands around it. `environment` starts another process of the same gateway."""
 
     def __init__(
-        self, calls: Calls, telnyx: Telnyx, stage: Stage, database: Database, environment: dict[str, str]
+        self,
+        calls: Calls,
+        telnyx: SimulatedTelnyx,
+        stage: SandboxStage,
+        database: Database,
+        environment: dict[str, str],
     ) -> None:
         super().__init__(calls.url, calls.key, calls.session)
         self.telnyx = telnyx
@@ -124,7 +129,9 @@ async def make_key(database: Database, name: str, *, scope: Scope = "verify", te
     return await KeyAdmin(database, vault).create(name, scope, test=test)
 
 
-def environment_of(database_url: str, stage_url: str, policy: Path, telnyx: Telnyx, **more: str) -> dict[str, str]:
+def environment_of(
+    database_url: str, stage_url: str, policy: Path, telnyx: SimulatedTelnyx, **more: str
+) -> dict[str, str]:
     """Write down the settings of a gateway, by the names of the environment."""
     captcha = {"CAPTCHA_BASE_URL": f"{stage_url}/captcha"} if "CAPTCHA_PROVIDER" in more else {}
     return {
@@ -164,7 +171,7 @@ async def run_gateway(
                 serve_app(stage_app) as stage_url,
                 aiohttp.ClientSession(timeout=timeout, connector=connector) as session,
             ):
-                service: Telnyx = stage_app.state.telnyx
+                service: SimulatedTelnyx = stage_app.state.telnyx
                 environment = environment_of(database_url, stage_url, file, service, **more)
                 parts = (service, stage_app.state.stage, database, environment)
                 if not serve:

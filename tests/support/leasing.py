@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from service.db.engine import Database
 from service.policy import loading
 from service.verification.states import Begin
-from service.verification.storage.rows import Admission, Claimed, Recorded
+from service.verification.storage.rows import Admission, Claimed, SendRecord
 from service.verification.storage.store import Store
 from tests.support.gateway import make_key
 
@@ -62,7 +62,7 @@ class Queue:
             "wait": 0.0, "provider": "telnyx", "real": True, "provider_id": None, "error": None, "delivery": None,
             "decision": None, "next_in": 60.0,
         }  # fmt: skip
-        return await self.store.record(Recorded(id=row, token=token, ordinal=1, state=state, **(given | fields)))
+        return await self.store.record(SendRecord(id=row, token=token, ordinal=1, state=state, **(given | fields)))
 
     async def press(self, row: UUID) -> str:
         """Press the next channel, and say how that ended."""

@@ -12,11 +12,11 @@ from datetime import timedelta
 from typing import get_args
 from uuid import UUID, uuid4
 
-from service.db.calls import Json
+from service.db.calls import JsonText
 from service.providers.verify.protocol import Delivery
 from service.vault import new_id
 from service.verification.states import Begin, GuessResult, SendState
-from service.verification.storage.rows import Claimed, Recorded
+from service.verification.storage.rows import Claimed, SendRecord
 from service.verification.storage.store import NumberBusy
 from service.worker.retention import Retention
 from tests.support.admission import AdmissionHarness
@@ -86,9 +86,9 @@ class Storm:
         state: SendState = self.dice.choice(["sent", "sent", "sent", "refused", "in_doubt", "due"])
         held = str(uuid4()) if state == "sent" else None
         await self.store.record(
-            Recorded(
+            SendRecord(
                 id=row, token=token, ordinal=ordinal, state=state, wait=0.1, provider="telnyx", real=True,
-                provider_id=held, error=None, delivery=None, decision=Json("{}"), next_in=self.dice.random(),
+                provider_id=held, error=None, delivery=None, decision=JsonText("{}"), next_in=self.dice.random(),
             )
         )  # fmt: skip
         self.held += [held] if held else []

@@ -19,18 +19,18 @@ from litestar.routes import HTTPRoute
 
 from service.api.openapi.examples import EXAMPLES
 from service.api.openapi.wording import COMPONENTS, HEAD, PARAMETERS
-from service.api.problems import KINDS, MEDIA_TYPE, Invalid, Kind, Malformed, Problem, WrongMediaType
+from service.api.problems import KINDS, MEDIA_TYPE, Invalid, MalformedRequest, Problem, ProblemKind, WrongMediaType
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight, Unavailable, WrongScope
 
 BEARER: list[dict[str, list[str]]] = [{"apiKey": []}]
-BODY_PROBLEMS = (Malformed, RequestEntityTooLarge, WrongMediaType, Invalid)
+BODY_PROBLEMS = (MalformedRequest, RequestEntityTooLarge, WrongMediaType, Invalid)
 IDEMPOTENCY_PROBLEMS = (Invalid, SameKeyInFlight, OtherRequestSameKey)
 JSON_TYPE = "application/json"
 
 Json = dict[str, Any]
 
 
-class Call(msgspec.Struct, frozen=True):
+class ApiCall(msgspec.Struct, frozen=True):
     """What a call takes and returns. `means`: success, in words; `problems`: those that do not follow from the rest."""
 
     means: str
@@ -73,15 +73,15 @@ def _hoist(schema: Json) -> None:
             field.update({word: choice.pop(word) for word in ("description", "examples") if word in choice})
 
 
-def _calls(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler, Call]]:
+def _calls(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler, ApiCall]]:
     for route in [route for route in app.routes if isinstance(route, HTTPRoute)]:
         # Litestar keeps the handlers of one path in no order.
         for handler in sorted(route.route_handlers, key=lambda handler: min(handler.http_methods)):
-            if isinstance(call := handler.opt.get("call"), Call):
+            if isinstance(call := handler.opt.get("call"), ApiCall):
                 yield route, handler, call
 
 
-def _operation(route: HTTPRoute, handler: HTTPRouteHandler, call: Call, failures: dict[str, Json]) -> Json:
+def _operation(route: HTTPRoute, handler: HTTPRouteHandler, call: ApiCall, failures: dict[str, Json]) -> Json:
     security = handler.resolve_security()
     parameters = [PARAMETERS[name] for name in (*route.path_parameters, *call.query)]
     parameters += [PARAMETERS["Idempotency-Key"]] if call.idempotent else []
@@ -98,19 +98,19 @@ def _operation(route: HTTPRoute, handler: HTTPRouteHandler, call: Call, failures
     return {name: value for name, value in operation.items() if value or name == "security"}
 
 
-def _success(call: Call) -> Json:
+def _success(call: ApiCall) -> Json:
     names = ["X-Request-Id"] + (["Idempotent-Replayed"] if call.idempotent else [])
     return {"description": call.means, "headers": _headers(names), "content": {JSON_TYPE: _content(call.gives)}}
 
 
-def _failures(call: Call, described: dict[str, Json], *, secured: bool) -> Json:
+def _failures(call: ApiCall, described: dict[str, Json], *, secured: bool) -> Json:
     """Return references to the call's failures by status, and add their descriptions to `described`."""
     raised = list(call.problems)
     raised += [NotAuthorized, WrongScope, Limited] if secured else []
     raised += call.body_problems if call.takes else ()
     raised += IDEMPOTENCY_PROBLEMS if call.idempotent else ()
     kinds = {KINDS[error].name: KINDS[error] for error in raised}
-    by_status: dict[int, list[Kind]] = {}
+    by_status: dict[int, list[ProblemKind]] = {}
     for kind in sorted(kinds.values(), key=lambda kind: (kind.status, kind.name)):
         by_status.setdefault(kind.status, []).append(kind)
     names = {status: ".".join(kind.name for kind in alike) for status, alike in by_status.items()}
@@ -118,7 +118,7 @@ def _failures(call: Call, described: dict[str, Json], *, secured: bool) -> Json:
     return {str(status): {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}
 
 
-def _failure(status: int, kinds: list[Kind]) -> Json:
+def _failure(status: int, kinds: list[ProblemKind]) -> Json:
     names = ["X-Request-Id"]
     names += ["Retry-After"] if any(kind.wait is not None for kind in kinds) else []
     names += ["WWW-Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []

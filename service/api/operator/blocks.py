@@ -13,7 +13,7 @@ from service.addresses import network_of
 from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
 from service.api.fields import read_address, read_length, read_number, read_reason
-from service.api.openapi.document import Call
+from service.api.openapi.document import ApiCall
 from service.api.options import list_methods
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
@@ -32,7 +32,7 @@ CHOICES = ("phone_number", "country", "ip_address", "visitor_id")
     operation_id="listBlocks",
     summary="List blocks",
     description="Those in force, and those that ended or were lifted within a day.",
-    call=Call(means="The blocks.", gives=wire.BlockList),
+    call=ApiCall(means="The blocks.", gives=wire.BlockList),
 )
 async def list_blocks(request: AnyRequest) -> wire.BlockList:
     await operator_of(request)
@@ -47,7 +47,7 @@ async def list_blocks(request: AnyRequest) -> wire.BlockList:
     summary="Block a range, a country, an address or a device",
     description="From now on, for 30 days at most. Nothing goes out to it, and no reply reveals that: the rule `block` "
     "decides, in its mode.",
-    call=Call(means="The block is in force.", takes=wire.BlockOrder, gives=wire.BlockSeen),
+    call=ApiCall(means="The block is in force.", takes=wire.BlockOrder, gives=wire.BlockSeen),
 )
 async def set_block(request: AnyRequest) -> wire.BlockSeen:
     services, operator = services_of(request), await operator_of(request)
@@ -64,7 +64,7 @@ async def set_block(request: AnyRequest) -> wire.BlockSeen:
     summary="Lift a block",
     description="At once. It says that these were people: the unconverted sends that raised the block count as "
     "converted, or they would raise it again.",
-    call=Call(means="Lifted.", gives=wire.BlockSeen, problems=(NotFound, Unavailable)),
+    call=ApiCall(means="Lifted.", gives=wire.BlockSeen, problems=(NotFound, Unavailable)),
 )
 async def lift_block(request: AnyRequest, block_id: FromPath[int]) -> wire.BlockSeen:
     operator = await operator_of(request)

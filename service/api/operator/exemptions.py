@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
 from service.api.fields import read_length, read_number, read_reason
-from service.api.openapi.document import Call
+from service.api.openapi.document import ApiCall
 from service.api.options import list_methods
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
@@ -29,7 +29,7 @@ NAMES = frozenset(field.name for field in msgspec.structs.fields(Rules))
     operation_id="listExemptions",
     summary="List exemptions",
     description="Those in force, and those that ended or were lifted within a day.",
-    call=Call(means="The exemptions.", gives=wire.ExemptionList),
+    call=ApiCall(means="The exemptions.", gives=wire.ExemptionList),
 )
 async def list_exemptions(request: AnyRequest) -> wire.ExemptionList:
     await operator_of(request)
@@ -44,7 +44,7 @@ async def list_exemptions(request: AnyRequest) -> wire.ExemptionList:
     summary="Exempt a number",
     description="From chosen rules, from limits, or from lockouts, for an hour at most: for somebody who is known to "
     "be a person. It applies to what is requested from now on, for every client.",
-    call=Call(means="The exemption is in force.", takes=wire.ExemptionOrder, gives=wire.ExemptionSeen),
+    call=ApiCall(means="The exemption is in force.", takes=wire.ExemptionOrder, gives=wire.ExemptionSeen),
 )
 async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
     services, operator = services_of(request), await operator_of(request)
@@ -61,7 +61,7 @@ async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
     operation_id="liftExemption",
     summary="Lift an exemption",
     description="At once, for what is requested from now on.",
-    call=Call(means="Lifted.", gives=wire.ExemptionSeen, problems=(NotFound, Unavailable)),
+    call=ApiCall(means="Lifted.", gives=wire.ExemptionSeen, problems=(NotFound, Unavailable)),
 )
 async def lift_exemption(request: AnyRequest, exemption_id: FromPath[int]) -> wire.ExemptionSeen:
     operator = await operator_of(request)

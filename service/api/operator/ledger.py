@@ -8,7 +8,7 @@ from litestar import get
 from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest
 from service.api.fields import read_window
-from service.api.openapi.document import Call
+from service.api.openapi.document import ApiCall
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
 from service.api.services import services_of
@@ -22,7 +22,7 @@ LONGEST = 92 * 86_400
     operation_id="readLedger",
     summary="See what was spent",
     description="Whole days (UTC), from the one in which the window begins, at the policy's prices of that day.",
-    call=Call(means="The ledger.", gives=wire.Ledger, query=("window",), problems=(Invalid, Unavailable)),
+    call=ApiCall(means="The ledger.", gives=wire.Ledger, query=("window",), problems=(Invalid, Unavailable)),
 )
 async def read_ledger(request: AnyRequest) -> wire.Ledger:
     services, _ = services_of(request), await operator_of(request)

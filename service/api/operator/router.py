@@ -15,7 +15,7 @@ from litestar.params import FromPath
 from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
 from service.api.fields import read_number, read_window
-from service.api.openapi.document import BEARER, Call
+from service.api.openapi.document import BEARER, ApiCall
 from service.api.operator import blocks, exemptions, ledger
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
@@ -31,7 +31,7 @@ LONGEST_WINDOW = 86_400
     operation_id="inspectVerification",
     summary="See a verification in full",
     description="Of any client: its decisions with every finding, its sends and deliveries, and what happened when.",
-    call=Call(means="All that is known of it.", gives=wire.VerificationSeen, problems=(NotFound, Unavailable)),
+    call=ApiCall(means="All that is known of it.", gives=wire.VerificationSeen, problems=(NotFound, Unavailable)),
 )
 async def inspect_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> wire.VerificationSeen:
     await operator_of(request)
@@ -45,7 +45,7 @@ async def inspect_verification(request: AnyRequest, verification_id: FromPath[UU
     operation_id="searchNumber",
     summary="List a number's verifications",
     description="Of every client. The search is recorded: whose key, when, and the number's hash.",
-    call=Call(means="The verifications.", takes=wire.NumberSearch, gives=wire.NumberFound),
+    call=ApiCall(means="The verifications.", takes=wire.NumberSearch, gives=wire.NumberFound),
 )
 async def search_number(request: AnyRequest) -> wire.NumberFound:
     services, operator = services_of(request), await operator_of(request, search=True)
@@ -59,7 +59,7 @@ async def search_number(request: AnyRequest) -> wire.NumberFound:
     operation_id="summariseTraffic",
     summary="Summarise the traffic",
     description="Requests, sends and what rules suppressed, by country, channel and rule.",
-    call=Call(means="The sums.", gives=wire.TrafficSummary, query=("window",), problems=(Invalid, Unavailable)),
+    call=ApiCall(means="The sums.", gives=wire.TrafficSummary, query=("window",), problems=(Invalid, Unavailable)),
 )
 async def summarise_traffic(request: AnyRequest) -> wire.TrafficSummary:
     services, _ = services_of(request), await operator_of(request)

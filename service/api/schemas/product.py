@@ -53,7 +53,7 @@ AccountId = Annotated[
         "Compared in Unicode's form NFKC, without case, trimmed.",
     ),
 ]  # fmt: skip
-EventId = Annotated[
+DeviceEventId = Annotated[
     str,
     Meta(
         min_length=1, max_length=128, pattern=NO_NUL, examples=["1708102555327.NLOjmg"],
@@ -127,7 +127,7 @@ class VerificationRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defau
     phone_number: PhoneNumber
     ip_address: IpAddress | None = None
     account_id: AccountId | None = None
-    device_event_id: EventId | None = None
+    device_event_id: DeviceEventId | None = None
     device_sealed_result: SealedResult | None = None
     captcha_token: CaptchaToken | None = None
     channel: FirstChannel = DEFAULT

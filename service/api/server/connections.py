@@ -14,7 +14,7 @@ from service import telemetry
 QUIET = 60.0
 
 
-class Connections:
+class OpenConnections:
     """All open connections, and those that wait for their peer, in the order in which they began to wait."""
 
     def __init__(self, most: int) -> None:

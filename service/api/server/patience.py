@@ -18,7 +18,7 @@ UNREAD = 30.0
 LINGER = 5.0
 
 
-class Patience:
+class ConnectionTimers:
     """The two clocks of one connection."""
 
     def __init__(self, loop: AbstractEventLoop, transport: Transport) -> None:

@@ -22,11 +22,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service import telemetry
-from service.api.problems import KINDS, MEDIA_TYPE, HeadTooLarge, Kind, Malformed
-from service.api.server.connections import Connections
+from service.api.problems import KINDS, MEDIA_TYPE, HeadTooLarge, MalformedRequest, ProblemKind
+from service.api.server.connections import OpenConnections
 from service.api.server.observation import Observation
-from service.api.server.patience import LINGER, UNREAD, Patience
-from service.api.server.received import Received
+from service.api.server.patience import LINGER, UNREAD, ConnectionTimers
+from service.api.server.received import ReceiveBuffer
 from service.api.services import WAITING
 from service.db.batch import Waiting
 from service.errors import Unavailable
@@ -57,7 +57,7 @@ class Protocol(HttpToolsProtocol):
 
     flow: Flow
     scope: Any  # which a server may add to
-    _patience: Patience
+    _patience: ConnectionTimers
 
     def __init__(
         self,
@@ -70,15 +70,15 @@ class Protocol(HttpToolsProtocol):
         # uvicorn makes a protocol for each connection; the server's state is all that they have in common.
         shared = vars(server_state)
         if "limited" not in shared:
-            shared["limited"] = Connections(config.limit_concurrency or sys.maxsize)
-        self._others: Connections = shared["limited"]
+            shared["limited"] = OpenConnections(config.limit_concurrency or sys.maxsize)
+        self._others: OpenConnections = shared["limited"]
         self.limit_concurrency = None  # which counts connections: uvicorn's own reply would not be problem+json
-        self._received = Received()
+        self._received = ReceiveBuffer()
 
     def connection_made(self, transport: Any) -> None:
         """Accept the connection and expect a request soon, if there is room for one more."""
         super().connection_made(transport)
-        self.flow, self._patience = Flow(transport), Patience(self.loop, transport)
+        self.flow, self._patience = Flow(transport), ConnectionTimers(self.loop, transport)
         if self._others.enter(transport):
             self._patience.expect_more(in_head=True)
         else:
@@ -193,9 +193,9 @@ class Protocol(HttpToolsProtocol):
     @override
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed with problem+json."""
-        self._refuse(KINDS[Malformed])
+        self._refuse(KINDS[MalformedRequest])
 
-    def _refuse(self, kind: Kind) -> None:
+    def _refuse(self, kind: ProblemKind) -> None:
         """Answer in the app's stead, and close."""
         if not self._received.in_head:
             if self.cycle.response_started:

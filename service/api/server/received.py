@@ -13,7 +13,7 @@ LARGEST_CHUNKED = 512 * 1024
 BLANK = b"\n\r\n"
 
 
-class Received:
+class ReceiveBuffer:
     """One connection's unparsed bytes. `in_head`: the next one belongs to a head, or to nothing yet.
 
     `ended`: the last piece was the end of a request. `length`: what is still to come of a body of declared length.

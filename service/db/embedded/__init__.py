@@ -7,6 +7,6 @@ trusts or signals a process that it did not start (docs/decisions/0001).
 from __future__ import annotations
 
 from service.db.embedded.installation import EmbeddedServerError
-from service.db.embedded.launcher import Server, start
+from service.db.embedded.launcher import ServerShare, start
 
-__all__ = ["EmbeddedServerError", "Server", "start"]
+__all__ = ["EmbeddedServerError", "ServerShare", "start"]

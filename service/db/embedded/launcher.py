@@ -37,7 +37,7 @@ SETTINGS = {
 }
 
 
-def start(home: Path, *, settings: Mapping[str, str] | None = None) -> Server:
+def start(home: Path, *, settings: Mapping[str, str] | None = None) -> ServerShare:
     """Return a share in the server in `home`, which is made and started if necessary.
 
     `settings` are PostgreSQL's (`fsync` and so on); they apply only if this call starts the server. Blocks for about a
@@ -48,7 +48,7 @@ def start(home: Path, *, settings: Mapping[str, str] | None = None) -> Server:
     try:
         home.mkdir(mode=0o711, parents=True, exist_ok=True)
         _refuse_shared(home)
-        return Server(home, {**SETTINGS, **(settings or {})})
+        return ServerShare(home, {**SETTINGS, **(settings or {})})
     except OSError as error:
         raise EmbeddedServerError(f"{home} cannot be PostgreSQL's home: {error}.") from error
 
@@ -60,7 +60,7 @@ def _refuse_shared(home: Path) -> None:
         raise EmbeddedServerError(f"{home} belongs to, or can be written by, somebody else; choose another directory.")
 
 
-class Server:
+class ServerShare:
     """A share in a running server, held until `release` or the end of the process."""
 
     def __init__(self, home: Path, settings: Mapping[str, str]) -> None:

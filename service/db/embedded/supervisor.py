@@ -69,7 +69,7 @@ def _bind_to_parent() -> Callable[[], None]:
     return bind
 
 
-class Server:
+class SupervisedServer:
     """Runs PostgreSQL on one data directory, again and again if it dies."""
 
     def __init__(self, task: Task) -> None:
@@ -119,7 +119,7 @@ class Server:
                 self.process.wait(STOP_LIMIT)
 
 
-def bring_up(server: Server) -> bool:
+def bring_up(server: SupervisedServer) -> bool:
     """Start the server and wait until it answers; return False if it ends before that."""
     while not server.is_up():
         if not server.is_running():
@@ -130,7 +130,7 @@ def bring_up(server: Server) -> bool:
     return True
 
 
-def watch(server: Server, clients: Path) -> None:
+def watch(server: SupervisedServer, clients: Path) -> None:
     """Keep the server up until no client has held the lock for a while, then stop it.
 
     The lock is held during the stop and released when we end, so that a new client waits for both.
@@ -173,7 +173,7 @@ def main() -> None:
     report = detach()
     if try_lock(Path(task.home, "supervisor.lock")) is None:
         return
-    server = Server(task)
+    server = SupervisedServer(task)
     if not bring_up(server):
         os.write(report, b"PostgreSQL ended while it was starting.")
         return

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.db.schema.columns import BUSY, Base, Count, Moment, OverrideColumns, Small
 
 
-class History(Base):
+class HistoryRow(Base):
     """The newest sends of one subject (a number's range, a country, an address), newest first, and faded counts.
 
     `marks` tell numbers apart within the subject; `goods`: whether the send converted. See fraud.histories.history.
@@ -43,7 +43,7 @@ class History(Base):
     peak: Mapped[Count]
 
 
-class LedgerLine(Base):
+class LedgerRow(Base):
     """What a day (UTC) cost: sends and their prices, and what was suppressed. See fraud.money."""
 
     __tablename__ = "ledger"
@@ -58,7 +58,7 @@ class LedgerLine(Base):
     saved: Mapped[Count]
 
 
-class UsedDeviceEvent(Base):
+class DeviceEventRow(Base):
     """A device event, hashed, and the client and number that brought it first."""
 
     __tablename__ = "device_events"
@@ -68,7 +68,7 @@ class UsedDeviceEvent(Base):
     first_used_at: Mapped[Moment] = mapped_column(index=True)
 
 
-class Block(OverrideColumns, Base):
+class BlockRow(OverrideColumns, Base):
     """A subject that gets no codes until a time: 5 minutes, doubling each time, or as an operator set it."""
 
     __tablename__ = "blocks"
@@ -82,7 +82,7 @@ class Block(OverrideColumns, Base):
     level: Mapped[Small]
 
 
-class Round(Base):
+class RoundRow(Base):
     """When some work that one process does for all was done last."""
 
     __tablename__ = "rounds"
@@ -90,7 +90,7 @@ class Round(Base):
     at: Mapped[Moment]
 
 
-class Traffic(Base):
+class TrafficRow(Base):
     """One minute of the whole service: sends that reached the provider, verifications sent to, and those converted.
 
     The last two once the minute is `settled`: its verifications have ended.
@@ -104,7 +104,7 @@ class Traffic(Base):
     settled: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
-class Alert(Base):
+class AlertRow(Base):
     """An incident that operators were told of: one of a kind at a time. `seen_at`: when it was last seen.
 
     `began_by`, `ended_by`: the calls of ring_alerts_v2 that reported it.
@@ -122,7 +122,7 @@ class Alert(Base):
     ended_by: Mapped[UUID | None]
 
 
-class Audit(Base):
+class AuditRow(Base):
     """What an operator searched for or changed: who (`key_id`; none for the command line), when, and why.
 
     `subject`: the number's keyed hash; `row_id`: the block, exemption or key that was made, lifted or revoked.
@@ -145,7 +145,7 @@ class Audit(Base):
     reason: Mapped[str | None]
 
 
-class Lookup(Base):
+class LookupRow(Base):
     """A number's line type, as Telnyx last reported it; valid `until` then."""
 
     __tablename__ = "lookups"

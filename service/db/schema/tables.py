@@ -28,7 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.db.schema.columns import BUSY, Base, Count, Created, Moment, OverrideColumns, Small
 
 
-class Client(Base):
+class ClientRow(Base):
     """A product: owns verifications, budgets and settings under its name, with any number of keys."""
 
     __tablename__ = "clients"
@@ -38,7 +38,7 @@ class Client(Base):
     created_at: Mapped[Created]
 
 
-class ApiKey(Base):
+class ApiKeyRow(Base):
     """One key of a client. `digest` is keyed with SECRET_KEY; the key itself is stored nowhere.
 
     `last_used_at` is at most a minute behind; `ends_at`: when the key ends, None for never.
@@ -57,7 +57,7 @@ class ApiKey(Base):
     ends_at: Mapped[Moment | None]
 
 
-class Counter(Base):
+class CounterRow(Base):
     """The last counted times of one subject, newest first, from which every window of that subject is read.
 
     No index but the key, so that an update touches no index.
@@ -69,7 +69,7 @@ class Counter(Base):
     hits: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
 
 
-class Exemption(OverrideColumns, Base):
+class ExemptionRow(OverrideColumns, Base):
     """What operators waive for a number for a while: limits, lockouts, names of rules. `label`: the number, masked."""
 
     __tablename__ = "exemptions"
@@ -78,7 +78,7 @@ class Exemption(OverrideColumns, Base):
     lifts: Mapped[list[str]]
 
 
-class Verification(Base):
+class VerificationRow(Base):
     """One request of a product, and its own queue entry (`next_action_at` and the lease).
 
     `phone_limit` and `ip_limit` are the subjects in which a fallback counts; `source_budget` and `total_budget` those
@@ -123,7 +123,7 @@ class Verification(Base):
     before_press: Mapped[list[datetime] | None] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
 
 
-class KnownSource(Base):
+class KnownSourceRow(Base):
     """A source from which a number was verified, for one client: account, device or address, hashed with both.
 
     Its requests and wrong codes are counted separately from strangers'. `phone_hash`: to erase it with the number.
@@ -135,7 +135,7 @@ class KnownSource(Base):
     until: Mapped[Moment] = mapped_column(index=True)
 
 
-class Send(Base):
+class SendRow(Base):
     """One send of a verification: wanted, begun, and how it ended, with its decision.
 
     `one_in_flight`: a number has at most one send that may be at the provider, so that a process that takes over after
@@ -177,7 +177,7 @@ class Send(Base):
     booked_on: Mapped[date | None]
 
 
-class Guess(Base):
+class GuessRow(Base):
     """One guess, never its code: reserved before the provider is asked, settled once.
 
     A guess that was certainly not compared is deleted, and its place in the budgets is given back.
@@ -205,7 +205,7 @@ class Guess(Base):
     body: Mapped[UUID | None]
 
 
-class IdempotencyKey(Base):
+class IdempotencyKeyRow(Base):
     """A request's Idempotency-Key, hashed with its client: what was requested (hashed) and what was answered.
 
     `replayed`: it was answered a second time, so its verification can no longer be taken back.
@@ -221,7 +221,7 @@ class IdempotencyKey(Base):
     replayed: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
-class Withdrawal(Base):
+class WithdrawalRow(Base):
     """The id of a request, guess or fallback answered 503 after an unclear end: it must not be committed later."""
 
     __tablename__ = "withdrawals"
@@ -229,7 +229,7 @@ class Withdrawal(Base):
     at: Mapped[Moment]
 
 
-class WebhookEvent(Base):
+class WebhookEventRow(Base):
     """What Telnyx reported of one verification: once, without its code and number.
 
     `look_at`: when to check whether a send of ours has this id. `unknown_no`: its number among events whose id no send

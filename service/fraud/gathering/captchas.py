@@ -11,7 +11,7 @@ from service.errors import SettingsError
 from service.fraud.facts import CaptchaState
 from service.fraud.question import Question
 from service.policy.model import Policies
-from service.providers.captcha.siteverify import Captcha, Down, Failed
+from service.providers.captcha.siteverify import Captcha, CaptchaFailed, CaptchaUnavailable
 from service.providers.health_notes import HealthNotes
 from service.providers.http.circuit_breaker import CircuitBreaker
 
@@ -43,13 +43,13 @@ class Captchas:
             self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not answer.")
             return "unread"
         answer = await self._breaker.watch(captcha.verify(token, question.ip_address))
-        self._breaker.note(outage=isinstance(answer, Down) and not answer.ours)
-        if isinstance(answer, Down):
+        self._breaker.note(outage=isinstance(answer, CaptchaUnavailable) and not answer.ours)
+        if isinstance(answer, CaptchaUnavailable):
             telemetry.log.warning("captcha_unread", provider=captcha.name, code=answer.code, ours=answer.ours)
             self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not judge: {answer.code}.")
             return "unread"
         # Verifying a token spends it: an earlier try of ours did, if it ended before it was recorded.
-        if isinstance(answer, Failed):
+        if isinstance(answer, CaptchaFailed):
             return "unread" if question.captcha_begun and answer.code in SPENT else "failed"
         return "passed"
 

@@ -10,19 +10,19 @@ import time
 import msgspec
 
 from service.accounts import normalise
-from service.fraud.facts import Device, DeviceState, same_place
+from service.fraud.facts import DeviceFacts, DeviceState, same_place
 from service.fraud.question import Question
 from service.providers.fingerprint.event import (
-    AccountProblem,
-    Answer,
     Devices,
-    Down,
-    Found,
-    Malformed,
-    Quota,
+    EventAnswer,
+    EventFound,
+    EventMalformed,
+    EventStale,
+    EventUnavailable,
+    EventUnknown,
+    FingerprintAccountProblem,
+    QuotaSpent,
     SealedEvents,
-    Stale,
-    Unknown,
 )
 from service.providers.health_notes import HealthNotes
 
@@ -30,10 +30,10 @@ from service.providers.health_notes import HealthNotes
 PATIENCE = 3.0
 
 
-class Read(msgspec.Struct, frozen=True):
+class ReadEvent(msgspec.Struct, frozen=True):
     """The event as facts, and the two identifiers that are kept out of them."""
 
-    device: Device
+    device: DeviceFacts
     event_id: str | None = None
     visitor_id: str | None = None
 
@@ -54,9 +54,9 @@ class DeviceEvents:
         sealed = question.sealed_result is not None and self._sealed is not None
         return not sealed and question.event_id is not None and self._devices is not None
 
-    async def read(self, question: Question, fresh_for: float) -> Read:
+    async def read(self, question: Question, fresh_for: float) -> ReadEvent:
         """Read the request's event, in whichever form it came."""
-        answer: Answer | None = None
+        answer: EventAnswer | None = None
         if question.sealed_result is not None and self._sealed is not None:
             answer = self._sealed.read(question.sealed_result, now=question.asked_at, fresh_for=fresh_for)
         elif question.event_id is not None and self._devices is not None:
@@ -67,44 +67,44 @@ class DeviceEvents:
             self._note(answer)
         return _read(answer, question)
 
-    def _note(self, answer: Answer) -> None:
+    def _note(self, answer: EventAnswer) -> None:
         """Note what operators must know. A single look-up without an answer is no incident; an open breaker is."""
         match answer:
-            case Quota():
+            case QuotaSpent():
                 self._troubles.note("fingerprint_quota", "Fingerprint's quota is spent: events cannot be looked up.")
-            case AccountProblem(code):
+            case FingerprintAccountProblem(code):
                 self._troubles.note("fingerprint", f"Fingerprint does not take our calls: {code}.")
-            case Down("breaker_open"):
+            case EventUnavailable("breaker_open"):
                 self._troubles.note("fingerprint", "Fingerprint does not answer.")
 
 
-def _read(answer: Answer | None, question: Question) -> Read:
-    if not isinstance(answer, Found):
-        return Read(Device(_state(answer)))
+def _read(answer: EventAnswer | None, question: Question) -> ReadEvent:
+    if not isinstance(answer, EventFound):
+        return ReadEvent(DeviceFacts(_state(answer)))
     event = answer.event
-    device = Device(
+    device = DeviceFacts(
         state="found",
         event=msgspec.structs.replace(event, event_id="", visitor_id=None, ip_address=None, linked_id=None),
         age=(question.asked_at - event.observed_at).total_seconds(),
         same_place=same_place(event.ip_address, question.ip_address),
         same_account=_same_account(event.linked_id, question.account_id),
     )
-    return Read(device, event.event_id, event.visitor_id)
+    return ReadEvent(device, event.event_id, event.visitor_id)
 
 
 def _same_account(linked: str | None, given: str | None) -> bool:
     return linked is None or given is None or normalise(linked) == normalise(given)
 
 
-def _state(answer: Answer | None) -> DeviceState:
+def _state(answer: EventAnswer | None) -> DeviceState:
     match answer:
         case None:
             return "none"
-        case Malformed():
+        case EventMalformed():
             return "malformed"
-        case Stale():
+        case EventStale():
             return "stale"
-        case Unknown():
+        case EventUnknown():
             return "unknown"
         case _:
             return "unread"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from uuid import UUID
 
-from service.fraud.store import FraudStore, Limit
+from service.fraud.store import FraudStore, SendLimit
 from service.policy.model import Window
 from service.vault import Vault
 
@@ -20,15 +20,15 @@ KEPT = 10_000
 class ForgedEventTracker:
     """One process's suspects. In each process an address's first unknown id is looked up in any case."""
 
-    def __init__(self, vault: Vault, scales: FraudStore) -> None:
+    def __init__(self, vault: Vault, store: FraudStore) -> None:
         self._vault = vault
-        self._scales = scales
+        self._store = store
         self._suspects: OrderedDict[UUID, None] = OrderedDict()
 
     async def are_spent(self, network: str, windows: list[Window]) -> bool:
         """Return whether an address has no look-up left. Raises Unavailable."""
         subject = self._subject(network)
-        return subject in self._suspects and await self._scales.is_spent(Limit("event_forged", subject, windows))
+        return subject in self._suspects and await self._store.is_spent(SendLimit("event_forged", subject, windows))
 
     def note(self, network: str) -> UUID:
         """Suspect an address that brought an unknown id; return the subject that it counts against once resolved."""

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from service import phone, telemetry
 from service.errors import Unavailable
-from service.fraud.store import FraudStore, Line
-from service.phone import Kind
+from service.fraud.store import FraudStore, KeptLineType
+from service.phone import NumberKind
 from service.providers.http.circuit_breaker import CircuitBreaker
-from service.providers.line_lookup import LookUp, Missed
+from service.providers.line_lookup import LineLookup, Missed
 
 # How long "unknown" is kept: Telnyx may know tomorrow.
 DAY = 86_400.0
@@ -22,13 +22,13 @@ DAY = 86_400.0
 class LineTypes:
     """One process's look-ups. After five outages in a row none is made for a while."""
 
-    def __init__(self, look_up: LookUp | None, scales: FraudStore) -> None:
+    def __init__(self, look_up: LineLookup | None, store: FraudStore) -> None:
         """Without `look_up` no line type is ever known."""
         self._look_up = look_up
-        self._scales = scales
+        self._store = store
         self._breaker = CircuitBreaker()
 
-    async def read(self, phone_number: str, phone_hash: UUID, keep: float) -> Kind | None:
+    async def read(self, phone_number: str, phone_hash: UUID, keep: float) -> NumberKind | None:
         """Ask about a number and keep the answer for `keep` seconds. Raises nothing but cancellation."""
         if self._look_up is None or not self._breaker.admit():
             return None
@@ -41,7 +41,7 @@ class LineTypes:
         telemetry.LOOKUPS.labels(found).inc()
         kept = phone.tell_kind(phone.describe(phone_number).country, found)
         try:
-            await self._scales.keep_line(Line(phone_hash, kept, keep if found != "unknown" else min(keep, DAY)))
+            await self._store.keep_line(KeptLineType(phone_hash, kept, keep if found != "unknown" else min(keep, DAY)))
         except Unavailable:
             telemetry.log.info("look_up_not_kept")
         return found

@@ -10,10 +10,10 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["block_10k", "block_100k", "block_1m", "country", "ip", "network", "device"]
+SubjectKind = Literal["block_10k", "block_100k", "block_1m", "country", "ip", "network", "device"]
 
 # How many last digits tell a number from others in its range.
-RANGES: dict[Kind, int] = {"block_10k": 4, "block_100k": 5, "block_1m": 6}
+RANGES: dict[SubjectKind, int] = {"block_10k": 4, "block_100k": 5, "block_1m": 6}
 # How many numbers share all digits but the last four.
 BLOCK = 10_000
 # How many marks one part of a subject has: a range's tenth, a country's range of a million.

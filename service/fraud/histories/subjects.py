@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from service import addresses, phone
-from service.fraud.histories.history import RANGES, Kind
+from service.fraud.histories.history import RANGES, SubjectKind
 from service.vault import Vault
 
 # How many digits of a national number must lie outside a range: with fewer it would be half a country.
@@ -23,13 +23,13 @@ MILLION = 6  # digits
 class Subject(msgspec.Struct, frozen=True):
     """One history that a send is counted in. `mark` tells its number from others there, and reveals nothing else."""
 
-    kind: Kind
+    kind: SubjectKind
     hash: UUID
     mark: int
 
 
 def subjects_of(
-    vault: Vault, e164: str, plan: phone.Plan, network: str | None, visitor_id: str | None = None
+    vault: Vault, e164: str, plan: phone.NumberPlan, network: str | None, visitor_id: str | None = None
 ) -> list[Subject]:
     """List the histories of a send: its number's ranges, its country, and its address, network and device.
 
@@ -50,7 +50,7 @@ def subjects_of(
     return found
 
 
-def _marks(vault: Vault, e164: str) -> Iterator[tuple[Kind, int]]:
+def _marks(vault: Vault, e164: str) -> Iterator[tuple[SubjectKind, int]]:
     """Yield a number's mark in each of its ranges.
 
     Its last four digits are shifted by an offset of its range of 10,000, which preserves distances, and each digit

@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 import msgspec
 
 from service.providers.http.client import HttpClient
-from service.providers.http.reply import NoReply, Reply, decode
+from service.providers.http.reply import HttpReply, NoReply, decode
 
-Kind = Literal["turnstile", "hcaptcha", "recaptcha"]
+CaptchaVendor = Literal["turnstile", "hcaptcha", "recaptcha"]
 
-BASE_URLS: dict[Kind, str] = {
+BASE_URLS: dict[CaptchaVendor, str] = {
     "turnstile": "https://challenges.cloudflare.com/turnstile/v0",
     "hcaptcha": "https://api.hcaptcha.com",
     "recaptcha": "https://www.google.com/recaptcha/api",
@@ -39,39 +39,45 @@ _VERDICTS = frozenset({200, 400})
 _TOO_LONG = frozenset({413, 414, 431})
 
 
-class Passed(msgspec.Struct, frozen=True, tag=True):
+class CaptchaPassed(msgspec.Struct, frozen=True, tag=True):
     """Solved, and verified for the first time."""
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
+class CaptchaFailed(msgspec.Struct, frozen=True, tag=True):
     """Not solved, or verified before. `code`: the provider's, or one of ours."""
 
     code: str
 
 
-class Down(msgspec.Struct, frozen=True, tag=True):
+class CaptchaUnavailable(msgspec.Struct, frozen=True, tag=True):
     """No verdict. `ours`: and there will be none until somebody corrects our secret."""
 
     code: str
     ours: bool = False
 
 
-Answer = Passed | Failed | Down
+CaptchaAnswer = CaptchaPassed | CaptchaFailed | CaptchaUnavailable
 
 
-class _Body(msgspec.Struct):
+class _SiteverifyBody(msgspec.Struct):
     success: bool
     codes: Any = msgspec.field(default=None, name="error-codes")
 
 
-_body = msgspec.json.Decoder(_Body)
+_body = msgspec.json.Decoder(_SiteverifyBody)
 
 
 class Captcha:
     """One provider's siteverify. `seconds`: the time limit of a call."""
 
     def __init__(
-        self, kind: Kind, secret: str, base_url: str | None = None, *, seconds: float = CALL, connections: int = 100
+        self,
+        kind: CaptchaVendor,
+        secret: str,
+        base_url: str | None = None,
+        *,
+        seconds: float = CALL,
+        connections: int = 100,
     ) -> None:
         self.name = kind
         self._url = f"{(base_url or BASE_URLS[kind]).rstrip('/')}/siteverify"
@@ -79,32 +85,32 @@ class Captcha:
         self._seconds = seconds
         self._wire = HttpClient(connections, CONNECT, {"Content-Type": "application/x-www-form-urlencoded"})
 
-    async def verify(self, token: str, ip_address: str | None = None) -> Answer:
+    async def verify(self, token: str, ip_address: str | None = None) -> CaptchaAnswer:
         """Verify one token, once. `ip_address`: the end user's. Raises nothing but cancellation."""
         if not _TOKEN.fullmatch(token):
-            return Failed("not_a_token")
+            return CaptchaFailed("not_a_token")
         form = {"secret": self._secret, "response": token} | ({"remoteip": ip_address} if ip_address else {})
         heard = await self._wire.call("POST", self._url, urlencode(form).encode(), self._seconds)
-        return Down(heard.code) if isinstance(heard, NoReply) else _judge(heard)
+        return CaptchaUnavailable(heard.code) if isinstance(heard, NoReply) else _interpret(heard)
 
     async def aclose(self) -> None:
         await self._wire.aclose()
 
 
-def _judge(reply: Reply) -> Answer:
+def _interpret(reply: HttpReply) -> CaptchaAnswer:
     if reply.status in _TOO_LONG:
-        return Failed(f"http_{reply.status}")
+        return CaptchaFailed(f"http_{reply.status}")
     read = decode(_body, reply.body) if reply.status in _VERDICTS else None
     if read is None:
-        return Down(f"http_{reply.status}")
+        return CaptchaUnavailable(f"http_{reply.status}")
     if read.success:
-        return Passed() if reply.success else Down(f"http_{reply.status}")
+        return CaptchaPassed() if reply.success else CaptchaUnavailable(f"http_{reply.status}")
     codes = _read_codes(read.codes)
     if ours := _OURS.intersection(codes):
-        return Down(min(ours), ours=True)
+        return CaptchaUnavailable(min(ours), ours=True)
     if theirs := _THEIRS.intersection(codes):
-        return Down(min(theirs))
-    return Failed(codes[0] if codes else "not_solved")
+        return CaptchaUnavailable(min(theirs))
+    return CaptchaFailed(codes[0] if codes else "not_solved")
 
 
 def _read_codes(codes: object) -> list[str]:

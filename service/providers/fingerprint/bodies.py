@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from service.providers.fingerprint.event import DeviceEvent, Down, Unknown
+from service.providers.fingerprint.event import DeviceEvent, EventUnavailable, EventUnknown
 
 MOST_BYTES = 1_048_576
 """More than any event with all that can be tagged to it."""
@@ -20,7 +20,7 @@ UNREADABLE = "unreadable"
 _MOST_DIGITS = 18
 
 T = TypeVar("T")
-Read = DeviceEvent | Unknown | Down
+DecodedEvent = DeviceEvent | EventUnknown | EventUnavailable
 
 
 class Confidence(msgspec.Struct):
@@ -29,17 +29,17 @@ class Confidence(msgspec.Struct):
     score: Any = None
 
 
-def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T | Unknown | Down:
+def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T | EventUnknown | EventUnavailable:
     """Decode a body; Down if Fingerprint cannot have written it."""
     try:
         return decoder.decode(body)
     except RecursionError:
-        return Unknown(UNREADABLE)
+        return EventUnknown(UNREADABLE)
     except (msgspec.MsgspecError, ValueError):
         return _decode_patiently(decoder.type, body)
 
 
-def _decode_patiently(kind: type[T], body: bytes) -> T | Unknown | Down:
+def _decode_patiently(kind: type[T], body: bytes) -> T | EventUnknown | EventUnavailable:
     """Decode what a visitor can cause and msgspec refuses: lone surrogates, endless numbers, deep nesting.
 
     Python gives up near a depth of a thousand, Fingerprint's own part has ten: so depth is held against its maker.
@@ -47,9 +47,9 @@ def _decode_patiently(kind: type[T], body: bytes) -> T | Unknown | Down:
     try:
         return msgspec.convert(json.loads(body, parse_int=lambda digits: int(digits[:_MOST_DIGITS])), kind)
     except RecursionError:
-        return Unknown(UNREADABLE)
+        return EventUnknown(UNREADABLE)
     except (msgspec.MsgspecError, ValueError):
-        return Down(UNREADABLE)
+        return EventUnavailable(UNREADABLE)
 
 
 def dig(thing: Any, *path: str) -> Any:

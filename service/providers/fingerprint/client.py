@@ -12,21 +12,21 @@ import time
 from datetime import datetime
 from typing import Literal, Protocol
 
-from service.providers.fingerprint.bodies import Read
+from service.providers.fingerprint.bodies import DecodedEvent
 from service.providers.fingerprint.errors import NOT_FOUND, is_outage, sort_fault
 from service.providers.fingerprint.event import (
     FRESH_FOR,
-    Answer,
-    Down,
-    Found,
-    Quota,
-    Unknown,
-    judge_id,
-    judge_time,
+    EventAnswer,
+    EventFound,
+    EventUnavailable,
+    EventUnknown,
+    QuotaSpent,
+    check_id,
+    check_time,
     read_time,
 )
 from service.providers.http.circuit_breaker import CircuitBreaker
-from service.providers.http.reply import Heard, NoReply
+from service.providers.http.reply import HttpResult, NoReply
 
 HOSTS: dict[Literal["us", "eu", "ap"], str] = {
     "us": "https://api.fpjs.io",
@@ -46,7 +46,7 @@ TELLING_CALL = 0.5
 _dice = random.SystemRandom()
 
 
-class Api(Protocol):
+class FingerprintApi(Protocol):
     """One version of Fingerprint's server API."""
 
     name: str
@@ -54,16 +54,16 @@ class Api(Protocol):
     async def start(self) -> None:
         """Import what is slow to import."""
 
-    async def ask(self, event_id: str, seconds: float) -> Heard:
+    async def ask(self, event_id: str, seconds: float) -> HttpResult:
         """Make one call of at most `seconds`. Raises nothing but cancellation."""
 
-    def read(self, body: bytes, asked: str) -> Read:
+    def read(self, body: bytes, asked: str) -> DecodedEvent:
         """Read the event in the body of a successful reply."""
 
     async def aclose(self) -> None: ...
 
 
-class Fingerprint:
+class FingerprintClient:
     """Implements `Devices`. `seconds`: the time limit of one call; a look-up can take several, up to its deadline.
 
     `longest_pause`: for so long at most a 429 is believed.
@@ -71,7 +71,7 @@ class Fingerprint:
 
     def __init__(
         self,
-        api: Api,
+        api: FingerprintApi,
         *,
         seconds: float = CALL,
         breaker: CircuitBreaker | None = None,
@@ -89,53 +89,53 @@ class Fingerprint:
         """Import what is slow to import; else the first look-up would wait for it."""
         await self._api.start()
 
-    async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> Answer:
+    async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> EventAnswer:
         """Look one event up by `deadline` (monotonic, in seconds). `now`: the time against which its age is counted."""
-        unfit = judge_id(event_id, now, fresh_for)
+        unfit = check_id(event_id, now, fresh_for)
         if unfit:
             return unfit
         answer = await self._look_up(event_id, deadline, young=_is_young(event_id, now))
-        if isinstance(answer, Found):
+        if isinstance(answer, EventFound):
             # An id could contain another time than its event's own.
-            return judge_time(answer.event.observed_at, now, fresh_for) or answer
+            return check_time(answer.event.observed_at, now, fresh_for) or answer
         return answer
 
     async def aclose(self) -> None:
         await self._api.aclose()
 
-    async def _look_up(self, event_id: str, deadline: float, *, young: bool) -> Answer:
+    async def _look_up(self, event_id: str, deadline: float, *, young: bool) -> EventAnswer:
         """Ask, and ask again if that can help: once for a young id that is not found, and while the quota is spent."""
         pause = FIRST_PAUSE
         wait = self._draw_wait()
-        answer: Answer = Quota(wait) if wait else Down("no_time")
+        answer: EventAnswer = QuotaSpent(wait) if wait else EventUnavailable("no_time")
         while _fits(wait, deadline):
             if wait:
                 await asyncio.sleep(wait)
             answer = await self._ask(event_id, deadline)
-            if isinstance(answer, Quota):
+            if isinstance(answer, QuotaSpent):
                 self._pause(answer.after)
                 wait, pause = self._draw_wait(pause), pause * 2
-            elif young and answer == Unknown(NOT_FOUND):
+            elif young and answer == EventUnknown(NOT_FOUND):
                 # If there is no time to ask again, nothing is proven against the visitor.
-                wait, young, answer = AGAIN, False, Down("not_found_yet")
+                wait, young, answer = AGAIN, False, EventUnavailable("not_found_yet")
             else:
                 break
         return answer
 
-    async def _ask(self, event_id: str, deadline: float) -> Answer:
+    async def _ask(self, event_id: str, deadline: float) -> EventAnswer:
         if not self.breaker.admit():
-            return Down("breaker_open")
+            return EventUnavailable("breaker_open")
         seconds = min(self._seconds, deadline - time.monotonic())
         heard = await self.breaker.watch(self._api.ask(event_id, seconds))
         self._tell_breaker(heard, seconds)
         if isinstance(heard, NoReply):
-            return Down(heard.code)
+            return EventUnavailable(heard.code)
         if not heard.success:
             return sort_fault(heard, time.time())
         event = self._api.read(heard.body, event_id)
-        return event if isinstance(event, Unknown | Down) else Found(event)
+        return event if isinstance(event, EventUnknown | EventUnavailable) else EventFound(event)
 
-    def _tell_breaker(self, heard: Heard, seconds: float) -> None:
+    def _tell_breaker(self, heard: HttpResult, seconds: float) -> None:
         if _is_telling(heard, seconds):
             self.breaker.note(outage=is_outage(heard))
         else:
@@ -155,7 +155,7 @@ def _is_young(event_id: str, now: datetime) -> bool:
     return made_at is not None and (now - made_at).total_seconds() < YOUNG
 
 
-def _is_telling(heard: Heard, seconds: float) -> bool:
+def _is_telling(heard: HttpResult, seconds: float) -> bool:
     """Return whether a call says anything of Fingerprint: not if it had too little time, or spent it in our queue."""
     if isinstance(heard, NoReply) and heard.code == "time_limit":
         return heard.handed_over and seconds >= TELLING_CALL

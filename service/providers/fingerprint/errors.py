@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from service.providers.fingerprint.event import AccountProblem, Down, Quota, Unknown
-from service.providers.http.reply import Heard, NoReply, Reply, decode, read_reset
+from service.providers.fingerprint.event import EventUnavailable, EventUnknown, FingerprintAccountProblem, QuotaSpent
+from service.providers.http.reply import HttpReply, HttpResult, NoReply, decode, read_reset
 
 NOT_FOUND = "not_found"
 NOT_AN_ID = "not_an_id"
@@ -22,18 +22,20 @@ _SERVER_ERROR = 500
 _REQUEST_TIMEOUT = 408
 
 
-class _Error(msgspec.Struct):
+class _ErrorDetail(msgspec.Struct):
     code: Any = None
 
 
-class _Body(msgspec.Struct):
-    error: _Error | None = None
+class _ErrorBody(msgspec.Struct):
+    error: _ErrorDetail | None = None
 
 
-_errors = msgspec.json.Decoder(_Body)
+_errors = msgspec.json.Decoder(_ErrorBody)
 
 
-def sort_fault(reply: Reply, now: float) -> Unknown | Quota | Down | AccountProblem:
+def sort_fault(
+    reply: HttpReply, now: float
+) -> EventUnknown | QuotaSpent | EventUnavailable | FingerprintAccountProblem:
     """Classify an unsuccessful reply. `now`: unix time.
 
     A 400 or 404 without one of Fingerprint's codes was not written by its application: if that counted against the
@@ -43,18 +45,18 @@ def sort_fault(reply: Reply, now: float) -> Unknown | Quota | Down | AccountProb
     named = code or f"http_{reply.status}"
     match reply.status:
         case 400 if code:
-            return Unknown(NOT_AN_ID)
+            return EventUnknown(NOT_AN_ID)
         case 404 if code:
-            return Unknown(NOT_FOUND)
+            return EventUnknown(NOT_FOUND)
         case 400 | 401 | 402 | 403 | 404:
-            return AccountProblem(named)
+            return FingerprintAccountProblem(named)
         case 429:
-            return Quota(read_reset(reply.reset, now))
+            return QuotaSpent(read_reset(reply.reset, now))
         case _:
-            return Down(named)
+            return EventUnavailable(named)
 
 
-def is_outage(heard: Heard) -> bool:
+def is_outage(heard: HttpResult) -> bool:
     """Return whether a call shows that Fingerprint is not working."""
     return isinstance(heard, NoReply) or heard.status >= _SERVER_ERROR or heard.status == _REQUEST_TIMEOUT
 

@@ -50,51 +50,53 @@ class DeviceEvent(msgspec.Struct, frozen=True, kw_only=True):
     incognito: bool | None
 
 
-class Found(msgspec.Struct, frozen=True, tag=True):
+class EventFound(msgspec.Struct, frozen=True, tag=True):
     """The event is real and fresh."""
 
     event: DeviceEvent
 
 
-class Unknown(msgspec.Struct, frozen=True, tag=True):
+class EventUnknown(msgspec.Struct, frozen=True, tag=True):
     """Forged: Fingerprint never made it, or its sender made it unreadable."""
 
     code: str
 
 
-class Malformed(msgspec.Struct, frozen=True, tag=True):
+class EventMalformed(msgspec.Struct, frozen=True, tag=True):
     """Not an id, not a sealed result, or from the future: Fingerprint was not asked."""
 
 
-class Stale(msgspec.Struct, frozen=True, tag=True):
+class EventStale(msgspec.Struct, frozen=True, tag=True):
     """Too old to say who is there now."""
 
 
-class Quota(msgspec.Struct, frozen=True, tag=True):
+class QuotaSpent(msgspec.Struct, frozen=True, tag=True):
     """The quota was spent until the deadline. `after`: seconds that Fingerprint named last."""
 
     after: float = 1.0
 
 
-class Down(msgspec.Struct, frozen=True, tag=True):
+class EventUnavailable(msgspec.Struct, frozen=True, tag=True):
     """Fingerprint gave no usable answer in time."""
 
     code: str
 
 
-class AccountProblem(msgspec.Struct, frozen=True, tag=True):
+class FingerprintAccountProblem(msgspec.Struct, frozen=True, tag=True):
     """Our key, region, plan or address is wrong: no event can be looked up until that is corrected. An alert rings."""
 
     code: str
 
 
-Answer = Found | Unknown | Malformed | Stale | Quota | Down | AccountProblem
+EventAnswer = (
+    EventFound | EventUnknown | EventMalformed | EventStale | QuotaSpent | EventUnavailable | FingerprintAccountProblem
+)
 
 
 class Devices(Protocol):
     """Looks events up by their ids."""
 
-    async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> Answer:
+    async def read(self, event_id: str, *, now: datetime, deadline: float, fresh_for: float = FRESH_FOR) -> EventAnswer:
         """Look one event up, by `deadline` on the monotonic clock in seconds. Raises nothing but cancellation."""
 
     async def aclose(self) -> None: ...
@@ -103,22 +105,22 @@ class Devices(Protocol):
 class SealedEvents(Protocol):
     """What opens the events that browsers carry here themselves."""
 
-    def read(self, sealed: str, *, now: datetime, fresh_for: float = FRESH_FOR) -> Answer:
+    def read(self, sealed: str, *, now: datetime, fresh_for: float = FRESH_FOR) -> EventAnswer:
         """Open one. Raises nothing for what a stranger sent."""
 
 
-def judge_id(event_id: str, now: datetime, fresh_for: float = FRESH_FOR) -> Malformed | Stale | None:
+def check_id(event_id: str, now: datetime, fresh_for: float = FRESH_FOR) -> EventMalformed | EventStale | None:
     """Return what the id alone tells against the event; None if it is worth a call. `now` is timezone-aware."""
     made_at = read_time(event_id)
-    return Malformed() if made_at is None else judge_time(made_at, now, fresh_for)
+    return EventMalformed() if made_at is None else check_time(made_at, now, fresh_for)
 
 
-def judge_time(made_at: datetime, now: datetime, fresh_for: float = FRESH_FOR) -> Malformed | Stale | None:
+def check_time(made_at: datetime, now: datetime, fresh_for: float = FRESH_FOR) -> EventMalformed | EventStale | None:
     """Return what an event's time tells against it, if anything."""
     age = (now - made_at).total_seconds()
     if age < -SKEW:
-        return Malformed()
-    return Stale() if age > fresh_for else None
+        return EventMalformed()
+    return EventStale() if age > fresh_for else None
 
 
 def read_time(event_id: str) -> datetime | None:

@@ -18,7 +18,7 @@ from urllib3.exceptions import ProtocolError, ReadTimeoutError
 from urllib3.exceptions import TimeoutError as ConnectTimeout
 
 from service.providers.fingerprint.bodies import MOST_BYTES
-from service.providers.http.reply import Heard, NoReply, Reply
+from service.providers.http.reply import HttpReply, HttpResult, NoReply
 
 CONNECT = 1.0
 _SHORTEST = 0.001
@@ -27,12 +27,12 @@ _SHORTEST = 0.001
 class NotTaken(Exception):
     """Carries an unsuccessful reply past the package, which would make a model of it and fail."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: HttpReply) -> None:
         super().__init__(reply.status)
         self.reply = reply
 
 
-class Connections(urllib3.PoolManager):
+class SdkConnections(urllib3.PoolManager):
     """urllib3 as the package calls it: one request, no redirect, and a body limited in time and size."""
 
     def request(self, method: str, url: str, *_: Any, **given: Any) -> Any:
@@ -43,7 +43,7 @@ class Connections(urllib3.PoolManager):
             body = _read(response, ends)
         finally:
             response.close()  # has no effect on a connection that was read to the end and given back
-        reply = Reply(response.status, body, response.headers.get("retry-after"))
+        reply = HttpReply(response.status, body, response.headers.get("retry-after"))
         if not reply.success:
             raise NotTaken(reply)
         return reply
@@ -61,9 +61,9 @@ class FingerprintSdk:
         # Its own thread pool would start one thread for each processor, for nothing.
         self._api = vendor.FingerprintApi(configuration, pool=DummyPool())
         rest = self._api.api_client.rest_client
-        rest.pool_manager = Connections(1, **rest.pool_manager.connection_pool_kw)
+        rest.pool_manager = SdkConnections(1, **rest.pool_manager.connection_pool_kw)
 
-    def read_event(self, event_id: str, ends: float, begun: Event) -> Heard:
+    def read_event(self, event_id: str, ends: float, begun: Event) -> HttpResult:
         """Ask once, up to `ends` on the monotonic clock. Raises nothing."""
         left = ends - time.monotonic()
         if left < _SHORTEST:
@@ -80,7 +80,7 @@ class FingerprintSdk:
         except Exception:  # noqa: BLE001
             # Whatever the package stumbles over, its text would hold the whole event.
             return NoReply(handed_over=True, code="broken_off")
-        return reply if isinstance(reply, Reply) else NoReply(handed_over=True, code="broken_off")
+        return reply if isinstance(reply, HttpReply) else NoReply(handed_over=True, code="broken_off")
 
 
 def _read(response: urllib3.BaseHTTPResponse, ends: float) -> bytes:

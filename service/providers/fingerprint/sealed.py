@@ -14,16 +14,16 @@ from datetime import datetime
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from service.providers.fingerprint.bodies import MOST_BYTES, Read
+from service.providers.fingerprint.bodies import MOST_BYTES, DecodedEvent
 from service.providers.fingerprint.event import (
     FRESH_FOR,
-    AccountProblem,
-    Answer,
-    Down,
-    Found,
-    Malformed,
-    Unknown,
-    judge_time,
+    EventAnswer,
+    EventFound,
+    EventMalformed,
+    EventUnavailable,
+    EventUnknown,
+    FingerprintAccountProblem,
+    check_time,
 )
 from service.providers.fingerprint.v3_body import read_v3
 from service.providers.fingerprint.v4_body import read_v4
@@ -41,21 +41,21 @@ class Sealed:
         """Without a key every result is Ours: a client sends what we cannot open."""
         self._keys = [AESGCM(key) for key in keys]
 
-    def read(self, sealed: str, *, now: datetime, fresh_for: float = FRESH_FOR) -> Answer:
+    def read(self, sealed: str, *, now: datetime, fresh_for: float = FRESH_FOR) -> EventAnswer:
         """Open one, in base64. What no key opens is Unknown; what is not sealed, or from the future, is Malformed."""
         raw = _unpack(sealed)
         if raw is None:
-            return Malformed()
+            return EventMalformed()
         if not self._keys:
-            return AccountProblem("no_sealed_key")
+            return FingerprintAccountProblem("no_sealed_key")
         packed = self._decrypt(raw)
         if packed is None:
-            return Unknown("no_key_opens")
+            return EventUnknown("no_key_opens")
         body = _inflate(packed)
-        event = Down("unreadable") if body is None else _read(body)
-        if isinstance(event, Unknown | Down):
+        event = EventUnavailable("unreadable") if body is None else _read(body)
+        if isinstance(event, EventUnknown | EventUnavailable):
             return event
-        return judge_time(event.observed_at, now, fresh_for) or Found(event)
+        return check_time(event.observed_at, now, fresh_for) or EventFound(event)
 
     def _decrypt(self, raw: bytes) -> bytes | None:
         for key in self._keys:
@@ -74,10 +74,10 @@ def _unpack(sealed: str) -> bytes | None:
     return raw if raw.startswith(_HEADER) and len(raw) >= _LEAST_BYTES else None
 
 
-def _read(body: bytes) -> Read:
+def _read(body: bytes) -> DecodedEvent:
     """Read an event of either API; it must contain its own id."""
     read = read_v4(body)
-    return read_v3(body) if isinstance(read, Down) else read
+    return read_v3(body) if isinstance(read, EventUnavailable) else read
 
 
 def _inflate(packed: bytes) -> bytes | None:

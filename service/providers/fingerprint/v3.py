@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING
 
-from service.providers.fingerprint.bodies import Read
+from service.providers.fingerprint.bodies import DecodedEvent
 from service.providers.fingerprint.v3_body import read_v3
-from service.providers.http.reply import Heard, NoReply
+from service.providers.http.reply import HttpResult, NoReply
 from service.providers.loading import LoadedOnce
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class V3:
         """Import the package in a thread (0.5 s)."""
         await self._package.get()
 
-    async def ask(self, event_id: str, seconds: float) -> Heard:
+    async def ask(self, event_id: str, seconds: float) -> HttpResult:
         """Make the GET for one event. If it runs out of time, its thread is free after at most `seconds` of silence."""
         ends = time.monotonic() + seconds
         begun = Event()
@@ -54,7 +54,7 @@ class V3:
             # Threads that were shut down, or a package that cannot be imported: a decision goes on without the event.
             return NoReply(handed_over=True, code="broken_off")
 
-    def read(self, body: bytes, asked: str) -> Read:
+    def read(self, body: bytes, asked: str) -> DecodedEvent:
         return read_v3(body, asked)
 
     async def aclose(self) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from service.providers.fingerprint.bodies import UNREADABLE, Confidence, Read, decode_body, dig
-from service.providers.fingerprint.event import Down
+from service.providers.fingerprint.bodies import UNREADABLE, Confidence, DecodedEvent, decode_body, dig
+from service.providers.fingerprint.event import EventUnavailable
 from service.providers.fingerprint.verdicts import Seen, Verdicts, compose
 
 
@@ -64,14 +64,14 @@ class _V3(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_V3)
 
 
-def read_v3(body: bytes, asked: str | None = None) -> Read:
+def read_v3(body: bytes, asked: str | None = None) -> DecodedEvent:
     """Read an event of API v3, as read_v4 does. v3 does not mark incomplete events: without any verdict, it is one."""
     read = decode_body(_decoder, body)
     if not isinstance(read, _V3):
         return read
     products = read.products
     if products == _Products():
-        return Down(UNREADABLE)
+        return EventUnavailable(UNREADABLE)
     person = dig(products.identification, "data") or _Identified()
     seen = Seen(
         event_id=person.request_id or dig(products.botd, "data", "request_id"),
@@ -92,4 +92,4 @@ def read_v3(body: bytes, asked: str | None = None) -> Read:
         virtual_machine=dig(products.virtual_machine, "data", "result"),
         incognito=dig(products.incognito, "data", "result"),
     )
-    return compose(seen, verdicts, asked) or Down(UNREADABLE)
+    return compose(seen, verdicts, asked) or EventUnavailable(UNREADABLE)

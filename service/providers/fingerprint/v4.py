@@ -6,10 +6,10 @@ becomes part of a path.
 
 from __future__ import annotations
 
-from service.providers.fingerprint.bodies import MOST_BYTES, Read
+from service.providers.fingerprint.bodies import MOST_BYTES, DecodedEvent
 from service.providers.fingerprint.v4_body import read_v4
 from service.providers.http.client import HttpClient
-from service.providers.http.reply import Heard
+from service.providers.http.reply import HttpResult
 
 CONNECT = 1.0
 """Seconds for a place in the pool, name, TCP and TLS."""
@@ -28,11 +28,11 @@ class V4:
     async def start(self) -> None:
         """Do nothing: nothing is slow to import."""
 
-    async def ask(self, event_id: str, seconds: float) -> Heard:
+    async def ask(self, event_id: str, seconds: float) -> HttpResult:
         """Make the GET for one event."""
         return await self._wire.call("GET", self._events + event_id, None, seconds, MOST_BYTES)
 
-    def read(self, body: bytes, asked: str) -> Read:
+    def read(self, body: bytes, asked: str) -> DecodedEvent:
         return read_v4(body, asked)
 
     async def aclose(self) -> None:

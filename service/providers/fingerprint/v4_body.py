@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from service.providers.fingerprint.bodies import UNREADABLE, Confidence, Read, decode_body, dig
-from service.providers.fingerprint.event import Down
+from service.providers.fingerprint.bodies import UNREADABLE, Confidence, DecodedEvent, decode_body, dig
+from service.providers.fingerprint.event import EventUnavailable
 from service.providers.fingerprint.verdicts import NO_VERDICTS, Seen, Verdicts, compose
 
 
@@ -49,13 +49,13 @@ class _V4(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_V4)
 
 
-def read_v4(body: bytes, asked: str | None = None) -> Read:
+def read_v4(body: bytes, asked: str | None = None) -> DecodedEvent:
     """Read an event of API v4. `asked`: the id used to ask, in case the body does not repeat it."""
     read = decode_body(_decoder, body)
     if not isinstance(read, _V4):
         return read
     if read.event_id is None and read.timestamp is None:
-        return Down(UNREADABLE)
+        return EventUnavailable(UNREADABLE)
     seen = Seen(
         event_id=read.event_id,
         timestamp=read.timestamp,
@@ -75,4 +75,4 @@ def read_v4(body: bytes, asked: str | None = None) -> Read:
         virtual_machine=read.virtual_machine,
         incognito=read.incognito,
     )
-    return compose(seen, verdicts if read.computed() else NO_VERDICTS, asked) or Down(UNREADABLE)
+    return compose(seen, verdicts if read.computed() else NO_VERDICTS, asked) or EventUnavailable(UNREADABLE)

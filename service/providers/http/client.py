@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from service.providers.http.reply import Heard, NoReply, Reply
+from service.providers.http.reply import HttpReply, HttpResult, NoReply
 
 # Idle connections are dropped before the servers' usual 5 s: if the other side closes one while a POST is under way,
 # that POST is in doubt.
@@ -69,7 +69,7 @@ class HttpClient:
 
     async def call(
         self, method: str, url: str, body: bytes | None, seconds: float, most_bytes: int = MOST_BYTES
-    ) -> Heard:
+    ) -> HttpResult:
         """Make one call of at most `seconds`. Raises nothing but cancellation."""
         if self._closed:
             return NoReply(handed_over=False, code="closed")
@@ -79,7 +79,7 @@ class HttpClient:
                 asyncio.timeout(seconds),
                 self._session().request(method, URL(url, encoded=True), data=letter, allow_redirects=False) as response,
             ):
-                return Reply(
+                return HttpReply(
                     response.status,
                     await _read(response.content, most_bytes),
                     response.headers.get("x-ratelimit-reset") or response.headers.get("retry-after"),

@@ -18,7 +18,7 @@ _EPOCH = 1e9
 T = TypeVar("T")
 
 
-class Reply(msgspec.Struct, frozen=True):
+class HttpReply(msgspec.Struct, frozen=True):
     """A reply whose status arrived. `body`: empty if it broke off or was too long.
 
     `reset`: the header that says when to come back, x-ratelimit-reset or else retry-after.
@@ -41,7 +41,7 @@ class NoReply(msgspec.Struct, frozen=True):
     code: str
 
 
-Heard = Reply | NoReply
+HttpResult = HttpReply | NoReply
 
 
 def read_reset(reset: str | None, now: float) -> float:

@@ -15,10 +15,24 @@ import msgspec
 
 from service import phone
 from service.providers.http.client import HttpClient
-from service.providers.http.reply import Heard, NoReply, Reply
+from service.providers.http.reply import HttpReply, HttpResult, NoReply
 from service.providers.loading import LoadedOnce
-from service.providers.telnyx.answers import judge_check, judge_list, judge_no_list, judge_send, judge_state
-from service.providers.verify.protocol import CheckAnswer, Found, NotJudged, Order, Refused, SendAnswer, State
+from service.providers.telnyx.answers import (
+    interpret_check,
+    interpret_list,
+    interpret_list_error,
+    interpret_send,
+    interpret_state,
+)
+from service.providers.verify.protocol import (
+    CheckAnswer,
+    ListedVerification,
+    NotCompared,
+    Order,
+    Refused,
+    SendAnswer,
+    State,
+)
 from service.uuids import is_uuid
 
 if TYPE_CHECKING:
@@ -29,7 +43,7 @@ BASE_URL = "https://api.telnyx.com/v2"
 T = TypeVar("T")
 
 
-class Limits(msgspec.Struct, frozen=True):
+class TimeLimits(msgspec.Struct, frozen=True):
     """How long each call may take, in seconds. A send's must stay far below the lease of a dispatch."""
 
     connect: float = 2.0
@@ -51,18 +65,18 @@ class _Guess(msgspec.Struct):
 _encode = msgspec.json.Encoder().encode
 
 
-class Telnyx:
+class TelnyxProvider:
     """Implements `Provider`. `connections`: how many at once; a send that gets none within `connect` is not made."""
 
     name = "telnyx"
     real = True
 
     def __init__(
-        self, api_key: str, base_url: str = BASE_URL, *, connections: int = 200, limits: Limits | None = None
+        self, api_key: str, base_url: str = BASE_URL, *, connections: int = 200, limits: TimeLimits | None = None
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url.rstrip("/")
-        self._limits = limits or Limits()
+        self._limits = limits or TimeLimits()
         self._wire = HttpClient(connections, self._limits.connect, {"Authorization": f"Bearer {api_key}"})
         self._package = LoadedOnce(self._load)
 
@@ -77,50 +91,54 @@ class Telnyx:
         body = _encode(_Trigger(order.phone_number, order.profile_id, order.timeout_secs))
         # Telnyx's names are those of service.channels: tests/project/test_channels.py holds them against its package.
         url = f"{self._base_url}/verifications/{order.channel}"
-        return judge_send(await self._wire.call("POST", url, body, self._limits.send), time.time())
+        return interpret_send(await self._wire.call("POST", url, body, self._limits.send), time.time())
 
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """Compare a code with one verification, once; a flashcall's code is the digits that the caller gives."""
         if not is_uuid(provider_id):
-            return NotJudged("not_an_id")
+            return NotCompared("not_an_id")
         url = f"{self._base_url}/verifications/{provider_id}/actions/verify"
         heard = await self._wire.call("POST", url, _encode(_Guess(code)), self._limits.check)
-        return judge_check(heard, time.time())
+        return interpret_check(heard, time.time())
 
-    async def state(self, provider_id: str) -> State | NotJudged:
+    async def state(self, provider_id: str) -> State | NotCompared:
         """Read one verification back."""
         if not is_uuid(provider_id):
-            return NotJudged("not_an_id")
+            return NotCompared("not_an_id")
         status = await self._read(lambda package: package.read_status(provider_id))
-        return status if isinstance(status, NotJudged) else judge_state(status, time.time())
+        return status if isinstance(status, NotCompared) else interpret_state(status, time.time())
 
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
+    async def look_up(self, phone_number: str) -> list[ListedVerification] | NotCompared:
         """List a number's verifications, newest first."""
         if not phone.is_e164(phone_number):
-            return NotJudged("not_e164")
+            return NotCompared("not_e164")
         listed = await self._read(lambda package: package.list_verifications(phone_number))
-        if isinstance(listed, NotJudged):
+        if isinstance(listed, NotCompared):
             return listed
-        return judge_no_list(listed, time.time()) if isinstance(listed, Reply | NoReply) else judge_list(*listed)
+        return (
+            interpret_list_error(listed, time.time())
+            if isinstance(listed, HttpReply | NoReply)
+            else interpret_list(*listed)
+        )
 
-    async def read(self, path: str) -> Heard:
+    async def read(self, path: str) -> HttpResult:
         """Read something of the account: `path` must contain nothing that a caller sent."""
         return await self._wire.call("GET", f"{self._base_url}/{path}", None, self._limits.read)
 
     async def aclose(self) -> None:
         await self._wire.aclose()
 
-    async def _read(self, call: Callable[[TelnyxSdk], Awaitable[T]]) -> T | NotJudged:
+    async def _read(self, call: Callable[[TelnyxSdk], Awaitable[T]]) -> T | NotCompared:
         """Read through the vendor's package, its import included, within the time of a read."""
         try:
             async with asyncio.timeout(self._limits.read):
                 return await call(await self._package.get())
         except TimeoutError:
-            return NotJudged("time_limit")
+            return NotCompared("time_limit")
         except Exception:  # noqa: BLE001
             # The package takes any body for a record and stumbles later, over whatever is not there. Were that raised,
             # a guess or a send in doubt would stay so, and its number with it, until Telnyx answered as it should.
-            return NotJudged("unreadable")
+            return NotCompared("unreadable")
 
     def _load(self) -> TelnyxSdk:
         from service.providers.telnyx.sdk import TelnyxSdk  # noqa: PLC0415  2 s: in this thread, or not at all

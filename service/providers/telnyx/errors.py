@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from service.providers.http.reply import Reply, decode
+from service.providers.http.reply import HttpReply, decode
 
 # Five digits, or a word: with anything longer that has digits, a phone number could pass for a code.
 _CODE = re.compile(r"[0-9]{5}|[a-z_]{1,32}")
@@ -20,12 +20,12 @@ _UNREADABLE = "unreadable"
 
 NOT_FOUND = "10005"
 
-Scope = Literal["number", "request", "everything", "key", "account", "funds", "profile", "unknown"]
+ErrorScope = Literal["number", "request", "everything", "key", "account", "funds", "profile", "unknown"]
 
 # Every code that Telnyx's guides name, and what would meet the same error with the next send: only this number or
 # request, everything for now (throttled), or everything until somebody corrects it. The spend limit comes with 429, and
 # belongs to a profile. "Not found" for a send means its profile: the only thing in it that Telnyx may not know.
-SCOPES: dict[str, Scope] = {
+SCOPES: dict[str, ErrorScope] = {
     "10002": "number",  # not a number
     "10016": "number",  # not in E.164
     "40020": "number",  # its traffic is blocked for a day
@@ -52,7 +52,7 @@ _REFUSALS = range(400, 500)
 # Something between us and Telnyx gave up waiting, so Telnyx may have acted: 408, a gateway's 504, Cloudflare's 524.
 _LATE = frozenset({408, 504, 524})
 
-Fault = Literal["ours", "throttled", "late", "down", "forbidden", "unknown", "refused"]
+ErrorClass = Literal["ours", "throttled", "late", "down", "forbidden", "unknown", "refused"]
 
 
 class _Error(msgspec.Struct):
@@ -66,7 +66,7 @@ class _Errors(msgspec.Struct):
 _errors = msgspec.json.Decoder(_Errors)
 
 
-def sort_fault(reply: Reply) -> tuple[Fault, str]:
+def sort_fault(reply: HttpReply) -> tuple[ErrorClass, str]:
     """Classify an error, 400 and 422 alike, by errors[0].code. Without such a code a gateway answered, not Telnyx.
 
     A code that is not listed refuses this number only: if it stopped everybody, a stranger could stop everybody.

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from service import phone
-from service.phone import Kind
+from service.phone import NumberKind
 from service.providers.http.client import HttpClient
 from service.providers.http.reply import NoReply, decode
 from service.providers.line_lookup import Missed
@@ -24,7 +24,7 @@ CONNECT = 1.0
 # Errors about one number; all others (our key, a limit, an outage) would affect the next one too.
 _OF_THE_NUMBER = frozenset({400, 404, 422})
 # These words are not in the specification: they are from Telnyx's examples and from carriers' databases elsewhere.
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, NumberKind] = {
     "mobile": "mobile",
     "wireless": "mobile",
     "fixed line": "fixed",
@@ -57,22 +57,22 @@ class _Data(msgspec.Struct):
     portability: _Portability | None = None
 
 
-class _Body(msgspec.Struct):
+class _LookupBody(msgspec.Struct):
     data: _Data
 
 
-_body = msgspec.json.Decoder(_Body)
+_body = msgspec.json.Decoder(_LookupBody)
 
 
 class TelnyxLines:
-    """Implements `LookUp`."""
+    """Implements `LineLookup`."""
 
     def __init__(self, api_key: str, base_url: str, *, seconds: float = CALL, connections: int = 100) -> None:
         self._base_url = base_url.rstrip("/")
         self._seconds = seconds
         self._wire = HttpClient(connections, CONNECT, {"Authorization": f"Bearer {api_key}"})
 
-    async def find(self, phone_number: str) -> Kind | Missed:
+    async def find(self, phone_number: str) -> NumberKind | Missed:
         """Ask about one number, once."""
         if not phone.is_e164(phone_number):
             return Missed("not_e164", outage=False)
@@ -89,11 +89,11 @@ class TelnyxLines:
         await self._wire.aclose()
 
 
-def _kind(data: _Data) -> Kind:
+def _kind(data: _Data) -> NumberKind:
     """Return the line type: the carrier to which the number was ported comes before the original one."""
     ported = _word(data.portability.line_type) if data.portability else None
     return ported or (_word(data.carrier.type) if data.carrier else None) or "unknown"
 
 
-def _word(told: object) -> Kind | None:
+def _word(told: object) -> NumberKind | None:
     return _KINDS.get(re.sub(r"[\s_-]+", " ", told).strip().lower()) if isinstance(told, str) else None

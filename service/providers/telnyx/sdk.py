@@ -14,7 +14,7 @@ import httpx
 import telnyx
 
 from service.providers.http.client import HttpClient
-from service.providers.http.reply import Heard, NoReply, Reply
+from service.providers.http.reply import HttpReply, HttpResult, NoReply
 
 _MOST_BYTES = 1_048_576
 _RESET = "x-ratelimit-reset"
@@ -66,19 +66,19 @@ class TelnyxSdk:
     async def read_status(self, provider_id: str) -> object:
         """Return one verification's status, None if the record has none, or the reply instead of a record."""
         record = await _hear(self._verifications.retrieve(provider_id))
-        return record if isinstance(record, Reply | NoReply) else record.data.status
+        return record if isinstance(record, HttpReply | NoReply) else record.data.status
 
-    async def list_verifications(self, phone_number: str) -> tuple[object, object] | Heard:
+    async def list_verifications(self, phone_number: str) -> tuple[object, object] | HttpResult:
         """Return a number's verifications and the number of pages, or the reply instead of a list."""
         listed = await _hear(self._by_phone_number.list(phone_number))
-        return listed if isinstance(listed, Reply | NoReply) else (listed.data, listed.meta.total_pages)
+        return listed if isinstance(listed, HttpReply | NoReply) else (listed.data, listed.meta.total_pages)
 
 
-async def _hear(call: Awaitable[T]) -> T | Heard:
+async def _hear(call: Awaitable[T]) -> T | HttpResult:
     try:
         return await call
     except telnyx.APIStatusError as error:
-        return Reply(error.status_code, error.response.content, error.response.headers.get(_RESET))
+        return HttpReply(error.status_code, error.response.content, error.response.headers.get(_RESET))
     except telnyx.APIConnectionError as error:
         lost = error.__cause__
         return lost.broken if isinstance(lost, Lost) else NoReply(handed_over=True, code="broken_off")

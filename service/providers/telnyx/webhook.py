@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from service.providers.telnyx.client import Telnyx
+from service.providers.telnyx.client import TelnyxProvider
 from service.providers.telnyx.signature import find_fault
 from service.providers.verify.protocol import Delivery, DeliveryEvent, SignatureFault, Undecodable
 
@@ -106,4 +106,4 @@ class TelnyxWebhook:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Undecodable()
         delivery = DELIVERIES.get(payload.delivery_status or "", TYPES[event.event_type])
-        return DeliveryEvent(Telnyx.name, event.id, payload.id, delivery)
+        return DeliveryEvent(TelnyxProvider.name, event.id, payload.id, delivery)

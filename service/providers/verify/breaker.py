@@ -19,7 +19,7 @@ LONGEST_DOUBT = 300.0
 Clock = Callable[[], float]
 
 
-class Breaker:
+class ProbedBreaker:
     """One trouble, from its beginning to the probe that finds it over. The clock is monotonic, in seconds."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:

@@ -15,8 +15,17 @@ import msgspec
 from typing_extensions import override
 
 from service.providers.verify.decoy_calls import Allowance, choose
-from service.providers.verify.protocol import CheckAnswer, Found, NotJudged, Order, Provider, SendAnswer, Sent, State
-from service.providers.verify.timings import WRONG, Call, Kind, Timings
+from service.providers.verify.protocol import (
+    CheckAnswer,
+    ListedVerification,
+    NotCompared,
+    Order,
+    Provider,
+    SendAnswer,
+    Sent,
+    State,
+)
+from service.providers.verify.timings import WRONG, CallKind, TimedCall, Timings
 
 # Seconds, for a process without a real provider to ask.
 _DEFAULT_SPREAD = (0.08, 0.35)
@@ -52,17 +61,17 @@ class DecoyProvider(Provider):
 
     @override
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
-        """Take as long as a real check and end as it did: wrong, not judged or in doubt."""
+        """Take as long as a real check and end as it did: wrong, not compared or in doubt."""
         return await self._imitate("check")
 
     @override
-    async def state(self, provider_id: str) -> State | NotJudged:
+    async def state(self, provider_id: str) -> State | NotCompared:
         """Settle what `check` left in doubt, taking as long as for a real one."""
         outcome = await self._imitate("state")
-        return outcome if isinstance(outcome, NotJudged) else State(accepted=False)
+        return outcome if isinstance(outcome, NotCompared) else State(accepted=False)
 
     @override
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
+    async def look_up(self, phone_number: str) -> list[ListedVerification] | NotCompared:
         """Take as long as a real look-up, and find nothing."""
         await self._imitate("state")
         return []
@@ -71,14 +80,14 @@ class DecoyProvider(Provider):
     async def aclose(self) -> None:
         """Do nothing: each ask ends with the call that waits for it."""
 
-    async def _imitate(self, kind: Kind) -> CheckAnswer:
+    async def _imitate(self, kind: CallKind) -> CheckAnswer:
         began = self._timings.clock()
         call = self._timings.draw_present(kind)
         if call is None and self._real is not None:
             call = await self._ask(self._real, kind) if self._allowance.take() else self._timings.draw_newest(kind)
         return await self._end_as(call, began)
 
-    async def _end_as(self, call: Call | None, began: float) -> CheckAnswer:
+    async def _end_as(self, call: TimedCall | None, began: float) -> CheckAnswer:
         """End as a call did, after as long as it took; wait for its end if it is still under way."""
         if call is not None:
             await call.ended.wait()
@@ -86,7 +95,7 @@ class DecoyProvider(Provider):
         await asyncio.sleep(max(0.0, seconds - (self._timings.clock() - began)))
         return _age(call.outcome, call.started + seconds, self._timings.clock()) if call and call.outcome else WRONG
 
-    async def _ask(self, real: Provider, kind: Kind) -> Call:
+    async def _ask(self, real: Provider, kind: CallKind) -> TimedCall:
         """Ask what costs nobody a guess: a check for a check, so that it fails as real checks do."""
         ended = self._ended()
         target = ended or str(uuid.uuid4())
@@ -103,6 +112,6 @@ class DecoyProvider(Provider):
 
 def _age(outcome: CheckAnswer, ended: float, now: float) -> CheckAnswer:
     """Shorten a wait that the provider named by the time that has passed since."""
-    if not isinstance(outcome, NotJudged) or outcome.after is None:
+    if not isinstance(outcome, NotCompared) or outcome.after is None:
         return outcome
     return msgspec.structs.replace(outcome, after=max(0.0, outcome.after - max(0.0, now - ended)))

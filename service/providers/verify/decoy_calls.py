@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from service.providers.verify.timings import Call
+from service.providers.verify.timings import TimedCall
 
 # Asks a second, at once, and under way at a time. Beyond these, a flood of decoys draws from what was asked.
 A_SECOND = 10.0
@@ -46,15 +46,15 @@ class Allowance:
         self._out -= 1
 
 
-def choose(asked: Call, real: Sequence[Call], asks: Sequence[Call], *, known: bool) -> Call:
+def choose(asked: TimedCall, real: Sequence[TimedCall], asks: Sequence[TimedCall], *, known: bool) -> TimedCall:
     """Return the call to copy: the one asked, unless real calls show that Telnyx treats the asked id differently.
 
     `real`: the newest ones; `asks`: all since the first of those; `known`: whether a verification of ours was asked
     about, or an id that does not exist.
 
     It treats it differently if a real call went worse than every ask (ids that Telnyx knows are slow or fail, unknown
-    ones are not), or if all asks failed while the real ones were judged. For a verification of ours several calls have
-    to show this, because a difference is usually chance; for an id that does not exist the first is enough.
+    ones are not), or if all asks failed while the real ones were compared. For a verification of ours several calls
+    have to show this, because a difference is usually chance; for an id that does not exist the first is enough.
     """
     if not asks or len(real) < LEAST_REAL:
         return asked
@@ -68,7 +68,7 @@ def choose(asked: Call, real: Sequence[Call], asks: Sequence[Call], *, known: bo
     return drawn if in_vain and not any(call.failed for call in real) else asked
 
 
-def _is_worse(call: Call, ask: Call) -> bool:
+def _is_worse(call: TimedCall, ask: TimedCall) -> bool:
     if call.failed != ask.failed:
         return call.failed
     return (call.seconds or 0.0) > (ask.seconds or 0.0) + SAME_TIME

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from service import telemetry
-from service.providers.verify.breaker import Breaker, Clock
+from service.providers.verify.breaker import Clock, ProbedBreaker
 from service.providers.verify.protocol import (
     AccountProblem,
     CheckAnswer,
+    CodeCompared,
     InDoubt,
-    Judged,
-    NotJudged,
+    NotCompared,
     Refused,
     SendAnswer,
     Sent,
@@ -31,7 +31,7 @@ FAILURES = 3
 SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 
-Operation = Literal["send", "check"]
+CountedOperation = Literal["send", "check"]
 
 
 class Prober(Protocol):
@@ -41,7 +41,7 @@ class Prober(Protocol):
         """Return whether the trouble named by `reason` is over: for everybody, or for one profile."""
 
     async def can_check(self) -> bool:
-        """Return whether a code would be judged."""
+        """Return whether a code would be compared."""
 
 
 class _Run:
@@ -70,13 +70,13 @@ class ProviderHealth:
 
     def __init__(self, profiles: Mapping[str, Sequence[str]] | None = None, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._runs: dict[Operation, _Run] = {"send": _Run(), "check": _Run()}
-        self._all: dict[Operation, Breaker] = {"send": Breaker(clock), "check": Breaker(clock)}
+        self._runs: dict[CountedOperation, _Run] = {"send": _Run(), "check": _Run()}
+        self._all: dict[CountedOperation, ProbedBreaker] = {"send": ProbedBreaker(clock), "check": ProbedBreaker(clock)}
         self.owners = dict(profiles or {})
-        self._profiles = {profile_id: Breaker(clock) for profile_id in self.owners}
+        self._profiles = {profile_id: ProbedBreaker(clock) for profile_id in self.owners}
         self._paused_until = 0.0
 
-    def trouble(self, profile_id: str | None = None) -> Breaker | None:
+    def trouble(self, profile_id: str | None = None) -> ProbedBreaker | None:
         """Return what keeps everybody, or this profile's clients, from being served; None if nothing does."""
         breakers = (*self._all.values(), self._profiles.get(profile_id or ""))
         return next((breaker for breaker in breakers if breaker and breaker.open), None)
@@ -117,14 +117,14 @@ class ProviderHealth:
     def note_check(self, answer: CheckAnswer) -> None:
         """Note how a check ended."""
         match answer:
-            case NotJudged(after=float()):
+            case NotCompared(after=float()):
                 self._pause(answer.after)
-            case Judged():
+            case CodeCompared():
                 self._runs["check"].clear()
                 self._all["check"].succeed()
-            case NotJudged(of_profile=True):
+            case NotCompared(of_profile=True):
                 pass
-            case NotJudged() | InDoubt():
+            case NotCompared() | InDoubt():
                 self._fail("check")
 
     async def tick(self, prober: Prober) -> None:
@@ -135,7 +135,7 @@ class ProviderHealth:
             *(self._probe(breaker, prober, profile_id) for profile_id, breaker in self._profiles.items()),
         )
 
-    async def _probe(self, breaker: Breaker, prober: Prober, profile_id: str | None) -> None:
+    async def _probe(self, breaker: ProbedBreaker, prober: Prober, profile_id: str | None) -> None:
         if not breaker.due or breaker.reason is None:
             return
         breaker.probing = True
@@ -151,11 +151,11 @@ class ProviderHealth:
             telemetry.log.warning("telnyx_well", whose=self.owners.get(profile_id or "", "everybody"), reason=reason)
             self._runs["check" if checks else "send"].clear()
 
-    def _fail(self, operation: Operation) -> None:
+    def _fail(self, operation: CountedOperation) -> None:
         if self._runs[operation].fail(self._clock()):
             self._trip(self._all[operation], "nothing_taken", "everybody")
 
-    def _trip(self, breaker: Breaker, reason: str, whose: Sequence[str] | str) -> None:
+    def _trip(self, breaker: ProbedBreaker, reason: str, whose: Sequence[str] | str) -> None:
         if breaker.trip(reason):
             telemetry.log.warning("telnyx_down", whose=whose, reason=reason)
 

@@ -67,13 +67,13 @@ class AccountProblem(msgspec.Struct, frozen=True, tag=True):
 SendAnswer = Sent | Refused | TryAgain | InDoubt | AccountProblem
 
 
-class Judged(msgspec.Struct, frozen=True, tag=True):
+class CodeCompared(msgspec.Struct, frozen=True, tag=True):
     """The provider compared the code."""
 
     accepted: bool
 
 
-class NotJudged(msgspec.Struct, frozen=True, tag=True):
+class NotCompared(msgspec.Struct, frozen=True, tag=True):
     """The provider certainly did not compare the code (no connection, 429, an error status)."""
 
     code: str
@@ -81,7 +81,7 @@ class NotJudged(msgspec.Struct, frozen=True, tag=True):
     of_profile: bool = False
 
 
-CheckAnswer = Judged | NotJudged | InDoubt
+CheckAnswer = CodeCompared | NotCompared | InDoubt
 
 
 class State(msgspec.Struct, frozen=True, tag=True):
@@ -90,7 +90,7 @@ class State(msgspec.Struct, frozen=True, tag=True):
     accepted: bool
 
 
-class Found(msgspec.Struct, frozen=True):
+class ListedVerification(msgspec.Struct, frozen=True):
     """One verification of a number, as the provider lists it. `created_at` is aware, in UTC."""
 
     provider_id: str
@@ -111,10 +111,10 @@ class Provider(Protocol):
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """Compare a code with one verification; at most 5 s, never repeated."""
 
-    async def state(self, provider_id: str) -> State | NotJudged:
+    async def state(self, provider_id: str) -> State | NotCompared:
         """Read one verification back; at most 5 s."""
 
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
+    async def look_up(self, phone_number: str) -> list[ListedVerification] | NotCompared:
         """List the verifications of a number, newest first; at most 5 s."""
 
     async def aclose(self) -> None:

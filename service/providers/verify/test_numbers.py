@@ -19,7 +19,7 @@ FIXED_CODE = "123456"
 SLOW_ANSWER = 3.0
 """Seconds until the provider answers a send to a slow number: within a send's 8 s, longer than a person waits."""
 
-Outcome = Literal["delivered", "unreported", "undelivered", "slow", "refused"]
+TestOutcome = Literal["delivered", "unreported", "undelivered", "slow", "refused"]
 
 
 class ScriptedNumber(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,17 +27,17 @@ class ScriptedNumber(msgspec.Struct, frozen=True, kw_only=True):
 
     phone_number: str
     meaning: str
-    sent: Outcome = "delivered"
-    but: Mapping[Channel, Outcome] = {}
+    sent: TestOutcome = "delivered"
+    but: Mapping[Channel, TestOutcome] = {}
     code_accepted: bool = True
     line_type: Literal["mobile", "fixed line", "voip"] = "mobile"
 
-    def outcome(self, channel: Channel) -> Outcome:
+    def outcome(self, channel: Channel) -> TestOutcome:
         """Return how a send on this channel ends."""
         return self.but.get(channel, self.sent)
 
 
-def _everywhere(phone_number: str, outcome: Outcome, meaning: str) -> ScriptedNumber:
+def _everywhere(phone_number: str, outcome: TestOutcome, meaning: str) -> ScriptedNumber:
     return ScriptedNumber(phone_number=phone_number, meaning=meaning, sent=outcome)
 
 
@@ -79,7 +79,7 @@ def find_number(phone_number: str) -> ScriptedNumber | None:
     return _BY_NUMBER.get(phone_number)
 
 
-def find_outcome(phone_number: str, channel: Channel) -> Outcome:
+def find_outcome(phone_number: str, channel: Channel) -> TestOutcome:
     """Return how a send ends; a number that is not in the table is delivered."""
     number = _BY_NUMBER.get(phone_number)
     return "delivered" if number is None else number.outcome(channel)

@@ -16,9 +16,9 @@ from typing_extensions import override
 
 from service.providers.verify.protocol import (
     CheckAnswer,
-    Found,
-    Judged,
-    NotJudged,
+    CodeCompared,
+    ListedVerification,
+    NotCompared,
     Order,
     Provider,
     Refused,
@@ -64,10 +64,10 @@ class TestProvider(Provider):
     async def check(self, provider_id: str, code: str) -> CheckAnswer:
         """Accept the fixed code, unless the id says that no code is right, or was not made here."""
         right = hmac.compare_digest(code.encode(), FIXED_CODE.encode())
-        return Judged(right and self._read_id(provider_id))
+        return CodeCompared(right and self._read_id(provider_id))
 
     @override
-    async def state(self, provider_id: str) -> State | NotJudged:
+    async def state(self, provider_id: str) -> State | NotCompared:
         """Return not accepted: a check leaves no trace, and only our own crash can leave one in doubt.
 
         A guess in doubt is then settled as wrong, and the right code may be entered again.
@@ -75,7 +75,7 @@ class TestProvider(Provider):
         return State(accepted=False)
 
     @override
-    async def look_up(self, phone_number: str) -> list[Found] | NotJudged:
+    async def look_up(self, phone_number: str) -> list[ListedVerification] | NotCompared:
         """Return nothing, since nothing is kept: an interrupted send is made again, which costs nothing."""
         return []
 

@@ -16,7 +16,7 @@ from litestar import Litestar
 
 from service.channels import Channel
 from service.sandbox.fingerprint.events import Mint
-from service.sandbox.fingerprint.service import Fingerprint
+from service.sandbox.fingerprint.service import SimulatedFingerprint
 
 TIME_LIMIT = 15.0
 """Seconds for one call to the gateway."""
@@ -25,7 +25,7 @@ Visitor = Literal["person", "bot", "stranger"]
 """Who plays: an ordinary person, an automated browser, or somebody whom the product has not registered."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class GatewayAnswer(msgspec.Struct, frozen=True):
     """What the gateway answered, or a 502 of our own if it did not."""
 
     status: int
@@ -36,7 +36,9 @@ class Answer(msgspec.Struct, frozen=True):
 class Backend:
     """The four calls that a product makes, between `open` and `close`. `channels`: those that its users may choose."""
 
-    def __init__(self, gateway_url: str, api_key: str, fingerprint: Fingerprint, channels: Sequence[Channel]) -> None:
+    def __init__(
+        self, gateway_url: str, api_key: str, fingerprint: SimulatedFingerprint, channels: Sequence[Channel]
+    ) -> None:
         self.channels = channels
         self._url = gateway_url.rstrip("/")
         self._key = api_key
@@ -53,7 +55,7 @@ class Backend:
         if self._session is not None:
             await self._session.close()
 
-    async def request(self, phone_number: str, channel: str, visitor: Visitor, address: str) -> Answer:
+    async def request(self, phone_number: str, channel: str, visitor: Visitor, address: str) -> GatewayAnswer:
         """Request a verification, with the event that the visitor's browser would have brought."""
         minted = self._fingerprint.mint(Mint(bot="bad" if visitor == "bot" else "not_detected", ip=address))
         body = {
@@ -65,26 +67,26 @@ class Backend:
         }
         return await self._call("POST", "/v1/verifications", body)
 
-    async def verify(self, verification_id: str, code: str) -> Answer:
+    async def verify(self, verification_id: str, code: str) -> GatewayAnswer:
         """Check a code."""
         return await self._call("POST", f"/v1/verifications/{verification_id}/verify", {"code": code})
 
-    async def press_fallback(self, verification_id: str) -> Answer:
+    async def press_fallback(self, verification_id: str) -> GatewayAnswer:
         return await self._call("POST", f"/v1/verifications/{verification_id}/fallback", None)
 
-    async def read(self, verification_id: str) -> Answer:
+    async def read(self, verification_id: str) -> GatewayAnswer:
         return await self._call("GET", f"/v1/verifications/{verification_id}", None)
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Answer:
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None) -> GatewayAnswer:
         if self._session is None:
             raise RuntimeError("the demo's backend is not open: its app must be served with its lifespan")
         try:
             async with self._session.request(method, self._url + path, json=body) as response:
                 content = msgspec.json.decode(await response.read() or b"null")
-                return Answer(response.status, content, response.headers.get("retry-after"))
+                return GatewayAnswer(response.status, content, response.headers.get("retry-after"))
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
             detail = "The gateway gave no usable answer. Is it running?"
-            return Answer(502, {"title": "Gateway not reached", "detail": detail, "status": 502})
+            return GatewayAnswer(502, {"title": "Gateway not reached", "detail": detail, "status": 502})
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from litestar.response import Redirect
 
 from service.channels import CHANNELS, DEFAULT, Channel
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
-from service.sandbox.demo.backend import Answer, Backend, Visitor, draw_address
+from service.sandbox.demo.backend import Backend, GatewayAnswer, Visitor, draw_address
 from service.sandbox.pages import create_page
 
 _NOUNS = msgspec.json.encode({channel: traits.noun for channel, traits in CHANNELS.items()}).decode()
@@ -118,7 +118,7 @@ def _write_choice(channel: Channel) -> str:
     return f'<option value="{channel}">{traits.noun[:1].upper()}{traits.noun[1:]}{how}</option>'
 
 
-def _pass_on(answer: Answer) -> Response[Any]:
+def _pass_on(answer: GatewayAnswer) -> Response[Any]:
     headers = {"retry-after": answer.retry_after} if answer.retry_after else {}
     return Response(answer.body, status_code=answer.status, headers=headers)
 

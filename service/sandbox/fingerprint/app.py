@@ -20,13 +20,13 @@ from litestar.types import HTTPScope, Receive, Send
 from service.sandbox.composition import compose_app
 from service.sandbox.control import list_stage_controls
 from service.sandbox.faults import Fault
-from service.sandbox.fingerprint.events import Event, Mint
-from service.sandbox.fingerprint.service import Fingerprint, Minted
+from service.sandbox.fingerprint.events import FingerprintEvent, Mint
+from service.sandbox.fingerprint.service import Minted, SimulatedFingerprint
 from service.sandbox.fingerprint.shapes import describe_v3, describe_v4
-from service.sandbox.stage import Acted, Planned, Stage
-from service.sandbox.wire import JSON, Declined, Reply, Request
+from service.sandbox.stage import Acted, Planned, SandboxStage
+from service.sandbox.wire import JSON, Declined, Request, StandInReply
 
-Api = Literal["v4", "v3"]
+ApiVersion = Literal["v4", "v3"]
 Trouble = Literal["malformed", "no_key", "wrong_key", "inactive", "not_found", "quota", "broken"]
 
 _EVENT_ID = re.compile(r"[0-9]{13}\.[A-Za-z0-9]{6}")
@@ -52,20 +52,20 @@ _FAULTS: dict[str, Trouble] = {
 class FingerprintStandIn:
     """One version of the API on a stage: implements `StandIn`."""
 
-    def __init__(self, fingerprint: Fingerprint, stage: Stage, api: Api) -> None:
+    def __init__(self, fingerprint: SimulatedFingerprint, stage: SandboxStage, api: ApiVersion) -> None:
         self.fingerprint = fingerprint
         self.stage = stage
         self._api = api
-        self._describe: Callable[[Event], dict[str, Any]] = describe_v4 if api == "v4" else describe_v3
+        self._describe: Callable[[FingerprintEvent], dict[str, Any]] = describe_v4 if api == "v4" else describe_v3
         key = fingerprint.settings.secret_key
         self._header, self._key = (b"authorization", f"Bearer {key}") if api == "v4" else (b"auth-api-key", key)
 
-    def fail(self, fault: Fault) -> Reply:
+    def fail(self, fault: Fault) -> StandInReply:
         """Write a failure as this version does; one that Fingerprint does not have is a 403."""
         reply = self._word(_FAULTS.get(fault.kind, "inactive"))
         if fault.kind != "throttle":
             return reply
-        return Reply(reply.status, reply.body, (JSON, (b"retry-after", b"%d" % max(1, round(fault.seconds)))))
+        return StandInReply(reply.status, reply.body, (JSON, (b"retry-after", b"%d" % max(1, round(fault.seconds)))))
 
     def plan(self, request: Request) -> Planned:
         """Find the call; 403 without the key."""
@@ -83,16 +83,16 @@ class FingerprintStandIn:
         event = self.fingerprint.find(event_id)
         if event is None:
             return self._word("not_found"), event_id
-        return Reply(200, msgspec.json.encode(self._describe(event))), event_id
+        return StandInReply(200, msgspec.json.encode(self._describe(event))), event_id
 
-    def _word(self, trouble: Trouble) -> Reply:
+    def _word(self, trouble: Trouble) -> StandInReply:
         status, v4, v3 = _TROUBLES[trouble]
         error = {"code": v4 if self._api == "v4" else v3, "message": trouble.replace("_", " ")}
-        return Reply(status, msgspec.json.encode({"error": error}))
+        return StandInReply(status, msgspec.json.encode({"error": error}))
 
 
 @post("/control/events", sync_to_thread=False)
-def mint_event(data: JSONBody[Mint], fingerprint: NamedDependency[Fingerprint]) -> Minted:
+def mint_event(data: JSONBody[Mint], fingerprint: NamedDependency[SimulatedFingerprint]) -> Minted:
     """Make an event to order."""
     return fingerprint.mint(data)
 
@@ -102,7 +102,7 @@ def list_fingerprint_controls() -> list[HTTPRouteHandler]:
     return [mint_event]
 
 
-def mount_fingerprint(fingerprint: Fingerprint, stage: Stage) -> list[ASGIRouteHandler]:
+def mount_fingerprint(fingerprint: SimulatedFingerprint, stage: SandboxStage) -> list[ASGIRouteHandler]:
     """Return the mounts at /v4 and /events, so that FINGERPRINT_BASE_URL is the sandbox's own address."""
     v4, v3 = (FingerprintStandIn(fingerprint, stage, api) for api in ("v4", "v3"))
 
@@ -117,8 +117,8 @@ def mount_fingerprint(fingerprint: Fingerprint, stage: Stage) -> list[ASGIRouteH
     return [answer_v4, answer_v3]
 
 
-def create_fingerprint(fingerprint: Fingerprint | None = None, stage: Stage | None = None) -> Litestar:
+def create_fingerprint(fingerprint: SimulatedFingerprint | None = None, stage: SandboxStage | None = None) -> Litestar:
     """Return an app with only Fingerprint and its controls; `app.state.fingerprint` and `.stage` hold both."""
-    fingerprint, stage = fingerprint or Fingerprint(), stage or Stage()
+    fingerprint, stage = fingerprint or SimulatedFingerprint(), stage or SandboxStage()
     handlers = [*mount_fingerprint(fingerprint, stage), *list_stage_controls(), *list_fingerprint_controls()]
     return compose_app(handlers, [], fingerprint=fingerprint, stage=stage)

@@ -59,7 +59,7 @@ class Mint(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     sealed_api: Literal["v4", "v3"] = "v4"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class FingerprintEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event. `made_at`: unix milliseconds; `visible_at`: on the monotonic clock, in seconds."""
 
     id: str
@@ -69,10 +69,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     order: Mint
 
 
-def mint_event(order: Mint) -> Event:
+def mint_event(order: Mint) -> FingerprintEvent:
     """Make an event; if no visitor is named, it is a new one."""
     made_at = int((time.time() - order.age) * 1000)
-    return Event(
+    return FingerprintEvent(
         id=f"{made_at:013d}.{_draw_letters(6)}",
         visitor_id=order.visitor_id or _draw_letters(20),
         made_at=made_at,

@@ -13,7 +13,7 @@ import zlib
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from service.sandbox.fingerprint.events import Event, Mint, mint_event
+from service.sandbox.fingerprint.events import FingerprintEvent, Mint, mint_event
 from service.sandbox.fingerprint.shapes import describe_v3, describe_v4
 
 KEPT = 100_000
@@ -37,13 +37,13 @@ class Minted(msgspec.Struct, frozen=True):
     sealed_result: str
 
 
-class Fingerprint:
+class SimulatedFingerprint:
     """All of Fingerprint that the gateway uses."""
 
     def __init__(self, settings: FingerprintSettings | None = None) -> None:
         self.settings = settings or FingerprintSettings()
         self._sealed_key = self.settings.sealed_key or secrets.token_bytes(32)
-        self._events: dict[str, Event] = {}
+        self._events: dict[str, FingerprintEvent] = {}
 
     @property
     def sealed_key(self) -> str:
@@ -58,12 +58,12 @@ class Fingerprint:
         self._events[event.id] = event
         return Minted(event.id, self._seal(event))
 
-    def find(self, event_id: str) -> Event | None:
+    def find(self, event_id: str) -> FingerprintEvent | None:
         """Return one event, once it is visible."""
         event = self._events.get(event_id)
         return event if event is not None and time.monotonic() >= event.visible_at else None
 
-    def _seal(self, event: Event) -> str:
+    def _seal(self, event: FingerprintEvent) -> str:
         body = describe_v3(event) if event.order.sealed_api == "v3" else describe_v4(event)
         deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         packed = deflate.compress(msgspec.json.encode(body)) + deflate.flush()

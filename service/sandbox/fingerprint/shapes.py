@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from service.sandbox.fingerprint.events import Event, Mint
+from service.sandbox.fingerprint.events import FingerprintEvent, Mint
 
 _V3_PRODUCTS = {"bot": "botd", "suspect_score": "suspectScore", "virtual_machine": "virtualMachine"}
 _V3_BOTS = {"not_detected": "notDetected", "good": "good", "bad": "bad"}
@@ -39,7 +39,7 @@ _VPN_DETAILS: dict[str, Any] = {
 }
 
 
-def describe_v4(event: Event) -> dict[str, Any]:
+def describe_v4(event: FingerprintEvent) -> dict[str, Any]:
     """Return the body of GET /v4/events/{event_id}."""
     order = event.order
     body: dict[str, Any] = {
@@ -78,7 +78,7 @@ def describe_v4(event: Event) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in absent | _find_uncomputed(order)}
 
 
-def describe_v3(event: Event) -> dict[str, Any]:
+def describe_v3(event: FingerprintEvent) -> dict[str, Any]:
     """Return the body of GET /events/{request_id}."""
     order = event.order
     moment = datetime.fromtimestamp(event.made_at / 1000, UTC).isoformat(timespec="milliseconds")

@@ -16,25 +16,25 @@ from service.sandbox.composition import compose_app
 from service.sandbox.control import list_stage_controls, list_telnyx_controls
 from service.sandbox.faults import Fault
 from service.sandbox.inbox import list_inbox_routes
-from service.sandbox.stage import Planned, Stage
+from service.sandbox.stage import Planned, SandboxStage
 from service.sandbox.telnyx.carrier import plan_carrier
 from service.sandbox.telnyx.checks import plan_check, plan_check_by_phone, plan_lookup, plan_state
 from service.sandbox.telnyx.profile_calls import plan_balance, plan_profile
 from service.sandbox.telnyx.replies import decline, word_fault
 from service.sandbox.telnyx.sends import PATHS, plan_send
-from service.sandbox.telnyx.service import Telnyx
-from service.sandbox.wire import Reply, Request
+from service.sandbox.telnyx.service import SimulatedTelnyx
+from service.sandbox.wire import Request, StandInReply
 
 
 class TelnyxStandIn:
     """Telnyx on a stage: implements `StandIn`."""
 
-    def __init__(self, telnyx: Telnyx, stage: Stage) -> None:
+    def __init__(self, telnyx: SimulatedTelnyx, stage: SandboxStage) -> None:
         self.telnyx = telnyx
         self.stage = stage
         self._authorization = f"Bearer {telnyx.settings.api_key}".encode()
 
-    def fail(self, fault: Fault) -> Reply:
+    def fail(self, fault: Fault) -> StandInReply:
         """Write a failure as Telnyx does."""
         return word_fault(fault)
 
@@ -62,7 +62,7 @@ class TelnyxStandIn:
         raise decline(404, "10005", "The requested resource or URL could not be found.")
 
 
-def mount_telnyx(telnyx: Telnyx, stage: Stage) -> ASGIRouteHandler:
+def mount_telnyx(telnyx: SimulatedTelnyx, stage: SandboxStage) -> ASGIRouteHandler:
     """Return the mount at /v2, so that TELNYX_BASE_URL ends in /v2 as the real one does."""
     stand_in = TelnyxStandIn(telnyx, stage)
 
@@ -84,9 +84,9 @@ async def deliver_webhooks(app: Litestar) -> AsyncIterator[None]:
         await courier.close()
 
 
-def create_telnyx(telnyx: Telnyx | None = None, stage: Stage | None = None) -> Litestar:
+def create_telnyx(telnyx: SimulatedTelnyx | None = None, stage: SandboxStage | None = None) -> Litestar:
     """Return an app with only Telnyx, its controls and inbox; `app.state.telnyx` and `.stage` hold both."""
-    telnyx, stage = telnyx or Telnyx(), stage or Stage()
+    telnyx, stage = telnyx or SimulatedTelnyx(), stage or SandboxStage()
     handlers = [
         mount_telnyx(telnyx, stage),
         *list_stage_controls(),

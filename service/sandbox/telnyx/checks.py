@@ -13,29 +13,29 @@ import msgspec
 from service.sandbox.stage import Acted, Planned
 from service.sandbox.telnyx.bodies import decode_body, read_id, require_e164
 from service.sandbox.telnyx.replies import decline, error, listing, record
-from service.sandbox.telnyx.service import Telnyx
-from service.sandbox.telnyx.state import Verification
-from service.sandbox.wire import Reply
+from service.sandbox.telnyx.service import SimulatedTelnyx
+from service.sandbox.telnyx.state import TelnyxVerification
+from service.sandbox.wire import StandInReply
 
 _PAGE = 20
 
 
-class _Body(msgspec.Struct):
+class _CheckBody(msgspec.Struct):
     code: str | None = None
     status: str | None = None
     verify_profile_id: uuid.UUID | None = None
 
 
-_decoder = msgspec.json.Decoder(_Body)
+_decoder = msgspec.json.Decoder(_CheckBody)
 
 
-def plan_check(telnyx: Telnyx, verification_id: str, body: bytes) -> Planned:
+def plan_check(telnyx: SimulatedTelnyx, verification_id: str, body: bytes) -> Planned:
     """Check a code by the verification's id."""
     known_as = read_id(verification_id)
     return _plan(telnyx.verifications.find(known_as), known_as, decode_body(_decoder, body))
 
 
-def plan_check_by_phone(telnyx: Telnyx, phone_number: str, body: bytes) -> Planned:
+def plan_check_by_phone(telnyx: SimulatedTelnyx, phone_number: str, body: bytes) -> Planned:
     """Check a code against the newest verification of a number that is still pending."""
     require_e164(phone_number)
     asked = decode_body(_decoder, body)
@@ -47,7 +47,7 @@ def plan_check_by_phone(telnyx: Telnyx, phone_number: str, body: bytes) -> Plann
     return _plan(newest, None, asked)
 
 
-def plan_state(telnyx: Telnyx, verification_id: str) -> Planned:
+def plan_state(telnyx: SimulatedTelnyx, verification_id: str) -> Planned:
     """Read one verification back."""
     known_as = read_id(verification_id)
     verification = telnyx.verifications.find(known_as)
@@ -66,7 +66,7 @@ def plan_state(telnyx: Telnyx, verification_id: str) -> Planned:
     )
 
 
-def plan_lookup(telnyx: Telnyx, phone_number: str) -> Planned:
+def plan_lookup(telnyx: SimulatedTelnyx, phone_number: str) -> Planned:
     """List the verifications of a number, newest first."""
     require_e164(phone_number)
 
@@ -77,7 +77,7 @@ def plan_lookup(telnyx: Telnyx, phone_number: str) -> Planned:
     return Planned(operation="lookup", act=act, phone_number=phone_number)
 
 
-def _plan(verification: Verification | None, verification_id: str | None, asked: _Body) -> Planned:
+def _plan(verification: TelnyxVerification | None, verification_id: str | None, asked: _CheckBody) -> Planned:
     if asked.code is None and asked.status not in ("accepted", "rejected"):
         raise decline(400, "10015", "A code is required.", "/code")
     if verification is None:
@@ -101,17 +101,17 @@ def _plan(verification: Verification | None, verification_id: str | None, asked:
     )
 
 
-def _check(verification: Verification, asked: _Body) -> Acted:
+def _check(verification: TelnyxVerification, asked: _CheckBody) -> Acted:
     if asked.code is not None:
-        judged = verification.check(asked.code)
+        compared = verification.check(asked.code)
     elif verification.custom_code is None:
         detail = "A status is only permitted where custom_code was used."
         return error(400, "10015", detail, "/status"), verification.id
     else:
         verification.ended = "accepted" if asked.status == "accepted" else "invalid"
-        judged = asked.status or ""
-    return record({"phone_number": verification.phone_number, "response_code": judged}), verification.id
+        compared = asked.status or ""
+    return record({"phone_number": verification.phone_number, "response_code": compared}), verification.id
 
 
-def _not_found() -> Reply:
+def _not_found() -> StandInReply:
     return error(404, "10005", "The verification does not exist.")

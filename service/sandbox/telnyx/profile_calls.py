@@ -14,15 +14,15 @@ from service.sandbox.stage import Planned
 from service.sandbox.telnyx.bodies import decode_body
 from service.sandbox.telnyx.profiles import ProfileChange
 from service.sandbox.telnyx.replies import decline, error, listing, record
-from service.sandbox.telnyx.service import Telnyx
-from service.sandbox.wire import Reply, Request
+from service.sandbox.telnyx.service import SimulatedTelnyx
+from service.sandbox.wire import Request, StandInReply
 
 _decoder = msgspec.json.Decoder(ProfileChange)
 
 
-def plan_profile(telnyx: Telnyx, request: Request) -> Planned:
+def plan_profile(telnyx: SimulatedTelnyx, request: Request) -> Planned:
     """Understand any call below /verify_profiles; raises `Declined`."""
-    act: Callable[[], Reply]
+    act: Callable[[], StandInReply]
     match request.method, request.parts[1:]:
         case "GET", []:
             act = partial(_list, telnyx, request.query.get("filter[name]"))
@@ -39,7 +39,7 @@ def plan_profile(telnyx: Telnyx, request: Request) -> Planned:
     return Planned(operation="profile", act=lambda: (act(), None))
 
 
-def plan_balance(telnyx: Telnyx) -> Planned:
+def plan_balance(telnyx: SimulatedTelnyx) -> Planned:
     """Return the account's balance; amounts are strings, as in all of Telnyx's records of money."""
     credit = f"{telnyx.available_credit:.2f}"
     told = {"record_type": "balance", "currency": "USD", "balance": credit, "available_credit": credit}
@@ -53,16 +53,16 @@ def _decode_creation(body: bytes) -> ProfileChange:
     return change
 
 
-def _list(telnyx: Telnyx, name: str | None) -> Reply:
+def _list(telnyx: SimulatedTelnyx, name: str | None) -> StandInReply:
     found = [profile.fields for profile in telnyx.profiles.list_all(name)]
     return listing(found, len(found))
 
 
-def _create(telnyx: Telnyx, change: ProfileChange) -> Reply:
+def _create(telnyx: SimulatedTelnyx, change: ProfileChange) -> StandInReply:
     return record(telnyx.profiles.create(change).fields)
 
 
-def _change(telnyx: Telnyx, profile_id: str, change: ProfileChange | None) -> Reply:
+def _change(telnyx: SimulatedTelnyx, profile_id: str, change: ProfileChange | None) -> StandInReply:
     profile = telnyx.profiles.find(profile_id)
     if profile is None:
         return error(404, "10005", "The verify profile does not exist.")
@@ -71,7 +71,7 @@ def _change(telnyx: Telnyx, profile_id: str, change: ProfileChange | None) -> Re
     return record(profile.fields)
 
 
-def _delete(telnyx: Telnyx, profile_id: str) -> Reply:
+def _delete(telnyx: SimulatedTelnyx, profile_id: str) -> StandInReply:
     reply = _change(telnyx, profile_id, None)
     telnyx.profiles.delete(profile_id)
     return reply

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from service.sandbox.faults import Fault
-from service.sandbox.wire import HTML, JSON, Declined, Reply
+from service.sandbox.wire import HTML, JSON, Declined, StandInReply
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,18 +42,18 @@ _FAULTS = {
 }
 
 
-def record(data: Any) -> Reply:
+def record(data: Any) -> StandInReply:
     """Return one record."""
-    return Reply(200, _encode({"data": data}))
+    return StandInReply(200, _encode({"data": data}))
 
 
-def listing(data: list[Any], total: int) -> Reply:
+def listing(data: list[Any], total: int) -> StandInReply:
     """Return one page of records, always the first."""
     meta = {"page_number": 1, "page_size": 20, "total_pages": -(-total // 20), "total_results": total}
-    return Reply(200, _encode({"data": data, "meta": meta}))
+    return StandInReply(200, _encode({"data": data, "meta": meta}))
 
 
-def error(status: int, code: str, detail: str, pointer: str | None = None) -> Reply:
+def error(status: int, code: str, detail: str, pointer: str | None = None) -> StandInReply:
     """Return one error. Telnyx's details repeat what was sent, numbers included, and so do these."""
     body: dict[str, Any] = {
         "code": code,
@@ -63,7 +63,7 @@ def error(status: int, code: str, detail: str, pointer: str | None = None) -> Re
     }
     if pointer is not None:
         body["source"] = {"pointer": pointer}
-    return Reply(status, _encode({"errors": [body]}))
+    return StandInReply(status, _encode({"errors": [body]}))
 
 
 def decline(status: int, code: str, detail: str, pointer: str | None = None) -> Declined:
@@ -71,20 +71,20 @@ def decline(status: int, code: str, detail: str, pointer: str | None = None) -> 
     return Declined(error(status, code, detail, pointer))
 
 
-def refuse_destination(phone_number: str) -> Reply:
+def refuse_destination(phone_number: str) -> StandInReply:
     """Return the refusal of one number on one channel."""
     return error(*_FAULTS["refuse"], f"The destination {phone_number} is not allowed.", "/phone_number")
 
 
-def word_fault(fault: Fault) -> Reply:
+def word_fault(fault: Fault) -> StandInReply:
     """Return the reply that a fault demands."""
     if fault.kind == "error500":
         # Not JSON, as from a proxy on the way: the gateway must not expect Telnyx's shape in a 5xx.
-        return Reply(500, b"<html><body>Internal Server Error</body></html>", (HTML,))
+        return StandInReply(500, b"<html><body>Internal Server Error</body></html>", (HTML,))
     status, code = _FAULTS[fault.kind]
     reply = error(status, code, f"{_TITLES[code]} ({fault.phone_number or 'any number'}).")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Reply(status, reply.body, (JSON, *_limit_headers(fault)))
+        return StandInReply(status, reply.body, (JSON, *_limit_headers(fault)))
     return reply
 
 

@@ -18,15 +18,15 @@ from service.sandbox.telnyx.bodies import decode_body, require_e164
 from service.sandbox.telnyx.carrier import find_country
 from service.sandbox.telnyx.profiles import Profile
 from service.sandbox.telnyx.replies import decline, error, record, refuse_destination
-from service.sandbox.telnyx.service import Send, Telnyx
-from service.sandbox.wire import Reply
+from service.sandbox.telnyx.service import OrderedSend, SimulatedTelnyx
+from service.sandbox.wire import StandInReply
 
 # Area codes of North America begin with 2 to 9.
 _NOBODYS = re.compile(r"\+1[01]")
 _CUSTOM_CODE = re.compile(r"[0-9]{4,10}")
 
 
-class _Body(msgspec.Struct):
+class _SendBody(msgspec.Struct):
     phone_number: str
     verify_profile_id: uuid.UUID
     timeout_secs: int | msgspec.UnsetType = msgspec.UNSET
@@ -34,13 +34,13 @@ class _Body(msgspec.Struct):
     extension: str | None = None
 
 
-_decoder = msgspec.json.Decoder(_Body)
+_decoder = msgspec.json.Decoder(_SendBody)
 
 # What stands after /verifications/: Telnyx's names of the channels, which are ours.
 PATHS: dict[str, Channel] = {channel: channel for channel in CHANNELS}
 
 
-def plan_send(telnyx: Telnyx, channel: Channel, body: bytes) -> Planned:
+def plan_send(telnyx: SimulatedTelnyx, channel: Channel, body: bytes) -> Planned:
     """Check a send's body; raises `Declined`."""
     asked = decode_body(_decoder, body)
     require_e164(asked.phone_number)
@@ -49,7 +49,7 @@ def plan_send(telnyx: Telnyx, channel: Channel, body: bytes) -> Planned:
     timeout = None if asked.timeout_secs is msgspec.UNSET else asked.timeout_secs
     if timeout is not None and timeout <= 0:
         raise decline(422, "10015", "The time limit is not valid.", "/timeout_secs")
-    order = Send(
+    order = OrderedSend(
         channel=channel,
         phone_number=asked.phone_number,
         profile_id=str(asked.verify_profile_id),
@@ -65,7 +65,7 @@ def plan_send(telnyx: Telnyx, channel: Channel, body: bytes) -> Planned:
     )
 
 
-def _send(telnyx: Telnyx, order: Send) -> Acted:
+def _send(telnyx: SimulatedTelnyx, order: OrderedSend) -> Acted:
     profile = telnyx.profiles.find(order.profile_id)
     if profile is None:
         return error(404, "10005", "The verify profile does not exist.", "/verify_profile_id"), None
@@ -79,11 +79,11 @@ def _send(telnyx: Telnyx, order: Send) -> Acted:
     verification = telnyx.send(order, profile)
     reply = record(verification.describe())
     if outcome == "slow":
-        reply = Reply(reply.status, reply.body, after=telnyx.settings.slow_answer)
+        reply = StandInReply(reply.status, reply.body, after=telnyx.settings.slow_answer)
     return reply, verification.id
 
 
-def _allows(profile: Profile, order: Send) -> bool:
+def _allows(profile: Profile, order: OrderedSend) -> bool:
     countries = profile.countries(order.channel)
     # phonenumbers costs more than all the rest of a send: only where a list asks for it.
     return "*" in countries or find_country(order.phone_number) in countries

@@ -13,9 +13,9 @@ import uuid
 import msgspec
 
 from service.channels import CHANNELS, Channel
-from service.providers.verify.test_numbers import FIXED_CODE, SLOW_ANSWER, Outcome, find_number, find_outcome
+from service.providers.verify.test_numbers import FIXED_CODE, SLOW_ANSWER, TestOutcome, find_number, find_outcome
 from service.sandbox.telnyx.profiles import ChannelSettings, Profile, ProfileChange, Profiles, WhatsAppSettings
-from service.sandbox.telnyx.state import Verification, Verifications, write_time
+from service.sandbox.telnyx.state import TelnyxVerification, Verifications, write_time
 from service.sandbox.telnyx.webhooks import Courier, Manners, Signer
 
 PROFILE_ID = "5a9dbeef-0000-4000-8000-000000000001"
@@ -41,7 +41,7 @@ class TelnyxSettings(msgspec.Struct, frozen=True, kw_only=True):
     manners: Manners = msgspec.field(default_factory=Manners)
 
 
-class Send(msgspec.Struct, frozen=True, kw_only=True):
+class OrderedSend(msgspec.Struct, frozen=True, kw_only=True):
     """A send that passed validation."""
 
     channel: Channel
@@ -51,7 +51,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     custom_code: str | None
 
 
-class Telnyx:
+class SimulatedTelnyx:
     """All of Telnyx that the gateway uses."""
 
     def __init__(self, settings: TelnyxSettings | None = None) -> None:
@@ -80,20 +80,20 @@ class Telnyx:
             raise KeyError(verification_id)
         return found.code
 
-    def send(self, order: Send, profile: Profile) -> Verification:
+    def send(self, order: OrderedSend, profile: Profile) -> TelnyxVerification:
         """Make a verification and announce it."""
         verification = self._make(order, profile, find_outcome(order.phone_number, order.channel))
         self.verifications.add(verification)
         self.courier.announce(verification, profile.fields.get("webhook_url"))
         return verification
 
-    def _make(self, order: Send, profile: Profile, outcome: Outcome) -> Verification:
+    def _make(self, order: OrderedSend, profile: Profile, outcome: TestOutcome) -> TelnyxVerification:
         number = find_number(order.phone_number)
         fixed = FIXED_CODE if number is not None else self.settings.fixed_code
         code, caller = self._make_code(order, fixed, profile.code_length(order.channel))
         timeout = order.timeout_secs or profile.timeout_secs(order.channel)
         now, clock, manners = write_time(), time.monotonic(), self.courier.manners
-        return Verification(
+        return TelnyxVerification(
             id=str(uuid.uuid4()),
             type=order.channel,
             phone_number=order.phone_number,
@@ -110,7 +110,7 @@ class Telnyx:
             arrives=clock + (manners.slow_after if outcome == "slow" else manners.delivered_after),
         )
 
-    def _make_code(self, order: Send, fixed: str | None, length: int) -> tuple[str, str | None]:
+    def _make_code(self, order: OrderedSend, fixed: str | None, length: int) -> tuple[str, str | None]:
         if not CHANNELS[order.channel].typed:
             # The code is the calling number: only that number's last six digits can be fixed.
             caller = _CALLER_PREFIX + (fixed or _draw_digits(6))[-6:].zfill(6)

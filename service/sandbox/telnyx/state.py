@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from service.channels import Channel
-from service.providers.verify.test_numbers import Outcome
+from service.providers.verify.test_numbers import TestOutcome
 
 MAX_WRONG = 5
 KEPT = 100_000
@@ -25,7 +25,7 @@ def write_time() -> str:
     return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
-class Verification(msgspec.Struct, kw_only=True):
+class TelnyxVerification(msgspec.Struct, kw_only=True):
     """One send and its code. `expires` and `arrives` are on the monotonic clock, in seconds."""
 
     id: str
@@ -36,7 +36,7 @@ class Verification(msgspec.Struct, kw_only=True):
     custom_code: str | None
     code: str
     caller: str | None
-    outcome: Outcome
+    outcome: TestOutcome
     code_accepted: bool
     created_at: str
     updated_at: str
@@ -93,25 +93,25 @@ class Verifications:
     """All verifications by id, and by number, oldest first."""
 
     def __init__(self) -> None:
-        self._by_id: dict[str, Verification] = {}
-        self._by_phone: dict[str, list[Verification]] = {}
+        self._by_id: dict[str, TelnyxVerification] = {}
+        self._by_phone: dict[str, list[TelnyxVerification]] = {}
 
-    def add(self, verification: Verification) -> None:
+    def add(self, verification: TelnyxVerification) -> None:
         """Add one; at the limit the oldest is dropped."""
         if len(self._by_id) >= KEPT:
             self._drop_oldest()
         self._by_id[verification.id] = verification
         self._by_phone.setdefault(verification.phone_number, []).append(verification)
 
-    def find(self, verification_id: str) -> Verification | None:
+    def find(self, verification_id: str) -> TelnyxVerification | None:
         """Return one by its id."""
         return self._by_id.get(verification_id)
 
-    def list_by_phone(self, phone_number: str) -> list[Verification]:
+    def list_by_phone(self, phone_number: str) -> list[TelnyxVerification]:
         """Return those of a number, newest first."""
         return self._by_phone.get(phone_number, [])[::-1]
 
-    def list_newest(self, limit: int) -> list[Verification]:
+    def list_newest(self, limit: int) -> list[TelnyxVerification]:
         """Return the newest of all numbers, newest first."""
         newest = reversed(self._by_id.values())
         return [verification for verification, _ in zip(newest, range(limit), strict=False)]

@@ -19,7 +19,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from service.sandbox.telnyx.state import Verification
+from service.sandbox.telnyx.state import TelnyxVerification
 
 ANSWER_LIMIT = 2.0
 """Seconds within which a webhook must be answered with 2xx, or it is sent again."""
@@ -104,7 +104,7 @@ class Courier:
         if session is not None:
             await session.close()
 
-    def announce(self, verification: Verification, url: str | None) -> None:
+    def announce(self, verification: TelnyxVerification, url: str | None) -> None:
         """Plan the webhooks of one verification, if there is an address for them."""
         if url is None or self._session is None:
             return
@@ -120,12 +120,14 @@ class Courier:
             event, status = ("verify.failed", "delivery_failed") if failed else ("verify.delivered", "delivered")
             self._plan(report_after, event, status, verification, url)
 
-    def _plan(self, wait: float, event_type: str, status: str, verification: Verification, url: str) -> None:
+    def _plan(self, wait: float, event_type: str, status: str, verification: TelnyxVerification, url: str) -> None:
         task = asyncio.create_task(self._deliver(wait, event_type, status, verification, url))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, wait: float, event_type: str, status: str, verification: Verification, url: str) -> None:
+    async def _deliver(
+        self, wait: float, event_type: str, status: str, verification: TelnyxVerification, url: str
+    ) -> None:
         await asyncio.sleep(wait)
         event_id = verification.id if self.manners.same_id else str(uuid.uuid4())
         event = _describe(event_type, status, verification, event_id)
@@ -154,7 +156,7 @@ class Courier:
             return None
 
 
-def _describe(event_type: str, delivery_status: str, verification: Verification, event_id: str) -> dict[str, Any]:
+def _describe(event_type: str, delivery_status: str, verification: TelnyxVerification, event_id: str) -> dict[str, Any]:
     return {
         "event_type": event_type,
         "id": event_id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Country(msgspec.Struct, frozen=True, kw_only=True):
+class CountryTraits(msgspec.Struct, frozen=True, kw_only=True):
     """One country. `part`: its share of the product's traffic; `conversion`: of its requests that verify.
 
     `offsets`: hours ahead of UTC; `national`: digits after the calling code. `dealers` assign the numbers: an
@@ -29,7 +29,7 @@ class Country(msgspec.Struct, frozen=True, kw_only=True):
 COUNTRIES = {
     country.code: country
     for country in (
-        Country(
+        CountryTraits(
             code="US",
             calling="1",
             national=10,
@@ -49,7 +49,7 @@ COUNTRIES = {
                 "Austin": (0.15, ("512", "737")),
             },
         ),
-        Country(
+        CountryTraits(
             code="CA",
             calling="1",
             national=10,
@@ -62,7 +62,7 @@ COUNTRIES = {
                 "Calgary": (0.2, ("403", "587")),
             },
         ),
-        Country(
+        CountryTraits(
             code="GB",
             calling="44",
             national=10,
@@ -71,7 +71,7 @@ COUNTRIES = {
             conversion=0.72,
             operators={"EE": 0.3, "O2": 0.3, "Vodafone": 0.22, "Three": 0.15, "Lycamobile": 0.03},
         ),
-        Country(
+        CountryTraits(
             code="DE",
             calling="49",
             national=11,
@@ -80,7 +80,7 @@ COUNTRIES = {
             conversion=0.73,
             operators={"T-Mobile": 0.36, "Vodafone": 0.3, "Eplus": 0.2, "O2": 0.14},
         ),
-        Country(
+        CountryTraits(
             code="FR",
             calling="33",
             national=9,
@@ -89,7 +89,7 @@ COUNTRIES = {
             conversion=0.71,
             operators={"Orange France": 0.36, "SFR": 0.26, "Bouygues": 0.2, "Free Mobile": 0.18},
         ),
-        Country(
+        CountryTraits(
             code="BR",
             calling="55",
             national=11,
@@ -98,7 +98,7 @@ COUNTRIES = {
             conversion=0.68,
             operators={"Vivo": 0.4, "Claro": 0.34, "TIM": 0.26},
         ),
-        Country(
+        CountryTraits(
             code="IN",
             calling="91",
             national=10,
@@ -107,7 +107,7 @@ COUNTRIES = {
             conversion=0.66,
             operators={"Reliance Jio": 0.42, "Airtel": 0.35, "Vodafone": 0.17, "BSNL MOBILE": 0.06},
         ),
-        Country(
+        CountryTraits(
             code="MX",
             calling="52",
             national=10,
@@ -120,7 +120,7 @@ COUNTRIES = {
                 "Monterrey": (0.2, ("81",)),
             },
         ),
-        Country(
+        CountryTraits(
             code="AU",
             calling="61",
             national=9,
@@ -129,7 +129,7 @@ COUNTRIES = {
             conversion=0.74,
             operators={"Telstra": 0.45, "Optus": 0.33, "Vodafone": 0.22},
         ),
-        Country(
+        CountryTraits(
             code="PL",
             calling="48",
             national=9,

@@ -16,7 +16,7 @@ DAY = 86400.0
 HOUR = 3600.0
 EVERYWHERE = tuple(COUNTRIES)
 
-Part = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 Some = Annotated[int, msgspec.Meta(ge=1)]
 Hours = Annotated[float, msgspec.Meta(ge=0)]
@@ -40,17 +40,17 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     days: Annotated[int, msgspec.Meta(ge=1, le=60)] = 1
     visits: Size = 7000
     countries: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = EVERYWHERE
-    resend: Part = 0.1
-    mistype: Part = 0.08
-    returning: Part = 0.05
-    mobile: Part = 0.45
-    vpn: Part = 0.03
-    ipv6: Part = 0.4
-    deviceless: Part = 0.03
-    calls: Part = 0.02
-    slow: Part = 0.0005
-    odd: Part = 0.0005
-    relayed: Part = 0.001
+    resend: Share = 0.1
+    mistype: Share = 0.08
+    returning: Share = 0.05
+    mobile: Share = 0.45
+    vpn: Share = 0.03
+    ipv6: Share = 0.4
+    deviceless: Share = 0.03
+    calls: Share = 0.02
+    slow: Share = 0.0005
+    odd: Share = 0.0005
+    relayed: Share = 0.001
     offices: Size = 25
     companies: Size = 4
     staff: Size = 20

@@ -15,7 +15,7 @@ import phonenumbers
 from phonenumbers.carrierdata import CARRIER_DATA
 
 from service import phone
-from service.simulation.population.countries import Country
+from service.simulation.population.countries import CountryTraits
 from service.simulation.population.dice import Dice, Wheel
 
 EMPTY = 0.35  # the share of ranges of ten thousand numbers that nobody has
@@ -40,7 +40,7 @@ class Rented(msgspec.Struct, frozen=True):
 class Numbering:
     """The numbers of one country."""
 
-    def __init__(self, country: Country, dice: Dice) -> None:
+    def __init__(self, country: CountryTraits, dice: Dice) -> None:
         """Draw which ranges are full, once for a trace: another seed is another product with other people."""
         self.country = country
         self._length = len(country.calling) + country.national
@@ -85,7 +85,7 @@ class Numbering:
         return 0.0 if drawn < EMPTY else drawn**2
 
 
-def draw_of_kind(dice: Dice, country: str, kind: phone.Kind, digits: int = 5) -> str | None:
+def draw_of_kind(dice: Dice, country: str, kind: phone.NumberKind, digits: int = 5) -> str | None:
     """Draw a number of any country (ISO 3166) and kind near the metadata's example; None if there are none."""
     example = phonenumbers.example_number_for_type(country, PLAN_TYPES[kind])
     if example is None:

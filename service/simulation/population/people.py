@@ -15,7 +15,7 @@ from service.simulation.population.dice import Dice, Wheel
 from service.simulation.population.habits import Habits
 from service.simulation.population.numbering import draw_of_kind
 from service.simulation.population.world import World
-from service.simulation.trace import Device, Line
+from service.simulation.trace import TraceDevice, TraceLine
 
 AGAIN = 0.15  # the share of those who requested twice that request once more
 FRESH = 110.0  # seconds for which a page goes on with the device event that it has
@@ -53,7 +53,7 @@ def meet(world: World, habits: Habits, code: str, dice: Dice, *, number: str = "
     )
 
 
-def visit(person: Person, habits: Habits, t: float, dice: Dice, *, converts: bool) -> Iterator[Line]:
+def visit(person: Person, habits: Habits, t: float, dice: Dice, *, converts: bool) -> Iterator[TraceLine]:
     """Yield a person's requests for a code, repeated if it seems lost; they enter the last one if `converts`."""
     asks = 1 + dice.chance(habits.resend)
     asks += asks > 1 and dice.chance(AGAIN)
@@ -67,10 +67,17 @@ def visit(person: Person, habits: Habits, t: float, dice: Dice, *, converts: boo
 
 
 def _ask(
-    person: Person, habits: Habits, t: float, channel: Channel, device: Device | None, dice: Dice, *, converts: bool
-) -> Line:
+    person: Person,
+    habits: Habits,
+    t: float,
+    channel: Channel,
+    device: TraceDevice | None,
+    dice: Dice,
+    *,
+    converts: bool,
+) -> TraceLine:
     wrong = MISTAKES.draw(dice) if dice.chance(habits.mistype) else 0
-    return Line(
+    return TraceLine(
         t=round(t, 3),
         phone_number=person.number,
         ip_address=person.address,
@@ -83,11 +90,11 @@ def _ask(
     )
 
 
-def _event(person: Person, habits: Habits, dice: Dice) -> Device | None:
+def _event(person: Person, habits: Habits, dice: Dice) -> TraceDevice | None:
     if person.visitor is None:
         return None
     age = dice.between(5, 60) if dice.chance(0.2) else 0.4 + min(dice.waiting(2), 20)
-    return Device(
+    return TraceDevice(
         visitor_id=person.visitor,
         event_id=dice.letters(10),
         ip_address=person.seen_at,
@@ -96,7 +103,9 @@ def _event(person: Person, habits: Habits, dice: Dice) -> Device | None:
     )
 
 
-def _next_event(person: Person, habits: Habits, device: Device | None, gap: float, dice: Dice) -> Device | None:
+def _next_event(
+    person: Person, habits: Habits, device: TraceDevice | None, gap: float, dice: Dice
+) -> TraceDevice | None:
     """Return the event of the next request: the same or a new one; after a while always a new one."""
     if device is not None and device.age + gap < FRESH and dice.chance(0.5):
         return msgspec.structs.replace(device, age=round(device.age + gap, 3))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from service.errors import GatewayError
 from service.simulation.population.addresses import Addresses
-from service.simulation.population.countries import COUNTRIES, Country
+from service.simulation.population.countries import COUNTRIES, CountryTraits
 from service.simulation.population.dice import Dice
 from service.simulation.population.numbering import Numbering
 
@@ -23,7 +23,7 @@ class World:
         """Draw the numbering of each. Raises ScenarioError for a country that is not in the table."""
         if unknown := sorted(set(countries) - COUNTRIES.keys()):
             raise ScenarioError(f"nothing is known of people in {', '.join(unknown)}, only in {', '.join(COUNTRIES)}")
-        self.countries: list[Country] = [COUNTRIES[code] for code in countries]
+        self.countries: list[CountryTraits] = [COUNTRIES[code] for code in countries]
         self.numbers = {code: Numbering(COUNTRIES[code], dice.fork(code)) for code in countries}
         places = {code: place for place, code in enumerate(COUNTRIES)}
         self.addresses = {code: Addresses(places[code]) for code in countries}

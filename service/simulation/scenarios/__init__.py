@@ -19,7 +19,7 @@ from service.simulation.scenarios.ordinary import Ordinary, Scenario, live
 from service.simulation.scenarios.ranges import OneCountry, Patient, Ranges
 from service.simulation.scenarios.sequential import Sequential
 from service.simulation.scenarios.sources import Burst, OneUse, Trickle
-from service.simulation.trace import Line
+from service.simulation.trace import TraceLine
 
 SCENARIOS: dict[str, type[Scenario]] = {
     "ordinary": Ordinary,
@@ -37,7 +37,7 @@ SCENARIOS: dict[str, type[Scenario]] = {
 }
 
 
-def compose(name: str, seed: int, knobs: Mapping[str, Any] | None = None) -> list[Line]:
+def compose(name: str, seed: int, knobs: Mapping[str, Any] | None = None) -> list[TraceLine]:
     """Make a trace, in order of time. `knobs` overrides fields of the scenario. Raises ScenarioError."""
     scenario = configure(name, knobs or {})
     world = World(Dice(f"world/{seed}"), scenario.people.countries)

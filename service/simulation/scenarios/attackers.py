@@ -15,7 +15,7 @@ import msgspec
 from service.simulation.population.dice import Dice
 from service.simulation.population.habits import HOUR
 from service.simulation.population.world import World
-from service.simulation.trace import Device, Line
+from service.simulation.trace import TraceDevice, TraceLine
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -34,17 +34,17 @@ class Attacker:
         self._addresses = cycle(addresses)
         self._devices = cycle([(dice.letters(20), dice.letters(8)) for _ in range(devices)])
 
-    def ask(self, t: float, number: str, *, event: Mapping[str, Any] = NOTHING, **changes: Any) -> Line:
+    def ask(self, t: float, number: str, *, event: Mapping[str, Any] = NOTHING, **changes: Any) -> TraceLine:
         """Return one request; `changes` to the line, and `event`: changes to its device event."""
         address, (visitor, account) = next(self._addresses), next(self._devices)
-        device = Device(
+        device = TraceDevice(
             visitor_id=visitor,
             event_id=self._dice.letters(10),
             ip_address=address,
             suspect_score=self._dice.integer(0, 8),
             age=round(self._dice.between(0.5, 4), 3),
         )
-        line = Line(
+        line = TraceLine(
             t=round(t, 3),
             label=self._label,
             phone_number=number,

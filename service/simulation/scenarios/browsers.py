@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.simulation.population.dice import Dice, Wheel
-from service.simulation.population.habits import Hours, Part, Rate, Size, Some
+from service.simulation.population.habits import Hours, Rate, Share, Size, Some
 from service.simulation.population.world import World
 from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
 from service.simulation.scenarios.ordinary import Scenario
-from service.simulation.trace import Line
+from service.simulation.trace import TraceLine
 
 
 class Replayed(Scenario, frozen=True, kw_only=True):
@@ -26,12 +26,12 @@ class Replayed(Scenario, frozen=True, kw_only=True):
     events: Size = 60
     uses: Size = 12
     rate: Rate = 15.0
-    flagged: Part = 0.3
+    flagged: Share = 0.3
     quick: Rate = 6.0
     slow: Rate = 400.0
     addresses: Some = 200
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Send each event again and again, from the address that it was seen at."""
         begins = pace(dice, self.begin, self.rate)
         for flagged in dice.share(self.events, self.flagged):
@@ -54,13 +54,13 @@ class Headless(Scenario, frozen=True, kw_only=True):
     begin: Hours = 8.0
     requests: Size = 600
     rate: Rate = 240.0
-    bad: Part = 0.6
-    good: Part = 0.1
-    suspect: Part = 0.15
+    bad: Share = 0.6
+    good: Share = 0.1
+    suspect: Share = 0.15
     addresses: Some = 200
     devices: Some = 300
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield the bots' requests."""
         rest = max(0.0, 1 - self.bad - self.good - self.suspect)
         looks = Wheel([("bad", self.bad), ("good", self.good), ("suspect", self.suspect), ("unknown", rest)])

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from service.phone import Kind
+from service.phone import NumberKind
 from service.simulation.population.dice import Dice
-from service.simulation.population.habits import Hours, Part, Rate, Size, Some
+from service.simulation.population.habits import Hours, Rate, Share, Size, Some
 from service.simulation.population.numbering import draw_of_kind
 from service.simulation.population.world import ScenarioError, World
 from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
 from service.simulation.scenarios.ordinary import Scenario
-from service.simulation.trace import Line
+from service.simulation.trace import TraceLine
 
 FALLBACK = 40.0  # seconds after which a call is requested, if the sms was the first try
 
@@ -29,7 +29,7 @@ class Unserved(Scenario, frozen=True, kw_only=True):
     addresses: Some = 150
     devices: Some = 180
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield requests for numbers abroad."""
         abroad = [country for country in self.countries if country not in world.numbers]
         if not abroad:
@@ -45,14 +45,14 @@ class VoicePremium(Scenario, frozen=True, kw_only=True):
     """Calls to numbers that pay whoever is called, `first_sms` of them after a message that could not arrive."""
 
     begin: Hours = 8.0
-    kinds: tuple[Kind, ...] = ("premium", "shared_cost")
+    kinds: tuple[NumberKind, ...] = ("premium", "shared_cost")
     requests: Size = 400
     rate: Rate = 120.0
-    first_sms: Part = 0.5
+    first_sms: Share = 0.5
     addresses: Some = 150
     devices: Some = 300
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield requests for calls."""
         dear = [(at.code, kind) for at in world.countries for kind in self.kinds if draw_of_kind(dice, at.code, kind)]
         if not dear:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import msgspec
 from typing_extensions import override
 
-from service.simulation.population.countries import Country
+from service.simulation.population.countries import CountryTraits
 from service.simulation.population.dice import Dice
 from service.simulation.population.habits import Habits, waking_time
 from service.simulation.population.people import AGAIN, Person, meet, visit
 from service.simulation.population.world import World
 from service.simulation.scenarios.crowds import gather_crowds
-from service.simulation.trace import Line
+from service.simulation.trace import TraceLine
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +24,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     people: Habits = Habits()
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield the attack's lines, in any order."""
         raise NotImplementedError
 
@@ -33,11 +33,11 @@ class Ordinary(Scenario, frozen=True, kw_only=True):
     """People alone: nobody attacks."""
 
     @override
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         yield from ()
 
 
-def live(world: World, habits: Habits, dice: Dice) -> Iterator[Line]:
+def live(world: World, habits: Habits, dice: Dice) -> Iterator[TraceLine]:
     """Yield the lines of ordinary traffic, in any order."""
     total = sum(country.part for country in world.countries)
     for country in world.countries:
@@ -46,7 +46,7 @@ def live(world: World, habits: Habits, dice: Dice) -> Iterator[Line]:
     yield from gather_crowds(world, habits, dice.fork("crowds"))
 
 
-def _country(world: World, habits: Habits, country: Country, count: int, dice: Dice) -> Iterator[Line]:
+def _country(world: World, habits: Habits, country: CountryTraits, count: int, dice: Dice) -> Iterator[TraceLine]:
     known: list[Person] = []
     lines_each = 1 + habits.resend * (1 + AGAIN)
     for converts in dice.share(count, min(1.0, country.conversion * lines_each)):

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.simulation.population.dice import Dice
-from service.simulation.population.habits import Digits, Hours, Part, Rate, Size, Some
+from service.simulation.population.habits import Digits, Hours, Rate, Share, Size, Some
 from service.simulation.population.world import World
 from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
 from service.simulation.scenarios.ordinary import Scenario
-from service.simulation.trace import Line
+from service.simulation.trace import TraceLine
 
 
 class Ranges(Scenario, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class Ranges(Scenario, frozen=True, kw_only=True):
     addresses: Some = 120
     devices: Some = 140
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Pump one range after another."""
         for place, digits in enumerate(self.digits):
             country = world.pick(dice)
@@ -50,7 +50,7 @@ class OneCountry(Scenario, frozen=True, kw_only=True):
     addresses: Some = 350
     devices: Some = 400
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Pump the country."""
         country = world.pick(dice, self.country)
         rented = [world.numbers[country].rent(dice, digits=6) for _ in range(self.prefixes)]
@@ -69,12 +69,12 @@ class Patient(Scenario, frozen=True, kw_only=True):
     ranges: Some = 2
     requests: Size = 800
     rate: Rate = 100.0
-    honest: Part = 0.3
+    honest: Share = 0.3
     own: Some = 60
     addresses: Some = 200
     devices: Some = 260
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Verify a few, pump the rest."""
         country = world.pick(dice)
         numbers = world.numbers[country]

@@ -17,9 +17,9 @@ from service.simulation.population.numbering import Numbering
 from service.simulation.population.world import World
 from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
 from service.simulation.scenarios.ordinary import Scenario
-from service.simulation.trace import Line
+from service.simulation.trace import TraceLine
 
-Order = Literal["straight", "backwards", "shuffled", "interleaved"]
+NumberOrder = Literal["straight", "backwards", "shuffled", "interleaved"]
 SEVERAL = msgspec.Meta(min_length=1)
 WINDOW = 20  # a shuffled run requests its numbers in random order within groups of so many
 STRANDS = 3
@@ -37,12 +37,12 @@ class Sequential(Scenario, frozen=True, kw_only=True):
     length: Size = 200
     rates: Annotated[tuple[Rate, ...], SEVERAL] = (150.0, 600.0, 60.0)
     strides: Annotated[tuple[Some, ...], SEVERAL] = (1, 2, 1, 10, 5)
-    orders: Annotated[tuple[Order, ...], SEVERAL] = ("straight", "shuffled", "interleaved", "backwards")
+    orders: Annotated[tuple[NumberOrder, ...], SEVERAL] = ("straight", "shuffled", "interleaved", "backwards")
     skip: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.1
     addresses: Some = 300
     devices: Some = 350
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Begin a run every so often; they overlap where they are long."""
         for run in range(self.runs):
             country = world.pick(dice)
@@ -53,7 +53,7 @@ class Sequential(Scenario, frozen=True, kw_only=True):
             times = pace(dice, self.begin + run * self.apart, self.rates[run % len(self.rates)])
             yield from (attacker.ask(t, number) for t, number in zip(times, numbers, strict=False))
 
-    def _run(self, numbers: Numbering, stride: int, order: Order, dice: Dice) -> Iterator[str]:
+    def _run(self, numbers: Numbering, stride: int, order: NumberOrder, dice: Dice) -> Iterator[str]:
         strands = STRANDS if order == "interleaved" else 1
         parts = [self._strand(numbers, stride, self.length // strands, dice) for _ in range(strands)]
         run = list(chain.from_iterable(zip(*parts, strict=True)))

@@ -14,7 +14,7 @@ from service.simulation.population.habits import Digits, Habits, Hours, Rate, Si
 from service.simulation.population.world import World
 from service.simulation.scenarios.attackers import Attacker, pace, rent_homes
 from service.simulation.scenarios.ordinary import Scenario
-from service.simulation.trace import Line
+from service.simulation.trace import TraceLine
 
 Source = Literal["address", "network", "subnets", "device"]
 TRIES = 4
@@ -34,7 +34,7 @@ class Burst(Scenario, frozen=True, kw_only=True):
     requests: Size = 250
     rate: Rate = 1500.0
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield each source's requests in turn."""
         for place, source in enumerate(self.sources):
             devices = 1 if source == "device" else self.requests
@@ -68,7 +68,7 @@ class Trickle(Scenario, frozen=True, kw_only=True):
     addresses: Some = 80
     devices: Some = 160
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield a request every few minutes."""
         country = world.pick(dice)
         rented = [world.numbers[country].rent(dice, self.digits) for _ in range(self.ranges)]
@@ -90,7 +90,7 @@ class OneUse(Scenario, frozen=True, kw_only=True):
     rate: Rate = 180.0
     ranges: Some = 6
 
-    def attack(self, world: World, dice: Dice) -> Iterator[Line]:
+    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield requests, each from a new source."""
         rented = [world.numbers[world.pick(dice)].rent(dice, digits=4) for _ in range(self.ranges)]
         homes = list(dict.fromkeys(rent_homes(world, dice, self.requests * 2)))[: self.requests]

@@ -15,32 +15,32 @@ from service.db.calls import write
 from service.policy.model import Policies, Policy, Window
 
 # Each is the column of a verification (of an Admission) that holds the subject.
-Kind = Literal["phone_limit", "ip_limit", "account_limit", "source_budget", "total_budget"]
+LimitKind = Literal["phone_limit", "ip_limit", "account_limit", "source_budget", "total_budget"]
 # The windows of one policy, or of several, as `write` has them.
 Written = tuple[str, ...]
 
 
-class Limit(msgspec.Struct, frozen=True):
+class LimitWindow(msgspec.Struct, frozen=True):
     """At most `max` hits of a subject in any `seconds`."""
 
-    kind: Kind
+    kind: LimitKind
     max: int
     seconds: float
 
 
-class LimitOfPolicy(msgspec.Struct, frozen=True):
+class PolicyLimitWindow(msgspec.Struct, frozen=True):
     """The same, for the items whose policy has the number `set`."""
 
     set: int
-    kind: Kind
+    kind: LimitKind
     max: int
     seconds: float
 
 
-def windows_of(policy: Policy) -> list[tuple[Kind, Window]]:
+def windows_of(policy: Policy) -> list[tuple[LimitKind, Window]]:
     """List every window of a policy with its kind."""
     limits, lockout = policy.limits, policy.lockout
-    kinds: dict[Kind, list[Window]] = {
+    kinds: dict[LimitKind, list[Window]] = {
         "phone_limit": limits.phone,
         "ip_limit": limits.ip,
         "account_limit": limits.account,
@@ -52,13 +52,13 @@ def windows_of(policy: Policy) -> list[tuple[Kind, Window]]:
 
 def columns_of(policy: Policy) -> Written:
     """Write one policy's windows."""
-    return write(Limit(kind, window.max, window.seconds) for kind, window in windows_of(policy))
+    return write(LimitWindow(kind, window.max, window.seconds) for kind, window in windows_of(policy))
 
 
 def joined(policies: Iterable[Policy]) -> Written:
     """Write several policies' windows."""
     return write(
-        LimitOfPolicy(policy.number, kind, window.max, window.seconds)
+        PolicyLimitWindow(policy.number, kind, window.max, window.seconds)
         for policy in policies
         for kind, window in windows_of(policy)
     )

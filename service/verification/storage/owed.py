@@ -19,9 +19,9 @@ from service.errors import Unavailable
 from service.verification.states import LEASE
 from service.verification.storage import statements as sql
 from service.verification.storage.limit_windows import Written
-from service.verification.storage.rows import Admission, Held, Verdict
+from service.verification.storage.rows import Admission, HeldRow, OwedResult
 
-Clock = Callable[[], datetime | None]
+DatabaseClock = Callable[[], datetime | None]
 # Seconds that what is owed may take at the end. Leases are over by then: others do what this process has promised.
 SETTLE_LIMIT = LEASE
 # Rows released in one statement, while requests come faster than they are sent.
@@ -31,7 +31,7 @@ MOST_FREED = 256
 class Owed:
     """What one process owes. `columns`: the windows of each policy, by its number."""
 
-    def __init__(self, pool: Pool, now: Clock, columns: Mapping[int, Written]) -> None:
+    def __init__(self, pool: Pool, now: DatabaseClock, columns: Mapping[int, Written]) -> None:
         self._pool = pool
         self._now = now
         self._columns = columns
@@ -55,7 +55,7 @@ class Owed:
         # After the guesses: each that is taken back becomes a verdict, and one that is lost counts as a wrong code.
         return await self.verdicts.drain(max(0.0, end - asyncio.get_running_loop().time())) and done
 
-    async def settle(self, verdict: Verdict) -> Record | None:
+    async def settle(self, verdict: OwedResult) -> Record | None:
         """Settle a guess in the database."""
         policy = verdict.policy
         return await self._pool.fetchrow(*sql.SETTLE(
@@ -77,7 +77,7 @@ class Owed:
         done = {row["id"] for row in rows}
         return [item for item in items if item.id not in done]
 
-    async def _release(self, rows: Sequence[Held]) -> Sequence[Held]:
+    async def _release(self, rows: Sequence[HeldRow]) -> Sequence[HeldRow]:
         """Release rows that were admitted and not begun, now that their admission is confirmed."""
         await self._pool.execute(sql.RELEASE, self._now(), [row.id for row in rows], [row.token for row in rows])
         # Once each, however many rows: they wake the same worker.
@@ -85,7 +85,7 @@ class Owed:
             then()
         return []
 
-    async def _release_presses(self, presses: Sequence[Held]) -> Sequence[Held]:
+    async def _release_presses(self, presses: Sequence[HeldRow]) -> Sequence[HeldRow]:
         """Make fallbacks due whose callers are being answered."""
         for place, press in enumerate(presses):
             try:
@@ -95,7 +95,7 @@ class Owed:
             press.then()
         return []
 
-    async def _withdraw_presses(self, presses: Sequence[Held]) -> Sequence[Held]:
+    async def _withdraw_presses(self, presses: Sequence[HeldRow]) -> Sequence[HeldRow]:
         for place, press in enumerate(presses):
             try:
                 row = await self._pool.fetchrow(*sql.WITHDRAW_PRESS(now=self._now(), id=press.id, press=press.token))
@@ -105,7 +105,7 @@ class Owed:
                 _complain(press.id)
         return []
 
-    async def _withdraw_guesses(self, guesses: Sequence[tuple[UUID, Verdict]]) -> Sequence[tuple[UUID, Verdict]]:
+    async def _withdraw_guesses(self, guesses: Sequence[tuple[UUID, OwedResult]]) -> Sequence[tuple[UUID, OwedResult]]:
         """Give back guesses that were perhaps reserved but never sent to the provider. None can be committed later."""
         for place, (row, verdict) in enumerate(guesses):
             try:
@@ -116,7 +116,7 @@ class Owed:
             self.verdicts.put(verdict)
         return []
 
-    async def _settle(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+    async def _settle(self, verdicts: Sequence[OwedResult]) -> Sequence[OwedResult]:
         for place, verdict in enumerate(verdicts):
             try:
                 await self.settle(verdict)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.db.calls import Json
+from service.db.calls import JsonText
 from service.policy.model import Policy
 from service.providers.verify.protocol import Delivery
 from service.verification.states import GuessResult, Send, SendState, Status
@@ -22,7 +22,7 @@ def _nothing() -> None:
     """Stand in for what is to be done when there is nothing."""
 
 
-Outcome = Literal["admitted", "replayed", "mismatch", "in_flight", "limited", "unauthorized"]
+AdmissionOutcome = Literal["admitted", "replayed", "mismatch", "in_flight", "limited", "unauthorized"]
 PressOutcome = Literal["pressed", "unauthorized", "unknown", "closed", "exhausted", "early", "limited"]
 Told = TypeVar("Told", PressOutcome, Literal["read"], Literal["canceled"])
 
@@ -65,7 +65,7 @@ class Admission(msgspec.Struct):
 class Admitted(msgspec.Struct):
     """What became of a request. `wait`: seconds until a limit lets it through; `lifts`: what an operator waived."""
 
-    outcome: Outcome
+    outcome: AdmissionOutcome
     id: UUID
     created_at: datetime
     expires_at: datetime
@@ -75,7 +75,7 @@ class Admitted(msgspec.Struct):
     lifts: list[str] | None = None
 
 
-class Recorded(msgspec.Struct):
+class SendRecord(msgspec.Struct):
     """How one send ended, as `record_v3` takes it. `wait` and `next_in`: seconds from now.
 
     `decision`: only a test client's; every other one was stored when it was resolved.
@@ -91,7 +91,7 @@ class Recorded(msgspec.Struct):
     provider_id: str | None
     error: str | None
     delivery: Delivery | None
-    decision: Json | None
+    decision: JsonText | None
     next_in: float
 
 
@@ -156,7 +156,7 @@ class Claimed(msgspec.Struct):
     stale: bool = False
 
 
-class Held(msgspec.Struct, frozen=True):
+class HeldRow(msgspec.Struct, frozen=True):
     """A row that is held until its caller has been answered, its token, and what to do once it is released."""
 
     id: UUID
@@ -164,7 +164,7 @@ class Held(msgspec.Struct, frozen=True):
     then: Callable[[], None] = _nothing
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class OwedResult(msgspec.Struct, frozen=True):
     """The result of a guess that could not be settled at once. `result`: as in Store.settle."""
 
     guess: UUID

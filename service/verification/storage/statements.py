@@ -8,57 +8,61 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from service.db.calls import Call, Columns, fields_of
-from service.verification.storage.limit_windows import Limit, LimitOfPolicy
+from service.db.calls import Columns, FunctionCall, fields_of
+from service.verification.storage.limit_windows import LimitWindow, PolicyLimitWindow
 from service.verification.storage.rows import (
     Admission,
     Admitted,
     Applied,
     Backlog,
     Claimed,
-    Recorded,
     Reserved,
+    SendRecord,
     Settled,
     StatusRow,
 )
 
-WINDOWS = Columns(Limit, "w", written=True)
+WINDOWS = Columns(LimitWindow, "w", written=True)
 # Whose verification it is, and how many codes it may have.
 OF_CALLER = {"key": int, "client": int, "id": UUID}
 
-ADMIT = Call(
+ADMIT = FunctionCall(
     "admit_v3", fields_of(Admitted, "item"),
     now=datetime, again=bool, lease=timedelta, grace=timedelta, keep=int,
-    windows=Columns(LimitOfPolicy, "w", written=True), items=Columns(Admission),
+    windows=Columns(PolicyLimitWindow, "w", written=True), items=Columns(Admission),
 )  # fmt: skip
-WITHDRAW = Call(
+WITHDRAW = FunctionCall(
     "withdraw", ("id", "late"),
     now=datetime, ids=list[UUID], tokens=list[UUID], calls=list[UUID], idems=list[UUID], accounts=list[UUID],
 )  # fmt: skip
-RECORD = Call("record_v3", now=datetime, items=Columns(Recorded))
-CLAIM = Call("claim_v2", fields_of(Claimed), now=datetime, most=int, lease=timedelta, grace=timedelta, tags=list[bytes])
-SENDS = Call("sends_of", id=UUID)
-BACKLOG = Call("backlog_v2", fields_of(Backlog), now=datetime, tags=list[bytes], overdue=timedelta)
-EXPIRE = Call("expire", now=datetime, most=int)
-READ = Call("read_verification", fields_of(StatusRow), now=datetime, **OF_CALLER, codes=int, windows=WINDOWS)
-CANCEL = Call("cancel_verification", fields_of(StatusRow), now=datetime, **OF_CALLER, codes=int, windows=WINDOWS)
-PRESS = Call(
+RECORD = FunctionCall("record_v3", now=datetime, items=Columns(SendRecord))
+CLAIM = FunctionCall(
+    "claim_v2", fields_of(Claimed), now=datetime, most=int, lease=timedelta, grace=timedelta, tags=list[bytes]
+)
+SENDS = FunctionCall("sends_of", id=UUID)
+BACKLOG = FunctionCall("backlog_v2", fields_of(Backlog), now=datetime, tags=list[bytes], overdue=timedelta)
+EXPIRE = FunctionCall("expire", now=datetime, most=int)
+READ = FunctionCall("read_verification", fields_of(StatusRow), now=datetime, **OF_CALLER, codes=int, windows=WINDOWS)
+CANCEL = FunctionCall(
+    "cancel_verification", fields_of(StatusRow), now=datetime, **OF_CALLER, codes=int, windows=WINDOWS
+)
+PRESS = FunctionCall(
     "press_once_v2", fields_of(StatusRow),
     now=datetime, press=UUID, lease=timedelta, grace=timedelta, **OF_CALLER, order=list[str], after=timedelta,
     extends_to=timedelta, longest=timedelta, most_sends=int, keep=int, codes=int, windows=WINDOWS,
 )  # fmt: skip
-RELEASE_PRESS = Call("release_press", now=datetime, id=UUID, press=UUID)
-WITHDRAW_PRESS = Call("withdraw_press", now=datetime, id=UUID, press=UUID)
-RESERVE = Call(
+RELEASE_PRESS = FunctionCall("release_press", now=datetime, id=UUID, press=UUID)
+WITHDRAW_PRESS = FunctionCall("withdraw_press", now=datetime, id=UUID, press=UUID)
+RESERVE = FunctionCall(
     "reserve_once_v2", fields_of(Reserved),
     now=datetime, **OF_CALLER, guess=UUID, idem=UUID, body=UUID, settle=timedelta, codes=int, keep=int, windows=WINDOWS,
 )  # fmt: skip
-SETTLE = Call(
+SETTLE = FunctionCall(
     "settle_guess_v2", fields_of(Settled),
     now=datetime, guess=UUID, result=str, codes=int, known_for=timedelta, windows=WINDOWS,
 )  # fmt: skip
-TAKE_BACK = Call("take_back", row=UUID, id=UUID)
-APPLY_EVENTS = Call(
+TAKE_BACK = FunctionCall("take_back", row=UUID, id=UUID)
+APPLY_EVENTS = FunctionCall(
     "apply_webhooks_v3", fields_of(Applied), now=datetime, keep=timedelta, second_look=timedelta, batch=int, most=int
 )
 

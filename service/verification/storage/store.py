@@ -36,14 +36,14 @@ from service.verification.storage.rows import (
     Applied,
     Backlog,
     Claimed,
-    Held,
+    HeldRow,
+    OwedResult,
     PressOutcome,
-    Recorded,
     Reserved,
+    SendRecord,
     Settled,
     StatusRow,
     Unsettled,
-    Verdict,
 )
 
 SENDS = msgspec.json.Decoder(list[Send])
@@ -111,7 +111,7 @@ class Store:
         # A function promises no order: unsorted, a caller could be told the result of another.
         return [Admitted(*row[1:]) for row in sorted(rows, key=_place)]
 
-    async def _record(self, items: Sequence[Recorded]) -> list[bool]:
+    async def _record(self, items: Sequence[SendRecord]) -> list[bool]:
         kept = {row[0] for row in await self._pool.fetch(*sql.RECORD(now=self._now(), items=items))}
         return [item.token in kept for item in items]
 
@@ -146,7 +146,7 @@ class Store:
             return await (ask() if press is None else insist(ask, PATIENCE.answer, waiting))
         except Unclear:
             if press is not None:
-                self.owed.presses.put(Held(row, press))
+                self.owed.presses.put(HeldRow(row, press))
             raise
 
     async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow[Literal["read"]] | None:
@@ -177,7 +177,7 @@ class Store:
             return await insist(ask, PATIENCE.answer, waiting)
         except Unclear:
             # Nobody was asked about it. If it was reserved after all, it must not stay counted.
-            self.owed.guesses.put((row, Verdict(guess, "returned", caller.policy)))
+            self.owed.guesses.put((row, OwedResult(guess, "returned", caller.policy)))
             raise
 
     async def sends(self, row: UUID) -> list[Send]:
@@ -189,7 +189,7 @@ class Store:
         Raises Unavailable then, and for a guess that no longer exists: a first try, whose reply was lost, gave it
         back.
         """
-        verdict = Verdict(guess, result, policy)
+        verdict = OwedResult(guess, result, policy)
         try:
             found = await insist(lambda: self.owed.settle(verdict), PATIENCE.answer)
         except Unavailable:
