@@ -12,7 +12,7 @@ from service.db.engine import Database
 from service.errors import Unavailable
 from service.sandbox.faults import Fault
 from service.vault import new_id
-from service.verification.storage.rows import Verdict
+from service.verification.storage.rows import OwedResult
 from tests.support.admission import AdmissionHarness
 from tests.support.dispatching import calls_to, ended, run_beside
 from tests.support.gateway import PHONE, POLICY, run_gateway
@@ -220,7 +220,7 @@ async def test_a_stop_gives_back_a_guess_that_was_still_being_taken_back(databas
     assert (await desk.store.reserve(caller, item.id, guess)).outcome == "reserved"
     async with database.pool.acquire() as other, other.transaction():
         await other.execute("select from guesses where id = $1 for update", guess)
-        desk.store.owed.guesses.put((item.id, Verdict(guess, "returned", caller.policy)))
+        desk.store.owed.guesses.put((item.id, OwedResult(guess, "returned", caller.policy)))
         stopping = asyncio.create_task(desk.store.owed.settle_up(PATIENCE))
         await until(lambda: database.pool.fetchval("select exists (select from withdrawals)"), "its id is withdrawn")
         await asyncio.sleep(0.2)
