@@ -34,7 +34,7 @@ ILL, WELL = 20.0, 3.0
 ENDED = 12
 REFRESHED = 3.0  # seconds after which a gateway knows of a verification that has ended
 VERIFIES = ("verify at once", "verify", "verify again")
-OTHERS = ("request", "read at once", "press", "read then", "request again")
+OTHERS = ("request", "read at once", "fallback", "read then", "request again")
 ACCEPTED = 202
 
 

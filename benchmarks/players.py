@@ -15,7 +15,16 @@ from typing import Any
 
 import aiohttp
 
-CALLS = ("request", "read at once", "verify at once", "press", "read then", "verify", "verify again", "request again")
+CALLS = (
+    "request",
+    "read at once",
+    "verify at once",
+    "fallback",
+    "read then",
+    "verify",
+    "verify again",
+    "request again",
+)
 POLICY = """
 [limits]
 phone = ["1000/1h"]
@@ -63,7 +72,7 @@ class Player:
         await self._time(kind, "read at once", "GET", path)
         await self._time(kind, "verify at once", "POST", f"{path}/verify", {"code": "12345"})
         await asyncio.sleep(random.uniform(1.0, 1.3))
-        await self._time(kind, "press", "POST", f"{path}/fallback")
+        await self._time(kind, "fallback", "POST", f"{path}/fallback")
         await self._time(kind, "read then", "GET", path)
         await asyncio.sleep(random.uniform(1.0, 1.3))
         await self._time(kind, "verify", "POST", f"{path}/verify", {"code": "12345"})

@@ -143,7 +143,7 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
 async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Use the next channel."""
     actions, caller = services_of(request).actions, await caller_of(request)
-    return _status(await actions.press(caller, verification_id, waiting_of(request)))
+    return _status(await actions.use_fallback(caller, verification_id, waiting_of(request)))
 
 
 @post(

@@ -110,8 +110,8 @@ class FunctionCall:
 
 
 def fields_of(struct: type[msgspec.Struct], *before: str) -> tuple[str, ...]:
-    """Name the columns that a struct is read from, in its order."""
-    return (*before, *struct.__struct_fields__)
+    """Name the columns that a struct is read from, in its order: by its fields, or by the names that they give."""
+    return (*before, *struct.__struct_encode_fields__)
 
 
 def write(rows: Iterable[msgspec.Struct]) -> tuple[str, ...]:

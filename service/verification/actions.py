@@ -52,16 +52,16 @@ class VerificationActions:
             raise NotFound
         return _view(caller, row, found)
 
-    async def press(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> VerificationView:
+    async def use_fallback(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> VerificationView:
         """Use the next channel; `waiting`: the caller that waits for it.
 
         Raises Unavailable, NotFound, Closed, NoChannelLeft, TooEarly, Limited.
         """
         self._gate.check_requests(caller.policy)
-        # An id from before the statement: by it an unclear press is asked about again, and taken back.
-        press = new_token()
-        found = await self._store.press(
-            caller.key_id, caller.client_id, row, caller.policy, press=press, waiting=waiting
+        # An id from before the statement: by it an unclear fallback is asked about again, and taken back.
+        fallback = new_token()
+        found = await self._store.use_fallback(
+            caller.key_id, caller.client_id, row, caller.policy, fallback=fallback, waiting=waiting
         )
         match found.outcome:
             case "unauthorized":
@@ -76,9 +76,9 @@ class VerificationActions:
                 raise TooEarly(found.wait or 1.0)
             case "limited":
                 raise Limited(found.wait or 1.0)
-            case "pressed":
+            case "used":
                 # Until here its send is held: begun earlier, it could go out for a caller who is told 503.
-                self._store.owed.pressed.put(HeldRow(row, press, self._slots.ask))
+                self._store.owed.fallbacks_to_release.put(HeldRow(row, fallback, self._slots.ask))
                 return _view(caller, row, found)
 
     async def cancel(self, caller: Caller, row: UUID, waiting: Waiting | None = None) -> VerificationView:
@@ -118,5 +118,5 @@ def _view(caller: Caller, row: UUID, found: StatusRow[Any]) -> VerificationView:
         verified_at=found.closed_at if status == "verified" else None,
         remaining=found.remaining,
         # From the channels that the caller used: what followed by itself tells how the sends went.
-        offer=offer(caller.policy.fallback, found.used, found.pressed_at) if status == "pending" else None,
+        offer=offer(caller.policy.fallback, found.used, found.channel_used_at) if status == "pending" else None,
     )

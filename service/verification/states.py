@@ -18,6 +18,7 @@ from service.providers.verify.protocol import Delivery
 
 Status = Literal["pending", "verified", "locked", "expired", "canceled"]
 SendState = Literal["due", "begun", "sent", "refused", "in_doubt", "abandoned"]
+# `press` is the stored word for a fallback that the caller used.
 Cause = Literal["request", "press", "refused", "failed", "waited"]
 # What a guess is settled as: `accepted` was not heard, but some code was taken; `returned` was certainly not compared.
 GuessResult = Literal["right", "wrong", "accepted", "returned"]
@@ -91,12 +92,12 @@ class Rest(msgspec.Struct, frozen=True):
 NextStep = Begin | TakeOver | GiveUp | Rest
 
 
-def offer(fallback: FallbackSettings, used: Sequence[str], pressed_at: datetime) -> Offer | None:
+def offer(fallback: FallbackSettings, used: Sequence[str], channel_used_at: datetime) -> Offer | None:
     """Return the channel that the caller may use next: by their own calls and the policy only."""
     if fallback.mode == "off":
         return None
     channel = next((channel for channel in fallback.order if channel not in used), None)
-    return Offer(channel, pressed_at + timedelta(seconds=fallback.after)) if channel else None
+    return Offer(channel, channel_used_at + timedelta(seconds=fallback.after)) if channel else None
 
 
 def plan(

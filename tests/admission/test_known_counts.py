@@ -205,7 +205,7 @@ async def test_a_fallback_counts_where_its_request_did(database: Database) -> No
         await ask(desk, ip=ELSEWHERE)
     mine = await desk.admit(ip=HOME)
     desk.wait(31)
-    assert (await desk.store.press(caller.key_id, caller.client_id, mine.id, caller.policy)).outcome == "pressed"
+    assert (await desk.store.use_fallback(caller.key_id, caller.client_id, mine.id, caller.policy)).outcome == "used"
     assert (await ask(desk, ip=HOME))[0] == "admitted"
     assert await ask(desk, ip=HOME) == ("limited", 5, 569.0)
 

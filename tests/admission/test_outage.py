@@ -67,7 +67,7 @@ async def test_without_a_database_callers_get_503_until_it_is_back(database_url:
         await cable.pull()
         replies = await asyncio.gather(
             gateway.request(OTHER_PHONE), gateway.verify(verification, "123456"), gateway.read(verification),
-            gateway.press(verification), gateway.cancel(verification),
+            gateway.use_fallback(verification), gateway.cancel(verification),
         )  # fmt: skip
         assert {reply.status for reply in replies} == {503}
         assert all(int(reply.headers["retry-after"]) >= 1 for reply in replies)

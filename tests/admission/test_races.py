@@ -110,7 +110,7 @@ async def test_a_revoked_key_is_refused_at_once_in_every_process_that_knows_it(p
             await calls.request("+13125550210", ip_address="192.0.2.4"),
             await calls.verify(verification, "123456"),
             await calls.read(verification),
-            await calls.press(verification),
+            await calls.use_fallback(verification),
             await calls.cancel(verification),
         ]
         assert [reply.status for reply in replies] == [401] * 5

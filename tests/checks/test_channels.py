@@ -13,14 +13,14 @@ QUICK = POLICY + '[fallback]\nafter = "1s"\n'
 
 
 async def begin_on_all(gateway: Gateway, phone_number: str = PHONE) -> tuple[str, dict[str, str]]:
-    """Request by sms, press for a call and for a flashcall; returns the id and the codes by channel."""
+    """Request by sms, use the fallback for a call and for a flashcall; returns the id and the codes by channel."""
     verification = await gateway.begin(phone_number)
     codes = {"sms": await read_code(gateway, phone_number)}
     for channel in ("call", "flashcall"):
         offer = (await gateway.read(verification)).body["fallback"]
         assert offer["channel"] == channel
         await asyncio.sleep(1.0)
-        assert (await gateway.press(verification)).status == 202
+        assert (await gateway.use_fallback(verification)).status == 202
         codes[channel] = await read_code(gateway, phone_number, channel)
     return verification, codes
 

@@ -50,7 +50,7 @@ async def test_wrong_codes_count_across_verifications_and_at_the_end_nothing_mor
             assert (read["status"], read["attempts_remaining"], read["fallback"]) == ("locked", 0, None)
             closed = await gateway.verify(verification, code)
             assert (closed.status, closed.body["verification_status"]) == (409, "locked")
-            assert (await gateway.press(verification)).status == 409
+            assert (await gateway.use_fallback(verification)).status == 409
         assert count_guesses_at_telnyx(gateway) == 7
 
 
@@ -97,8 +97,8 @@ async def test_the_budgets_hold_across_channels_and_a_restart(database_url: str)
         verification, code = await begin_and_read(gateway)
         assert count_statuses(await guess_all([gateway], verification, wrong_codes(code, 2))) == {200: 2}
         await asyncio.sleep(0.6)
-        pressed = await gateway.press(verification)
-        assert (pressed.status, pressed.body["attempts_remaining"]) == (202, 2)
+        used = await gateway.use_fallback(verification)
+        assert (used.status, used.body["attempts_remaining"]) == (202, 2)
     async with run_gateway(database_url, policy=policy) as gateway:
         assert (await gateway.read(verification)).body["attempts_remaining"] == 2
         assert (await gateway.request(channel="call")).body["attempts_remaining"] == 2

@@ -1,4 +1,4 @@
-"""A guess, a press or a cancel that was told 503 costs nothing, and the next try is the first one."""
+"""A guess, a fallback or a cancel that was told 503 costs nothing, and the next try is the first one."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ async def test_a_guess_that_nobody_compared_is_given_back_though_the_answer_to_t
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_a_press_that_was_told_503_is_not_made_and_the_next_one_is(database_url: str, moment: Moment) -> None:
+async def test_a_fallback_that_was_told_503_is_not_made_and_the_next_one_is(database_url: str, moment: Moment) -> None:
     async with lay_cable(database_url) as (cable, near), run_gateway(near, policy=SOON) as gateway:
         verification, _ = await begin_and_read(gateway)
         await asyncio.sleep(1)
         before = await gateway.read(verification)
         counted = await read_budgets(gateway)
         cable.cuts += [(UUID(verification).bytes, moment)] * 100
-        assert (await gateway.press(verification)).status == 503
+        assert (await gateway.use_fallback(verification)).status == 503
         cable.cuts.clear()
 
         async def taken_back() -> bool:
@@ -77,12 +77,14 @@ async def test_a_press_that_was_told_503_is_not_made_and_the_next_one_is(databas
         await until(taken_back, "all is as it was")
         await asyncio.sleep(0.5)
         assert len(calls_to(gateway, PHONE)) == 1
-        assert (await gateway.press(verification)).body["fallback"]["channel"] == "flashcall"
+        assert (await gateway.use_fallback(verification)).body["fallback"]["channel"] == "flashcall"
         assert [send["channel"] for send in await ended(gateway, verification, 2)] == ["sms", "call"]
         assert len(calls_to(gateway, PHONE)) == 2
 
 
-async def test_a_press_that_was_told_503_is_taken_back_though_the_next_one_comes_before_that(database_url: str) -> None:
+async def test_a_fallback_that_was_told_503_is_taken_back_though_the_next_one_comes_before_that(
+    database_url: str,
+) -> None:
     async with lay_cable(database_url) as (cable, near), run_gateway(database_url, policy=SOON) as gateway:
         gateway.environment["DATABASE_URL"] = near
         async with run_beside(gateway) as other:
@@ -90,28 +92,28 @@ async def test_a_press_that_was_told_503_is_taken_back_though_the_next_one_comes
             await asyncio.sleep(1)
             counted = await read_budgets(gateway)
             cable.cuts.append((UUID(verification).bytes, "after"))
-            asked = asyncio.create_task(other.press(verification))
+            asked = asyncio.create_task(other.use_fallback(verification))
             await until(lambda: not cable.cuts, "it is made, and the answer to it lost")
             await cable.pull()
             assert (await asked).status == 503
             assert (await gateway.read(verification)).body["fallback"]["channel"] == "flashcall"
-            assert (await gateway.press(verification)).status == 503
+            assert (await gateway.use_fallback(verification)).status == 503
             cable.plug()
 
             async def taken_back() -> bool:
                 return await read_budgets(gateway) == counted
 
             await until(taken_back, "all is as it was")
-            assert (await gateway.press(verification)).body["fallback"]["channel"] == "flashcall"
+            assert (await gateway.use_fallback(verification)).body["fallback"]["channel"] == "flashcall"
             assert [send["channel"] for send in await ended(gateway, verification, 2)] == ["sms", "call"]
 
 
-async def test_a_press_whose_answer_was_lost_once_is_answered_and_made_once(database_url: str) -> None:
+async def test_a_fallback_whose_answer_was_lost_once_is_answered_and_made_once(database_url: str) -> None:
     async with lay_cable(database_url) as (cable, near), run_gateway(near, policy=SOON) as gateway:
         verification, _ = await begin_and_read(gateway)
         await asyncio.sleep(1)
         cable.cuts.append((UUID(verification).bytes, "after"))
-        assert (await gateway.press(verification)).status == 202
+        assert (await gateway.use_fallback(verification)).status == 202
         assert len(await ended(gateway, verification, 2)) == 2
         phone_limit = await gateway.database.pool.fetchval("select phone_limit from verifications")
         assert await gateway.database.pool.fetchval(HITS, phone_limit) == 2

@@ -71,13 +71,15 @@ async def test_one_send_to_a_number_is_under_way_at_a_time(queue: Queue) -> None
 
 
 @pytest.mark.parametrize("ending", ["record", "rest"])
-async def test_a_press_while_the_row_is_held_is_acted_on_as_soon_as_it_is_given_back(queue: Queue, ending: str) -> None:
+async def test_a_fallback_while_the_row_is_held_is_acted_on_as_soon_as_it_is_given_back(
+    queue: Queue, ending: str
+) -> None:
     token = uuid4()
     row = await queue.admit(token=token)
     await queue.record(row, token, next_in=30.0)
     queue.wait(30.0)
     held = await queue.claim()
-    assert await queue.press(row) == "pressed"
+    assert await queue.use_fallback(row) == "used"
     if ending == "record":
         await queue.record(row, held.token)
     else:
@@ -100,12 +102,12 @@ async def test_a_failed_delivery_that_is_told_while_the_row_is_held_is_acted_on_
     assert (await queue.claim()).sends[0].delivery == "failed"
 
 
-async def test_a_claim_sees_the_press_that_made_its_row_due(queue: Queue) -> None:
+async def test_a_claim_sees_the_fallback_that_made_its_row_due(queue: Queue) -> None:
     token = uuid4()
     row = await queue.admit(token=token)
     await queue.record(row, token, next_in=60.0)
     queue.wait(30.0)
-    assert await queue.press(row) == "pressed"
+    assert await queue.use_fallback(row) == "used"
     assert [send.channel for send in (await queue.claim()).sends] == ["sms", "call"]
 
 

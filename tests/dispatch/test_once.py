@@ -184,10 +184,10 @@ async def test_a_code_entered_after_a_resend_counts_as_converted_in_its_numbers_
         verification = await gateway.begin()
         await ended(gateway, verification)
 
-        async def is_pressed() -> bool:
-            return (await gateway.press(verification)).status == 202
+        async def is_used() -> bool:
+            return (await gateway.use_fallback(verification)).status == 202
 
-        await until(is_pressed, "the next channel is taken")
+        await until(is_used, "the next channel is taken")
         await ended(gateway, verification, 2)
         assert (await gateway.verify(verification, await read_code(gateway, PHONE, "call"))).body["verified"] is True
         range_of = subjects_of(VAULT, PHONE, phone.describe(PHONE), None)[0].hash

@@ -39,7 +39,7 @@ async def test_what_is_our_own_fault_stops_everybody_before_anything_is_counted(
         for deliver in (True, False):
             reply = await gateway.request(OTHER_PHONE, deliver=deliver)
             assert (reply.status, int(reply.headers["retry-after"]) > 0) == (503, True)
-        assert (await gateway.press(verification)).status == 503
+        assert (await gateway.use_fallback(verification)).status == 503
         assert await gateway.database.pool.fetch("select * from counters order by subject") == counted
         assert [call.channel for call in calls_to(gateway, PHONE)] == ["sms"]
         assert [send["state"] for send in await sends(gateway, verification)] == ["due"]

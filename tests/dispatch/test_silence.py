@@ -92,14 +92,14 @@ async def test_a_channels_own_list_narrows_that_channel_alone(database_url: str)
         assert [call.channel for call in calls_to(gateway, american)] == ["sms"]
 
 
-async def test_a_press_is_decided_again_for_its_own_channel(database_url: str) -> None:
+async def test_a_fallback_is_decided_again_for_its_own_channel(database_url: str) -> None:
     async with run_gateway(database_url, policy=CALLS_TO_CANADA) as gateway:
         verification = await gateway.begin()
 
-        async def pressed() -> bool:
-            return (await gateway.press(verification)).status == 202
+        async def used() -> bool:
+            return (await gateway.use_fallback(verification)).status == 202
 
-        await until(pressed, "the press was taken")
+        await until(used, "the fallback was taken")
         sms, call = await ended(gateway, verification, 2)
         assert (sms["provider"], call["provider"], call["state"]) == ("telnyx", "silent", "sent")
         assert [one.channel for one in calls_to(gateway, PHONE)] == ["sms"]

@@ -147,10 +147,10 @@ def test_a_send_that_was_given_up_is_not_followed_by_another_channel() -> None:
     assert next_of(late, after=60) == GiveUp(late)
 
 
-def test_a_press_is_sent_while_an_earlier_send_still_backs_off() -> None:
+def test_a_fallback_is_sent_while_an_earlier_send_still_backs_off() -> None:
     waiting = send("sms", "due", due_at=NOW + timedelta(seconds=8))
-    pressed = send("call", "due", ordinal=2, cause="press")
-    assert next_of(waiting, pressed) == Begin(2, "call", "press", NOW, new=False)
+    used = send("call", "due", ordinal=2, cause="press")
+    assert next_of(waiting, used) == Begin(2, "call", "press", NOW, new=False)
 
 
 @given(fallbacks, st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True))

@@ -44,12 +44,12 @@ def offered(reply: Reply) -> Any:
     return (reply.body["fallback"] or {}).get("channel")
 
 
-async def press_each(gateway: Gateway, verification: str) -> list[Reply]:
-    """Press as soon as it is taken until no channel is left; return the answers, the last of which says so."""
+async def use_each_fallback(gateway: Gateway, verification: str) -> list[Reply]:
+    """Use a fallback as soon as it is taken until no channel is left; return the answers, the last of which says so."""
     replies: list[Reply] = []
 
     async def is_answered() -> bool:
-        reply = await gateway.press(verification)
+        reply = await gateway.use_fallback(verification)
         if "too-early" not in reply.body.get("type", ""):
             replies.append(reply)
         return bool(replies) and replies[-1].status != 202
@@ -117,14 +117,16 @@ async def test_a_decoy_of_four_channels_is_like_a_real_one(database_url: str, cl
         requests = [await calls.request(one, channel="whatsapp", deliver=deliver) for one, deliver in kinds.items()]
         gateway.key = calls.key
         told = []
-        for request, pressed in zip(
-            requests, await asyncio.gather(*(press_each(gateway, one.body["id"]) for one in requests)), strict=True
+        for request, used in zip(
+            requests,
+            await asyncio.gather(*(use_each_fallback(gateway, one.body["id"]) for one in requests)),
+            strict=True,
         ):
             checked = await gateway.verify(request.body["id"], "0000")
-            assert [offered(reply) for reply in (request, *pressed[:-1])] == ["sms", "call", "flashcall", None]
+            assert [offered(reply) for reply in (request, *used[:-1])] == ["sms", "call", "flashcall", None]
             told.append(
                 [(reply.status, sorted(reply.body), reply.body.get("attempts_remaining"))
-                 for reply in (request, *pressed, checked)]
+                 for reply in (request, *used, checked)]
             )  # fmt: skip
         assert told[0] == told[1]
         assert told[0][-1][2] == 4
@@ -159,9 +161,9 @@ async def test_as_shipped_whatsapp_is_never_offered_and_three_channels_are_all(d
     policy = BASE + '[fallback]\nafter = "1s"\n'
     async with run_gateway(database_url, policy=policy) as gateway:
         request = await gateway.request()
-        pressed = await press_each(gateway, request.body["id"])
-        assert [offered(reply) for reply in (request, *pressed[:-1])] == ["call", "flashcall", None]
-        assert pressed[-1].body["type"].endswith("no-channel-left")
+        used = await use_each_fallback(gateway, request.body["id"])
+        assert [offered(reply) for reply in (request, *used[:-1])] == ["call", "flashcall", None]
+        assert used[-1].body["type"].endswith("no-channel-left")
         await ended(gateway, request.body["id"], 3)
         assert [call.channel for call in calls_to(gateway, PHONE)] == ["sms", "call", "flashcall"]
 

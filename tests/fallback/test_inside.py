@@ -83,14 +83,14 @@ async def test_a_failure_told_twice_and_out_of_order_sends_each_channel_once(dat
         assert [call.channel for call in calls_to(gateway, UNDELIVERED)] == CHANNELS
 
 
-async def test_a_press_finds_its_channel_sent_already_and_no_channel_is_sent_twice(database_url: str) -> None:
+async def test_a_fallback_finds_its_channel_sent_already_and_no_channel_is_sent_twice(database_url: str) -> None:
     async with run_gateway(database_url, policy=AUTO.replace("auto", "offer"), telnyx=quickly()) as gateway:
         send_webhooks(gateway)
         verification = await gateway.begin(UNDELIVERED)
         await ended(gateway, verification, 3)
         for _ in range(2):
             await asyncio.sleep(1.1)
-            assert (await gateway.press(verification)).status == 202
+            assert (await gateway.use_fallback(verification)).status == 202
         assert await channels_after(gateway, verification, 3, 0.5)
         assert [call.channel for call in calls_to(gateway, UNDELIVERED)] == CHANNELS
 

@@ -1,4 +1,4 @@
-"""How long a press keeps a code good, a block lasts and a source is known are the policy's to say."""
+"""How long a fallback keeps a code good, a block lasts and a source is known are the policy's to say."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LASTED = "select level, extract(epoch from until - began_at)::float8 as seconds 
 SETTLED = "select until - $1 as known_for from known_sources"
 
 
-def press_policy(extends_to: str, longest: str) -> str:
+def fallback_policy(extends_to: str, longest: str) -> str:
     return f'[fallback]\nextends_to = "{extends_to}"\n[verification]\nlongest = "{longest}"\n'
 
 
@@ -30,15 +30,15 @@ def press_policy(extends_to: str, longest: str) -> str:
     [("4m", "7m", 40.0, 300.0), ("4m", "7m", 100.0, 340.0), ("4m", "7m", 200.0, 420.0), ("4m", "1m", 200.0, 300.0)],
     ids=["it was good for longer", "extended", "up to the longest", "never shortened"],
 )
-async def test_a_press_extends_a_verification_as_far_as_the_policy_lets_it(
+async def test_a_fallback_extends_a_verification_as_far_as_the_policy_lets_it(
     database: Database, extends_to: str, longest: str, at: float, expires: float
 ) -> None:
-    queue = await open_queue(database, press_policy(extends_to, longest))
+    queue = await open_queue(database, fallback_policy(extends_to, longest))
     token = uuid4()
     row = await queue.admit(token)
     await queue.record(row, token)
     queue.wait(at)
-    assert await queue.press(row) == "pressed"
+    assert await queue.use_fallback(row) == "used"
     assert await database.pool.fetchval(LENGTH) == expires
 
 

@@ -1,4 +1,4 @@
-"""A press and the automatic channel at once: nobody sees that they met, and what is recorded is what is sent."""
+"""A fallback and the automatic channel at once: nobody sees that they met, and what is recorded is what is sent."""
 
 from __future__ import annotations
 
@@ -53,23 +53,23 @@ def automatic(channel: Channel) -> Begin:
 
 
 async def begin_sent(gateway: Gateway) -> str:
-    """Request, and wait until the code is sent and the next channel may be pressed."""
+    """Request, and wait until the code is sent and the next channel may be used."""
     verification = await gateway.begin()
     await ended(gateway, verification)
     moment = datetime.fromisoformat((await gateway.read(verification)).body["created_at"]) + timedelta(seconds=1)
-    await until(lambda: datetime.now(UTC) > moment + timedelta(seconds=0.05), "a press is not too early")
+    await until(lambda: datetime.now(UTC) > moment + timedelta(seconds=0.05), "a fallback is not too early")
     return verification
 
 
-async def test_a_press_while_the_automatic_channel_begins_is_taken_like_any(database_url: str) -> None:
+async def test_a_fallback_while_the_automatic_channel_begins_is_taken_like_any(database_url: str) -> None:
     async with run_gateway(database_url, policy=SOON) as gateway:
         verification = await begin_sent(gateway)
         token = await lease(gateway, verification)
         async with hold(gateway) as (process, _):
             assert await process.begin(UUID(verification), token, automatic("call"))
-            press = asyncio.create_task(gateway.press(verification))
-            await until(lambda: is_waiting(gateway), "the press waits for the automatic channel")
-        reply = await press
+            fallback = asyncio.create_task(gateway.use_fallback(verification))
+            await until(lambda: is_waiting(gateway), "the fallback waits for the automatic channel")
+        reply = await fallback
         assert (reply.status, reply.body["fallback"]["channel"]) == (202, "flashcall")
         assert [(s["channel"], s["cause"]) for s in await sends(gateway, verification)] == [
             ("sms", "request"),
@@ -77,8 +77,8 @@ async def test_a_press_while_the_automatic_channel_begins_is_taken_like_any(data
         ]
 
 
-async def test_an_automatic_channel_gives_way_to_a_press_of_another_at_the_same_moment(database_url: str) -> None:
-    """As where an sms went by call: the automatic channel is the one after, and the press is the call."""
+async def test_an_automatic_channel_gives_way_to_a_fallback_of_another_at_the_same_moment(database_url: str) -> None:
+    """As where an sms went by call: the automatic channel is the one after, and the fallback is the call."""
     async with run_gateway(database_url, policy=SOON) as gateway:
         verification = await begin_sent(gateway)
         token = await lease(gateway, verification)
@@ -87,10 +87,10 @@ async def test_an_automatic_channel_gives_way_to_a_press_of_another_at_the_same_
         async with hold(gateway) as (process, _):
             policy = loading.parse(SOON).default
             row = UUID(verification)
-            assert (await process.press(caller["id"], caller["client_id"], row, policy)).outcome == "pressed"
+            assert (await process.use_fallback(caller["id"], caller["client_id"], row, policy)).outcome == "used"
             store = Store(gateway.database, loading.parse(""))
             begin = asyncio.create_task(store.begin(row, token, automatic("flashcall")))
-            await until(lambda: is_waiting(gateway), "the automatic channel waits for the press")
+            await until(lambda: is_waiting(gateway), "the automatic channel waits for the fallback")
         assert not await begin
         await store.rest(row, token, datetime.now(UTC))
         found = await ended(gateway, verification, 2)

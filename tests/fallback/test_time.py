@@ -1,4 +1,4 @@
-"""What a press does to the time of a verification, on a clock that the test moves."""
+"""What a fallback does to the time of a verification, on a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ async def life(queue: Queue, row: UUID) -> float:
 
 
 @pytest.mark.parametrize(("at", "expires"), [(AFTER, LIFE), (180.0, LIFE), (180.5, 300.5), (299.0, 419.0)])
-async def test_a_press_leaves_two_minutes_at_least(queue: Queue, at: float, expires: float) -> None:
+async def test_a_fallback_leaves_two_minutes_at_least(queue: Queue, at: float, expires: float) -> None:
     row = await begin(queue)
     queue.wait(at)
-    assert await queue.press(row) == "pressed"
+    assert await queue.use_fallback(row) == "used"
     assert await life(queue, row) == expires
 
 
-async def test_no_press_carries_a_verification_past_its_tenth_minute(queue: Queue) -> None:
+async def test_no_fallback_carries_a_verification_past_its_tenth_minute(queue: Queue) -> None:
     row = await begin(queue)
     queue.wait(299)
-    assert await queue.press(row) == "pressed"
+    assert await queue.use_fallback(row) == "used"
     await queue.pool.execute("update verifications set expires_at = created_at + interval '9 minutes 50 seconds'")
     queue.wait(280)
-    assert await queue.press(row) == "pressed"
+    assert await queue.use_fallback(row) == "used"
     assert await life(queue, row) == 600
     queue.wait(21)
-    assert await queue.press(row) == "closed"
+    assert await queue.use_fallback(row) == "closed"
 
 
-async def test_the_wait_is_counted_from_the_last_press_to_the_moment(queue: Queue) -> None:
+async def test_the_wait_is_counted_from_the_last_fallback_to_the_moment(queue: Queue) -> None:
     row = await begin(queue)
     for _ in range(2):
         queue.wait(AFTER - 0.001)
-        assert await queue.press(row) == "early"
+        assert await queue.use_fallback(row) == "early"
         queue.wait(0.001)
-        assert await queue.press(row) == "pressed"
-    assert await queue.press(row) == "exhausted"
+        assert await queue.use_fallback(row) == "used"
+    assert await queue.use_fallback(row) == "exhausted"
 
 
-async def test_a_verification_that_is_over_takes_no_press_though_nobody_has_closed_it_yet(queue: Queue) -> None:
+async def test_a_verification_that_is_over_takes_no_fallback_though_nobody_has_closed_it_yet(queue: Queue) -> None:
     row = await begin(queue)
     queue.wait(LIFE)
-    assert await queue.press(row) == "closed"
+    assert await queue.use_fallback(row) == "closed"
     assert await queue.states(row) == [("sms", "sent")]
 
 
@@ -77,9 +77,9 @@ async def test_a_channel_that_was_sent_on_by_itself_is_taken_and_not_sent_again(
         "select verification_id, 2, phone_hash, 'call', 'refused', 'sent', wanted_at, due_at from sends"
     )
     queue.wait(AFTER)
-    assert await queue.press(row) == "pressed"
+    assert await queue.use_fallback(row) == "used"
     assert (await queue.row(row))["used"] == ["sms", "call"]
     assert await queue.states(row) == [("sms", "sent"), ("call", "sent")]
     queue.wait(AFTER)
-    assert await queue.press(row) == "pressed"
+    assert await queue.use_fallback(row) == "used"
     assert await queue.states(row) == [("sms", "sent"), ("call", "sent"), ("flashcall", "due")]

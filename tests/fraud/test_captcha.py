@@ -20,7 +20,7 @@ from tests.support.gateway import OTHER_PHONE, PHONE, Gateway, read_code, run_ga
 
 REQUIRED = "[clients.shop]\ncaptcha_required = true\n"
 CLOSED = '[rules.captcha]\nfail = "closed"\n'
-PRESS_SOON = '[fallback]\nafter = "1s"\n'
+FALLBACK_SOON = '[fallback]\nafter = "1s"\n'
 
 
 @asynccontextmanager
@@ -70,12 +70,12 @@ async def test_a_captcha_that_is_not_solved_spends_nothing_of_fingerprints_quota
 
 
 async def test_the_next_channel_goes_by_what_was_learnt_of_the_token(database_url: str) -> None:
-    async with run_asking(database_url, PRESS_SOON) as gateway:
+    async with run_asking(database_url, FALLBACK_SOON) as gateway:
         good = await gateway.begin(PHONE, captcha_token="pass-1")
         bad = await gateway.begin(OTHER_PHONE, captcha_token="fail-1")
         await asyncio.sleep(1.05)
         for verification in (good, bad):
-            assert (await gateway.press(verification)).status == 202
+            assert (await gateway.use_fallback(verification)).status == 202
         assert await read_code(gateway, PHONE, "call")
         assert "captcha" in await findings_of(gateway, bad, ordinal=2)
         assert sends_to(gateway, OTHER_PHONE) == 0

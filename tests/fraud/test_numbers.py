@@ -81,8 +81,8 @@ async def test_a_landlines_sms_goes_by_call_and_its_caller_sees_an_sms(database_
         seen = [(await gateway.read(one)).body for one in (landline, mobile)]
         assert [body["fallback"]["channel"] for body in seen] == ["call", "call"]
         await asyncio.sleep(1.05)
-        pressed = [await gateway.press(one) for one in (landline, mobile)]
-        assert [(reply.status, reply.body["fallback"]["channel"]) for reply in pressed] == [(202, "flashcall")] * 2
+        used = [await gateway.use_fallback(one) for one in (landline, mobile)]
+        assert [(reply.status, reply.body["fallback"]["channel"]) for reply in used] == [(202, "flashcall")] * 2
         assert (await gateway.verify(landline, code)).body["verified"] is True
 
 

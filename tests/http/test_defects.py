@@ -19,7 +19,7 @@ PLANTED = "planted +442079460123"
 BROKEN = """
 do $$ begin
     execute replace(
-        pg_get_functiondef('press'::regproc),
+        pg_get_functiondef('use_fallback'::regproc),
         'v_channel text;',
         'v_channel text := ''{PLANTED}''::text::int::text;'
     );

@@ -55,7 +55,7 @@ class Expected(msgspec.Struct):
     deliver: bool
     created_at: datetime
     expires_at: datetime
-    pressed_at: datetime
+    channel_used_at: datetime
     used: list[str]
     known: Name | None = None
     ended: str | None = None
@@ -126,7 +126,7 @@ class Lawful:
         channel = next((channel for channel in self.rules.order if channel not in one.used), None)
         if self.status(one, now) != "pending" or channel is None:
             return None
-        return channel, one.pressed_at + timedelta(seconds=self.rules.after)
+        return channel, one.channel_used_at + timedelta(seconds=self.rules.after)
 
     # --- what a caller does ---
 
@@ -135,7 +135,7 @@ class Lawful:
         known = self.find_known(who)
         self._count(self._limits(who, known, account=True), now)
         one = Expected(
-            id=verification, who=who, deliver=deliver, created_at=now, pressed_at=now, used=["sms"], known=known,
+            id=verification, who=who, deliver=deliver, created_at=now, channel_used_at=now, used=["sms"], known=known,
             expires_at=now + timedelta(seconds=self.rules.expires),
         )  # fmt: skip
         self.verifications[verification] = one
@@ -154,7 +154,7 @@ class Lawful:
             return 429, max(1, math.ceil(wait))
         self._count(limits, now)
         one.used.append(channel)
-        one.pressed_at = now
+        one.channel_used_at = now
         longest = one.created_at + timedelta(minutes=10)
         one.expires_at = min(max(one.expires_at, now + timedelta(minutes=2)), longest)
         return 202, None

@@ -113,7 +113,7 @@ class Machine(RuleBasedStateMachine):
         if patient and offered is not None:
             self.rig.pass_time(max(0.0, (offered[1] - self.rig.now).total_seconds()))
         status, wait = self.lawful.use_fallback(expected, self.rig.now)
-        reply = self._run(self._calls(expected).press(expected.id))
+        reply = self._run(self._calls(expected).use_fallback(expected.id))
         assert (reply.status, reply.headers.get("retry-after")) == (status, wait and str(wait)), reply
         self.seen[f"fallback {status}"] += 1
         self._run(self.rig.settle())

@@ -68,7 +68,7 @@ async def test_limits_that_are_lifted_refuse_nothing_in_any_process_and_still_co
         assert (refused.status, int(refused.headers["retry-after"]) > 3500) == (429, True)
 
 
-async def test_a_press_of_what_was_requested_under_an_exemption_is_not_limited(database_url: str) -> None:
+async def test_a_fallback_of_what_was_requested_under_an_exemption_is_not_limited(database_url: str) -> None:
     policy = TIGHT.replace("1000/1h", "1/1h") + '[fallback]\nafter = "1s"\n'
     async with run_gateway(database_url, policy=policy) as gateway:
         desk = await desk_of(gateway)
@@ -76,8 +76,8 @@ async def test_a_press_of_what_was_requested_under_an_exemption_is_not_limited(d
         await exempt(desk, limits=True)
         free = await gateway.begin()
         await gateway.database.pool.execute("update verifications set pressed_at = pressed_at - interval '2 s'")
-        assert (await gateway.press(limited)).status == 429
-        assert (await gateway.press(free)).status == 202
+        assert (await gateway.use_fallback(limited)).status == 429
+        assert (await gateway.use_fallback(free)).status == 202
         assert await findings_of(gateway, free, 2) == {"no_event": "observe"}
 
 

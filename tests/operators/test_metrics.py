@@ -76,7 +76,7 @@ async def test_a_key_for_the_metrics_opens_nothing_else_and_is_shut_out_when_it_
         assert (await watch.call("GET", "/metrics")).status == 200
         refused = [
             await watch.request(), await watch.read(verification), await watch.verify(verification, "123456"),
-            await watch.press(verification), await watch.cancel(verification),
+            await watch.use_fallback(verification), await watch.cancel(verification),
         ]  # fmt: skip
         theirs = ("verifications/" + verification, "summary", "ledger", "blocks", "exemptions")
         refused += [await watch.call("GET", f"/v1/operator/{path}") for path in theirs]

@@ -145,7 +145,7 @@ async def test_neither_scope_does_the_others_work(database_url: str) -> None:
             assert "operator" in reply.body["detail"]
         for reply in (
             await desk.request(), await desk.read(verification), await desk.verify(verification, "123456"),
-            await desk.press(verification), await desk.cancel(verification),
+            await desk.use_fallback(verification), await desk.cancel(verification),
         ):  # fmt: skip
             assert reply.status == 403
             assert "verify" in reply.body["detail"]

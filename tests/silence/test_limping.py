@@ -86,7 +86,7 @@ async def test_as_many_are_asked_as_the_caller_used_channels_whatever_became_of_
     async with run_gateway(database_url, policy=POLICY + '[fallback]\nafter = "1s"\n') as gateway:
         gateway.stage.faults.add(Fault(kind="refuse", operations=("send",), channel="call"))
         begun = await begin_settled(gateway)
-        for reply, _ in (await ask_each(begun, gateway.press)).values():
+        for reply, _ in (await ask_each(begun, gateway.use_fallback)).values():
             assert reply.status == 202
         await asyncio.sleep(SETTLED)
         for kind, named in begun.items():

@@ -17,7 +17,7 @@ from tests.support.guessing import begin_and_read
 
 WRONG = "12345"
 SETTLED = 1.1
-"""Seconds after which no send of a request or a press is waited for."""
+"""Seconds after which no send of a request or a fallback is waited for."""
 
 
 @thrice
@@ -67,12 +67,12 @@ async def test_sends_that_fail_do_not_show_in_a_quick_callers_time(database_url:
 
 
 @thrice
-async def test_a_press_is_waited_for_alike(database_url: str) -> None:
+async def test_a_fallback_is_waited_for_alike(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY + '[fallback]\nafter = "1s"\n') as gateway:
         begun = await begin_each(gateway)
         await asyncio.sleep(SETTLED)
         gateway.stage.latency = {"send": 0.3, "check": 0.1}
-        for reply, _ in (await ask_each(begun, gateway.press)).values():
+        for reply, _ in (await ask_each(begun, gateway.use_fallback)).values():
             assert reply.status == 202
         answers = await ask_each(begun, lambda named: gateway.verify(named, WRONG))
         assert_alike(answers)

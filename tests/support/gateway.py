@@ -95,7 +95,7 @@ class Calls:
     async def read(self, verification: str) -> Reply:
         return await self.call("GET", f"/v1/verifications/{verification}")
 
-    async def press(self, verification: str) -> Reply:
+    async def use_fallback(self, verification: str) -> Reply:
         return await self.call("POST", f"/v1/verifications/{verification}/fallback")
 
     async def cancel(self, verification: str) -> Reply:

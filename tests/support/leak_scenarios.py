@@ -18,7 +18,8 @@ from tests.support.waiting import PATIENCE
 from tests.support.wire import speak, write_request
 
 NUMBERS = {name: f"+1312555{7310 + at}" for at, name in enumerate(
-    ["verified", "locked", "refused", "faulty", "decoy", "pressed", "canceled", "limited", "invalid", "broken", "doubt"]
+    ["verified", "locked", "refused", "faulty", "decoy", "fallback", "canceled", "limited", "invalid", "broken",
+     "doubt"]
 )}  # fmt: skip
 SECRETS = {"secret key": secrets.token_bytes(32), "index key": secrets.token_bytes(32)}
 PLANTED = {
@@ -90,11 +91,11 @@ async def run_the_main_job(gateway: Gateway, calls: Seen) -> None:
     await request(calls, "decoy", deliver=False)
     canceled = await request(calls, "canceled")
     await calls.call("POST", f"/v1/verifications/{canceled}/cancel")
-    pressed = await request(calls, "pressed")
+    used = await request(calls, "fallback")
     await gateway.database.pool.execute(
-        "update verifications set pressed_at = pressed_at - interval '1 minute' where id = $1::text::uuid", pressed
+        "update verifications set pressed_at = pressed_at - interval '1 minute' where id = $1::text::uuid", used
     )
-    assert (await calls.call("POST", f"/v1/verifications/{pressed}/fallback")).status == 202
+    assert (await calls.call("POST", f"/v1/verifications/{used}/fallback")).status == 202
     replies = [await calls.call("POST", "/v1/verifications", ask(NUMBERS["limited"])) for _ in range(4)]
     assert replies[-1].status == 429
 

@@ -64,9 +64,9 @@ class Queue:
         }  # fmt: skip
         return await self.store.record(SendRecord(id=row, token=token, ordinal=1, state=state, **(given | fields)))
 
-    async def press(self, row: UUID) -> str:
-        """Press the next channel, and say how that ended."""
-        return (await self.store.press(self.key, self.client, row, self.policy)).outcome
+    async def use_fallback(self, row: UUID) -> str:
+        """Use the next channel, and say how that ended."""
+        return (await self.store.use_fallback(self.key, self.client, row, self.policy)).outcome
 
     async def cancel(self, row: UUID) -> bool:
         """Cancel."""

@@ -57,8 +57,8 @@ class Storm:
     async def rage(self, end: float) -> None:
         """Do one thing after another until the loop's clock says `end`."""
         deeds: list[Callable[[], Awaitable[None]]] = [
-            self.ask, self.ask, self.press, self.guess, self.guess, self.guess, self.settle, self.work, self.work,
-            self.hear, self.tidy, self.look,
+            self.ask, self.ask, self.use_fallback, self.guess, self.guess, self.guess, self.settle, self.work,
+            self.work, self.hear, self.tidy, self.look,
         ]  # fmt: skip
         while asyncio.get_running_loop().time() < end:
             await self.dice.choice(deeds)()
@@ -131,11 +131,11 @@ class Storm:
         for lost in await self.store.unsettled(20):
             await self.store.settle(lost.id, self.dice.choice(LOST), self.desk.policies.default)
 
-    async def press(self) -> None:
+    async def use_fallback(self) -> None:
         if self.known:
             client, row = self.dice.choice(self.known)
             caller = self.desk.callers[client]
-            await self.store.press(caller.key_id, caller.client_id, row, caller.policy)
+            await self.store.use_fallback(caller.key_id, caller.client_id, row, caller.policy)
 
     async def look(self) -> None:
         if self.known:

@@ -16,9 +16,9 @@ SETTINGS = (
     "enable_seqscan = off", "enable_hashjoin = off", "enable_mergejoin = off", "plan_cache_mode = force_generic_plan",
 )  # fmt: skip
 BY_KEYS_ALONE = frozenset({
-    "admit_v3", "apply_webhooks_v3", "backlog_v2", "budget_left_v2", "claim_v2", "credit", "expire", "press_once_v2",
-    "press_v2", "record_v3", "refund_sends", "reserve_guess_v3", "reserve_once_v2", "resolve_v3", "settle_guess_v2",
-    "watch_traffic_v2", "weigh_v3", "withdraw",
+    "admit_v3", "apply_webhooks_v3", "backlog_v2", "budget_left_v2", "claim_v2", "credit", "expire", "record_v3",
+    "refund_sends", "reserve_guess_v3", "reserve_once_v2", "resolve_v3", "settle_guess_v2", "use_fallback",
+    "use_fallback_once", "watch_traffic_v2", "weigh_v3", "withdraw",
 })  # fmt: skip
 
 

@@ -84,8 +84,9 @@ class VerificationRow(Base):
     `phone_limit` and `ip_limit` are the subjects in which a fallback counts; `source_budget` and `total_budget` those
     of wrong codes. `sealed` is the number and the request's evidence, encrypted, dropped when the verification ends.
     `nudged`: something happened while a lease was held. `lifts`: what operators had waived for the number when it was
-    requested. `sources`: what becomes known once its code is entered. `press`: a fallback whose caller may not have
-    been answered yet, and `before_press`: pressed_at and expires_at before it.
+    requested. `sources`: what becomes known once its code is entered. `pressed_at`: when the caller last asked
+    for a channel. `press`: the id of a fallback whose caller may not have been answered yet, and `before_press`:
+    pressed_at and expires_at before it.
     """
 
     __tablename__ = "verifications"

@@ -71,7 +71,7 @@ class Backend:
         """Check a code."""
         return await self._call("POST", f"/v1/verifications/{verification_id}/verify", {"code": code})
 
-    async def press_fallback(self, verification_id: str) -> GatewayAnswer:
+    async def use_fallback(self, verification_id: str) -> GatewayAnswer:
         return await self._call("POST", f"/v1/verifications/{verification_id}/fallback", None)
 
     async def read(self, verification_id: str) -> GatewayAnswer:

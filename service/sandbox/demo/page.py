@@ -103,8 +103,8 @@ async def verify_code(data: JSONBody[CodeForm], backend: NamedDependency[Backend
 
 
 @post("/demo/fallback")
-async def press_fallback(data: JSONBody[IdForm], backend: NamedDependency[Backend]) -> Response[Any]:
-    return _pass_on(await backend.press_fallback(data.id))
+async def use_fallback(data: JSONBody[IdForm], backend: NamedDependency[Backend]) -> Response[Any]:
+    return _pass_on(await backend.use_fallback(data.id))
 
 
 @post("/demo/status")
@@ -125,4 +125,4 @@ def _pass_on(answer: GatewayAnswer) -> Response[Any]:
 
 def list_demo_routes() -> list[HTTPRouteHandler]:
     """Return this module's handlers, which use `backend`."""
-    return [open_demo, show_demo, list_examples, request_code, verify_code, press_fallback, read_status]
+    return [open_demo, show_demo, list_examples, request_code, verify_code, use_fallback, read_status]

@@ -37,8 +37,8 @@ class Owed:
         self._columns = columns
         self.requests = Outbox(self._withdraw)
         self.rows = Outbox(self._release, MOST_FREED)
-        self.pressed = Outbox(self._release_presses)
-        self.presses = Outbox(self._withdraw_presses)
+        self.fallbacks_to_release = Outbox(self._release_fallbacks)
+        self.fallbacks_to_withdraw = Outbox(self._withdraw_fallbacks)
         self.guesses = Outbox(self._withdraw_guesses)
         self.verdicts = Outbox(self._settle)
 
@@ -50,7 +50,7 @@ class Owed:
     async def settle_up(self, limit: float) -> bool:
         """Wait until everything is confirmed, `limit` seconds at most; return whether it is."""
         end = asyncio.get_running_loop().time() + limit
-        boxes = (self.requests, self.rows, self.pressed, self.presses, self.guesses)
+        boxes = (self.requests, self.rows, self.fallbacks_to_release, self.fallbacks_to_withdraw, self.guesses)
         done = all(await asyncio.gather(*(box.drain(limit) for box in boxes)))
         # After the guesses: each that is taken back becomes a verdict, and one that is lost counts as a wrong code.
         return await self.verdicts.drain(max(0.0, end - asyncio.get_running_loop().time())) and done
@@ -85,24 +85,26 @@ class Owed:
             then()
         return []
 
-    async def _release_presses(self, presses: Sequence[HeldRow]) -> Sequence[HeldRow]:
+    async def _release_fallbacks(self, fallbacks: Sequence[HeldRow]) -> Sequence[HeldRow]:
         """Make fallbacks due whose callers are being answered."""
-        for place, press in enumerate(presses):
+        for place, held in enumerate(fallbacks):
             try:
-                await self._pool.execute(*sql.RELEASE_PRESS(now=self._now(), id=press.id, press=press.token))
+                await self._pool.execute(*sql.RELEASE_FALLBACK(now=self._now(), id=held.id, fallback=held.token))
             except Unavailable:
-                return presses[place:]
-            press.then()
+                return fallbacks[place:]
+            held.then()
         return []
 
-    async def _withdraw_presses(self, presses: Sequence[HeldRow]) -> Sequence[HeldRow]:
-        for place, press in enumerate(presses):
+    async def _withdraw_fallbacks(self, fallbacks: Sequence[HeldRow]) -> Sequence[HeldRow]:
+        for place, held in enumerate(fallbacks):
             try:
-                row = await self._pool.fetchrow(*sql.WITHDRAW_PRESS(now=self._now(), id=press.id, press=press.token))
+                row = await self._pool.fetchrow(
+                    *sql.WITHDRAW_FALLBACK(now=self._now(), id=held.id, fallback=held.token)
+                )
             except Unavailable:
-                return presses[place:]
+                return fallbacks[place:]
             if row is not None and not row[0]:
-                _complain(press.id)
+                _complain(held.id)
         return []
 
     async def _withdraw_guesses(self, guesses: Sequence[tuple[UUID, OwedResult]]) -> Sequence[tuple[UUID, OwedResult]]:

@@ -23,8 +23,8 @@ def _nothing() -> None:
 
 
 AdmissionOutcome = Literal["admitted", "replayed", "mismatch", "in_flight", "limited", "unauthorized"]
-PressOutcome = Literal["pressed", "unauthorized", "unknown", "closed", "exhausted", "early", "limited"]
-Told = TypeVar("Told", PressOutcome, Literal["read"], Literal["canceled"])
+FallbackOutcome = Literal["used", "unauthorized", "unknown", "closed", "exhausted", "early", "limited"]
+Told = TypeVar("Told", FallbackOutcome, Literal["read"], Literal["canceled"])
 
 
 # Three for each request: the driver accepts only lists as rows of an array, and all must be of one length.
@@ -104,7 +104,7 @@ class StatusRow(msgspec.Struct, Generic[Told]):
     expires_at: datetime
     closed_at: datetime | None
     used: list[str]
-    pressed_at: datetime
+    channel_used_at: datetime = msgspec.field(name="pressed_at")
     remaining: int
     wait: float | None
 

@@ -46,13 +46,13 @@ READ = FunctionCall("read_verification", fields_of(StatusRow), now=datetime, **O
 CANCEL = FunctionCall(
     "cancel_verification", fields_of(StatusRow), now=datetime, **OF_CALLER, codes=int, windows=WINDOWS
 )
-PRESS = FunctionCall(
-    "press_once_v2", fields_of(StatusRow),
-    now=datetime, press=UUID, lease=timedelta, grace=timedelta, **OF_CALLER, order=list[str], after=timedelta,
+USE_FALLBACK = FunctionCall(
+    "use_fallback_once", fields_of(StatusRow),
+    now=datetime, fallback=UUID, lease=timedelta, grace=timedelta, **OF_CALLER, order=list[str], after=timedelta,
     extends_to=timedelta, longest=timedelta, most_sends=int, keep=int, codes=int, windows=WINDOWS,
 )  # fmt: skip
-RELEASE_PRESS = FunctionCall("release_press", now=datetime, id=UUID, press=UUID)
-WITHDRAW_PRESS = FunctionCall("withdraw_press", now=datetime, id=UUID, press=UUID)
+RELEASE_FALLBACK = FunctionCall("release_fallback", now=datetime, id=UUID, fallback=UUID)
+WITHDRAW_FALLBACK = FunctionCall("withdraw_fallback", now=datetime, id=UUID, fallback=UUID)
 RESERVE = FunctionCall(
     "reserve_once_v2", fields_of(Reserved),
     now=datetime, **OF_CALLER, guess=UUID, idem=UUID, body=UUID, settle=timedelta, codes=int, keep=int, windows=WINDOWS,
@@ -78,8 +78,8 @@ from unnest($2::uuid[], $3::uuid[]) as r(id, token)
 where v.id = r.id and v.lease_token = r.token
 """
 
-# The row is locked, so that a concurrent fallback comes before or after. A send that it put in this place is begun
-# only if it has the same channel: else one would be recorded, and another made.
+# The row is locked, so that a concurrent fallback comes before or after. A send that it put in this place is
+# begun only if it has the same channel: else one would be recorded, and another made.
 BEGIN = """
 insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
 select v.id, $4, v.phone_hash, $5, $6, 'begun', $7, clock.now, clock.now

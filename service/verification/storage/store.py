@@ -36,9 +36,9 @@ from service.verification.storage.rows import (
     Applied,
     Backlog,
     Claimed,
+    FallbackOutcome,
     HeldRow,
     OwedResult,
-    PressOutcome,
     Reserved,
     SendRecord,
     Settled,
@@ -122,16 +122,16 @@ class Store:
     async def _row(self, statement: str, *values: object) -> Record | None:
         return await self._pool.fetchrow(statement, self._now(), *values)
 
-    async def press(
+    async def use_fallback(
         self, key: int, client: int, row: UUID, policy: Policy, *,
-        press: UUID | None = None, waiting: Waiting | None = None,
-    ) -> StatusRow[PressOutcome]:  # fmt: skip
-        """Use the next channel, guarded and counted. With an id the send is held until release_press."""
+        fallback: UUID | None = None, waiting: Waiting | None = None,
+    ) -> StatusRow[FallbackOutcome]:  # fmt: skip
+        """Use the next channel, guarded and counted. With an id the send is held until release_fallback."""
         order = policy.fallback.order if policy.fallback.mode != "off" else []
 
-        async def ask() -> StatusRow[PressOutcome]:
-            found = _one(await self._pool.fetchrow(*sql.PRESS(
-                now=self._now(), press=press, lease=LEASE_TIME, grace=GRACE_TIME, key=key, client=client, id=row,
+        async def ask() -> StatusRow[FallbackOutcome]:
+            found = _one(await self._pool.fetchrow(*sql.USE_FALLBACK(
+                now=self._now(), fallback=fallback, lease=LEASE_TIME, grace=GRACE_TIME, key=key, client=client, id=row,
                 order=order, after=timedelta(seconds=policy.fallback.after),
                 extends_to=timedelta(seconds=policy.fallback.extends_to),
                 longest=timedelta(seconds=policy.verification.longest),
@@ -139,14 +139,14 @@ class Store:
                 windows=self._columns[policy.number],
             )))  # fmt: skip
             if found["outcome"] == "held":
-                raise Unclear("the press before it is not settled yet")
+                raise Unclear("the fallback before it is not settled yet")
             return StatusRow(*found)
 
         try:
-            return await (ask() if press is None else insist(ask, PATIENCE.answer, waiting))
+            return await (ask() if fallback is None else insist(ask, PATIENCE.answer, waiting))
         except Unclear:
-            if press is not None:
-                self.owed.presses.put(HeldRow(row, press))
+            if fallback is not None:
+                self.owed.fallbacks_to_withdraw.put(HeldRow(row, fallback))
             raise
 
     async def read(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow[Literal["read"]] | None:

@@ -2,7 +2,7 @@
 -- row's next action unless that channel was used before. The result does not reveal what was sent.
 -- p_extends_to: for at least this long a code is valid afterwards, but not beyond p_longest from the request, and never
 -- shorter than before.
-create or replace function press_v2(
+create or replace function use_fallback(
     p_now timestamptz, p_key int, p_client int, p_id uuid, p_order text[], p_after interval,
     p_extends_to interval, p_longest interval, p_most_sends int, p_keep int, p_codes int,
     w_kind text[], w_max int[], w_seconds float8[]
@@ -46,7 +46,7 @@ begin
             outcome := 'limited';
             wait := v_wait;
         else
-            outcome := 'pressed';
+            outcome := 'used';
             perform count_hits(array[v.phone_limit, v.ip_limit], p_keep, v_now);
             update verifications r set
                 used = r.used || v_channel,
