@@ -66,7 +66,7 @@ class Environment:
 
     @asynccontextmanager
     async def serve(self, policy: str = "", *, slots: int = MAX_SENDS, sampled: bool = False) -> AsyncIterator[Gateway]:
-        """Serve with the shipped policy and the overrides of `policy`. Histories only observe: nobody enters codes."""
+        """Serve with the shipped policy and the overrides of `policy`. Histories only observe: no code is entered."""
         file, samples, log = (self._folder / name for name in ("policy.toml", "samples", "gateway.log"))
         file.write_text(observe_histories(policy))
         telnyx = SimulatedTelnyx(TelnyxSettings(signing_seed=SEED))

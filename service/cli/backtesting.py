@@ -63,8 +63,8 @@ class Bar:
 def backtest(file: str, since: timedelta | None, *, as_json: bool) -> None:
     """Decide recorded sends again under another policy file.
 
-    Needs DATABASE_URL. Shows what FILE would have stopped and let through, by rule, and how many of those were people.
-    Changes nothing.
+    Needs DATABASE_URL. Shows what FILE would have suppressed and let through, by rule, and how many of those were
+    people. Changes nothing.
     """
     policies = loading.load(file)
     changes = run(DatabaseSettings, lambda database, _: _decide(database, policies, since), writes=False)
@@ -86,12 +86,12 @@ async def _decide(database: Database, policies: Policies, since: timedelta | Non
 
 def _write(changes: Changes) -> Iterator[str]:
     yield f"Decided again under policy {changes.policy}: {changes.decided:,} sends."
-    if changes.unread:
-        yield f"Left out: {changes.unread:,} decisions of another version, which cannot be read."
-    yield f"Stopped by rules: {changes.stopped_before:,} then, {changes.stopped_after:,} under this policy."
+    if changes.undecodable:
+        yield f"Left out: {changes.undecodable:,} decisions of another version, which cannot be read."
+    yield f"Suppressed by rules: {changes.suppressed_before:,} then, {changes.suppressed_after:,} under this policy."
     yield (
-        f"Newly stopped: {changes.newly_stopped:,}. {changes.newly_stopped_sent:,} of them went out then, and "
-        f"{changes.newly_stopped_verified:,} of those verified: people."
+        f"Newly suppressed: {changes.newly_suppressed:,}. {changes.newly_suppressed_sent:,} of them went out then, and "
+        f"{changes.newly_suppressed_verified:,} of those verified: people."
     )
     yield f"Newly let through: {changes.newly_released:,}{_doubt(changes)}."
     yield ""
@@ -108,14 +108,14 @@ def _write(changes: Changes) -> Iterator[str]:
 def _doubt(changes: Changes) -> str:
     if not changes.unasked:
         return ""
-    return f"; {changes.unasked:,} of them were stopped before the other rules were asked, which might object"
+    return f"; {changes.unasked:,} of them were suppressed before the other rules were asked, which might object"
 
 
 def _tabulate(rules: dict[str, RuleChange]) -> Iterator[str]:
     if not rules:
-        yield "No rule stops anything, then or now."
+        yield "No rule suppresses anything, then or now."
         return
-    yield f"{'stopped by':<20}{'then':>9}{'now':>9}{'gained':>9}{'sent':>9}{'verified':>9}{'lost':>9}{'let out':>9}"
+    yield f"{'suppressed by':<20}{'then':>9}{'now':>9}{'gained':>9}{'sent':>9}{'verified':>9}{'lost':>9}{'let out':>9}"
     for rule, change in sorted(rules.items(), key=lambda item: (-item[1].gained - item[1].lost, item[0])):
         counts = msgspec.structs.astuple(change)
         yield f"{rule:<20}" + "".join(f"{count:>9,}" for count in counts)

@@ -5,7 +5,7 @@ Filled by fraud.judge, stored in full with the decision, read by fraud.rules.req
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -14,12 +14,15 @@ from service.channels import Channel
 from service.fraud.histories.history import History
 from service.providers.fingerprint.event import DeviceEvent
 
+# The stored word for a vendor that was unavailable.
+UNAVAILABLE: Final = "unread"
+
 DeviceState = Literal["none", "found", "malformed", "stale", "unknown", "unasked", "unread"]
 CaptchaState = Literal["none", "passed", "failed", "unread"]
 
 
 class DeviceFacts(msgspec.Struct, frozen=True):
-    """The device event of a request, and how the look-up ended. `unread`: Fingerprint was unavailable.
+    """The device event of a request, and how the look-up ended. `unread`: it was unavailable.
 
     `unasked`: Fingerprint was not asked, because the address had brought too many unknown ids.
 

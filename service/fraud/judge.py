@@ -14,7 +14,7 @@ import msgspec
 
 from service import phone
 from service.fraud.decision import Decision, Finding, conclude, stops
-from service.fraud.facts import CaptchaState, DeviceFacts, Facts
+from service.fraud.facts import UNAVAILABLE, CaptchaState, DeviceFacts, Facts
 from service.fraud.gathering.captchas import Captchas
 from service.fraud.gathering.device_events import DeviceEvents, ReadEvent
 from service.fraud.gathering.forged_events import ForgedEventTracker
@@ -35,14 +35,14 @@ OVER_BUDGET = {"budget": "The day's budget", "budget_country": "A country's budg
 
 
 class Gathered(msgspec.Struct, frozen=True):
-    """What was learnt from outside about a send. `read`: the device event; None if the decision needs none.
+    """What was learnt from outside about a send. `event`: the device event; None if the decision needs none.
 
     `strike`: the subject that an invented event counts against.
     """
 
     facts: Facts
     findings: Sequence[Finding] = ()
-    read: ReadEvent | None = None
+    event: ReadEvent | None = None
     barred: bool = False
     strike: UUID | None = None
     weighed: Weighed | None = None
@@ -82,9 +82,9 @@ class Judge:
 
     async def settle(self, question: Question, policy: Policy, gathered: Gathered) -> Decision:
         """Decide by what was gathered and what the database holds. May be repeated when it raises Unavailable."""
-        if gathered.read is None:
+        if gathered.event is None:
             return await self._resolve(question, policy, gathered)
-        weighed = await self._weigh(question, gathered.facts.number, gathered.read)
+        weighed = await self._weigh(question, gathered.facts.number, gathered.event)
         if isinstance(weighed, Decision):
             return weighed
         known = _add(gathered, weighed)
@@ -128,11 +128,11 @@ class Judge:
 
     async def _read_event(self, question: Question, policy: Policy, known: Gathered) -> Gathered:
         if known.barred:
-            return msgspec.structs.replace(known, read=ReadEvent(DeviceFacts("unasked")))
+            return msgspec.structs.replace(known, event=ReadEvent(DeviceFacts("unasked")))
         read = await self._events.read(question, policy.rules.event_stale.after)
         invented = question.network if read.device.state == "unknown" and self._spends(question) else None
         return msgspec.structs.replace(
-            known, read=read, strike=self._forged_events.note(invented) if invented else None
+            known, event=read, strike=self._forged_events.note(invented) if invented else None
         )
 
     async def credit(self, row: UUID) -> None:
@@ -159,7 +159,7 @@ class Judge:
     async def _resolve(self, question: Question, policy: Policy, known: Gathered) -> Decision:
         """Store the decision: a limit or a budget may still refuse, and an earlier decision stands."""
         so_far = conclude(list(known.findings), known.facts, policy)
-        limits = self._limits(question, policy, known.read) if known.read else ()
+        limits = self._limits(question, policy, known.event) if known.event else ()
         blocks = _blocks(so_far, policy, known.weighed) if question.counts and known.weighed else ()
         decision = await self._store.resolve(
             Resolution(
@@ -184,10 +184,10 @@ class Judge:
         if read.visitor_id is not None and policy.rules.device.mode == "enforce":
             subject = self._vault.hash(b"limit.device", str(question.client_id), read.visitor_id)
             yield SendLimit("device", subject, policy.limits.device)
-        unread = policy.rules.device_unread
-        if read.device.state == "unread" and question.network is not None and unread.mode == "enforce":
+        unavailable = policy.rules.device_unread
+        if read.device.state == UNAVAILABLE and question.network is not None and unavailable.mode == "enforce":
             subject = self._vault.hash(b"limit.unread", question.network)
-            yield SendLimit("device_unread", subject, unread.ip)
+            yield SendLimit("device_unread", subject, unavailable.ip)
 
 
 def _begin(question: Question) -> Gathered:
@@ -200,7 +200,7 @@ def _learnt(known: Gathered, **facts: CaptchaState | phone.NumberKind) -> Gather
 
 def _add(gathered: Gathered, weighed: Weighed) -> Gathered:
     device = (
-        msgspec.structs.replace(gathered.read.device, bound=weighed.bound) if gathered.read else DeviceFacts("none")
+        msgspec.structs.replace(gathered.event.device, bound=weighed.bound) if gathered.event else DeviceFacts("none")
     )
     facts = msgspec.structs.replace(gathered.facts, device=device, histories=weighed.histories)
     return msgspec.structs.replace(gathered, facts=facts, weighed=weighed)

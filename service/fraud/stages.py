@@ -56,7 +56,7 @@ DEVICE = Stage(
         "event_linked": device_rules.judge_linked,
         "event_incomplete": device_rules.judge_incomplete,
         "no_event": device_rules.judge_no_event,
-        "device_unread": device_rules.judge_unread,
+        "device_unread": device_rules.judge_unavailable,
         "tampering": device_rules.judge_tampering,
         "tor": device_rules.judge_tor,
         "vpn": device_rules.judge_vpn,

@@ -1,7 +1,7 @@
 """Decides recorded sends again under another policy, and counts what would have been different.
 
 Called by `verify-gateway policy backtest`. Pure. Facts stay as recorded: sends that the other policy would have
-stopped are still in the histories of later ones.
+suppressed are still in the histories of later ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DECISION = msgspec.json.Decoder(Decision)
 NOT_DECIDED_AGAIN = (
     "Limits and budgets: what device, phone_everywhere, device_unread or a budget refused stays refused, and no more.",
     "Blocks: those in force then are in force again; the policy's changes neither raise nor prevent any.",
-    "Histories: sends that the policy would have stopped stay in the histories of later ones.",
+    "Histories: sends that the policy would have suppressed stay in the histories of later ones.",
     "Limits answered 429 (phone, ip, account) and wrong-code budgets: no decision was recorded.",
 )
 
@@ -36,7 +36,7 @@ class RecordedSend(msgspec.Struct, frozen=True):
 
 
 class RuleChange(msgspec.Struct):
-    """The sends that a rule stops, then and now. `gained_sent`, `gained_verified`: of those gained."""
+    """The sends that a rule suppresses, then and now. `gained_sent`, `gained_verified`: of those gained."""
 
     before: int = 0
     after: int = 0
@@ -50,21 +50,22 @@ class RuleChange(msgspec.Struct):
 class Changes(msgspec.Struct):
     """What would have been different.
 
-    `unread`: decisions of other versions, not counted. `unasked`: newly released sends for which some rules were not
-    asked then, because another had objected first; they might object. Money by the policy's price list: `saved` on
-    sends that went out then, `saved_verified` on those that were verified, `added` by newly released sends.
+    `undecodable`: decisions of other versions, not counted. `unasked`: newly released sends for which some rules were
+    not asked then, because another had objected first; they might object. Money by the policy's price list: `saved` on
+    sends that went out then, `saved_verified` on those that were verified, `added` by newly released sends. Names given
+    to fields are those of the command's JSON.
     """
 
     policy: str
     currency: str
     priced: str
     decided: int = 0
-    unread: int = 0
-    stopped_before: int = 0
-    stopped_after: int = 0
-    newly_stopped: int = 0
-    newly_stopped_sent: int = 0
-    newly_stopped_verified: int = 0
+    undecodable: int = msgspec.field(default=0, name="unread")
+    suppressed_before: int = msgspec.field(default=0, name="stopped_before")
+    suppressed_after: int = msgspec.field(default=0, name="stopped_after")
+    newly_suppressed: int = msgspec.field(default=0, name="newly_stopped")
+    newly_suppressed_sent: int = msgspec.field(default=0, name="newly_stopped_sent")
+    newly_suppressed_verified: int = msgspec.field(default=0, name="newly_stopped_verified")
     newly_released: int = 0
     unasked: int = 0
     saved: float = 0.0
@@ -83,14 +84,14 @@ class Backtest:
         self.changes = Changes(policies.default.version, prices.currency, f"{prices.dated}, {prices.source}")
 
     def add(self, recorded: Iterable[RecordedSend]) -> None:
-        """Count some sends. Decisions that can no longer be read are counted as unread."""
+        """Count some sends. Decisions that can no longer be read are counted as undecodable."""
         for one in recorded:
             policy = self._of(one.client)
             try:
                 old = DECISION.decode(one.decision)
                 new = decide_again(old, policy)
             except (msgspec.DecodeError, ValueError, ArithmeticError, LookupError):
-                self.changes.unread += 1
+                self.changes.undecodable += 1
                 continue
             self._count(one, old, new)
             self._price(one, old, new, policy)
@@ -107,16 +108,16 @@ class Backtest:
     def _count(self, one: RecordedSend, old: Decision, new: Decision) -> None:
         changes = self.changes
         changes.decided += 1
-        changes.stopped_before += not old.allow
-        changes.stopped_after += not new.allow
+        changes.suppressed_before += not old.allow
+        changes.suppressed_after += not new.allow
         if old.allow and not new.allow:
-            changes.newly_stopped += 1
-            changes.newly_stopped_sent += one.sent
-            changes.newly_stopped_verified += one.sent and one.verified
+            changes.newly_suppressed += 1
+            changes.newly_suppressed_sent += one.sent
+            changes.newly_suppressed_verified += one.sent and one.verified
         if new.allow and not old.allow:
             changes.newly_released += 1
             changes.unasked += not _is_gathered(old)
-        before, after = _stopped_by(old), _stopped_by(new)
+        before, after = _suppressed_by(old), _suppressed_by(new)
         for rule in before | after:
             change = changes.rules.setdefault(rule, RuleChange())
             change.before += rule in before
@@ -170,5 +171,5 @@ def _is_gathered(decision: Decision) -> bool:
     return bool(decision.facts.histories)
 
 
-def _stopped_by(decision: Decision) -> set[str]:
+def _suppressed_by(decision: Decision) -> set[str]:
     return {finding.rule for finding in decision.findings if finding.mode == "enforce"}

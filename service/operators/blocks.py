@@ -21,7 +21,7 @@ from service.vault import Vault
 
 BlockKind = Literal["range", "country", "ip", "device"]
 
-# Lifting a block says that these were people: the unconverted sends count as converted. Otherwise the same evidence
+# Lifting a block says that these were people: the unconverted sends counts as converted. Otherwise the same evidence
 # would raise the block again with the next request, for twice as long.
 VOUCHED = """vouched as (
     update histories h set goods = array_fill(true, array[cardinality(h.goods)]), day_good = h.day_sends

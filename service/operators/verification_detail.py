@@ -159,11 +159,11 @@ def explain(send: SendDetail) -> SendDetail:
 
 def _name(stored: Any) -> dict[str, Any]:
     try:
-        named: dict[str, Any] = msgspec.structs.asdict(msgspec.convert(stored, History))
+        history = msgspec.convert(stored, History)
     except msgspec.ValidationError:  # another version wrote it
         return {}
-    del named["marks"]
-    return named
+    named = zip(History.__struct_encode_fields__, msgspec.structs.astuple(history), strict=True)
+    return {name: value for name, value in named if name != "marks"}
 
 
 def tell(

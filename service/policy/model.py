@@ -135,7 +135,7 @@ class ForgedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ip: list[Window]
 
 
-class UnreadDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class UnavailableDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What applies while Fingerprint is unavailable: `open` under `ip`'s tighter limit, or `closed`."""
 
     mode: Mode
@@ -232,7 +232,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     event_linked: PlainRule
     event_incomplete: PlainRule
     no_event: PlainRule
-    device_unread: UnreadDeviceRule
+    device_unread: UnavailableDeviceRule
     tampering: PlainRule
     tor: PlainRule
     vpn: PlainRule

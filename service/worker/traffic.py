@@ -16,7 +16,7 @@ SPANS: dict[str, Any] = {
     "usual": timedelta(minutes=30),  # sends a minute before and after this time of day, on each of `days` before
     "days": 7,
     "settled": timedelta(minutes=12),  # the age at which a minute's verifications have all ended: they live 10 at most
-    "window": timedelta(hours=1),  # codes of settled minutes, and those of them that were read
+    "window": timedelta(hours=1),  # codes of settled minutes, and those of them that were entered
     "caught_up": timedelta(minutes=20),  # minutes at which nobody looked are written later, while they are so young
 }
 
@@ -55,7 +55,9 @@ def _check_spike(traffic: Traffic, rules: AlertRules) -> str | None:
 
 
 def _check_conversion(traffic: Traffic, rules: AlertRules) -> str | None:
-    sent, read = traffic.hour_sent, traffic.hour_read
-    if sent < rules.conversion_least or read >= rules.conversion * sent:
+    sent, converted = traffic.hour_sent, traffic.hour_read
+    if sent < rules.conversion_least or converted >= rules.conversion * sent:
         return None
-    return f"{read / sent:.0%} of the {sent:,} codes of an hour were read; less than {rules.conversion:.0%} rings."
+    return (
+        f"{converted / sent:.0%} of the {sent:,} codes of an hour were entered; less than {rules.conversion:.0%} rings."
+    )

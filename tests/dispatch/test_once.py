@@ -178,7 +178,9 @@ async def test_sends_that_convert_at_once_are_each_credited_once(database: Datab
         assert tuple(history) == ([True] * 5, 5.0, 5.0)
 
 
-async def test_a_code_entered_after_a_resend_counts_as_converted_in_its_numbers_histories(database_url: str) -> None:
+async def test_a_code_entered_after_a_resend_counts_as_converted_in_its_numbers_histories(
+    database_url: str,
+) -> None:
     policy = f'{POLICY}phone = ["1000/1h"]\n[fallback]\nafter = "1s"\n'
     async with run_gateway(database_url, policy=policy) as gateway:
         verification = await gateway.begin()
@@ -193,7 +195,7 @@ async def test_a_code_entered_after_a_resend_counts_as_converted_in_its_numbers_
         range_of = subjects_of(VAULT, PHONE, phone.describe(PHONE), None)[0].hash
 
         async def is_credited() -> bool:
-            goods = await gateway.database.pool.fetchval("select goods from histories where subject = $1", range_of)
-            return bool(goods == [True])
+            converted = await gateway.database.pool.fetchval("select goods from histories where subject = $1", range_of)
+            return bool(converted == [True])
 
-        await until(is_credited, "the history says that the code was read")
+        await until(is_credited, "the history says that the send converted")

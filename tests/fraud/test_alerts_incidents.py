@@ -96,7 +96,7 @@ async def test_unconverted_sends_and_more_sends_than_usual_ring(database: Databa
         texts = sorted(await channel.wait_for(2))
         # (a minute may have passed meanwhile)
         assert re.match(r"[45]0 codes a minute over the last five; at this time of day 2.0 are usual", texts[0])
-        assert re.match(r"8% of the [23],\d{3} codes of an hour were read", texts[1])
+        assert re.match(r"8% of the [23],\d{3} codes of an hour were entered", texts[1])
 
 
 async def test_a_block_that_a_rule_sets_rings_and_says_of_what(database_url: str) -> None:

@@ -39,17 +39,23 @@ def event(**changes: Any) -> DeviceFacts:
 
 def history(sends: Sends, **more: Any) -> History:
     """Make one of sends, newest first: age in seconds, mark, converted."""
-    ages, marks, goods = [one[0] for one in sends], [one[1] for one in sends], [one[2] for one in sends]
-    good = sum(goods)
-    counts = {"day_sends": len(sends), "day_good": good, "long_sends": len(sends), "long_good": good, "peak": 0.0}
-    return History(ages=ages, marks=marks, goods=goods, **{**counts, "block": None, **more})
+    ages, marks, done = [one[0] for one in sends], [one[1] for one in sends], [one[2] for one in sends]
+    total = sum(done)
+    counts = {
+        "day_sends": len(sends),
+        "day_converted": total,
+        "long_sends": len(sends),
+        "long_converted": total,
+        "peak": 0.0,
+    }
+    return History(ages=ages, marks=marks, converted=done, **{**counts, "block": None, **more})
 
 
-def unread(count: int, apart: int = 977, age: int = 600) -> Sends:
+def unconverted(count: int, apart: int = 977, age: int = 600) -> Sends:
     return [(0, 5000, False), *((age + 60 * i, (5000 + apart * (i + 1) * (i + 2)) % 9973, False) for i in range(count))]
 
 
-def read(count: int) -> Sends:
+def converted(count: int) -> Sends:
     return [(0, 5000, False), *((600 + 60 * i, 977 * i % 9973, i % 3 != 2) for i in range(count))]
 
 
@@ -94,15 +100,18 @@ TABLE: Table = {
     "tor": ({"device": event(tor=True)}, {"device": event(vpn=True)}),
     "vpn": ({"device": event(vpn=True)}, {"device": event(tor=True)}),
     "virtual_machine": ({"device": event(virtual_machine=True)}, {"device": event()}),
-    "block": (over("range", read(3), block=7), over("range", read(3), lifted=60.0)),
-    "sequential": (over("block_10k", unread(4, apart=1)), over("block_10k", unread(4))),
-    "range": (over("block_100k", [(a, m * 10, g) for a, m, g in unread(8)]), over("block_100k", read(30))),
-    "country_spike": (over("country", read(2), day_sends=50, day_good=20), over("country", read(2), day_sends=20)),
+    "block": (over("range", converted(3), block=7), over("range", converted(3), lifted=60.0)),
+    "sequential": (over("block_10k", unconverted(4, apart=1)), over("block_10k", unconverted(4))),
+    "range": (over("block_100k", [(a, m * 10, g) for a, m, g in unconverted(8)]), over("block_100k", converted(30))),
+    "country_spike": (
+        over("country", converted(2), day_sends=50, day_converted=20),
+        over("country", converted(2), day_sends=20),
+    ),
     "country_conversion": (over("country", spread(30)), over("country", spread(12))),
-    "ip_conversion": (over("ip", unread(8)), over("ip", read(40))),
-    "burst": (over("network", unread(8)), over("network", read(40))),
-    "unverified_share": (over("ip", unread(12)), over("ip", unread(10))),
-    "device_numbers": (over("device", unread(3)), over("device", unread(2))),
+    "ip_conversion": (over("ip", unconverted(8)), over("ip", converted(40))),
+    "burst": (over("network", unconverted(8)), over("network", converted(40))),
+    "unverified_share": (over("ip", unconverted(12)), over("ip", unconverted(10))),
+    "device_numbers": (over("device", unconverted(3)), over("device", unconverted(2))),
     "many_countries": (over("ip", countries(1, 44, 49, 33)), over("ip", countries(1, 44, 49, 49))),
 }
 SURROUNDINGS = ("range", "country_conversion", "ip_conversion", "burst")
@@ -176,7 +185,7 @@ def test_an_operators_block_holds_for_who_is_known_too() -> None:
 
 
 def test_a_country_in_trouble_lowers_what_is_needed_against_its_ranges() -> None:
-    few = over("block_100k", [(a, m * 10, g) for a, m, g in unread(3)])["histories"]
+    few = over("block_100k", [(a, m * 10, g) for a, m, g in unconverted(3)])["histories"]
     assert judge("range", {"histories": few}) is None
     assert judge("range", {"histories": few | {"country": history(spread(30))}}) is not None
 
@@ -184,10 +193,13 @@ def test_a_country_in_trouble_lowers_what_is_needed_against_its_ranges() -> None
 def test_a_range_that_converts_is_not_blamed_for_its_country() -> None:
     guilty = TABLE["country_conversion"][0]["histories"]
     for kind in ("block_10k", "block_100k", "block_1m"):
-        assert judge("country_conversion", {"histories": guilty | {kind: history(read(3))}}) is None
-        assert judge("country_conversion", {"histories": guilty | {kind: history(unread(3))}}) is not None
-    unread_among_read = {"block_10k": history([*unread(3), (9000, 1, True)]), "block_1m": history(read(9))}
-    assert judge("country_conversion", {"histories": guilty | unread_among_read}) is not None
+        assert judge("country_conversion", {"histories": guilty | {kind: history(converted(3))}}) is None
+        assert judge("country_conversion", {"histories": guilty | {kind: history(unconverted(3))}}) is not None
+    unconverted_among_converted = {
+        "block_10k": history([*unconverted(3), (9000, 1, True)]),
+        "block_1m": history(converted(9)),
+    }
+    assert judge("country_conversion", {"histories": guilty | unconverted_among_converted}) is not None
 
 
 def test_more_than_a_dozen_of_a_network_in_a_minute_are_a_burst_if_none_converted() -> None:
@@ -198,5 +210,5 @@ def test_more_than_a_dozen_of_a_network_in_a_minute_are_a_burst_if_none_converte
 
 
 def test_sends_too_young_to_convert_do_not_count_among_an_addresses_unconverted_ones() -> None:
-    assert judge("unverified_share", over("ip", unread(12, age=260))) is not None
+    assert judge("unverified_share", over("ip", unconverted(12, age=260))) is not None
     assert judge("unverified_share", over("ip", [(n, n, False) for n in range(12)] + [(9000, 99, True)])) is None

@@ -85,7 +85,7 @@ async def test_it_is_said_in_words_too_with_what_it_leaves_out(database_url: str
         done = await decide(gateway, tmp_path, SERVED.replace("US", "GB") + prices)
         assert (done.code, done.err) == (0, "")
         lines = done.out.splitlines()
-        assert "Newly stopped: 2. 2 of them went out then, and 1 of those verified: people." in lines
+        assert "Newly suppressed: 2. 2 of them went out then, and 1 of those verified: people." in lines
         assert any(line.split() == ["country", "1", "2", "2", "2", "1", "1", "1"] for line in lines)
         assert "Money: 0.50 USD less, 0.25 of it on people; 0.04 more for what is let through." in done.out
         for left_out in ("Limits and budgets: ", "Blocks: ", "Histories: "):

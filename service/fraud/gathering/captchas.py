@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from service import telemetry
 from service.errors import SettingsError
-from service.fraud.facts import CaptchaState
+from service.fraud.facts import UNAVAILABLE, CaptchaState
 from service.fraud.question import Question
 from service.policy.model import Policies
 from service.providers.captcha.siteverify import Captcha, CaptchaFailed, CaptchaUnavailable
@@ -41,16 +41,16 @@ class Captchas:
     async def _ask(self, captcha: Captcha, token: str, question: Question) -> CaptchaState:
         if not self._breaker.admit():
             self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not answer.")
-            return "unread"
+            return UNAVAILABLE
         answer = await self._breaker.watch(captcha.verify(token, question.ip_address))
         self._breaker.note(outage=isinstance(answer, CaptchaUnavailable) and not answer.ours)
         if isinstance(answer, CaptchaUnavailable):
-            telemetry.log.warning("captcha_unread", provider=captcha.name, code=answer.code, ours=answer.ours)
+            telemetry.log.warning("captcha_unavailable", provider=captcha.name, code=answer.code, ours=answer.ours)
             self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not judge: {answer.code}.")
-            return "unread"
+            return UNAVAILABLE
         # Verifying a token spends it: an earlier try of ours did, if it ended before it was recorded.
         if isinstance(answer, CaptchaFailed):
-            return "unread" if question.captcha_begun and answer.code in SPENT else "failed"
+            return UNAVAILABLE if question.captcha_begun and answer.code in SPENT else "failed"
         return "passed"
 
 

@@ -10,7 +10,7 @@ import time
 import msgspec
 
 from service.accounts import normalise
-from service.fraud.facts import DeviceFacts, DeviceState, same_place
+from service.fraud.facts import UNAVAILABLE, DeviceFacts, DeviceState, same_place
 from service.fraud.question import Question
 from service.providers.fingerprint.event import (
     Devices,
@@ -107,4 +107,4 @@ def _state(answer: EventAnswer | None) -> DeviceState:
         case EventUnknown():
             return "unknown"
         case _:
-            return "unread"
+            return UNAVAILABLE

@@ -18,19 +18,19 @@ import msgspec
 
 from service.fraud.histories.history import HOUR, History
 
-# How long people take to enter their code (s): nobody less than FIRST, and two thirds are done READING later.
-FIRST, READING = 8, 20.0
+# How long people take to enter their code (s): nobody less than FIRST, and two thirds have ENTERING later.
+FIRST, ENTERING = 8, 20.0
 # Nobody enters a code later than this.
 OLD = 250
 # Old evidence fades: to a third within this many seconds (three days).
 FADING = 259_200.0
 # The share of an attacker's sends that convert; and for subjects that are attacks only if nearly all of them is.
-ATTACK_READS = 0.1
-HARDLY_READS = 0.03
+ATTACK_CONVERSION = 0.1
+HARDLY_ANY_CONVERSION = 0.03
 # The rate assumed for a country of which little is known, and the bounds within which its own rate is believed.
-USUAL_READS = 0.6
+USUAL_CONVERSION = 0.6
 KNOWN_AFTER = 30.0
-LEAST_READS, MOST_READS = 0.5, 0.85
+LEAST_CONVERSION, MOST_CONVERSION = 0.5, 0.85
 # How far below the threshold a sum starts again after a block (nats): less than one unconverted send; for a whole
 # country, which has more people than attackers, less than three.
 BELOW, BELOW_COUNTRY = 0.5, 2.0
@@ -44,7 +44,7 @@ HEALTHY, HEALTHY_RANGE = 10.0, 0.5
 class Measure(msgspec.Struct, frozen=True):
     """How a history is measured. `above`: the threshold, before the addition for a healthy subject.
 
-    `usual`: the share of people's sends that convert; `reads`: of attackers'; `part`: the marks of one part of the
+    `usual`: the share of people's sends that convert; `attack`: of attackers'; `part`: the marks of one part of the
     subject, 0 for none; `most`: what one part may contribute (nats), so that a subject is judged by several of them;
     `below`: how far below the threshold the sum starts again after a block; `oldest`: the age (seconds) beyond which
     nothing counts; `first`: the age before which nobody enters a code.
@@ -52,7 +52,7 @@ class Measure(msgspec.Struct, frozen=True):
 
     above: float
     usual: float
-    reads: float = ATTACK_READS
+    attack: float = ATTACK_CONVERSION
     part: int = 0
     most: float = math.inf
     below: float = BELOW
@@ -60,40 +60,40 @@ class Measure(msgspec.Struct, frozen=True):
     first: int = FIRST
 
 
-def usual_reads(country: History | None) -> float:
+def usual_conversion(country: History | None) -> float:
     """Return the share of a country's sends that usually convert, to a hundredth: of the days before today, if any."""
     if country is None:
-        return USUAL_READS
+        return USUAL_CONVERSION
     sends = max(0.0, country.long_sends - country.day_sends)
-    good = max(0.0, country.long_good - country.day_good)
-    share = (good + USUAL_READS * KNOWN_AFTER) / (sends + KNOWN_AFTER)
-    return min(MOST_READS, max(LEAST_READS, round(share, 2)))
+    converted = max(0.0, country.long_converted - country.day_converted)
+    share = (converted + USUAL_CONVERSION * KNOWN_AFTER) / (sends + KNOWN_AFTER)
+    return min(MOST_CONVERSION, max(LEAST_CONVERSION, round(share, 2)))
 
 
 def threshold(history: History, above: float, healthy: float = HEALTHY) -> float:
     """Return how much evidence (nats) this subject needs: more for a busy and healthy one, which has more bad luck."""
-    return above + math.log1p(max(0.0, 1.5 * history.day_good - 0.5 * history.day_sends) / healthy)
+    return above + math.log1p(max(0.0, 1.5 * history.day_converted - 0.5 * history.day_sends) / healthy)
 
 
-def unread(history: History, measure: Measure) -> float:
+def unconverted_evidence(history: History, measure: Measure) -> float:
     """Return the evidence (nats) of a history's unconverted sends."""
-    usual, reads = measure.usual, measure.reads
-    good, old = math.log(reads / usual), math.log((1 - reads) / (1 - usual))
+    usual, attack = measure.usual, measure.attack
+    done, old = math.log(attack / usual), math.log((1 - attack) / (1 - usual))
     again = measure.above - measure.below
     lifted = -1.0 if history.lifted is None else history.lifted
     part_size, most, exp = measure.part, measure.most, math.exp
     total, since, parts = 0.0, False, dict[int, float]()
     count = bisect_right(history.ages, measure.oldest)
-    sends = zip(history.ages[:count], history.marks, history.goods, strict=False)
-    for age, mark, read in reversed(list(sends)):
+    sends = zip(history.ages[:count], history.marks, history.converted, strict=False)
+    for age, mark, converted in reversed(list(sends)):
         if age < lifted and not since:
             total, since = min(total, again), True
-        if read:
-            speaks = good
+        if converted:
+            speaks = done
         elif age > OLD or (since and age > 0):
             speaks = old
         else:
-            speaks = _young(age - measure.first, usual, reads)
+            speaks = _young(age - measure.first, usual, attack)
         if age >= HOUR:
             speaks *= exp(-age / FADING)
         if part_size:
@@ -108,9 +108,9 @@ def unread(history: History, measure: Measure) -> float:
 
 
 @lru_cache(maxsize=1 << 16)
-def _young(age: int, usual: float, reads: float) -> float:
-    seen = -math.expm1(-max(0, age) / READING)
-    return math.log((1 - reads * seen) / (1 - usual * seen))
+def _young(age: int, usual: float, attack: float) -> float:
+    seen = -math.expm1(-max(0, age) / ENTERING)
+    return math.log((1 - attack * seen) / (1 - usual * seen))
 
 
 def crowded(history: History, expected: float, most: float) -> float:
@@ -121,7 +121,7 @@ def crowded(history: History, expected: float, most: float) -> float:
     """
     if history.lifted is not None:
         return 0.0
-    recent = [good for age, good in zip(history.ages, history.goods, strict=True) if age < HOUR]
-    read = sum(recent)
-    usual = max(expected, 3 * history.long_sends / (14 * 24), 2.0 * read)
-    return min(most, max(0.0, (len(recent) - read) * math.log(8) - 7 * usual))
+    recent = [done for age, done in zip(history.ages, history.converted, strict=True) if age < HOUR]
+    converted = sum(recent)
+    usual = max(expected, 3 * history.long_sends / (14 * 24), 2.0 * converted)
+    return min(most, max(0.0, (len(recent) - converted) * math.log(8) - 7 * usual))

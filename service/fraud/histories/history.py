@@ -31,17 +31,18 @@ PAUSES, PROBE = 8.0, 2
 class History(msgspec.Struct, frozen=True, array_like=True):
     """The newest sends of one subject, newest first, this one included; counts that fade; a block in force.
 
-    `ages` in seconds; `goods`: whether the send converted; day (24 h), long and peak (14 days) are faded counts.
-    `lifted`: seconds since the last block within a day ended. `firm`: an operator set the block in force.
+    `ages` in seconds; `converted`: whether the send did; day (24 h), long and peak (14 days) are faded counts.
+    `lifted`: seconds since the last block within a day ended. `firm`: an operator set the block in force. Names given
+    to fields are those of the table, which operators see.
     """
 
     ages: list[int]
     marks: list[int]
-    goods: list[bool]
+    converted: list[bool] = msgspec.field(name="goods")
     day_sends: float
-    day_good: float
+    day_converted: float = msgspec.field(name="day_good")
     long_sends: float
-    long_good: float
+    long_converted: float = msgspec.field(name="long_good")
     peak: float
     block: int | None
     lifted: float | None = None
@@ -51,21 +52,21 @@ class History(msgspec.Struct, frozen=True, array_like=True):
 def is_known(history: History) -> bool:
     """Return whether this send's own number was converted before, by its mark."""
     own = history.marks[0]
-    if not history.goods[0] and history.marks.count(own) == 1:
+    if not history.converted[0] and history.marks.count(own) == 1:
         return False  # nearly always so, and this is called for each of a send's histories
-    return any(good and mark == own for mark, good in zip(history.marks, history.goods, strict=True))
+    return any(done and mark == own for mark, done in zip(history.marks, history.converted, strict=True))
 
 
-def is_read(history: History) -> bool:
+def is_converting(history: History) -> bool:
     """Return whether at least a third of the sends that are old enough converted."""
-    old = sum(1 for age, good in zip(history.ages, history.goods, strict=True) if good or age > MINUTE)
-    return sum(history.goods) * 3 >= old
+    old = sum(1 for age, done in zip(history.ages, history.converted, strict=True) if done or age > MINUTE)
+    return sum(history.converted) * 3 >= old
 
 
-def unread_marks(history: History) -> list[int]:
+def unconverted_marks(history: History) -> list[int]:
     """Return the marks of a day's unconverted sends, the newest first."""
     return [
-        m for m, age, good in zip(history.marks, history.ages, history.goods, strict=True) if age < DAY and not good
+        m for m, age, done in zip(history.marks, history.ages, history.converted, strict=True) if age < DAY and not done
     ]
 
 
@@ -74,14 +75,14 @@ def numbers_of(history: History, least: int = 0) -> tuple[int, int]:
 
     `least`: the age (s) from which an unconverted send counts.
     """
-    sends = zip(history.marks, history.ages, history.goods, strict=True)
-    day = [(mark, good) for mark, age, good in sends if age < DAY and (good or age >= least)]
-    return len({mark for mark, _ in day}), len({mark for mark, good in day if not good})
+    sends = zip(history.marks, history.ages, history.converted, strict=True)
+    day = [(mark, done) for mark, age, done in sends if age < DAY and (done or age >= least)]
+    return len({mark for mark, _ in day}), len({mark for mark, done in day if not done})
 
 
 def countries_of(history: History) -> int:
     """Return how many calling codes an address requested within a day, unconverted."""
-    return len({mark >> CODE_BITS for mark in unread_marks(history)})
+    return len({mark >> CODE_BITS for mark in unconverted_marks(history)})
 
 
 def without_marks(kind: str, history: History) -> History:
@@ -104,10 +105,10 @@ def without_marks(kind: str, history: History) -> History:
 
 def rush(history: History) -> int:
     """Return how many requests came within a minute, if none of the newest converted; else 0."""
-    return 0 if any(history.goods) else bisect_left(history.ages, MINUTE)
+    return 0 if any(history.converted) else bisect_left(history.ages, MINUTE)
 
 
 def pause(history: History) -> float:
     """Return for how long (s) nobody came after the last block, if nobody since then converted; else 0."""
     since = bisect_right(history.ages, history.lifted or -1.0)
-    return history.lifted or 0.0 if since <= PROBE and not any(history.goods[:since]) else 0.0
+    return history.lifted or 0.0 if since <= PROBE and not any(history.converted[:since]) else 0.0

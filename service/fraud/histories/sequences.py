@@ -9,7 +9,7 @@ import math
 from functools import cache
 from itertools import pairwise
 
-from service.fraud.histories.history import History, unread_marks
+from service.fraud.histories.history import History, unconverted_marks
 
 # Fewer unconverted neighbours than this may be a family.
 LEAST_GROUP = 4
@@ -23,12 +23,12 @@ def aligned(history: History, size: int, least: float = 0.0) -> float:
     n * C(n-1, k-1) * (w/size)^(k-1) groups of k lie within w. The least likely group counts, unless a quarter of those
     within it converted: a family, an office.
     """
-    marks = sorted(set(unread_marks(history)))
+    marks = sorted(set(unconverted_marks(history)))
     total = len(marks)
     if total < LEAST_GROUP:
         return 0.0
     marks += [mark + size for mark in marks[:-1]]
-    read_marks = [mark for mark, good in zip(history.marks, history.goods, strict=True) if good]
+    converted_marks = [mark for mark, done in zip(history.marks, history.converted, strict=True) if done]
     best, closest = 0.0, min(last - first for first, last in zip(marks[:total], marks[STEPS:], strict=False))
     for count in range(LEAST_GROUP, total + 1):
         reach = count - 1
@@ -37,7 +37,7 @@ def aligned(history: History, size: int, least: float = 0.0) -> float:
             continue
         span, first = min((last - first, first) for first, last in zip(marks[:total], marks[reach:], strict=False))
         unlikely = _unlikely(count, span + 1, size, total)
-        if unlikely > best and sum(1 for mark in read_marks if (mark - first) % size <= span) * 3 < count:
+        if unlikely > best and sum(1 for mark in converted_marks if (mark - first) % size <= span) * 3 < count:
             best = unlikely
     return best if best > least else 0.0
 
@@ -57,7 +57,7 @@ def _log10_choose(n: int, k: int) -> float:
 
 def stride(history: History, size: int) -> int:
     """Return how many of the newest unconverted numbers follow one another at equal distances on the circle."""
-    marks = unread_marks(history)
+    marks = unconverted_marks(history)
     steps = [(newer - older) % size for newer, older in pairwise(marks)]
     run = 0
     while run < len(steps) and steps[run] == steps[0] != 0:

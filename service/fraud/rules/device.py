@@ -5,7 +5,7 @@ Called through fraud.stages. Pure. A verdict that is missing is not a clean one.
 
 from __future__ import annotations
 
-from service.fraud.facts import Facts
+from service.fraud.facts import UNAVAILABLE, Facts
 from service.policy.model import Policy
 
 
@@ -50,10 +50,10 @@ def judge_forged(facts: Facts, _: Policy) -> str | None:
     return facts.device.state if facts.device.state in ("malformed", "unknown", "unasked") else None
 
 
-def judge_unread(facts: Facts, policy: Policy) -> str | None:
+def judge_unavailable(facts: Facts, policy: Policy) -> str | None:
     """Object to an event that could not be looked up, if the policy fails closed."""
     closed = policy.rules.device_unread.fail == "closed"
-    return "unavailable" if closed and facts.device.state == "unread" else None
+    return "unavailable" if closed and facts.device.state == UNAVAILABLE else None
 
 
 def judge_bound(facts: Facts, _: Policy) -> str | None:

@@ -12,23 +12,23 @@ from service.fraud.facts import Facts
 from service.fraud.histories import history as histories
 from service.fraud.histories import sequences
 from service.fraud.histories.evidence import (
-    ATTACK_READS,
+    ATTACK_CONVERSION,
     BELOW_COUNTRY,
-    HARDLY_READS,
+    HARDLY_ANY_CONVERSION,
     HEALTHY_RANGE,
     OLD,
     RECENT,
     Measure,
     crowded,
     threshold,
-    unread,
-    usual_reads,
+    unconverted_evidence,
+    usual_conversion,
 )
 from service.fraud.histories.history import BLOCK, PARTS, RANGES
 from service.policy.model import Policy, SourceRule
 
 # With less evidence than one unconverted send (nats), a country's alarm adds nothing.
-ONE_UNREAD = 0.7
+ONE_UNCONVERTED = 0.7
 # The share of a country's alarm that counts against a range: the largest ranges have people of all sorts.
 ALARMED = {"block_1m": 1 / 3}
 
@@ -65,8 +65,8 @@ def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
     for kind in RANGES:
         if (history := facts.histories.get(kind)) is None or _is_spared(facts, kind):
             continue
-        measure = Measure(rule.above, usual, ATTACK_READS, PARTS.get(kind, 0), rule.part)
-        if (evidence := unread(history, measure)) < rule.least:
+        measure = Measure(rule.above, usual, ATTACK_CONVERSION, PARTS.get(kind, 0), rule.part)
+        if (evidence := unconverted_evidence(history, measure)) < rule.least:
             continue
         needed = threshold(history, rule.above, HEALTHY_RANGE)
         crowd = crowded(history, getattr(rule, kind), rule.crowd)
@@ -80,10 +80,10 @@ def judge_country_spike(facts: Facts, policy: Policy) -> str | None:
     history, rule = facts.histories.get("country"), policy.rules.country_spike
     if history is None:
         return None
-    unread = history.day_sends - history.day_good
-    if unread <= max(rule.least, rule.of_peak * history.peak, rule.of_read * history.day_good):
+    unconverted = history.day_sends - history.day_converted
+    if unconverted <= max(rule.least, rule.of_peak * history.peak, rule.of_read * history.day_converted):
         return None
-    return f"{unread:.0f} unconverted in a day"
+    return f"{unconverted:.0f} unconverted in a day"
 
 
 def judge_country_conversion(facts: Facts, policy: Policy) -> str | None:
@@ -98,7 +98,7 @@ def judge_country_conversion(facts: Facts, policy: Policy) -> str | None:
 
 def judge_ip_conversion(facts: Facts, policy: Policy) -> str | None:
     """Object to an address whose sends do not convert."""
-    return _judge_source(facts, policy, "ip", policy.rules.ip_conversion, ATTACK_READS)
+    return _judge_source(facts, policy, "ip", policy.rules.ip_conversion, ATTACK_CONVERSION)
 
 
 def judge_burst(facts: Facts, policy: Policy) -> str | None:
@@ -107,7 +107,7 @@ def judge_burst(facts: Facts, policy: Policy) -> str | None:
     rush = histories.rush(history) if history and not _is_spared(facts, "network") else 0
     if rush > policy.rules.burst.rush:
         return f"{rush} in a minute"
-    return _judge_source(facts, policy, "network", policy.rules.burst, HARDLY_READS)
+    return _judge_source(facts, policy, "network", policy.rules.burst, HARDLY_ANY_CONVERSION)
 
 
 def judge_unverified_share(facts: Facts, policy: Policy) -> str | None:
@@ -131,14 +131,14 @@ def judge_many_countries(facts: Facts, policy: Policy) -> str | None:
     return f"{count} countries" if count > policy.rules.many_countries.above else None
 
 
-def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, reads: float) -> str | None:
+def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, attack: float) -> str | None:
     history = facts.histories.get(kind)
     if history is None or _is_spared(facts, kind):
         return None
     # Of a source with many requests a second, only young ones are kept.
-    evidence = unread(history, Measure(rule.above, _usual(facts), reads, first=0))
+    evidence = unconverted_evidence(history, Measure(rule.above, _usual(facts), attack, first=0))
     needed, crowd = threshold(history, rule.above), crowded(history, rule.an_hour, rule.crowd)
-    share = 1.0 if evidence > ONE_UNREAD and history.lifted is None else 0.0
+    share = 1.0 if evidence > ONE_UNCONVERTED and history.lifted is None else 0.0
     whole = _add(facts, policy, evidence, crowd, needed, share)
     return f"evidence {whole:.1f}" if whole > needed else None
 
@@ -160,12 +160,14 @@ def _country_evidence(facts: Facts, policy: Policy, oldest: float = math.inf) ->
     history, rule = facts.histories.get("country"), policy.rules.country_conversion
     if history is None:
         return 0.0
-    measure = Measure(rule.above, _usual(facts), HARDLY_READS, PARTS["country"], rule.part, BELOW_COUNTRY, oldest)
-    return unread(history, measure)
+    measure = Measure(
+        rule.above, _usual(facts), HARDLY_ANY_CONVERSION, PARTS["country"], rule.part, BELOW_COUNTRY, oldest
+    )
+    return unconverted_evidence(history, measure)
 
 
 def _usual(facts: Facts) -> float:
-    return usual_reads(facts.histories.get("country"))
+    return usual_conversion(facts.histories.get("country"))
 
 
 def _is_spared(facts: Facts, kind: str) -> bool:
@@ -173,13 +175,13 @@ def _is_spared(facts: Facts, kind: str) -> bool:
     block, ip = facts.histories.get("block_10k"), facts.histories.get("ip")
     if kind != "device" and block is not None and histories.is_known(block):
         return True
-    if kind in ("network", "country") and ip is not None and any(ip.goods):
+    if kind in ("network", "country") and ip is not None and any(ip.converted):
         return True
-    return kind == "country" and _is_range_read(facts)
+    return kind == "country" and _is_range_converting(facts)
 
 
-def _is_range_read(facts: Facts) -> bool:
+def _is_range_converting(facts: Facts) -> bool:
     """Return whether the smallest of a number's ranges with any converted send converts."""
     ranges = [facts.histories[kind] for kind in RANGES if kind in facts.histories]
-    smallest = next((history for history in ranges if any(history.goods)), None)
-    return smallest is not None and histories.is_read(smallest)
+    smallest = next((history for history in ranges if any(history.converted)), None)
+    return smallest is not None and histories.is_converting(smallest)

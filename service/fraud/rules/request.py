@@ -11,7 +11,7 @@ import msgspec
 
 from service import phone
 from service.channels import CHANNELS, Channel
-from service.fraud.facts import Facts
+from service.fraud.facts import UNAVAILABLE, Facts
 from service.policy.model import Policy
 
 Rule = Callable[[Facts, Policy], str | None]
@@ -58,6 +58,6 @@ def _may_go(channel: Channel, facts: Facts, policy: Policy) -> bool:
 
 def judge_captcha(facts: Facts, policy: Policy) -> str | None:
     """Object to a captcha that was not solved and, if the policy fails closed, to one that could not be judged."""
-    if facts.captcha == "unread" and policy.rules.captcha.fail == "closed":
+    if facts.captcha == UNAVAILABLE and policy.rules.captcha.fail == "closed":
         return "not judged"
     return "not solved" if facts.captcha == "failed" else None
