@@ -2,7 +2,7 @@
 -- verification's row and both budgets are locked. Returns what to ask (the sends), or why not.
 -- An Idempotency-Key that was seen before gets the earlier reply if it comes with the same code (p_body: a keyed hash
 -- of the code and of what it was for); if that guess is still open, 'in_flight'; with another code, 'mismatch'.
--- age: seconds since the caller's last request or fallback; channels: how many of them the caller have asked for.
+-- age: seconds since the caller's last request or fallback; channels: how many of them the caller has asked for.
 create or replace function reserve_guess_v3(
     p_now timestamptz, p_key int, p_client int, p_id uuid, p_guess uuid, p_idem uuid, p_body uuid, p_settle interval,
     p_codes int, p_keep int, w_kind text[], w_max int[], w_seconds float8[]

@@ -1,6 +1,6 @@
 -- Use the next channel as use_fallback does, but only once for an id, and held until the caller is known to have been
--- answered (release_fallback) or the lease is over. Called again after an unclear end, it returns what is stored; a fallback that
--- was taken back before it came is not made any more; and nothing is sent for one that may have been answered 503.
+-- answered (release_fallback) or the lease is over. Called again after an unclear end, it returns what is stored; a
+-- fallback that was taken back before it came is not made any more; and nothing is sent for one that may have been answered 503.
 -- Without an id it is use_fallback. If no process acts on the row, the fallback holds its lease; if one does, the
 -- send is due later. 'held': the fallback before it has been neither confirmed nor taken back yet.
 create or replace function use_fallback_once(

@@ -161,7 +161,7 @@ class Checks:
         # One is enough: a code belongs to one channel, and the others are bound to find it wrong.
         if CodeCompared(accepted=True) in answers:
             return "right"
-        # Not wrong because another one judged: the channel whose reply was lost may be the one that accepted.
+        # Not wrong because another one compared: the channel whose reply was lost may be the one that accepted.
         if any(isinstance(answer, InDoubt) for answer in answers):
             return await self._ask_states(asked)
         return "wrong" if any(isinstance(answer, CodeCompared) for answer in answers) else "returned"
