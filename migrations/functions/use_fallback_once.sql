@@ -1,8 +1,8 @@
 -- Use the next channel as use_fallback does, but only once for an id, and held until the caller is known to have been
 -- answered (release_fallback) or the lease is over. Called again after an unclear end, it returns what is stored; a
--- fallback that was taken back before it came is not made any more; and nothing is sent for one that may have been answered 503.
--- Without an id it is use_fallback. If no process acts on the row, the fallback holds its lease; if one does, the
--- send is due later. 'held': the fallback before it has been neither confirmed nor taken back yet.
+-- fallback that was taken back before it came is not made any more; and nothing is sent for one that may have been
+-- answered 503. Without an id it is use_fallback. If no process acts on the row, the fallback holds its lease; if one
+-- does, the send is due later. 'held': the fallback before it has been neither confirmed nor taken back yet.
 create or replace function use_fallback_once(
     p_now timestamptz, p_fallback uuid, p_lease interval, p_grace interval, p_key int, p_client int, p_id uuid,
     p_order text[], p_after interval, p_extends_to interval, p_longest interval, p_most_sends int, p_keep int,

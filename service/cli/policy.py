@@ -38,8 +38,10 @@ def show() -> None:
 def check(file: str | None) -> None:
     """Report every mistake in a policy file.
 
-    Checks FILE, or POLICY_FILE by default. The exit code is 1 if there is a mistake.
+    Checks FILE, or POLICY_FILE by default. The exit code is 1 if there is a mistake; an old name is none.
     """
     loaded = loading.load(file or os.environ.get("POLICY_FILE"))
+    for setting in loaded.renamed:
+        click.echo(f"line {setting.line}: {setting.old}: is called {setting.new} now; the old name is still read.")
     click.echo(f"The policy is valid. Clients with settings of their own: {len(loaded.clients)}.")
     click.echo(f"Version {loaded.default.version}")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import PolicyError
-from service.policy.model import Policies, Policy
+from service.policy.model import Policies, Policy, Renamed
+from service.policy.renamed import rename
 from service.policy.toml_lines import line_of
 from service.policy.values import read_value
 
@@ -48,8 +49,9 @@ def parse(own: str) -> Policies:
     """Merge an overriding text with the shipped policy. Raises PolicyError naming every mistake with its line."""
     base, given = tomllib.loads(default_text()), read_tables(own)
     version = hashlib.sha256((default_text() + own).encode()).hexdigest()[:12]
-    clients = given.pop("clients", {})
     mistakes: list[str] = []
+    moved = rename_all(given, mistakes)
+    clients = given.pop("clients", {})
     tables = merge(base, given)
     default = _build(tables, "", mistakes, version=version, number=0)
     # If there is a mistake in the default policy, each client's own values are still checked.
@@ -68,9 +70,10 @@ def parse(own: str) -> Policies:
         if policy is not None:
             built[name] = policy
     if mistakes or default is None:
-        placed = sorted({_place(own, mistake) for mistake in mistakes})
+        placed = sorted({_place(own, mistake, moved) for mistake in mistakes})
         raise PolicyError("\n".join(["The policy file needs attention:", *(f"  {where}" for _, where in placed)]))
-    return Policies(default, built)
+    old_names = [Renamed(line_of(own, old), old, new.rpartition(".")[2]) for new, old in moved.items()]
+    return Policies(default, built, old_names)
 
 
 def read_tables(own: str) -> Table:
@@ -82,6 +85,16 @@ def read_tables(own: str) -> Table:
     except (RecursionError, ValueError):
         # tomllib's own limits, for which it has no message and no line.
         raise PolicyError("The policy file is no policy: lists within lists, or digits, without end.") from None
+
+
+def rename_all(given: Table, mistakes: list[str]) -> dict[str, str]:
+    """Give settings their new names, in place, for all clients and for each; return the old paths by the new ones."""
+    moved: dict[str, str] = {}
+    rename(given, "", moved, mistakes)
+    clients = given.get("clients")
+    for name, table in clients.items() if isinstance(clients, dict) else ():
+        rename(table if isinstance(table, dict) else {}, f"clients.{name}.", moved, mistakes)
+    return moved
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
@@ -107,8 +120,9 @@ def _build(tables: Table, where: str, mistakes: list[str], *, version: str, numb
     return policy
 
 
-def _place(text: str, mistake: str) -> tuple[int, str]:
+def _place(text: str, mistake: str, moved: Mapping[str, str]) -> tuple[int, str]:
     path, _, reason = mistake.partition(": ")
+    path = moved.get(path, path)
     path = path.replace(".client.", ".", 1) if path.startswith("clients.") else path
     line = line_of(text, path)
     return line or 0, f"{f'line {line}: ' if line else ''}{path}: {reason}"

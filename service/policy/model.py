@@ -5,8 +5,8 @@ Made by policy.loading; read by verification, fraud, worker, operators and api. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -154,63 +154,63 @@ class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Evidence in a number's ranges: unconverted sends, and more requests an hour than expected for their size."""
 
     mode: Mode
-    above: float
-    least: float
-    part: float
-    crowd: float
-    block_10k: float
-    block_100k: float
-    block_1m: float
+    above_nats: float
+    least_unconverted_nats: float
+    most_nats_per_tenth: float
+    most_crowding_nats: float
+    usual_per_hour_10k: float
+    usual_per_hour_100k: float
+    usual_per_hour_1m: float
 
 
 class SourceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Evidence against a source: unconverted sends, and more requests than `an_hour` (`crowd` nats at most)."""
+    """Evidence against a source: unconverted sends, and more requests than `usual_per_hour` (`most_crowding_nats`)."""
 
     mode: Mode
-    above: float
-    crowd: float
-    an_hour: float
+    above_nats: float
+    most_crowding_nats: float
+    usual_per_hour: float
 
 
 class BurstRule(SourceRule, frozen=True, forbid_unknown_fields=True):
-    """The same, or more than `rush` requests within a minute, none of them converted."""
+    """The same, or more than `above_per_minute` requests, none of them converted."""
 
-    rush: int
+    above_per_minute: int
 
 
 class ShareRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Objects above a share of at least `least` numbers."""
+    """Objects above a share of at least `least_numbers`."""
 
     mode: Mode
-    above: float
-    least: int
+    above_share: float
+    least_numbers: int
 
 
 class CountryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Evidence against a whole country; beyond `calm` it adds up to `alarm` to that against its ranges and sources."""
+    """Evidence against a whole country; beyond `alarm_above_nats` it adds to that against its parts."""
 
     mode: Mode
-    above: float
-    part: float
-    calm: float
-    alarm: float
+    above_nats: float
+    most_nats_per_million: float
+    alarm_above_nats: float
+    most_alarm_nats: float
 
 
 class SequenceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Numbers too close together: -log10 of the chance, or so many at equal distances."""
 
     mode: Mode
-    above: float
-    stride: int
+    above_log10: float
+    numbers_at_one_distance: int
 
 
 class SpikeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A day's unconverted sends exceed all three: `least`, a share of the peak, a share of the converted ones."""
+    """A day's unconverted sends exceed all three: `above_sends`, a share of the peak, a share of the converted ones."""
 
     mode: Mode
-    least: float
-    of_peak: float
-    of_read: float
+    above_sends: float
+    above_share_of_peak: float
+    above_share_of_converted: float
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -267,11 +267,11 @@ class LookupSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When alerts ring. They are for the whole service; a client cannot have its own."""
 
-    a_minute: int
-    spike: float
-    spike_least: float
-    conversion: float
-    conversion_least: int
+    above_sends_per_minute: int
+    spike_above_times_usual: float
+    spike_above_sends_per_minute: float
+    conversion_below_share: float
+    conversion_least_sends: int
     ends_after: Seconds
 
 
@@ -324,12 +324,21 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: int
 
 
-class Policies:
-    """The default policy, and those of clients that have their own."""
+class Renamed(NamedTuple):
+    """A setting that was given under its old name, with the line of the file."""
 
-    def __init__(self, default: Policy, clients: Mapping[str, Policy]) -> None:
+    line: int | None
+    old: str
+    new: str
+
+
+class Policies:
+    """The default policy, and those of clients that have their own. `renamed`: what the file calls by old names."""
+
+    def __init__(self, default: Policy, clients: Mapping[str, Policy], renamed: Sequence[Renamed] = ()) -> None:
         self.default = default
         self.clients = dict(clients)
+        self.renamed = renamed
 
     def of(self, client: str) -> Policy:
         """Return a client's policy."""

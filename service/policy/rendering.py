@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from service.policy.loading import default_text, merge, own_text, parse, read_tables
+from service.policy.loading import default_text, merge, own_text, parse, read_tables, rename_all
 
 Table = dict[str, Any]
 
@@ -21,6 +21,7 @@ def render(path: str | Path | None) -> str:
     own = own_text(path)
     version = parse(own).default.version
     shipped, given = tomllib.loads(default_text()), read_tables(own)
+    rename_all(given, [])
     clients = given.pop("clients", {})
     lines = [f"# The policy in force, version {version}."]
     lines += _write("", merge(shipped, given), shipped)

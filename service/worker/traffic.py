@@ -42,22 +42,21 @@ def find_unusual(traffic: Traffic, rules: AlertRules) -> dict[str, str]:
 
 
 def _check_volume(traffic: Traffic, rules: AlertRules) -> str | None:
-    if traffic.sent <= rules.a_minute:
+    if traffic.sent <= rules.above_sends_per_minute:
         return None
-    return f"{traffic.sent:,} codes were sent within a minute; more than {rules.a_minute:,} ring."
+    return f"{traffic.sent:,} codes were sent within a minute; more than {rules.above_sends_per_minute:,} ring."
 
 
 def _check_spike(traffic: Traffic, rules: AlertRules) -> str | None:
     recent, usual = traffic.recent or 0.0, traffic.usual
-    if usual is None or recent <= max(rules.spike_least, rules.spike * usual):
+    if usual is None or recent <= max(rules.spike_above_sends_per_minute, rules.spike_above_times_usual * usual):
         return None
     return f"{recent:,.0f} codes a minute over the last five; at this time of day {usual:,.1f} are usual."
 
 
 def _check_conversion(traffic: Traffic, rules: AlertRules) -> str | None:
     sent, converted = traffic.hour_sent, traffic.hour_read
-    if sent < rules.conversion_least or converted >= rules.conversion * sent:
+    if sent < rules.conversion_least_sends or converted >= rules.conversion_below_share * sent:
         return None
-    return (
-        f"{converted / sent:.0%} of the {sent:,} codes of an hour were entered; less than {rules.conversion:.0%} rings."
-    )
+    below = rules.conversion_below_share
+    return f"{converted / sent:.0%} of the {sent:,} codes of an hour were entered; less than {below:.0%} rings."

@@ -30,6 +30,14 @@ async def test_a_policy_is_checked_by_argument_or_by_setting(tmp_path: Path) -> 
     assert (await run_inside("policy", "check", str(tmp_path / "gone.toml"))).code == 2
 
 
+async def test_a_setting_under_its_old_name_is_valid_and_named(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("[alerts]\na_minute = 3\n")
+    done = await run_inside("policy", "check", str(own))
+    assert done.code == 0
+    assert "line 2: alerts.a_minute: is called above_sends_per_minute now" in done.out.splitlines()[0]
+
+
 async def test_what_policy_show_prints_is_a_policy_file(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text('[limits]\nphone = ["1/1m"]\n')

@@ -7,6 +7,7 @@ import base64
 import json
 import secrets
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,6 +148,8 @@ async def read_start(gateway: Gateway, command: str) -> list[dict[str, Any]]:
 async def test_a_process_says_what_it_is_and_what_is_unsafe(database_url: str, command: str) -> None:
     async with run_gateway(database_url, serve=False) as gateway:
         gateway.environment["TELNYX_PUBLIC_KEYS"] = gateway.environment.pop("TELNYX_PUBLIC_KEY")
+        policy = Path(gateway.environment["POLICY_FILE"])
+        policy.write_text(policy.read_text() + "\n[alerts]\na_minute = 100\n")
         lines = await read_start(gateway, command)
     [start] = [line for line in lines if line["event"] == "starting"]
     assert start["version"]
@@ -158,6 +161,8 @@ async def test_a_process_says_what_it_is_and_what_is_unsafe(database_url: str, c
     assert {"TELNYX_PUBLIC_KEY", "TELNYX_BASE_URL", "SECRET_KEY"} <= set(named)
     assert all(line["risk"] and line["remedy"] and line["level"] == "warning" for line in named.values())
     assert [line["setting"] for line in lines if line["event"] == "unknown_setting"] == ["TELNYX_PUBLIC_KEYS"]
+    [old] = [line for line in lines if line["event"] == "renamed_setting"]
+    assert (old["setting"], "above_sends_per_minute" in old["remedy"]) == ("alerts.a_minute", True)
     assert gateway.environment["TELNYX_PUBLIC_KEYS"] not in json.dumps(lines)
 
 

@@ -18,7 +18,7 @@ from tests.support.gateway import PHONE, Gateway, read_code, run_process
 from tests.support.tcp_proxy import Moment, lay_cable
 from tests.support.waiting import until
 
-QUICK = '[alerts]\nends_after = "3s"\na_minute = 3\n'
+QUICK = '[alerts]\nends_after = "3s"\nabove_sends_per_minute = 3\n'
 # Three seconds, as the driver writes an interval: of all statements, the ringing one takes it.
 QUIET = (3_000_000).to_bytes(8) + bytes(8)
 AREAS = (212, 213, 312, 305, 415, 617)

@@ -10,6 +10,7 @@ import pytest
 from service.errors import PolicyError
 from service.policy import loading, rendering
 from service.policy.model import Policy
+from service.policy.renamed import RENAMED
 
 DEFAULT = loading.parse("").default
 
@@ -141,7 +142,7 @@ def test_a_mistake_is_named_by_its_line_however_its_value_is_written() -> None:
 
 
 WRONG = {
-    "alerts of one client": "[clients.shop.alerts]\na_minute = 5",
+    "alerts of one client": "[clients.shop.alerts]\nabove_sends_per_minute = 5",
     "a count of nothing": '[limits]\nphone = ["0/1h"]',
     "a count over a thousand": '[limits]\nphone = ["1001/1h"]',
     "a negative count": '[limits]\nphone = ["-1/1h"]',
@@ -176,7 +177,7 @@ WRONG = {
     "a time that no calendar has": '[fallback]\nafter = "9999999d"',
     "a deadline after the end of time": '[verification]\ndispatch_deadline = "9999999d"',
     "what is no number": "[rules.suspect_score]\nabove = nan",
-    "a number without end": "[rules.burst]\nan_hour = inf",
+    "a number without end": "[rules.burst]\nusual_per_hour = inf",
 }
 
 
@@ -184,6 +185,37 @@ WRONG = {
 def test_what_a_policy_cannot_mean_is_refused_with_its_place(text: str) -> None:
     (mistake,) = read_mistakes(text)
     assert mistake.startswith("line ")
+
+
+OLD_NAMES = [(table, old, new) for table, names in RENAMED.items() for old, new in names.items()]
+
+
+@pytest.mark.parametrize(("table", "old", "new"), OLD_NAMES, ids=[f"{table}.{old}" for table, old, _ in OLD_NAMES])
+def test_a_setting_may_be_given_by_the_name_it_had_before(table: str, old: str, new: str) -> None:
+    before, after = (loading.parse(f"[{table}]\n{name} = 987\n") for name in (old, new))
+    assert describe(before.default) == describe(after.default) != describe(DEFAULT)
+    assert (before.renamed, after.renamed) == ([(2, f"{table}.{old}", new)], [])
+
+
+def test_a_client_may_have_settings_by_old_names() -> None:
+    policies = loading.parse("[clients.shop.rules.range]\ncrowd = 1.5\n")
+    assert policies.of("shop").rules.range.most_crowding_nats == 1.5
+    assert policies.renamed == [(2, "clients.shop.rules.range.crowd", "most_crowding_nats")]
+
+
+def test_both_names_of_a_setting_are_a_mistake_and_so_is_a_wrong_value_by_its_old_name() -> None:
+    (both,) = read_mistakes("[rules.burst]\nabove_per_minute = 9\nrush = 9\n")
+    assert both.startswith("line 3: rules.burst.rush: is the old name of above_per_minute")
+    (wrong,) = read_mistakes('[clients.shop.rules.burst]\nrush = "many"\n')
+    assert wrong.startswith("line 2: clients.shop.rules.burst.rush: ")
+
+
+def test_what_is_shown_has_the_new_names(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text("[rules.burst]\nrush = 9\n[clients.shop.rules.burst]\nrush = 7\n")
+    shown = rendering.render(tmp_path / "policy.toml")
+    assert "above_per_minute = 9  # shipped: 12" in shown.splitlines()
+    assert loading.parse(shown).of("shop").rules.burst.above_per_minute == 7
+    assert loading.parse(shown).renamed == []
 
 
 def test_a_file_that_is_no_toml_says_where_it_stops_being_it() -> None:

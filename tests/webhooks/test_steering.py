@@ -92,9 +92,7 @@ async def test_a_failed_delivery_goes_on_to_the_next_channel_and_the_caller_sees
             gateway, verification, [("sms", "request", "failed"), ("call", "failed", "delivered")]
         )
         assert shown(await gateway.read(verification)) == shown(before)
-        assert before.body["fallback"]["channel"] == "call", (
-            "the caller's own calls decide which fallback is next"
-        )
+        assert before.body["fallback"]["channel"] == "call", "the caller's own calls decide which fallback is next"
         assert (await gateway.verify(verification, "123456")).body["verified"] is True
 
 

@@ -69,6 +69,10 @@ def announce(settings: Settings, policies: Policies, *, schema: str, workers: in
     )  # fmt: skip
     for unsafe in find_unsafe(settings):
         telemetry.log.warning("unsafe", setting=unsafe.setting, risk=unsafe.risk, remedy=unsafe.remedy)
+    for named in policies.renamed:
+        telemetry.log.warning(
+            "renamed_setting", setting=named.old, line=named.line, remedy=f"Call it {named.new}: the old name will go."
+        )
     for name in find_unknown(os.environ):
         telemetry.log.warning(
             "unknown_setting",

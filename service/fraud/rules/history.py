@@ -25,7 +25,7 @@ from service.fraud.histories.evidence import (
     usual_conversion,
 )
 from service.fraud.histories.history import BLOCK, PARTS, RANGES
-from service.policy.model import Policy, SourceRule
+from service.policy.model import Policy, RangeRule, SourceRule
 
 # With less evidence than one unconverted send (nats), a country's alarm adds nothing.
 ONE_UNCONVERTED = 0.7
@@ -45,11 +45,11 @@ def judge_sequential(facts: Facts, policy: Policy) -> str | None:
     history, rule = facts.histories.get("block_10k"), policy.rules.sequential
     if history is None:
         return None
-    unlikely = sequences.aligned(history, BLOCK, rule.above)
-    if unlikely > rule.above:
+    unlikely = sequences.aligned(history, BLOCK, rule.above_log10)
+    if unlikely > rule.above_log10:
         return f"chance 1e-{unlikely:.0f}"
     run = sequences.stride(history, BLOCK)
-    return f"{run} at one distance" if run >= rule.stride else None
+    return f"{run} at one distance" if run >= rule.numbers_at_one_distance else None
 
 
 def judge_range(facts: Facts, policy: Policy) -> str | None:
@@ -65,12 +65,12 @@ def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
     for kind in RANGES:
         if (history := facts.histories.get(kind)) is None or _is_spared(facts, kind):
             continue
-        measure = Measure(rule.above, usual, ATTACK_CONVERSION, PARTS.get(kind, 0), rule.part)
-        if (evidence := unconverted_evidence(history, measure)) < rule.least:
+        measure = Measure(rule.above_nats, usual, ATTACK_CONVERSION, PARTS.get(kind, 0), rule.most_nats_per_tenth)
+        if (evidence := unconverted_evidence(history, measure)) < rule.least_unconverted_nats:
             continue
-        needed = threshold(history, rule.above, HEALTHY_RANGE)
-        crowd = crowded(history, getattr(rule, kind), rule.crowd)
-        if (whole := _add(facts, policy, evidence, crowd, needed, ALARMED.get(kind, 1.0))) > needed:
+        needed = threshold(history, rule.above_nats, HEALTHY_RANGE)
+        crowding = crowded(history, _usual_per_hour(rule, kind), rule.most_crowding_nats)
+        if (whole := _add(facts, policy, evidence, crowding, needed, ALARMED.get(kind, 1.0))) > needed:
             found[str(kind)] = whole
     return found
 
@@ -81,7 +81,9 @@ def judge_country_spike(facts: Facts, policy: Policy) -> str | None:
     if history is None:
         return None
     unconverted = history.day_sends - history.day_converted
-    if unconverted <= max(rule.least, rule.of_peak * history.peak, rule.of_read * history.day_converted):
+    if unconverted <= max(
+        rule.above_sends, rule.above_share_of_peak * history.peak, rule.above_share_of_converted * history.day_converted
+    ):
         return None
     return f"{unconverted:.0f} unconverted in a day"
 
@@ -92,7 +94,7 @@ def judge_country_conversion(facts: Facts, policy: Policy) -> str | None:
     if history is None or _is_spared(facts, "country"):
         return None
     evidence = _country_evidence(facts, policy)
-    above = threshold(history, policy.rules.country_conversion.above)
+    above = threshold(history, policy.rules.country_conversion.above_nats)
     return f"evidence {evidence:.1f}" if evidence > above else None
 
 
@@ -105,7 +107,7 @@ def judge_burst(facts: Facts, policy: Policy) -> str | None:
     """Object to a network whose addresses take turns and hardly convert, or rush and do not convert at all."""
     history = facts.histories.get("network")
     rush = histories.rush(history) if history and not _is_spared(facts, "network") else 0
-    if rush > policy.rules.burst.rush:
+    if rush > policy.rules.burst.above_per_minute:
         return f"{rush} in a minute"
     return _judge_source(facts, policy, "network", policy.rules.burst, HARDLY_ANY_CONVERSION)
 
@@ -114,7 +116,11 @@ def judge_unverified_share(facts: Facts, policy: Policy) -> str | None:
     """Object to an address that requested many numbers in a day, nearly all unconverted."""
     history, rule = facts.histories.get("ip"), policy.rules.unverified_share
     asked, missed = histories.numbers_of(history, OLD) if history else (0, 0)
-    return f"{missed} of {asked} unconverted" if asked >= rule.least and missed > rule.above * asked else None
+    return (
+        f"{missed} of {asked} unconverted"
+        if asked >= rule.least_numbers and missed > rule.above_share * asked
+        else None
+    )
 
 
 def judge_device_numbers(facts: Facts, policy: Policy) -> str | None:
@@ -136,24 +142,27 @@ def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, att
     if history is None or _is_spared(facts, kind):
         return None
     # Of a source with many requests a second, only young ones are kept.
-    evidence = unconverted_evidence(history, Measure(rule.above, _usual(facts), attack, first=0))
-    needed, crowd = threshold(history, rule.above), crowded(history, rule.an_hour, rule.crowd)
+    evidence = unconverted_evidence(history, Measure(rule.above_nats, _usual(facts), attack, first=0))
+    needed, crowding = (
+        threshold(history, rule.above_nats),
+        crowded(history, rule.usual_per_hour, rule.most_crowding_nats),
+    )
     share = 1.0 if evidence > ONE_UNCONVERTED and history.lifted is None else 0.0
-    whole = _add(facts, policy, evidence, crowd, needed, share)
+    whole = _add(facts, policy, evidence, crowding, needed, share)
     return f"evidence {whole:.1f}" if whole > needed else None
 
 
-def _add(facts: Facts, policy: Policy, evidence: float, crowd: float, needed: float, share: float) -> float:
+def _add(facts: Facts, policy: Policy, evidence: float, crowding: float, needed: float, share: float) -> float:
     """Add crowding or a share of the alarm, whichever is more; the alarm, which costs most, only if it can decide."""
-    if evidence + crowd > needed or evidence + share * policy.rules.country_conversion.alarm <= needed:
-        return evidence + crowd
-    return evidence + max(crowd, share * _alarm(facts, policy))
+    if evidence + crowding > needed or evidence + share * policy.rules.country_conversion.most_alarm_nats <= needed:
+        return evidence + crowding
+    return evidence + max(crowding, share * _alarm(facts, policy))
 
 
 def _alarm(facts: Facts, policy: Policy) -> float:
     """Return what a pumped country adds (nats) to the evidence against its ranges and sources."""
     rule = policy.rules.country_conversion
-    return min(rule.alarm, max(0.0, _country_evidence(facts, policy, RECENT) - rule.calm))
+    return min(rule.most_alarm_nats, max(0.0, _country_evidence(facts, policy, RECENT) - rule.alarm_above_nats))
 
 
 def _country_evidence(facts: Facts, policy: Policy, oldest: float = math.inf) -> float:
@@ -161,9 +170,19 @@ def _country_evidence(facts: Facts, policy: Policy, oldest: float = math.inf) ->
     if history is None:
         return 0.0
     measure = Measure(
-        rule.above, _usual(facts), HARDLY_ANY_CONVERSION, PARTS["country"], rule.part, BELOW_COUNTRY, oldest
+        rule.above_nats,
+        _usual(facts),
+        HARDLY_ANY_CONVERSION,
+        PARTS["country"],
+        rule.most_nats_per_million,
+        BELOW_COUNTRY,
+        oldest,
     )
     return unconverted_evidence(history, measure)
+
+
+def _usual_per_hour(rule: RangeRule, kind: str) -> float:
+    return float(getattr(rule, kind.replace("block", "usual_per_hour")))
 
 
 def _usual(facts: Facts) -> float:

@@ -193,7 +193,7 @@ class Store:
         try:
             found = await insist(lambda: self.owed.settle(verdict), PATIENCE.answer)
         except Unavailable:
-            # The provider has judged, and will not again: forgotten, only the verification's state could still tell.
+            # The provider has compared, and will not again: forgotten, only the verification's state could still tell.
             self.owed.verdicts.put(verdict)
             raise
         if found is None:
