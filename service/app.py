@@ -76,7 +76,7 @@ async def open_gateway(
     async with Lifetime() as lifetime:
         policies = loading.load(settings.policy_file)
         check_provider(policies, configured=settings.captcha_provider is not None)
-        vault, troubles = Vault(settings.secret_key, settings.index_key), HealthNotes()
+        vault, health_notes = Vault(settings.secret_key, settings.index_key), HealthNotes()
         database = await engine.open_database(
             settings.database_url, pooler=settings.database_pooler, pool_size=settings.database_pool_size
         )
@@ -84,21 +84,24 @@ async def open_gateway(
         await migrate.check(database)
         vendors = await open_vendors(settings, lifetime)
 
-        events, captchas = DeviceEvents(vendors.devices, vendors.sealed, troubles), Captchas(vendors.captcha, troubles)
-        judge = Judge(vault, FraudStore(database, now), events, captchas, vendors.lines, troubles)
+        events, captchas = (
+            DeviceEvents(vendors.devices, vendors.sealed, health_notes),
+            Captchas(vendors.captcha, health_notes),
+        )
+        judge = Judge(vault, FraudStore(database, now), events, captchas, vendors.lines, health_notes)
         core = make_core(database, vault, policies, judge, vendors.telnyx, settings, now)
         lifetime.hold(core.store.owed, owed.SETTLE_LIMIT + 1)
         await core.ended.refresh()
 
         rules, unknown = policies.default.alerts, settings.webhook_max_unknown
-        alarms = Alarms(database, rules, vendors.alerts, troubles, core.senders.health, now, unknown)
+        alarms = Alarms(database, rules, vendors.alerts, health_notes, core.senders.health, now, unknown)
         worker = Worker(core, TelnyxProbe(vendors.telnyx, core.ended.pick), alarms)
         lifetime.at_end("worker", worker.stop, STOP_LIMIT)
         if working:
             worker.start()
 
         webhook = TelnyxWebhook(settings.telnyx_public_key)
-        yield Gateway(make_services(core, settings, vendors.sealed, webhook, troubles, worker.events.set), worker)
+        yield Gateway(make_services(core, settings, vendors.sealed, webhook, health_notes, worker.events.set), worker)
 
 
 def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) -> ASGIApp:

@@ -64,7 +64,7 @@ class Services(msgspec.Struct, frozen=True):
 
 
 def make_services(
-    core: Core, settings: Settings, sealed: SealedEvents | None, webhook: DeliveryWebhook, troubles: HealthNotes,
+    core: Core, settings: Settings, sealed: SealedEvents | None, webhook: DeliveryWebhook, health_notes: HealthNotes,
     wake: Callable[[], None],
 ) -> Services:  # fmt: skip
     """Put them together. `wake`: has kept webhooks applied."""
@@ -87,7 +87,7 @@ def make_services(
             require_https=settings.webhook_require_https,
             provider=webhook,
         ),
-        refusals=WebhookRefusals(troubles),
+        refusals=WebhookRefusals(health_notes),
         metrics_here=settings.metrics_port is None,
     )
 

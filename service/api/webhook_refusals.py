@@ -46,8 +46,8 @@ COUNTED: dict[Why, tuple[str, NoteKind]] = {
 class WebhookRefusals:
     """One process's refusals since it last accepted a webhook, by the check that refused them."""
 
-    def __init__(self, troubles: HealthNotes) -> None:
-        self._troubles = troubles
+    def __init__(self, health_notes: HealthNotes) -> None:
+        self._health_notes = health_notes
         self._row: Counter[NoteKind] = Counter()
 
     def count(self, why: Why, source: IPAddress | None) -> None:
@@ -58,7 +58,7 @@ class WebhookRefusals:
         if self._row[kind] == IN_A_ROW:
             telemetry.log.warning("webhooks_refused", why=why, source=str(source))
         if self._row[kind] >= IN_A_ROW:
-            self._troubles.note(kind, f"Telnyx's webhooks are refused, {IN_A_ROW} or more in a row: {WORDS[why]}.")
+            self._health_notes.note(kind, f"Telnyx's webhooks are refused, {IN_A_ROW} or more in a row: {WORDS[why]}.")
 
     def end(self) -> None:
         """Reset: a webhook was accepted."""

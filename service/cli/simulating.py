@@ -54,8 +54,8 @@ def simulate(
 ) -> None:
     """Play a trace of people and attacks, or make one.
 
-    TRACE has one request a line, as JSON; the report says who was stopped, and by what. The countries of its people are
-    allowed, unless the policy file lists countries. With --scenario and --write such a trace is made.
+    TRACE has one request a line, as JSON; the report says who was suppressed, and by what. The countries of its people
+    are allowed, unless the policy file lists countries. With --scenario and --write such a trace is made.
     """
     if trace is not None and scenario is None:
         _play(trace, policy_path, as_json=as_json)

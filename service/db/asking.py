@@ -17,4 +17,4 @@ LARGEST_ID = 2**31 - 1
 
 async def ask(database: Database, statement: str, *values: object) -> list[dict[str, Any]]:
     """Run a statement; return its rows. Raises what Pool.fetch raises."""
-    return [dict(row) for row in await database.desk.fetch(statement, *values)]
+    return [dict(row) for row in await database.operator_pool.fetch(statement, *values)]

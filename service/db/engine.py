@@ -41,19 +41,19 @@ LOOK_EVERY = 5.0  # and between two without a cause: an old primary may go on an
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database's connections: `pool` for what callers wait for, `desk` for operators, `engine` for the rest."""
+    """One database's connections: `pool` for what callers wait for, `operator_pool`, and `engine` for the rest."""
 
     pool: Pool
     engine: AsyncEngine
     _release: Callable[[], None] | None
     _hosts: Hosts | None = None
     _watch: asyncio.Task[None] | None = None
-    _desk: Pool | None = None
+    _operator_pool: Pool | None = None
 
     @property
-    def desk(self) -> Pool:
+    def operator_pool(self) -> Pool:
         """Operators' own connections: however long their statements take, nobody else waits for a connection."""
-        return self._desk or self.pool
+        return self._operator_pool or self.pool
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -83,7 +83,7 @@ class Database:
             others.push_async_callback(self.engine.dispose)
             if self._watch:
                 self._watch.cancel()
-            await asyncio.gather(*(_close(lines) for lines in {self.pool, self.desk}))
+            await asyncio.gather(*(_close(lines) for lines in {self.pool, self.operator_pool}))
 
 
 async def open_database(
@@ -106,14 +106,14 @@ async def open_database(
             undone.callback(release)
         hosts = Hosts(address, writes=writes)
         options = _choose_options(pooler, HOT_LIMIT)
-        pool, desk = (
+        pool, operator_pool = (
             Pool(lambda: hosts.connect(read_committed=True, **options), size, LINE_LIMIT, hosts.doubt)
             for size in (pool_size, DESK_SIZE)
         )
         engine = make_engine(address, hosts, pooled=pooler == "none", **_choose_options(pooler, COLD_LIMIT))
         watch = asyncio.create_task(_watch(pool, hosts, look_every)) if hosts.several else None
         undone.pop_all()
-    return Database(pool, engine, release, hosts, watch, desk)
+    return Database(pool, engine, release, hosts, watch, operator_pool)
 
 
 def make_engine(url: str, hosts: Hosts, *, pooled: bool, **options: Any) -> AsyncEngine:

@@ -6,7 +6,7 @@ Made by fraud.judge. Pure; only operators learn what it suppresses.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -16,6 +16,9 @@ from service.fraud.facts import Facts
 from service.fraud.histories.history import without_marks
 from service.fraud.rules.request import Rule, choose_channel
 from service.policy.model import Mode, Policy
+
+# The stored word for a rule that an operator waived.
+WAIVED: Final = "lifted"
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -56,21 +59,21 @@ def writable(decision: Decision) -> Decision:
     return msgspec.structs.replace(decision, facts=facts)
 
 
-def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy, lifts: Collection[str] = ()) -> Iterator[Finding]:
+def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy, waived: Collection[str] = ()) -> Iterator[Finding]:
     """Ask every rule that is on; a waived rule may object, but suppresses nothing."""
     for name, rule in rules.items():
         mode: Mode = getattr(policy.rules, name).mode
         if mode != "off" and (detail := rule(facts, policy)) is not None:
-            yield Finding(name, "lifted" if name in lifts else mode, detail)
+            yield Finding(name, WAIVED if name in waived else mode, detail)
 
 
-def stops(findings: Iterable[Finding]) -> bool:
+def suppresses(findings: Iterable[Finding]) -> bool:
     """Conclude from all findings: one that is enforced is enough to suppress."""
     return any(finding.mode == "enforce" for finding in findings)
 
 
 def conclude(findings: list[Finding], facts: Facts, policy: Policy) -> Decision:
     """Decide by what was found."""
-    allow = not stops(findings)
+    allow = not suppresses(findings)
     by = choose_channel(facts, policy) if allow else None
     return Decision(allow=allow, findings=findings, facts=facts, policy_version=policy.version, by=by)

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from service import phone
-from service.fraud.decision import Decision, Finding, conclude, stops
+from service.fraud.decision import Decision, Finding, conclude, suppresses
 from service.fraud.facts import UNAVAILABLE, CaptchaState, DeviceFacts, Facts
 from service.fraud.gathering.captchas import Captchas
 from service.fraud.gathering.device_events import DeviceEvents, ReadEvent
@@ -92,7 +92,7 @@ class Judge:
             known = await self._pass(stage, question, policy, known)
         return await self._resolve(question, policy, known)
 
-    def rehearse(self, question: Question, policy: Policy) -> Decision:
+    def decide_test(self, question: Question, policy: Policy) -> Decision:
         """Decide a test client's send: by its number only, without a trace."""
         facts = _begin(question).facts
         return conclude(ask(NUMBER, facts, policy, ()), facts, policy)
@@ -101,7 +101,7 @@ class Judge:
         """Gather what a stage needs, and ask its rules."""
         for need in stage.needs:
             known = await self._learn(need, question, policy, known)
-        found = ask(stage, known.facts, policy, question.lifts, known.findings)
+        found = ask(stage, known.facts, policy, question.waived, known.findings)
         return msgspec.structs.replace(known, findings=found) if found or known.findings else known
 
     async def _learn(self, need: Need, question: Question, policy: Policy, known: Gathered) -> Gathered:
@@ -122,7 +122,7 @@ class Judge:
     async def _learn_line(self, question: Question, policy: Policy, known: Gathered) -> Gathered:
         """Learn the kind of line: as it is held, else of Telnyx for a send that would go, where the policy says so."""
         line = known.weighed.line if known.weighed else None
-        if line is None and question.counts and policy.lookup.mode == "on" and not stops(known.findings):
+        if line is None and question.counts and policy.lookup.mode == "on" and not suppresses(known.findings):
             line = await self._lines.read(question.phone_number, question.phone_hash, policy.lookup.keep)
         return _learnt(known, line=line) if line else known
 
@@ -167,7 +167,7 @@ class Judge:
                 ordinal=question.ordinal,
                 goes=so_far.allow and question.counts,
                 decision=so_far,
-                limits=[limit for limit in limits if not _lifted(question, limit)],
+                limits=[limit for limit in limits if not _is_waived(question, limit)],
                 blocks=list(blocks),
                 booking=_booking(question, policy, so_far),
                 strike=known.strike,
@@ -211,8 +211,8 @@ def _booking(question: Question, policy: Policy, decision: Decision) -> Booking 
     return book(policy, question.client_id, decision.facts, channel) if question.counts else None
 
 
-def _lifted(question: Question, limit: SendLimit) -> bool:
-    return "limits" in question.lifts or limit.name in question.lifts
+def _is_waived(question: Question, limit: SendLimit) -> bool:
+    return "limits" in question.waived or limit.name in question.waived
 
 
 def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[RuleBlock]:

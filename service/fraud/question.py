@@ -21,7 +21,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     `network`: what counts as one address. `asked_at`: when the request came, from which an event's age is counted.
     `captcha`: the token's result in an earlier send; `captcha_begun`: an earlier send may have spent the token, and the
     result was lost.
-    `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace. `lifts`: the rules (and
+    `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace. `waived`: the rules (and
     "limits", for all of them) that an operator waived for this number.
     """
 
@@ -41,4 +41,4 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     captcha_token: str | None = None
     captcha: CaptchaState | None = None
     captcha_begun: bool = False
-    lifts: Collection[str] = ()
+    waived: Collection[str] = ()

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from service.fraud.decision import Finding, find, stops
+from service.fraud.decision import Finding, find, suppresses
 from service.fraud.facts import Facts
 from service.fraud.rules import device as device_rules
 from service.fraud.rules import history as history_rules
@@ -36,7 +36,7 @@ class Stage(NamedTuple):
 
     def ends(self, findings: Sequence[Finding]) -> bool:
         """Say whether no later stage is asked after these findings."""
-        return self.early and stops(findings)
+        return self.early and suppresses(findings)
 
 
 NUMBER = Stage("number", {"number": request_rules.judge_number, "country": request_rules.judge_country}, early=True)
@@ -88,10 +88,10 @@ RULES: dict[str, Rule] = {name: rule for stage in STAGES for name, rule in stage
 
 
 def ask(
-    stage: Stage, facts: Facts, policy: Policy, lifts: Collection[str], before: Sequence[Finding] = ()
+    stage: Stage, facts: Facts, policy: Policy, waived: Collection[str], before: Sequence[Finding] = ()
 ) -> list[Finding]:
     """Ask a stage's rules; return what stands now, with what the stages before found."""
     # A recorded decision knows the line, and the stages before did not: `number` would be asked another question.
     shown = facts if "line" in stage.needs or facts.line is None else msgspec.structs.replace(facts, line=None)
-    found = list(find(stage.rules, shown, policy, lifts))
+    found = list(find(stage.rules, shown, policy, waived))
     return [finding for finding in before if finding.rule not in stage.rules] + found if before else found

@@ -11,7 +11,7 @@ from functools import cache
 
 import msgspec
 
-from service.fraud.decision import Decision, Finding, conclude
+from service.fraud.decision import WAIVED, Decision, Finding, conclude
 from service.fraud.money import price_of
 from service.fraud.stages import STAGES, ask
 from service.fraud.store import SPENT
@@ -133,25 +133,25 @@ class Backtest:
 
 def decide_again(old: Decision, policy: Policy) -> Decision:
     """Decide a send from its recorded facts, stage by stage as the judge does."""
-    lifts = {finding.rule for finding in old.findings if finding.mode == "lifted"}
+    waived = {finding.rule for finding in old.findings if finding.mode == WAIVED}
     findings: list[Finding] = []
     for stage in STAGES:
         if not stage.early and not _is_gathered(old):
             break
-        findings = ask(stage, old.facts, policy, lifts, findings)
+        findings = ask(stage, old.facts, policy, waived, findings)
         if stage.ends(findings):
             break
     else:
-        findings += _limited(old, policy, lifts)
+        findings += _limited(old, policy, waived)
     return conclude(findings, old.facts, policy)
 
 
-def _limited(old: Decision, policy: Policy, lifts: Collection[str]) -> list[Finding]:
+def _limited(old: Decision, policy: Policy, waived: Collection[str]) -> list[Finding]:
     """Return what counters refused then; they are not asked again: a refusal stands while its rule or budget does."""
     return [
         finding
         for finding in old.findings
-        if finding.detail == SPENT and finding.rule not in lifts and _holds(finding.rule, old, policy)
+        if finding.detail == SPENT and finding.rule not in waived and _holds(finding.rule, old, policy)
     ]
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from service import phone
 from service.db.engine import Database
 from service.fraud.histories.subjects import number_of
 from service.operators.overrides import Override, Overrides, OverrideTable
 from service.vault import Vault
 
-# What may be lifted besides single rules.
+# What may be waived besides single rules.
 WIDE = ("limits", "lockouts")
 # The audit keeps whose number it was, until that is forgotten.
 EXEMPTIONS = OverrideTable(
@@ -24,9 +26,9 @@ EXEMPTIONS = OverrideTable(
 
 
 class Exemption(Override, frozen=True, kw_only=True):
-    """One exemption. `label`: its number, masked; `lifts`: "limits", "lockouts", names of rules."""
+    """One exemption. `label`: its number, masked; `waived`: "limits", "lockouts", names of rules."""
 
-    lifts: list[str]
+    waived: list[str] = msgspec.field(name="lifts")
 
     @property
     def number(self) -> str:
@@ -35,18 +37,18 @@ class Exemption(Override, frozen=True, kw_only=True):
 
     @property
     def rules(self) -> list[str]:
-        """The rules that it lifts by name."""
-        return [name for name in self.lifts if name not in WIDE]
+        """The rules that it waives by name."""
+        return [name for name in self.waived if name not in WIDE]
 
     @property
     def limits(self) -> bool:
-        """Whether it lifts every limit."""
-        return "limits" in self.lifts
+        """Whether it waives every limit."""
+        return "limits" in self.waived
 
     @property
     def lockouts(self) -> bool:
-        """Whether it lifts the budgets of wrong codes."""
-        return "lockouts" in self.lifts
+        """Whether it waives the budgets of wrong codes."""
+        return "lockouts" in self.waived
 
 
 class Exemptions(Overrides[Exemption]):
@@ -57,7 +59,9 @@ class Exemptions(Overrides[Exemption]):
         super().__init__(database, EXEMPTIONS, Exemption, now)
         self._vault = vault
 
-    async def set(self, key: int, phone_number: str, lifts: Sequence[str], reason: str, length: timedelta) -> Exemption:
+    async def set(
+        self, key: int, phone_number: str, waived: Sequence[str], reason: str, length: timedelta
+    ) -> Exemption:
         """Exempt a number from now on, and audit it. What is requested meanwhile keeps the exemption after it ends."""
         subject, label = number_of(self._vault, phone_number), phone.mask(phone_number)
-        return await self.put(key, subject, label, reason, length, [*lifts])
+        return await self.put(key, subject, label, reason, length, [*waived])

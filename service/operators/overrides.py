@@ -104,16 +104,19 @@ class Overrides(Generic[T]):
 
     async def list(self) -> list[T]:
         """List those in force, then those that ended within a day; operators' before rules', the newest first."""
-        return [self._kind(**row) for row in await ask(self._database, self._list, self._now(), MOST_LISTED)]
+        return [
+            msgspec.convert({**row}, self._kind)
+            for row in await ask(self._database, self._list, self._now(), MOST_LISTED)
+        ]
 
     async def put(self, key: int, subject: UUID, label: str, reason: str, length: timedelta, *own: object) -> T:
         """Set one from now on, and audit it."""
         [row] = await ask(self._database, self._set, self._now(), key, subject, label, reason, length, *own)
-        return self._kind(**row)
+        return msgspec.convert({**row}, self._kind)
 
     async def lift(self, key: int, row: int) -> T:
         """Lift one that is in force. Raises NotFound."""
         if 0 < row <= LARGEST_ID:
             for lifted in await ask(self._database, self._lift, self._now(), key, row):
-                return self._kind(**lifted)
+                return msgspec.convert({**lifted}, self._kind)
         raise NotFound

@@ -38,7 +38,7 @@ order by v.created_at desc limit $4
 LEDGER = f"""
 with {CLOCK}
 select l.day, c.name as client, coalesce(nullif(l.country, ''), '?') as country, l.channel, l.sends, l.spent,
-       l.stopped, l.saved
+       l.stopped as suppressed, l.saved
 from clock, ledger l join clients c on c.id = l.client_id
 where l.day >= ((clock.now - $2::interval) at time zone 'UTC')::date
 order by l.day desc, 2, 3, 4

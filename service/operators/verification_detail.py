@@ -128,7 +128,7 @@ class LedgerEntry(msgspec.Struct, frozen=True):
     channel: str
     sends: int
     spent: float
-    stopped: int
+    suppressed: int
     saved: float
 
 

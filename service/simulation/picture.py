@@ -19,43 +19,45 @@ COARSE, MOST_MINUTES = 0.1, 120
 def draw(report: Report, *, ascii_only: bool = False) -> str:
     """Return the report as text. `ascii_only`: for terminals that have no block characters."""
     levels = ASCII if ascii_only else BLOCKS
-    blocks = ["\n".join(_draw_part(part, report, levels)) for part in report.parts]
+    blocks = ["\n".join(_draw_label(one, report, levels)) for one in report.labels]
     return "\n\n".join([*blocks, *_conclude(report)])
 
 
-def _draw_part(part: LabelReport, report: Report, levels: str) -> Iterator[str]:
-    yield f"{part.label}: {part.requests} requests, at most {max(part.requests_over_time)} in {_span(report.column)}"
-    top = max(part.requests_over_time)
-    yield f"  requests |{_bars(part.requests_over_time, top, levels)}|"
-    yield f"  sent     |{_bars(part.sent_over_time, top, levels)}|"
-    yield f"           0{_span(report.ends):>{len(part.sent_over_time) + 1}}"
-    yield f"  sent {part.sent}, refused by a limit {part.refused}, suppressed by rules {part.suppressed}{_errors(part)}"
-    yield from (f"    {rule} {count}" for rule, count in part.by_rule.items())
-    yield from _describe_attack(part) if part.hostile else _describe_people(part)
+def _draw_label(one: LabelReport, report: Report, levels: str) -> Iterator[str]:
+    yield f"{one.label}: {one.requests} requests, at most {max(one.requests_over_time)} in {_span(report.column)}"
+    top = max(one.requests_over_time)
+    yield f"  requests |{_bars(one.requests_over_time, top, levels)}|"
+    yield f"  sent     |{_bars(one.sent_over_time, top, levels)}|"
+    yield f"           0{_span(report.ends):>{len(one.sent_over_time) + 1}}"
+    yield f"  sent {one.sent}, refused by a limit {one.refused}, suppressed by rules {one.suppressed}{_errors(one)}"
+    yield from (f"    {rule} {count}" for rule, count in one.by_rule.items())
+    yield from _describe_attack(one) if one.hostile else _describe_people(one)
 
 
-def _describe_attack(part: LabelReport) -> Iterator[str]:
-    yield f"  stopped {_percent(part.stopped)} of what would have gone out ({_percent(part.stopped_by_rules)} by rules)"
-    block = part.first_block
-    when = "and no rule stopped any" if block is None else f"before the first block, at {_span(block)}"
-    yield f"  {part.sent_before_block} sends {when}; at most {part.longest_leak} in a row"
-    yield f"  cost {part.spent:.2f}, saved {part.saved:.2f}"
+def _describe_attack(one: LabelReport) -> Iterator[str]:
+    by_rules = _percent(one.suppressed_by_rules)
+    yield f"  refused or suppressed {_percent(one.stopped)} of what would have gone out ({by_rules} by rules)"
+    block = one.first_block
+    when = "and no rule suppressed any" if block is None else f"before the first block, at {_span(block)}"
+    yield f"  {one.sent_before_block} sends {when}; at most {one.longest_leak} in a row"
+    yield f"  cost {one.spent:.2f}, saved {one.saved:.2f}"
 
 
-def _describe_people(part: LabelReport) -> Iterator[str]:
-    let_through = part.sent + part.suppressed
-    yield f"  wrongly stopped by rules {_percent(part.stopped_by_rules)}: {part.suppressed} of {let_through} requests"
-    yield f"  numbers that this befell: {part.numbers_stopped} of {part.numbers}"
-    yield f"  cost {part.spent:.2f}, not sent {part.saved:.2f}"
+def _describe_people(one: LabelReport) -> Iterator[str]:
+    let_through = one.sent + one.suppressed
+    share = _percent(one.suppressed_by_rules)
+    yield f"  wrongly suppressed by rules {share}: {one.suppressed} of {let_through} requests"
+    yield f"  numbers that this befell: {one.numbers_suppressed} of {one.numbers}"
+    yield f"  cost {one.spent:.2f}, not sent {one.saved:.2f}"
 
 
 def _conclude(report: Report) -> Iterator[str]:
-    if report.attacks is not None and sum(part.hostile for part in report.parts) > 1:
+    if report.attacks is not None and sum(one.hostile for one in report.labels) > 1:
         yield "\n".join([f"all attacks: {report.attacks.requests} requests", *_describe_attack(report.attacks)])
 
 
-def _errors(part: LabelReport) -> str:
-    return f", errors {part.errors}" if part.errors else ""
+def _errors(one: LabelReport) -> str:
+    return f", errors {one.errors}" if one.errors else ""
 
 
 def _bars(counts: Sequence[int], top: int, levels: str) -> str:

@@ -82,10 +82,8 @@ class Player:
             self._vault, FraudStore(database, self._clock), DeviceEvents(self._book, None), Captchas(None)
         )
         health = ProviderHealth()
-        silent = Phones("silent", real=False)
-        senders = Senders(
-            real=self._phones, silent=silent, rehearsal=silent, idle=silent, health=health, profile_id=CLIENT
-        )
+        decoy = Phones("silent", real=False)
+        senders = Senders(real=self._phones, decoy=decoy, test=decoy, idle=decoy, health=health, profile_id=CLIENT)
         dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask, spread=0.0)
         self._requests = Requests(self._store, self._vault, Gate(health), dispatch, self._slots)
         self._guesses: list[tuple[float, int, UUID, TraceLine]] = []
@@ -106,8 +104,8 @@ class Player:
         return self._now
 
     async def _enter(self) -> Caller:
-        ring = Authenticator(self._key_store, self._vault, Policies(self._policy, {}))
-        return await ring.find(await self._keys.create(CLIENT))
+        authenticator = Authenticator(self._key_store, self._vault, Policies(self._policy, {}))
+        return await authenticator.find(await self._keys.create(CLIENT))
 
     async def _ask(self, line: TraceLine, caller: Caller) -> tuple[UUID | None, LineOutcome]:
         self._judge.last, before = None, self._phones.sent

@@ -1,4 +1,4 @@
-"""The report on a played trace: requests, sends, who was stopped and by what, and the money.
+"""The report on a played trace: requests, sends, who was suppressed and by what, and the money.
 
 Called by cli with what the player saw. Counts and divides; knows neither the gateway nor how a trace was made.
 """
@@ -38,10 +38,10 @@ Played = tuple[TraceLine, LineOutcome]
 class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
     """All requests of one label. Shares are 0 to 1, and None if there is nothing to divide by.
 
-    `stopped`: refused or suppressed, of all that would have gone out without a gateway; `stopped_by_rules`: of
-    those that the limits let through. `numbers`: different ones; `numbers_stopped`: those that a rule ever stopped.
+    `stopped`: refused or suppressed, of all that would have gone out without a gateway; `suppressed_by_rules`: of
+    those that the limits let through. `numbers`: different ones; `numbers_suppressed`: those that a rule suppressed.
     `by_rule`: requests to which a rule, or a limit in silence, objected; a request can count for several.
-    `first_block`: seconds from the start until a rule first stopped one; `sent_before_block`: sends until then, all
+    `first_block`: seconds from the start until a rule first suppressed one; `sent_before_block`: sends until then, all
     of them if there was none. `longest_leak`: most sends in a row with none suppressed between them.
     """
 
@@ -53,9 +53,9 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
     errors: int
     by_rule: dict[str, int]
     stopped: float | None
-    stopped_by_rules: float | None
+    suppressed_by_rules: float | None = msgspec.field(name="stopped_by_rules")
     numbers: int
-    numbers_stopped: int
+    numbers_suppressed: int = msgspec.field(name="numbers_stopped")
     first_block: float | None
     sent_before_block: int
     longest_leak: int
@@ -73,14 +73,14 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The whole trace. Times are seconds from its start; `column`: seconds that one count of the chart covers.
 
-    `people`, `attacks`: the sums over labels, None if the trace has no such line; `parts`: each label.
+    `people`, `attacks`: the sums over labels, None if the trace has no such line; `labels`: each of them.
     """
 
     ends: float
     column: float
     people: LabelReport | None
     attacks: LabelReport | None
-    parts: list[LabelReport]
+    labels: list[LabelReport] = msgspec.field(name="parts")
 
 
 def summarise(played: Iterable[Played], columns: int = COLUMNS) -> Report:
@@ -94,13 +94,16 @@ def summarise(played: Iterable[Played], columns: int = COLUMNS) -> Report:
     return Report(
         ends=ends,
         column=column,
-        people=_part(PERSON, people, column, columns) if people else None,
-        attacks=_part("attacks", attacks, column, columns) if attacks else None,
-        parts=[_part(label, [play for play in plays if play[0].label == label], column, columns) for label in labels],
+        people=_report_label(PERSON, people, column, columns) if people else None,
+        attacks=_report_label("attacks", attacks, column, columns) if attacks else None,
+        labels=[
+            _report_label(label, [play for play in plays if play[0].label == label], column, columns)
+            for label in labels
+        ],
     )
 
 
-def _part(label: str, plays: Sequence[Played], column: float, columns: int) -> LabelReport:
+def _report_label(label: str, plays: Sequence[Played], column: float, columns: int) -> LabelReport:
     results = Counter(outcome.result for _, outcome in plays)
     sent, refused, suppressed = results["sent"], results["refused"], results["suppressed"]
     first_block = next((line.t for line, outcome in plays if outcome.result == "suppressed"), None)
@@ -114,9 +117,9 @@ def _part(label: str, plays: Sequence[Played], column: float, columns: int) -> L
         errors=results["error"],
         by_rule=_count_rules(plays),
         stopped=_divide(refused + suppressed, sent + refused + suppressed),
-        stopped_by_rules=_divide(suppressed, sent + suppressed),
+        suppressed_by_rules=_divide(suppressed, sent + suppressed),
         numbers=len({line.phone_number for line, _ in plays}),
-        numbers_stopped=len({line.phone_number for line, outcome in plays if outcome.result == "suppressed"}),
+        numbers_suppressed=len({line.phone_number for line, outcome in plays if outcome.result == "suppressed"}),
         first_block=first_block,
         sent_before_block=leaks[0],
         longest_leak=max(leaks),

@@ -157,7 +157,7 @@ def _claimed(caller: Caller, item: Admission, token: UUID, admitted: Admitted, c
         expires_at=admitted.expires_at,
         sealed=item.sealed,
         token=token,
-        lifts=admitted.lifts,
+        waived=admitted.waived,
         sends=[first],
         now=now,
     )

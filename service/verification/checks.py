@@ -141,7 +141,7 @@ class Checks:
         return sends
 
     def _asked(self, sends: Sequence[Send], *, test: bool, channels: int) -> list[tuple[Provider, str]]:
-        """List what to ask: every send that the provider accepted, and the silent provider for each other channel.
+        """List what to ask: every send that the provider accepted, and the decoy provider for each other channel.
 
         As many are asked as the caller used channels: how often none of them can judge must not reveal what became of
         each.

@@ -63,7 +63,7 @@ _dice = random.SystemRandom()
 class Job(msgspec.Struct, frozen=True):
     """A verification whose lease this process holds, as the database gave it, and what was sealed in it.
 
-    `lifts`: the rules and limits that an operator had waived for its number when it was requested.
+    `waived`: the rules and limits that an operator had waived for its number when it was requested.
     """
 
     row: Claimed
@@ -136,7 +136,7 @@ class Dispatch:
     async def _decide(self, job: Job, send: Send) -> Decision:
         question = _question(job, send)
         if job.row.test:
-            decision = self._judge.rehearse(question, job.policy)
+            decision = self._judge.decide_test(question, job.policy)
         else:
             # Two loops, not one around both: repeated together, a database that is away for a while would have
             # Fingerprint asked again each time, and a captcha's token is good for one question.
@@ -261,7 +261,7 @@ def _question(job: Job, send: Send) -> Question:
         captcha_token=evidence.captcha_token,
         captcha=next((one.captcha for one in job.row.sends if one.captcha in ("passed", "failed")), None),
         captcha_begun=any(_begun_in_vain(one, send) for one in job.row.sends),
-        lifts=job.row.lifts or (),
+        waived=job.row.waived or (),
     )
 
 

@@ -21,12 +21,12 @@ from service.verification.gate import profiles_of
 class Senders(msgspec.Struct, frozen=True):
     """The providers, and the health of the real one. `profile_id`: for clients that have none of their own.
 
-    `silent` takes as long as Telnyx does now; `idle`, for test clients' decoys, asks nobody and needs no Telnyx.
+    `decoy` takes as long as Telnyx does now; `idle`, for test clients' decoys, asks nobody and needs no Telnyx.
     """
 
     real: Provider
-    silent: Provider
-    rehearsal: Provider
+    decoy: Provider
+    test: Provider
     idle: Provider
     health: ProviderHealth
     profile_id: str
@@ -34,12 +34,12 @@ class Senders(msgspec.Struct, frozen=True):
     def choose(self, *, test: bool, allow: bool) -> Provider:
         """Choose the provider for a send."""
         if test:
-            return self.rehearsal if allow else self.idle
-        return self.real if allow else self.silent
+            return self.test if allow else self.idle
+        return self.real if allow else self.decoy
 
     def named(self, name: str | None) -> Provider | None:
-        """Return the provider of this name, if it can have sent a code; None for a silent one."""
-        return {self.real.name: self.real, self.rehearsal.name: self.rehearsal}.get(name or "")
+        """Return the provider of this name, if it can have sent a code; None for a decoy."""
+        return {self.real.name: self.real, self.test.name: self.test}.get(name or "")
 
     async def send(self, provider: Provider, order: Order) -> SendAnswer:
         """Send, and note the answer in the provider's health."""
@@ -52,7 +52,7 @@ class Senders(msgspec.Struct, frozen=True):
     async def check(self, provider: Provider, provider_id: str, code: str) -> CheckAnswer:
         """Check, and note the answer, a decoy's too: else what failing checks lead to would show that they are real."""
         answer = await provider.check(provider_id, code)
-        if provider in (self.real, self.silent):
+        if provider in (self.real, self.decoy):
             self.health.note_check(answer)
         return answer
 
@@ -62,8 +62,8 @@ def make_senders(provider: Provider, ended: Ended, vault: Vault, policies: Polic
     timings = Timings()
     return Senders(
         real=Timed(provider, timings),
-        silent=DecoyProvider(timings, provider, ended.pick),
-        rehearsal=TestProvider(vault.hash(b"rehearsal", "").bytes),
+        decoy=DecoyProvider(timings, provider, ended.pick),
+        test=TestProvider(vault.hash(b"rehearsal", "").bytes),
         # Timings of its own: test clients must not shape what decoys copy, nor need a Telnyx.
         idle=DecoyProvider(Timings()),
         health=ProviderHealth(profiles_of(policies, profile_id)),

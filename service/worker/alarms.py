@@ -70,33 +70,33 @@ class Alarms:
     """One process's alarm round."""
 
     def __init__(
-        self, database: Database, rules: AlertRules, alerts: Alerts, troubles: HealthNotes, health: ProviderHealth,
+        self, database: Database, rules: AlertRules, alerts: Alerts, health_notes: HealthNotes, health: ProviderHealth,
         now: Callable[[], datetime | None] = lambda: None, max_unknown: int = MAX_UNKNOWN,
     ) -> None:  # fmt: skip
         """`now`: as in Store."""
         self._pool = database.pool
         self._rules = rules
         self._alerts = alerts
-        self._troubles = troubles
+        self._health_notes = health_notes
         self._health = health
         self._now = now
         self._max_unknown = max_unknown
         self._posts: set[asyncio.Task[None]] = set()
         # The id of one call, until its reply has come: a repeated call with the same id gets the same reply.
-        self._ring = uuid4()
+        self._this_round = uuid4()
 
     async def look(self) -> None:
         """Look once at everything, and report what began and what is over."""
-        noted = self._troubles.take()
+        noted = self._health_notes.take()
         incidents: list[Incident] | None = None
         try:
             incidents = await self._take_in(noted)
         finally:
             # Nobody was told of these: without them a trouble that is over by the next look would never be heard of.
             if incidents is None:
-                self._troubles.give_back(noted)
+                self._health_notes.give_back(noted)
         # Its answer was heard: asking under the old id would have everything that began told a second time.
-        self._ring = uuid4()
+        self._this_round = uuid4()
         still = {one.kind.partition(" ")[0] for one in incidents if one.event == "open"}
         for kind in KINDS:
             telemetry.ALERT_OPEN.labels(kind).set(float(kind in still))
@@ -110,7 +110,7 @@ class Alarms:
         wrong |= await self._watch()
         kinds, quiet = sorted(wrong), timedelta(seconds=self._rules.ends_after)
         texts = [wrong[kind] for kind in kinds]
-        call = RING(now=self._now(), ring=self._ring, kinds=kinds, texts=texts, quiet=quiet)
+        call = RING(now=self._now(), ring=self._this_round, kinds=kinds, texts=texts, quiet=quiet)
         return [Incident(*row) for row in await self._pool.fetch(*call)]
 
     async def stop(self) -> None:
@@ -150,7 +150,7 @@ def _word_troubles(health: ProviderHealth) -> dict[str, str]:
     found = {}
     if (trouble := health.trouble()) is not None:
         found["telnyx"] = f"Telnyx takes nothing ({trouble.reason}). Requests are answered 503."
-    for profile_id, reason in health.troubles_of_profiles().items():
+    for profile_id, reason in health.reasons_of_profiles().items():
         whose = ", ".join(health.owners[profile_id]).replace(OTHERS, "all clients without one of their own")
         text = f"Telnyx takes nothing for the Verify profile of {whose} ({reason}). Their requests are answered 503."
         found[f"telnyx_profile {whose}"] = text

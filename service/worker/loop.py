@@ -113,10 +113,10 @@ class Worker:
         telemetry.SLOTS.set(self._slots.free)
         health = self._gate.health
         telemetry.BREAKER.set(float(health.trouble() is not None))
-        troubles = health.troubles_of_profiles()
+        reasons = health.reasons_of_profiles()
         for profile_id, owners in health.owners.items():
             for client in owners:
-                telemetry.PROFILE_OPEN.labels(client).set(float(profile_id in troubles))
+                telemetry.PROFILE_OPEN.labels(client).set(float(profile_id in reasons))
 
     async def _probe(self) -> None:
         """Probe in a task of its own: a Telnyx that hangs would delay the gate's round."""

@@ -73,33 +73,33 @@ class Case(msgspec.Struct):
     batch: list[Admission]
 
 
-async def _set_the_stage(desk: AdmissionHarness, connection: Connection, case: Case) -> None:
+async def _set_the_stage(harness: AdmissionHarness, connection: Connection, case: Case) -> None:
     for ago, item in sorted(case.history, key=lambda entry: -entry[0]):
-        desk.now = NOON - timedelta(seconds=ago)
-        await desk.store._admit([item], again=False)
-    desk.now = NOON
+        harness.now = NOON - timedelta(seconds=ago)
+        await harness.store._admit([item], again=False)
+    harness.now = NOON
     for ask, agos in case.wrong:
-        item, hits = desk.item(**ask), [NOON - timedelta(seconds=ago) for ago in sorted(agos)]
+        item, hits = harness.item(**ask), [NOON - timedelta(seconds=ago) for ago in sorted(agos)]
         await connection.executemany(SPENT, [(item.source_budget, hits), (item.total_budget, hits)])
     for phone in case.in_flight:
         await connection.execute("update sends set state = 'sent' where state = 'begun'")
-        await connection.execute(BEGUN, desk.item(phone).phone_hash, NOON)
+        await connection.execute(BEGUN, harness.item(phone).phone_hash, NOON)
 
 
-async def _run(desk: AdmissionHarness, connection: Connection, case: Case, size: int) -> tuple[list[Admitted], Any]:
+async def _run(harness: AdmissionHarness, connection: Connection, case: Case, size: int) -> tuple[list[Admitted], Any]:
     """Admit the batch in calls of `size` items, say what came of it, and undo it all."""
     transaction = connection.transaction()
     await transaction.start()
     try:
-        await _set_the_stage(desk, connection, case)
+        await _set_the_stage(harness, connection, case)
         results: list[Admitted] = []
         for first in range(0, len(case.batch), size):
-            results += await desk.store._admit(case.batch[first : first + size], again=False)
+            results += await harness.store._admit(case.batch[first : first + size], again=False)
         ids = {item.id for item in case.batch}
-        verifications = [row for row in await desk.rows("verifications") if row["id"] in ids]
-        sends = [row for row in await desk.rows("sends") if row["verification_id"] in ids]
-        keys = [tuple(row) for row in await desk.rows("idempotency_keys") if row["verification_id"] in ids]
-        counters = await desk.rows("counters")
+        verifications = [row for row in await harness.rows("verifications") if row["id"] in ids]
+        sends = [row for row in await harness.rows("sends") if row["verification_id"] in ids]
+        keys = [tuple(row) for row in await harness.rows("idempotency_keys") if row["verification_id"] in ids]
+        counters = await harness.rows("counters")
         return results, (verifications, sends, keys, counters)
     finally:
         await transaction.rollback()
@@ -107,14 +107,14 @@ async def _run(desk: AdmissionHarness, connection: Connection, case: Case, size:
 
 @pytest.fixture
 async def stage(database: Database) -> AsyncIterator[tuple[AdmissionHarness, Connection]]:
-    """Answer a desk over one connection, whose clients have keys, and a key that was revoked."""
+    """Answer a harness over one connection, whose clients have keys, and a key that was revoked."""
     keeper = AdmissionHarness(database, POLICY)
     await keeper.join("shop", "strict", "lenient")
     await database.pool.execute(REVOKED)
     async with database.pool.acquire() as connection:
-        desk = AdmissionHarness(over(connection), POLICY)
-        desk.callers = keeper.callers
-        yield desk, connection
+        harness = AdmissionHarness(over(connection), POLICY)
+        harness.callers = keeper.callers
+        yield harness, connection
 
 
 @settings(
@@ -126,13 +126,16 @@ async def stage(database: Database) -> AsyncIterator[tuple[AdmissionHarness, Con
 async def test_a_batch_ends_as_its_items_would_one_by_one(
     stage: tuple[AdmissionHarness, Connection], batch: list[Any], history: Any, wrong: Any, begun: set[str]
 ) -> None:
-    desk, connection = stage
-    before = [(ago, desk.item(**ask)) for ago, ask in history]
+    harness, connection = stage
+    before = [(ago, harness.item(**ask)) for ago, ask in history]
     case = Case(
-        before, wrong, begun, [desk.item(**ask | ({"key_id": KEYS[key]} if key in KEYS else {})) for ask, key in batch]
+        before,
+        wrong,
+        begun,
+        [harness.item(**ask | ({"key_id": KEYS[key]} if key in KEYS else {})) for ask, key in batch],
     )
-    together, after_together = await _run(desk, connection, case, len(batch))
-    singly, after_singly = await _run(desk, connection, case, 1)
+    together, after_together = await _run(harness, connection, case, len(batch))
+    singly, after_singly = await _run(harness, connection, case, 1)
     for result in together:
         event(result.outcome)
     assert together == singly

@@ -107,10 +107,10 @@ async def test_a_day_and_a_purge_later_the_key_is_forgotten_and_not_before(datab
 
 async def test_while_the_first_is_being_answered_the_second_is_409(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY) as gateway:
-        desk = AdmissionHarness(gateway.database, POLICY)
-        await desk.join("shop")
+        harness = AdmissionHarness(gateway.database, POLICY)
+        await harness.join("shop")
         async with gateway.database.pool.acquire() as other, other.transaction():
-            await other.execute("select hold_subjects(array[$1::uuid])", desk.item().phone_hash)
+            await other.execute("select hold_subjects(array[$1::uuid])", harness.item().phone_hash)
             first = asyncio.create_task(ask(gateway, "k"))
             while not await gateway.database.pool.fetchval("select count(*) from pg_locks where not granted"):
                 await asyncio.sleep(0.01)
@@ -120,11 +120,11 @@ async def test_while_the_first_is_being_answered_the_second_is_409(database_url:
 
 
 async def test_a_key_that_another_process_is_using_for_another_number_is_in_flight(database: Database) -> None:
-    desk = AdmissionHarness(database, POLICY)
-    await desk.join("shop")
-    item = desk.item(idem="k")
+    harness = AdmissionHarness(database, POLICY)
+    await harness.join("shop")
+    item = harness.item(idem="k")
     async with database.pool.acquire() as other, other.transaction():
         await other.execute("select hold_subjects(array[$1::uuid])", item.idem)
-        assert (await desk.store.admit(item)).outcome == "in_flight"
-    assert (await desk.store.admit(item)).outcome == "admitted"
-    assert (await desk.admit(OTHER_PHONE, idem="k", body="other")).outcome == "mismatch"
+        assert (await harness.store.admit(item)).outcome == "in_flight"
+    assert (await harness.store.admit(item)).outcome == "admitted"
+    assert (await harness.admit(OTHER_PHONE, idem="k", body="other")).outcome == "mismatch"

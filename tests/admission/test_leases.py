@@ -20,10 +20,10 @@ async def _state(database: Database, item: Admission) -> str:
 
 
 async def test_with_a_token_it_is_begun_under_a_lease_and_without_one_it_is_due(database: Database) -> None:
-    desk = AdmissionHarness(database)
-    await desk.join("shop")
-    begun, due = desk.item(PHONE, token=True), desk.item(OTHER_PHONE, deliver=False, channel="call")
-    answers = [await desk.store.admit(begun), await desk.store.admit(due)]
+    harness = AdmissionHarness(database)
+    await harness.join("shop")
+    begun, due = harness.item(PHONE, token=True), harness.item(OTHER_PHONE, deliver=False, channel="call")
+    answers = [await harness.store.admit(begun), await harness.store.admit(due)]
     assert [answer.leased for answer in answers] == [True, False]
     assert [await _state(database, item) for item in (begun, due)] == ["begun", "due"]
     row: dict[str, Any] = dict(await database.pool.fetchrow(ROW, begun.id) or {})
@@ -37,14 +37,14 @@ async def test_with_a_token_it_is_begun_under_a_lease_and_without_one_it_is_due(
 
 
 async def test_while_a_send_to_the_number_is_in_flight_the_next_one_is_due(database: Database) -> None:
-    desk = AdmissionHarness(database)
-    await desk.join("shop", "bank")
-    items = [desk.item(token=True), desk.item(token=True), desk.item(client="bank", token=True)]
-    answers = [await desk.store.admit(item) for item in items]
+    harness = AdmissionHarness(database)
+    await harness.join("shop", "bank")
+    items = [harness.item(token=True), harness.item(token=True), harness.item(client="bank", token=True)]
+    answers = [await harness.store.admit(item) for item in items]
     assert [answer.leased for answer in answers] == [True, False, False]
     assert [await _state(database, item) for item in items] == ["begun", "due", "due"]
     await database.pool.execute("update sends set state = 'sent' where verification_id = $1", items[0].id)
-    assert (await desk.admit(client="bank", token=True)).leased is True
+    assert (await harness.admit(client="bank", token=True)).leased is True
 
 
 async def test_of_two_clients_requests_for_the_same_numbers_at_once_one_each_is_begun(
@@ -57,12 +57,12 @@ async def test_of_two_clients_requests_for_the_same_numbers_at_once_one_each_is_
     async with open_desk(database_url, keeper.callers) as one, open_desk(database_url, keeper.callers) as other:
         for round_ in range(10):
             asks = []
-            for net, (desk, client) in enumerate(((one, "shop"), (other, "bank"))):
+            for net, (harness, client) in enumerate(((one, "shop"), (other, "bank"))):
                 items = [
-                    desk.item(number, client=client, ip=f"10.{net}.{round_}.{place}", token=True)
+                    harness.item(number, client=client, ip=f"10.{net}.{round_}.{place}", token=True)
                     for place, number in enumerate(random.sample(numbers, len(numbers)))
                 ]
-                asks.append(desk.store._admit(items, again=False))
+                asks.append(harness.store._admit(items, again=False))
             shop, bank = await asyncio.gather(*asks)
             begun = await database.pool.fetch("select distinct phone_hash from sends where state = 'begun'")
             assert len(begun) == sum(answer.leased for answer in shop + bank) == len(numbers)

@@ -44,11 +44,11 @@ def opening(windows: Windows, hits: Sequence[datetime], now: datetime) -> dateti
 
 
 async def _desk(database: Database, windows: Windows) -> tuple[AdmissionHarness, str]:
-    """Make a desk with these windows for a number, and a number nobody has asked for."""
+    """Make a harness with these windows for a number, and a number nobody has asked for."""
     policy = WIDE.replace("1000/1d", '", "'.join(f"{most}/{seconds}s" for most, seconds in windows), 1)
-    desk = AdmissionHarness(database, policy)
-    await desk.join("shop")
-    return desk, f"+1312{next(numbers):07}"
+    harness = AdmissionHarness(database, policy)
+    await harness.join("shop")
+    return harness, f"+1312{next(numbers):07}"
 
 
 slow = settings(
@@ -61,18 +61,20 @@ slow = settings(
 async def test_each_request_is_decided_as_if_counted_by_hand_and_told_exactly_when_to_retry(
     database: Database, windows: Windows, steps: list[timedelta]
 ) -> None:
-    desk, number = await _desk(database, windows)
+    harness, number = await _desk(database, windows)
     hits: list[datetime] = []
     for step in steps:
-        assert desk.now
-        desk.now = max(desk.now + step, hits[0] + MICROSECOND) if hits else desk.now + step
-        answer = await desk.admit(number)
-        if is_let_in(windows, hits, desk.now):
+        assert harness.now
+        harness.now = max(harness.now + step, hits[0] + MICROSECOND) if hits else harness.now + step
+        answer = await harness.admit(number)
+        if is_let_in(windows, hits, harness.now):
             assert answer.outcome == "admitted"
-            hits.insert(0, desk.now)
+            hits.insert(0, harness.now)
         else:
             assert answer.outcome == "limited"
-            assert answer.wait == pytest.approx((opening(windows, hits, desk.now) - desk.now).total_seconds(), abs=5e-7)
+            assert answer.wait == pytest.approx(
+                (opening(windows, hits, harness.now) - harness.now).total_seconds(), abs=5e-7
+            )
 
 
 @slow
@@ -80,12 +82,12 @@ async def test_each_request_is_decided_as_if_counted_by_hand_and_told_exactly_wh
 async def test_a_clock_that_goes_backwards_never_lets_more_in(
     database: Database, windows: Windows, leaps: list[timedelta]
 ) -> None:
-    desk, number = await _desk(database, windows)
-    item = desk.item(number)
+    harness, number = await _desk(database, windows)
+    item = harness.item(number)
     for leap in leaps:
-        assert desk.now
-        desk.now += leap
-        await desk.admit(number)
+        assert harness.now
+        harness.now += leap
+        await harness.admit(number)
     hits = await database.pool.fetchval(HITS, item.phone_limit)
     for most, seconds in windows:
         for newer, older in zip(hits, hits[most:], strict=False):
@@ -97,25 +99,25 @@ async def test_a_clock_that_goes_backwards_never_lets_more_in(
 async def test_the_same_request_is_let_in_when_its_wait_is_over_and_not_a_moment_before(
     database: Database, windows: Windows
 ) -> None:
-    desk, number = await _desk(database, windows)
+    harness, number = await _desk(database, windows)
     for _ in range(4):
-        while (answer := await desk.admit(number)).outcome == "admitted":
-            desk.wait(0.25)
+        while (answer := await harness.admit(number)).outcome == "admitted":
+            harness.wait(0.25)
         assert answer.wait
-        desk.wait(answer.wait - 1e-6)
-        assert (await desk.admit(number)).outcome == "limited"
-        desk.wait(1e-6)
-        assert (await desk.admit(number)).outcome == "admitted"
+        harness.wait(answer.wait - 1e-6)
+        assert (await harness.admit(number)).outcome == "limited"
+        harness.wait(1e-6)
+        assert (await harness.admit(number)).outcome == "admitted"
 
 
 async def test_a_limit_of_a_thousand_is_as_exact_as_one_of_three(database: Database) -> None:
-    desk, number = await _desk(database, [(1000, 3600)])
-    subject = desk.item(number).phone_limit
+    harness, number = await _desk(database, [(1000, 3600)])
+    subject = harness.item(number).phone_limit
     await database.pool.execute(FILL, subject, NOON, timedelta(seconds=3.6), 999)
-    assert (await desk.admit(number)).outcome == "admitted"
-    answer = await desk.admit(number)
+    assert (await harness.admit(number)).outcome == "admitted"
+    answer = await harness.admit(number)
     assert answer.wait == pytest.approx(3600 - 999 * 3.6, abs=1e-6)
-    desk.wait(3600 - 999 * 3.6)
-    assert (await desk.admit(number)).outcome == "admitted"
+    harness.wait(3600 - 999 * 3.6)
+    assert (await harness.admit(number)).outcome == "admitted"
     assert len(await database.pool.fetchval(HITS, subject)) == 1000
-    assert (await desk.admit(number)).wait == pytest.approx(3.6, abs=1e-6)
+    assert (await harness.admit(number)).wait == pytest.approx(3.6, abs=1e-6)

@@ -27,9 +27,9 @@ COUNTED = "select coalesce(sum(cardinality(hits)), 0) from counters where subjec
 @pytest.fixture
 async def callers(database: Database) -> dict[str, Caller]:
     """Make a client's key on the direct way to the database."""
-    desk = AdmissionHarness(database)
-    await desk.join("shop")
-    return desk.callers
+    harness = AdmissionHarness(database)
+    await harness.join("shop")
+    return harness.callers
 
 
 async def _rows(database: Database) -> int:
@@ -47,10 +47,10 @@ async def _until(database: Database, question: str) -> None:
 async def test_every_caller_of_a_cut_batch_gets_exactly_one_row(
     database: Database, database_url: str, callers: dict[str, Caller], moment: Moment, *, idem: bool
 ) -> None:
-    async with lay_cable(database_url) as (cable, url), open_desk(url, callers) as desk:
-        items = [desk.item(number, idem=number if idem else None, token=True) for number in NUMBERS]
+    async with lay_cable(database_url) as (cable, url), open_desk(url, callers) as harness:
+        items = [harness.item(number, idem=number if idem else None, token=True) for number in NUMBERS]
         cable.cuts.append((items[7].phone_hash.bytes, moment))
-        answers = await asyncio.gather(*map(desk.store.admit, items))
+        answers = await asyncio.gather(*map(harness.store.admit, items))
     assert cable.cuts == []
     assert [(answer.outcome, answer.id, answer.leased) for answer in answers] == [
         ("admitted", item.id, True) for item in items
@@ -64,14 +64,14 @@ async def test_every_caller_of_a_cut_batch_gets_exactly_one_row(
 async def test_a_key_that_was_answered_by_503_leads_to_one_row(
     database: Database, database_url: str, callers: dict[str, Caller], moment: Moment
 ) -> None:
-    async with lay_cable(database_url) as (cable, url), open_desk(url, callers) as desk:
-        first = desk.item(idem="key", token=True)
+    async with lay_cable(database_url) as (cable, url), open_desk(url, callers) as harness:
+        first = harness.item(idem="key", token=True)
         cable.cuts += [(first.phone_hash.bytes, moment)] * 100
         with pytest.raises(Unclear):
-            await desk.store.admit(first)
+            await harness.store.admit(first)
         cable.cuts.clear()
-        answer = await desk.store.admit(desk.item(idem="key", token=True))
-        assert await desk.store.owed.settle_up(PATIENCE)
+        answer = await harness.store.admit(harness.item(idem="key", token=True))
+        assert await harness.store.owed.settle_up(PATIENCE)
     assert answer.outcome in ("admitted", "replayed")
     assert await _rows(database) == await database.pool.fetchval(COUNTED, first.phone_limit) == 1
 
@@ -79,12 +79,12 @@ async def test_a_key_that_was_answered_by_503_leads_to_one_row(
 async def test_a_killed_database_backend_costs_no_caller_a_reply(
     database: Database, callers: dict[str, Caller]
 ) -> None:
-    desk = AdmissionHarness(database)
-    desk.callers = callers
+    harness = AdmissionHarness(database)
+    harness.callers = callers
     async with database.pool.acquire() as other, other.transaction():
-        item = desk.item()
+        item = harness.item()
         await other.execute("select hold_subjects(array[$1::uuid])", item.phone_hash)
-        waiting = asyncio.create_task(desk.store.admit(item))
+        waiting = asyncio.create_task(harness.store.admit(item))
         await _until(database, END_WAITING)
         await _until(database, WAITING)  # it is tried again
     assert (await waiting).id == item.id

@@ -28,20 +28,20 @@ where datname = current_database() and pid <> pg_backend_pid()
 @pytest.fixture
 async def callers(database: Database) -> dict[str, Caller]:
     """Make a client's key on the direct way to the database."""
-    desk = AdmissionHarness(database)
-    await desk.join("shop")
-    return desk.callers
+    harness = AdmissionHarness(database)
+    await harness.join("shop")
+    return harness.callers
 
 
 async def test_when_every_connection_is_ended_at_once_no_caller_loses_a_reply(
     database: Database, database_url: str, callers: dict[str, Caller]
 ) -> None:
-    desk = AdmissionHarness(database)
-    desk.callers = callers
+    harness = AdmissionHarness(database)
+    harness.callers = callers
     for hundred in range(5):
         await asyncio.gather(*(database.pool.execute("select pg_sleep(0.02)") for _ in range(8)))
         await query(database_url, END_OTHERS)
-        answers = await asyncio.gather(*(desk.admit(f"+13125550{hundred}{number:02}") for number in range(20)))
+        answers = await asyncio.gather(*(harness.admit(f"+13125550{hundred}{number:02}") for number in range(20)))
         assert {answer.outcome for answer in answers} == {"admitted"}
     assert await database.pool.fetchval("select count(*) from verifications") == 100
 
@@ -49,15 +49,15 @@ async def test_when_every_connection_is_ended_at_once_no_caller_loses_a_reply(
 async def test_a_hanging_database_makes_nobody_wait_for_ever(
     database: Database, database_url: str, callers: dict[str, Caller]
 ) -> None:
-    async with lay_cable(database_url) as (cable, url), open_desk(url, callers) as desk:
-        await desk.admit()
+    async with lay_cable(database_url) as (cable, url), open_desk(url, callers) as harness:
+        await harness.admit()
         cable.freeze()
-        many = [asyncio.create_task(desk.admit(f"+1312556{number:04}")) for number in range(1000)]
+        many = [asyncio.create_task(harness.admit(f"+1312556{number:04}")) for number in range(1000)]
         done, hanging = await asyncio.wait(many, timeout=12)
         assert not hanging
         assert all(isinstance(task.exception(), Unavailable) for task in done)
         cable.thaw()
-        assert (await desk.admit(PHONE)).outcome == "admitted"
+        assert (await harness.admit(PHONE)).outcome == "admitted"
 
 
 async def test_without_a_database_callers_get_503_until_it_is_back(database_url: str) -> None:

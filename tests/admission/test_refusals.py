@@ -29,82 +29,82 @@ OTHER_IP = "198.51.100.7"
 
 
 @pytest.fixture
-async def desk(database: Database) -> AdmissionHarness:
-    """Answer a desk at which a number, an address, an account, a key and two budgets have been spent."""
-    desk = AdmissionHarness(database, POLICY)
-    await desk.join("shop", "gone")
+async def harness(database: Database) -> AdmissionHarness:
+    """Answer a harness at which a number, an address, an account, a key and two budgets have been spent."""
+    harness = AdmissionHarness(database, POLICY)
+    await harness.join("shop", "gone")
     for _ in range(3):
-        await desk.admit(PHONE, ip="192.0.2.1")
+        await harness.admit(PHONE, ip="192.0.2.1")
     for number in range(5):
-        await desk.admit(f"+1312555{number:04}", ip="192.0.2.2")
+        await harness.admit(f"+1312555{number:04}", ip="192.0.2.2")
     for _ in range(2):
-        await desk.admit(OTHER_PHONE, ip="192.0.2.3", account="a")
-    await desk.admit("+13125551111", ip="192.0.2.4", idem="key", body="one")
-    await database.pool.execute("update api_keys set revoked_at = now() where id = $1", desk.callers["gone"].key_id)
-    await database.pool.execute(SPEND, desk.item("+13125552222", ip="192.0.2.5").source_budget, desk.now, 4)
-    await database.pool.execute(SPEND, desk.item("+13125553333").total_budget, desk.now, 5)
-    return desk
+        await harness.admit(OTHER_PHONE, ip="192.0.2.3", account="a")
+    await harness.admit("+13125551111", ip="192.0.2.4", idem="key", body="one")
+    await database.pool.execute("update api_keys set revoked_at = now() where id = $1", harness.callers["gone"].key_id)
+    await database.pool.execute(SPEND, harness.item("+13125552222", ip="192.0.2.5").source_budget, harness.now, 4)
+    await database.pool.execute(SPEND, harness.item("+13125553333").total_budget, harness.now, 5)
+    return harness
 
 
-def refusals(desk: AdmissionHarness) -> dict[str, Admission]:
+def refusals(harness: AdmissionHarness) -> dict[str, Admission]:
     """Make one request for every way not to be admitted."""
     return {
-        "number": desk.item(PHONE, ip=OTHER_IP, account="b", idem="other"),
-        "address": desk.item("+13125554444", ip="192.0.2.2", account="b"),
-        "account": desk.item("+13125554444", ip=OTHER_IP, account="a"),
-        "wrong codes of the source": desk.item("+13125552222", ip="192.0.2.5"),
-        "wrong codes of the number": desk.item("+13125553333", ip=OTHER_IP, account="b"),
-        "replay": desk.item("+13125551111", ip="192.0.2.4", idem="key", body="one"),
-        "other body": desk.item("+13125554444", ip=OTHER_IP, idem="key", body="two"),
-        "revoked key": desk.item("+13125554444", ip=OTHER_IP, client="gone"),
-        "unknown key": desk.item("+13125554444", ip=OTHER_IP, key_id=10**6),
+        "number": harness.item(PHONE, ip=OTHER_IP, account="b", idem="other"),
+        "address": harness.item("+13125554444", ip="192.0.2.2", account="b"),
+        "account": harness.item("+13125554444", ip=OTHER_IP, account="a"),
+        "wrong codes of the source": harness.item("+13125552222", ip="192.0.2.5"),
+        "wrong codes of the number": harness.item("+13125553333", ip=OTHER_IP, account="b"),
+        "replay": harness.item("+13125551111", ip="192.0.2.4", idem="key", body="one"),
+        "other body": harness.item("+13125554444", ip=OTHER_IP, idem="key", body="two"),
+        "revoked key": harness.item("+13125554444", ip=OTHER_IP, client="gone"),
+        "unknown key": harness.item("+13125554444", ip=OTHER_IP, key_id=10**6),
     }
 
 
 @pytest.fixture
-async def alone(desk: AdmissionHarness) -> AsyncIterator[tuple[AdmissionHarness, Connection]]:
-    """Answer a desk inside one transaction, which can be asked what it has done."""
-    async with desk.database.pool.acquire() as connection:
+async def alone(harness: AdmissionHarness) -> AsyncIterator[tuple[AdmissionHarness, Connection]]:
+    """Answer a harness inside one transaction, which can be asked what it has done."""
+    async with harness.database.pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
         inside = AdmissionHarness(over(connection), POLICY)
-        inside.callers = desk.callers
+        inside.callers = harness.callers
         yield inside, connection
         await transaction.rollback()
 
 
-async def _everything(desk: AdmissionHarness) -> list[Any]:
-    return [await desk.rows(f"(select ctid, xmin::text, t.* from {table} t) as all_of_it") for table in TABLES]
+async def _everything(harness: AdmissionHarness) -> list[Any]:
+    return [await harness.rows(f"(select ctid, xmin::text, t.* from {table} t) as all_of_it") for table in TABLES]
 
 
-async def test_each_way_to_be_refused_leaves_every_row_as_it_was(desk: AdmissionHarness) -> None:
-    before = await _everything(desk)
-    for way, item in refusals(desk).items():
-        answer = await desk.store.admit(item)
+async def test_each_way_to_be_refused_leaves_every_row_as_it_was(harness: AdmissionHarness) -> None:
+    before = await _everything(harness)
+    for way, item in refusals(harness).items():
+        answer = await harness.store.admit(item)
         assert answer.outcome in ("limited", "replayed", "mismatch", "unauthorized"), way
         assert (answer.wait or 0) > 0 or answer.outcome != "limited"
-    assert await _everything(desk) == before
+    assert await _everything(harness) == before
 
 
 @pytest.mark.parametrize("size", [1, 64])
 async def test_a_flood_of_refused_requests_has_no_transaction_id_and_takes_no_lock(
     alone: tuple[AdmissionHarness, Connection], size: int
 ) -> None:
-    desk, connection = alone
-    for way, item in refusals(desk).items():
-        await desk.store._admit([item] * size, again=False)
+    harness, connection = alone
+    for way, item in refusals(harness).items():
+        await harness.store._admit([item] * size, again=False)
         assert await connection.fetchval("select pg_current_xact_id_if_assigned()") is None, way
         assert await connection.fetchval(LOCKS) == 0, way
 
 
-async def test_what_was_refused_can_be_asked_again_at_once_from_elsewhere(desk: AdmissionHarness) -> None:
+async def test_what_was_refused_can_be_asked_again_at_once_from_elsewhere(harness: AdmissionHarness) -> None:
     for _ in range(20):
-        assert (await desk.admit(PHONE, ip=OTHER_IP, account="b")).outcome == "limited"
+        assert (await harness.admit(PHONE, ip=OTHER_IP, account="b")).outcome == "limited"
     for number in ("+13125556661", "+13125556662"):
-        assert (await desk.admit(number, ip=OTHER_IP, account="b")).outcome == "admitted"
+        assert (await harness.admit(number, ip=OTHER_IP, account="b")).outcome == "admitted"
 
 
-async def test_a_refused_request_does_not_spend_its_idempotency_key(desk: AdmissionHarness) -> None:
-    assert (await desk.admit(PHONE, ip=OTHER_IP, idem="fresh", body="one")).outcome == "limited"
-    desk.wait(600)
-    assert (await desk.admit(PHONE, ip=OTHER_IP, idem="fresh", body="two")).outcome == "admitted"
+async def test_a_refused_request_does_not_spend_its_idempotency_key(harness: AdmissionHarness) -> None:
+    assert (await harness.admit(PHONE, ip=OTHER_IP, idem="fresh", body="one")).outcome == "limited"
+    harness.wait(600)
+    assert (await harness.admit(PHONE, ip=OTHER_IP, idem="fresh", body="two")).outcome == "admitted"

@@ -47,10 +47,10 @@ async def _rage(database_url: str, callers: dict[str, Caller]) -> int:
     async with open_desk(database_url, callers, POLICY) as one, open_desk(database_url, callers, POLICY) as other:
         known: list[tuple[str, UUID]] = []
         held: list[str] = []
-        desks = [AdmissionHarness(desk.database, POLICY, None) for desk in [one, other] * (PROCESSES // 2)]
-        for desk in desks:
-            desk.callers = callers
-        storms = [Storm(desk, seed, known, held) for seed, desk in enumerate(desks)]
+        desks = [AdmissionHarness(harness.database, POLICY, None) for harness in [one, other] * (PROCESSES // 2)]
+        for harness in desks:
+            harness.callers = callers
+        storms = [Storm(harness, seed, known, held) for seed, harness in enumerate(desks)]
         end = asyncio.get_running_loop().time() + LENGTH
         await asyncio.gather(*(storm.rage(end) for storm in storms))
         return min(storm.done for storm in storms)

@@ -146,86 +146,86 @@ async def test_a_compared_code_that_could_not_be_settled_at_once_is_settled_late
 
 
 async def test_what_was_taken_back_before_it_came_is_not_admitted_when_it_comes(database: Database) -> None:
-    desk = AdmissionHarness(database)
-    await desk.join("shop")
-    items = [desk.item(token=True), desk.item("+13125550143", token=True)]
+    harness = AdmissionHarness(database)
+    await harness.join("shop")
+    items = [harness.item(token=True), harness.item("+13125550143", token=True)]
     items[0].call = new_id()
-    desk.store.owed.requests.put(items[0])
-    assert await desk.store.owed.settle_up(PATIENCE)
+    harness.store.owed.requests.put(items[0])
+    assert await harness.store.owed.settle_up(PATIENCE)
     with pytest.raises(Unavailable):
-        await desk.store._admit(items, again=False)
-    assert await desk.rows("verifications") == await desk.rows("counters") == []
+        await harness.store._admit(items, again=False)
+    assert await harness.rows("verifications") == await harness.rows("counters") == []
 
 
 async def test_a_call_that_is_still_at_work_is_waited_for_before_it_is_taken_back(database: Database) -> None:
-    desk = AdmissionHarness(database)
-    await desk.join("shop")
-    item = desk.item(token=True)
+    harness = AdmissionHarness(database)
+    await harness.join("shop")
+    item = harness.item(token=True)
     async with database.pool.acquire() as other, other.transaction():
         await other.execute("select hold_subjects(array[$1::uuid])", item.phone_hash)
-        stuck = asyncio.create_task(desk.store._admit([item], again=False))
+        stuck = asyncio.create_task(harness.store._admit([item], again=False))
         await until(lambda: _waits(database), "it waits for the number")
-        desk.store.owed.requests.put(item)
+        harness.store.owed.requests.put(item)
         await asyncio.sleep(0.5)
-        assert not await desk.store.owed.settle_up(0), "nobody knows yet what becomes of it"
+        assert not await harness.store.owed.settle_up(0), "nobody knows yet what becomes of it"
     assert [answer.id for answer in await stuck] == [item.id]
-    assert await desk.store.owed.settle_up(PATIENCE)
-    assert await desk.rows("verifications") == []
-    assert all(row["hits"] == [] for row in await desk.rows("counters"))
+    assert await harness.store.owed.settle_up(PATIENCE)
+    assert await harness.rows("verifications") == []
+    assert all(row["hits"] == [] for row in await harness.rows("counters"))
 
 
 async def test_a_row_on_which_another_reply_is_based_is_not_taken_back(database: Database) -> None:
-    desk = AdmissionHarness(database)
-    await desk.join("shop")
-    first = desk.item(token=True, idem="key")
-    await desk.store.admit(first)
-    again = await desk.store.admit(desk.item(token=True, idem="key"))
+    harness = AdmissionHarness(database)
+    await harness.join("shop")
+    first = harness.item(token=True, idem="key")
+    await harness.store.admit(first)
+    again = await harness.store.admit(harness.item(token=True, idem="key"))
     assert (again.outcome, again.id) == ("replayed", first.id)
-    desk.store.owed.requests.put(first)
-    assert await desk.store.owed.settle_up(PATIENCE)
-    [row] = await desk.rows("verifications")
+    harness.store.owed.requests.put(first)
+    assert await harness.store.owed.settle_up(PATIENCE)
+    [row] = await harness.rows("verifications")
     assert (row["status"], row["lease_token"]) == ("pending", None), "it is due"
 
 
 async def test_a_key_whose_request_was_taken_back_is_as_new(database: Database) -> None:
-    desk = AdmissionHarness(database)
-    await desk.join("shop")
-    first = desk.item(token=True, idem="key")
-    await desk.store.admit(first)
-    desk.store.owed.requests.put(first)
-    assert await desk.store.owed.settle_up(PATIENCE)
-    answer = await desk.store.admit(desk.item(token=True, idem="key", body="another"))
+    harness = AdmissionHarness(database)
+    await harness.join("shop")
+    first = harness.item(token=True, idem="key")
+    await harness.store.admit(first)
+    harness.store.owed.requests.put(first)
+    assert await harness.store.owed.settle_up(PATIENCE)
+    answer = await harness.store.admit(harness.item(token=True, idem="key", body="another"))
     assert answer.outcome == "admitted"
-    rows: list[Any] = await desk.rows("verifications")
+    rows: list[Any] = await harness.rows("verifications")
     assert [row["id"] for row in rows] == [answer.id]
 
 
 async def test_hits_of_others_are_left_where_they_are(database: Database) -> None:
-    desk = AdmissionHarness(database, now=None)
-    await desk.join("shop")
-    items = [desk.item(token=True) for _ in range(5)]
+    harness = AdmissionHarness(database, now=None)
+    await harness.join("shop")
+    items = [harness.item(token=True) for _ in range(5)]
     for item in items:
-        await desk.store.admit(item)
+        await harness.store.admit(item)
     [before] = await database.pool.fetch("select hits from counters where subject = $1", items[0].phone_limit)
-    desk.store.owed.requests.put(items[2])
-    assert await desk.store.owed.settle_up(PATIENCE)
+    harness.store.owed.requests.put(items[2])
+    assert await harness.store.owed.settle_up(PATIENCE)
     [after] = await database.pool.fetch("select hits from counters where subject = $1", items[0].phone_limit)
     assert after["hits"] == before["hits"][:2] + before["hits"][3:]
 
 
 async def test_a_stop_gives_back_a_guess_that_was_still_being_taken_back(database: Database) -> None:
-    desk = AdmissionHarness(database, now=None)
-    await desk.join("shop")
-    item, guess = desk.item(token=True), new_id()
-    await desk.store.admit(item)
-    caller = desk.callers["shop"]
-    assert (await desk.store.reserve(caller, item.id, guess)).outcome == "reserved"
+    harness = AdmissionHarness(database, now=None)
+    await harness.join("shop")
+    item, guess = harness.item(token=True), new_id()
+    await harness.store.admit(item)
+    caller = harness.callers["shop"]
+    assert (await harness.store.reserve(caller, item.id, guess)).outcome == "reserved"
     async with database.pool.acquire() as other, other.transaction():
         await other.execute("select from guesses where id = $1 for update", guess)
-        desk.store.owed.guesses.put((item.id, OwedResult(guess, "returned", caller.policy)))
-        stopping = asyncio.create_task(desk.store.owed.settle_up(PATIENCE))
+        harness.store.owed.guesses.put((item.id, OwedResult(guess, "returned", caller.policy)))
+        stopping = asyncio.create_task(harness.store.owed.settle_up(PATIENCE))
         await until(lambda: database.pool.fetchval("select exists (select from withdrawals)"), "its id is withdrawn")
         await asyncio.sleep(0.2)
         assert not stopping.done(), "the connections would be closed before it is given back"
     assert await stopping
-    assert await desk.rows("guesses") == []
+    assert await harness.rows("guesses") == []

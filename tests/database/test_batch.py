@@ -123,21 +123,21 @@ async def test_a_caller_who_has_gone_does_not_disturb_the_others() -> None:
 async def test_an_item_that_the_encoder_or_the_function_refuses_does_not_harm_its_batch(
     database: Database, wrong: dict[str, Any]
 ) -> None:
-    desk = AdmissionHarness(database)
-    await desk.join("shop")
-    items = [desk.item(f"+1312555{number:04}") for number in range(10)]
-    items[4] = desk.item("+13125550004", **wrong)
-    answers = await asyncio.gather(*map(desk.store.admit, items), return_exceptions=True)
+    harness = AdmissionHarness(database)
+    await harness.join("shop")
+    items = [harness.item(f"+1312555{number:04}") for number in range(10)]
+    items[4] = harness.item("+13125550004", **wrong)
+    answers = await asyncio.gather(*map(harness.store.admit, items), return_exceptions=True)
     assert isinstance(answers.pop(4), Exception)
     assert {getattr(answer, "outcome", answer) for answer in answers} == {"admitted"}
     assert await database.pool.fetchval("select count(*) from verifications") == 9
 
 
 async def test_an_id_is_admitted_once_even_in_one_batch(database: Database) -> None:
-    desk = AdmissionHarness(database)
-    await desk.join("shop")
-    item = desk.item()
-    answers = await asyncio.gather(*(desk.store.admit(item) for _ in range(3)))
+    harness = AdmissionHarness(database)
+    await harness.join("shop")
+    item = harness.item()
+    answers = await asyncio.gather(*(harness.store.admit(item) for _ in range(3)))
     assert {answer.id for answer in answers} == {item.id}
     hits = await database.pool.fetchval("select hits from counters where subject = $1", item.phone_limit)
     assert len(hits) == 1

@@ -33,15 +33,15 @@ MOST: int = signature(Batcher).parameters["most"].default
 
 @pytest.fixture
 async def alone(database: Database) -> AsyncIterator[tuple[AdmissionHarness, Connection]]:
-    """Answer a desk inside one transaction, which can be asked what it holds."""
+    """Answer a harness inside one transaction, which can be asked what it holds."""
     joined = AdmissionHarness(database, WIDE)
     await joined.join("shop")
     async with database.pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
-        desk = AdmissionHarness(over(connection), WIDE)
-        desk.callers = joined.callers
-        yield desk, connection
+        harness = AdmissionHarness(over(connection), WIDE)
+        harness.callers = joined.callers
+        yield harness, connection
         await transaction.rollback()
 
 
@@ -63,9 +63,11 @@ def _another_country(subject: Any, n: int) -> Any:
 
 
 async def test_a_full_batch_of_requests(alone: tuple[AdmissionHarness, Connection]) -> None:
-    desk, connection = alone
-    items = [desk.item(number_of(n), ip=f"203.0.{n}.9", account=str(n), idem=str(n), token=True) for n in range(MOST)]
-    answers = await desk.store._admit(items)
+    harness, connection = alone
+    items = [
+        harness.item(number_of(n), ip=f"203.0.{n}.9", account=str(n), idem=str(n), token=True) for n in range(MOST)
+    ]
+    answers = await harness.store._admit(items)
     assert {answer.outcome for answer in answers} == {"admitted"}
     assert MOST < await connection.fetchval(LOCKS) <= ONE_STATEMENT
 
@@ -73,11 +75,11 @@ async def test_a_full_batch_of_requests(alone: tuple[AdmissionHarness, Connectio
 async def test_full_batches_of_decisions_and_of_converted_sends(
     alone: tuple[AdmissionHarness, Connection],
 ) -> None:
-    desk, connection = alone
-    fraud_store = FraudStore(desk.database, lambda: desk.now)
-    items = [desk.item(number_of(n), ip=f"203.0.{n}.9", token=True) for n in range(MOST)]
+    harness, connection = alone
+    fraud_store = FraudStore(harness.database, lambda: harness.now)
+    items = [harness.item(number_of(n), ip=f"203.0.{n}.9", token=True) for n in range(MOST)]
     for item in items:
-        await desk.store._admit([item])
+        await harness.store._admit([item])
     weighings = [weighing_of(n, item) for n, item in enumerate(items)]
     before = await connection.fetchval(LOCKS)
     weighed = await fraud_store._weigh(weighings)
@@ -100,12 +102,12 @@ async def test_full_batches_of_decisions_and_of_converted_sends(
 
 
 async def test_a_number_of_however_many_verifications_is_forgotten_in_bounded_steps(database: Database) -> None:
-    desk = AdmissionHarness(database, WIDE)
-    await desk.join("shop")
+    harness = AdmissionHarness(database, WIDE)
+    await harness.join("shop")
     fraud_store, number, count = FraudStore(database, lambda: NOON), number_of(0), 2 * AT_ONCE + 3
     for n in range(count):
-        item = desk.item(number, ip=f"203.0.{n}.9")
-        await desk.store.admit(item)
+        item = harness.item(number, ip=f"203.0.{n}.9")
+        await harness.store.admit(item)
         places = subjects_of(VAULT, number, describe(number), f"203.0.{n}.9")
         await fraud_store._weigh([Weighing(item.id, 1, 1, item.phone_hash, None, places)])
         await fraud_store._resolve([Resolution(id=item.id, ordinal=1, goes=True, decision=ALLOWED)])

@@ -38,132 +38,135 @@ FOR_GOOD = {"clients", "api_keys", "rounds"}
 WITH_ANOTHER = {"sends", "guesses"}
 
 
-def _retention(desk: AdmissionHarness) -> Retention:
-    return Retention(desk.database, lambda: desk.now)
+def _retention(harness: AdmissionHarness) -> Retention:
+    return Retention(harness.database, lambda: harness.now)
 
 
-async def _purge(desk: AdmissionHarness) -> dict[str, int | Exception]:
-    return await _retention(desk).purge(whole=True)
+async def _purge(harness: AdmissionHarness) -> dict[str, int | Exception]:
+    return await _retention(harness).purge(whole=True)
 
 
-async def _count(desk: AdmissionHarness, rows: list[tuple[UUID, list[datetime]]]) -> None:
-    async with desk.database.pool.acquire() as connection:
+async def _count(harness: AdmissionHarness, rows: list[tuple[UUID, list[datetime]]]) -> None:
+    async with harness.database.pool.acquire() as connection:
         await connection.executemany(COUNTER, rows)
 
 
 @pytest.fixture
-async def desk(database: Database) -> AdmissionHarness:
-    """Answer a desk with a client."""
-    desk = AdmissionHarness(database, WIDE)
-    await desk.join("shop")
-    return desk
+async def harness(database: Database) -> AdmissionHarness:
+    """Answer a harness with a client."""
+    harness = AdmissionHarness(database, WIDE)
+    await harness.join("shop")
+    return harness
 
 
-async def test_a_counter_goes_when_its_last_hit_is_out_of_every_window_and_not_before(desk: AdmissionHarness) -> None:
-    item = desk.item()
-    await desk.store.admit(item)
-    desk.wait(LONGEST.total_seconds())
-    assert (await _purge(desk))["counters"] == 0
-    desk.wait(1e-6)
-    assert (await _purge(desk))["counters"] == 2
-    assert (await desk.admit()).outcome == "admitted"
+async def test_a_counter_goes_when_its_last_hit_is_out_of_every_window_and_not_before(
+    harness: AdmissionHarness,
+) -> None:
+    item = harness.item()
+    await harness.store.admit(item)
+    harness.wait(LONGEST.total_seconds())
+    assert (await _purge(harness))["counters"] == 0
+    harness.wait(1e-6)
+    assert (await _purge(harness))["counters"] == 2
+    assert (await harness.admit()).outcome == "admitted"
 
 
 async def test_a_purge_deletes_spent_counters_over_many_pages_and_leaves_the_others(
-    desk: AdmissionHarness,
+    harness: AdmissionHarness,
 ) -> None:
     spent = [(uuid4(), [NOON - 2 * LONGEST]) for _ in range(2 * BATCH)]
     empty: list[tuple[UUID, list[datetime]]] = [(uuid4(), [])]
     live = [(uuid4(), [NOON, NOON - 3 * LONGEST]) for _ in range(BATCH)]
-    await _count(desk, spent + empty + live)
-    assert (await _purge(desk))["counters"] == 2 * BATCH + 1
-    assert {row[0] for row in await desk.database.pool.fetch(SUBJECTS)} == {subject for subject, _ in live}
+    await _count(harness, spent + empty + live)
+    assert (await _purge(harness))["counters"] == 2 * BATCH + 1
+    assert {row[0] for row in await harness.database.pool.fetch(SUBJECTS)} == {subject for subject, _ in live}
 
 
 async def test_a_counter_that_somebody_counts_in_is_not_waited_for_and_taken_the_next_time(
-    desk: AdmissionHarness,
+    harness: AdmissionHarness,
 ) -> None:
     busy, idle = uuid4(), uuid4()
-    await _count(desk, [(busy, [NOON - 2 * LONGEST]), (idle, [NOON - 2 * LONGEST])])
-    async with desk.database.pool.acquire() as other, other.transaction():
+    await _count(harness, [(busy, [NOON - 2 * LONGEST]), (idle, [NOON - 2 * LONGEST])])
+    async with harness.database.pool.acquire() as other, other.transaction():
         await other.execute("select from counters where subject = $1 for update", busy)
         async with asyncio.timeout(1.5):
-            assert (await _purge(desk))["counters"] == 1
-    assert [row[0] for row in await desk.database.pool.fetch(SUBJECTS)] == [busy]
-    assert (await _purge(desk))["counters"] == 1
+            assert (await _purge(harness))["counters"] == 1
+    assert [row[0] for row in await harness.database.pool.fetch(SUBJECTS)] == [busy]
+    assert (await _purge(harness))["counters"] == 1
 
 
-async def test_a_counter_that_was_hit_meanwhile_stays(desk: AdmissionHarness) -> None:
-    item = desk.item()
-    await desk.database.pool.execute(COUNTER, item.phone_limit, [NOON - 2 * LONGEST])
-    purges = [_purge(desk) for _ in range(5)]
-    await asyncio.gather(desk.store.admit(item), *purges)
-    hits = await desk.database.pool.fetchval("select hits from counters where subject = $1", item.phone_limit)
+async def test_a_counter_that_was_hit_meanwhile_stays(harness: AdmissionHarness) -> None:
+    item = harness.item()
+    await harness.database.pool.execute(COUNTER, item.phone_limit, [NOON - 2 * LONGEST])
+    purges = [_purge(harness) for _ in range(5)]
+    await asyncio.gather(harness.store.admit(item), *purges)
+    hits = await harness.database.pool.fetchval("select hits from counters where subject = $1", item.phone_limit)
     assert hits[0] == NOON
 
 
 async def test_a_verification_goes_after_30_days_with_its_sends_and_guesses_unless_it_is_still_due(
-    desk: AdmissionHarness,
+    harness: AdmissionHarness,
 ) -> None:
-    pool = desk.database.pool
-    gone, due, young = [desk.item(f"+1312555014{n}", token=True) for n in range(3)]
+    pool = harness.database.pool
+    gone, due, young = [harness.item(f"+1312555014{n}", token=True) for n in range(3)]
     for item, age in ((gone, 30 * DAY + STEP), (due, 31 * DAY), (young, 30 * DAY)):
-        desk.now = NOON - age
-        item.id = UUID(int=first_id(desk.now).int + uuid4().int % 2**64)
-        await desk.store.admit(item)
-        await pool.execute(GUESS, uuid4(), item.id, desk.now, None)
+        harness.now = NOON - age
+        item.id = UUID(int=first_id(harness.now).int + uuid4().int % 2**64)
+        await harness.store.admit(item)
+        await pool.execute(GUESS, uuid4(), item.id, harness.now, None)
     await pool.execute("update verifications set next_action_at = null where id <> $1", due.id)
-    desk.now = NOON + timedelta(milliseconds=1)  # an id tells no less than that
+    harness.now = NOON + timedelta(milliseconds=1)  # an id tells no less than that
     await pool.execute("update verifications set created_at = created_at + interval '1 ms' where id = $1", young.id)
-    assert (await _purge(desk))["verifications"] == 1
-    assert await _verifications_of(desk) == [{due.id, young.id}] * 3
+    assert (await _purge(harness))["verifications"] == 1
+    assert await _verifications_of(harness) == [{due.id, young.id}] * 3
 
 
-async def _verifications_of(desk: AdmissionHarness) -> list[set[UUID]]:
+async def _verifications_of(harness: AdmissionHarness) -> list[set[UUID]]:
     """Say whose rows there are, of each table that holds something of a verification."""
     places = (("verifications", "id"), ("sends", "verification_id"), ("guesses", "verification_id"))
     return [
-        {row[0] for row in await desk.database.pool.fetch(f"select {column} from {table}")} for table, column in places
+        {row[0] for row in await harness.database.pool.fetch(f"select {column} from {table}")}
+        for table, column in places
     ]
 
 
 @pytest.mark.parametrize("clock", [-400 * DAY, -31 * DAY, 31 * DAY, 400 * DAY])
 async def test_a_process_whose_clock_is_wrong_by_a_month_has_its_verifications_kept_as_long_as_any(
-    desk: AdmissionHarness, clock: timedelta
+    harness: AdmissionHarness, clock: timedelta
 ) -> None:
-    item = desk.item(token=True)
+    item = harness.item(token=True)
     item.id = UUID(int=first_id(NOON + clock).int + uuid4().int % 2**64)
-    await desk.store.admit(item)
-    await desk.database.pool.execute("update verifications set next_action_at = null")
-    assert (await _purge(desk))["verifications"] == 0
-    desk.wait((30 * DAY).total_seconds())
-    assert (await _purge(desk))["verifications"] == 0
+    await harness.store.admit(item)
+    await harness.database.pool.execute("update verifications set next_action_at = null")
+    assert (await _purge(harness))["verifications"] == 0
+    harness.wait((30 * DAY).total_seconds())
+    assert (await _purge(harness))["verifications"] == 0
     # Ids of a clock that is ahead are found when they are old too, or that far ahead that no clock can be right.
-    desk.wait((timedelta(seconds=1) + (clock if clock == 31 * DAY else timedelta())).total_seconds())
-    assert (await _purge(desk))["verifications"] == 1
+    harness.wait((timedelta(seconds=1) + (clock if clock == 31 * DAY else timedelta())).total_seconds())
+    assert (await _purge(harness))["verifications"] == 1
 
 
-async def test_keys_and_events_go_after_a_day_and_a_guess_without_its_key_stays(desk: AdmissionHarness) -> None:
-    pool = desk.database.pool
+async def test_keys_and_events_go_after_a_day_and_a_guess_without_its_key_stays(harness: AdmissionHarness) -> None:
+    pool = harness.database.pool
     moments = [NOON, NOON - DAY, NOON - DAY - timedelta(microseconds=1), NOON - 9 * DAY]
     for number, moment in enumerate(moments):
         await pool.execute(GUESS, uuid4(), uuid4(), moment, uuid4())
         await pool.execute(EVENT, str(number), moment)
-        desk.now = moment
-        await desk.admit(f"+1312555014{number}", idem=str(number))
-    desk.now = NOON
-    done = await _retention(desk).purge()
+        harness.now = moment
+        await harness.admit(f"+1312555014{number}", idem=str(number))
+    harness.now = NOON
+    done = await _retention(harness).purge()
     assert (done["idempotency_keys"], done["keys of guesses"], done["webhook_events"]) == (2, 2, 2)
     counts = "select (select count(*) from guesses), (select count(*) from guesses where idem is not null)"
     assert tuple(await pool.fetchrow(counts) or ()) == (4, 2)
     assert await pool.fetchval("select count(*) from idempotency_keys") == 2
 
 
-async def test_without_a_clock_of_its_own_it_goes_by_the_databases(desk: AdmissionHarness) -> None:
-    pool = desk.database.pool
+async def test_without_a_clock_of_its_own_it_goes_by_the_databases(harness: AdmissionHarness) -> None:
+    pool = harness.database.pool
     await pool.execute(COUNTER, uuid4(), [datetime.now(UTC) - LONGEST - DAY])
     await pool.execute(COUNTER, uuid4(), [datetime.now(UTC) - LONGEST + DAY])
-    assert (await Retention(desk.database).purge())["counters"] == 1
+    assert (await Retention(harness.database).purge())["counters"] == 1
 
 
 HISTORY = """
@@ -186,41 +189,43 @@ values ($1, '+1…42', '{limits}', 'x', $2, $2, 'key 1')
 
 
 async def test_histories_go_60_days_after_their_last_send_over_many_pages_and_the_others_stay(
-    desk: AdmissionHarness,
+    harness: AdmissionHarness,
 ) -> None:
     old, kept = NOON - 60 * DAY - timedelta(microseconds=1), NOON - 60 * DAY
     rows: list[tuple[UUID, list[datetime]]] = [(uuid4(), [old]) for _ in range(BATCH + 5)]
     rows += [(uuid4(), []), *(live := [(uuid4(), [kept]), (uuid4(), [NOON, old])])]
-    async with desk.database.pool.acquire() as connection:
+    async with harness.database.pool.acquire() as connection:
         await connection.executemany(HISTORY, rows)
-    assert (await _purge(desk))["histories"] == BATCH + 6
-    left = await desk.database.pool.fetch("select subject from histories")
+    assert (await _purge(harness))["histories"] == BATCH + 6
+    left = await harness.database.pool.fetch("select subject from histories")
     assert {row[0] for row in left} == {subject for subject, _ in live}
 
 
 @pytest.mark.parametrize("table", ["histories", "counters"])
-async def test_of_all_processes_one_scans_the_large_tables_every_six_hours(desk: AdmissionHarness, table: str) -> None:
-    one, other = _retention(desk), _retention(desk)
+async def test_of_all_processes_one_scans_the_large_tables_every_six_hours(
+    harness: AdmissionHarness, table: str
+) -> None:
+    one, other = _retention(harness), _retention(harness)
     found: list[list[int | Exception]] = []
     for pause in (timedelta(), timedelta(hours=6) - STEP, STEP):
-        desk.wait(pause.total_seconds())
-        await desk.database.pool.execute(HISTORY, uuid4(), [NOON - 90 * DAY])
-        await desk.database.pool.execute(COUNTER, uuid4(), [NOON - 90 * DAY])
+        harness.wait(pause.total_seconds())
+        await harness.database.pool.execute(HISTORY, uuid4(), [NOON - 90 * DAY])
+        await harness.database.pool.execute(COUNTER, uuid4(), [NOON - 90 * DAY])
         found.append([done[table] for done in await asyncio.gather(one.purge(), other.purge())])
     assert [sorted(map(str, pair)) for pair in found] == [["0", "1"], ["0", "0"], ["0", "2"]]
-    await desk.database.pool.execute(HISTORY, uuid4(), [NOON - 90 * DAY])
-    await desk.database.pool.execute(COUNTER, uuid4(), [NOON - 90 * DAY])
+    await harness.database.pool.execute(HISTORY, uuid4(), [NOON - 90 * DAY])
+    await harness.database.pool.execute(COUNTER, uuid4(), [NOON - 90 * DAY])
     assert (await other.purge(whole=True))[table] == 1, "the command does not wait for its turn"
 
 
-async def test_a_history_that_somebody_weighs_with_is_not_waited_for(desk: AdmissionHarness) -> None:
+async def test_a_history_that_somebody_weighs_with_is_not_waited_for(harness: AdmissionHarness) -> None:
     busy = uuid4()
-    await desk.database.pool.execute(HISTORY, busy, [NOON - 90 * DAY])
-    async with desk.database.pool.acquire() as other, other.transaction():
+    await harness.database.pool.execute(HISTORY, busy, [NOON - 90 * DAY])
+    async with harness.database.pool.acquire() as other, other.transaction():
         await other.execute("select from histories where subject = $1 for update", busy)
         async with asyncio.timeout(1.5):
-            assert (await _purge(desk))["histories"] == 0
-    assert (await _purge(desk))["histories"] == 1
+            assert (await _purge(harness))["histories"] == 0
+    assert (await _purge(harness))["histories"] == 1
 
 
 def _aged(age: timedelta) -> tuple[datetime, datetime]:
@@ -228,9 +233,9 @@ def _aged(age: timedelta) -> tuple[datetime, datetime]:
     return NOON - age - STEP, NOON - age
 
 
-async def test_each_table_keeps_what_is_as_old_as_it_says_and_nothing_older(desk: AdmissionHarness) -> None:
-    pool = desk.database.pool
-    await pool.execute("delete from audits")  # the making of the desk's key, years ago by the desk's clock
+async def test_each_table_keeps_what_is_as_old_as_it_says_and_nothing_older(harness: AdmissionHarness) -> None:
+    pool = harness.database.pool
+    await pool.execute("delete from audits")  # the making of the harness's key, years ago by its clock
     rows: dict[str, list[tuple[Any, ...]]] = {
         "insert into device_events (event, client_id, phone_hash, first_used_at) values ($1, 1, $1, $2)": [
             (uuid4(), at) for at in _aged(31 * DAY)
@@ -252,12 +257,12 @@ async def test_each_table_keeps_what_is_as_old_as_it_says_and_nothing_older(desk
     for statement, values in rows.items():
         for one in values:
             await pool.execute(statement, *one)
-    done = await _purge(desk)
+    done = await _purge(harness)
     assert {name: gone for name, gone in done.items() if gone} == {
         "device_events": 1, "blocks": 2, "exemptions": 1, "audits": 1, "lookups": 1, "traffic": 1, "alerts": 1,
         "ledger": 1,
     }  # fmt: skip
-    assert set((await _purge(desk)).values()) == {0}
+    assert set((await _purge(harness)).values()) == {0}
 
 
 def test_every_table_is_cleared_of_what_is_old_or_kept_for_good_on_purpose() -> None:

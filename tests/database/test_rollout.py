@@ -77,10 +77,10 @@ WRONG_CODES = "array[5], array[2], array[3600]"
 class Old:
     """A process of the release before, at work on one verification."""
 
-    def __init__(self, desk: AdmissionHarness) -> None:
-        self.pool = desk.database.pool
-        self.store = desk.store
-        self.item = desk.item(token=True)
+    def __init__(self, harness: AdmissionHarness) -> None:
+        self.pool = harness.database.pool
+        self.store = harness.store
+        self.item = harness.item(token=True)
         self.of_key = (self.item.key_id, self.item.client_id, self.item.id)
         self.subject = new_id()
 
@@ -113,9 +113,9 @@ class Old:
 
 @pytest.fixture
 async def old(database: Database) -> Old:
-    desk = AdmissionHarness(database, now=None)
-    await desk.join("shop")
-    process = Old(desk)
+    harness = AdmissionHarness(database, now=None)
+    await harness.join("shop")
+    process = Old(harness)
     await process.admit()
     return process
 
@@ -172,9 +172,9 @@ async def test_it_records_when_a_row_that_somebody_held_is_free(old: Old, databa
 
 
 async def test_a_verification_lives_its_whole_life_at_a_process_of_revision_0003(database: Database) -> None:
-    desk = AdmissionHarness(database, now=None)
-    await desk.join("shop")
-    i, pool, source, press = desk.item(token=True), database.pool, new_id(), new_id()
+    harness = AdmissionHarness(database, now=None)
+    await harness.join("shop")
+    i, pool, source, press = harness.item(token=True), database.pool, new_id(), new_id()
     of_key = (i.key_id, i.client_id, i.id)
 
     async def admit(row: UUID, token: UUID | None) -> str:

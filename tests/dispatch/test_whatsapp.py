@@ -76,14 +76,14 @@ async def test_a_verification_by_whatsapp_is_sent_delivered_and_verified(databas
         await until(is_delivered, "the webhook is applied")
         assert (await gateway.verify(verification, wrong(code))).body["verified"] is False
         assert (await gateway.verify(verification, code)).body["verified"] is True
-        desk = await gateway.client("desk", scope="operator")
-        seen = (await desk.call("GET", f"/v1/operator/verifications/{verification}")).body
+        operator = await gateway.client("desk", scope="operator")
+        seen = (await operator.call("GET", f"/v1/operator/verifications/{verification}")).body
         assert [send["channel"] for send in seen["sends"]] == ["whatsapp"]
-        [group] = (await desk.call("GET", "/v1/operator/summary")).body["groups"]
+        [group] = (await operator.call("GET", "/v1/operator/summary")).body["groups"]
         assert (group["channel"], group["sends"], group["verified"]) == ("whatsapp", 1, 1)
-        [line] = (await desk.call("GET", "/v1/operator/ledger")).body["lines"]
+        [line] = (await operator.call("GET", "/v1/operator/ledger")).body["lines"]
         assert (line["channel"], line["spent"]) == ("whatsapp", 0.5)
-        metrics = (await desk.call("GET", "/metrics")).body.decode()
+        metrics = (await operator.call("GET", "/metrics")).body.decode()
         assert 'verify_sends_total{channel="whatsapp",outcome="sent",provider="telnyx"}' in metrics
 
 
@@ -193,9 +193,9 @@ async def test_after_the_way_back_a_process_of_the_release_before_reads_what_wen
     database_url: str,
 ) -> None:
     database = await open_database(database_url)
-    desk = AdmissionHarness(database, now=None)
-    await desk.join("shop")
-    assert (await desk.admit(channel="whatsapp")).outcome == "admitted"
+    harness = AdmissionHarness(database, now=None)
+    await harness.join("shop")
+    assert (await harness.admit(channel="whatsapp")).outcome == "admitted"
     await database.pool.execute('update sends set state = \'due\', decision = \'{"facts": {"channel": "whatsapp"}}\'')
     await database.aclose()
     await asyncio.to_thread(command.downgrade, migrate.configure(database_url), "0003")

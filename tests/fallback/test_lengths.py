@@ -43,13 +43,13 @@ async def test_a_fallback_extends_a_verification_as_far_as_the_policy_lets_it(
 
 
 async def test_a_source_is_known_for_as_long_as_the_policy_says(database: Database) -> None:
-    desk = AdmissionHarness(database, WIDE + '[lockout]\nsources_known_for = "7d"\n')
-    await desk.join("shop")
-    item, guess = desk.item(), new_id()
-    await desk.store.admit(item)
-    caller = desk.callers["shop"]
-    assert (await desk.store.reserve(caller, item.id, guess)).outcome == "reserved"
-    assert (await desk.store.settle(guess, "right", caller.policy)).verified
+    harness = AdmissionHarness(database, WIDE + '[lockout]\nsources_known_for = "7d"\n')
+    await harness.join("shop")
+    item, guess = harness.item(), new_id()
+    await harness.store.admit(item)
+    caller = harness.callers["shop"]
+    assert (await harness.store.reserve(caller, item.id, guess)).outcome == "reserved"
+    assert (await harness.store.settle(guess, "right", caller.policy)).verified
     assert [row[0] for row in await database.pool.fetch(SETTLED, NOON)] == [timedelta(days=7)]
 
 

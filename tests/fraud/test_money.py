@@ -72,16 +72,16 @@ async def test_what_is_sent_and_what_is_stopped_is_booked_and_a_decoy_is_not(dat
 
 async def test_operators_see_the_days_of_a_window(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY + PRICES) as gateway:
-        desk = await gateway.client("desk", scope="operator")
+        operator = await gateway.client("desk", scope="operator")
         for phone in (us(1), "+447400123456"):
             await ended(gateway, await gateway.begin(phone))
         await gateway.database.pool.execute("update ledger set day = day - 3 where country = 'GB'")
-        today = (await desk.call("GET", "/v1/operator/ledger")).body
+        today = (await operator.call("GET", "/v1/operator/ledger")).body
         assert (today["spent"], today["saved"], [line["country"] for line in today["lines"]]) == (0.25, 0, ["US"])
         assert today["lines"][0]["client"] == "shop"
-        week = (await desk.call("GET", "/v1/operator/ledger?window=7d")).body
+        week = (await operator.call("GET", "/v1/operator/ledger?window=7d")).body
         assert (week["spent"], week["saved"], [line["country"] for line in week["lines"]]) == (0.25, 0.04, ["US", "GB"])
-        assert (await desk.call("GET", "/v1/operator/ledger?window=1y")).status == 422
+        assert (await operator.call("GET", "/v1/operator/ledger?window=1y")).status == 422
 
 
 @pytest.mark.parametrize("prices", [PRICES, "[prices.countries]\nUS = { sms = 0 }\n"], ids=["priced", "free"])

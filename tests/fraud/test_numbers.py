@@ -66,8 +66,8 @@ async def test_a_number_is_looked_up_once_for_all_processes_and_again_when_that_
 async def told_channels(gateway: Gateway, verification: str) -> tuple[str, str | None]:
     """Return by which channel operators are told that a send was asked for, and by which other one it went."""
     await ended(gateway, verification)
-    desk = await gateway.client(f"desk-{verification}", scope="operator")
-    [send] = (await desk.call("GET", f"/v1/operator/verifications/{verification}")).body["sends"]
+    operator = await gateway.client(f"desk-{verification}", scope="operator")
+    [send] = (await operator.call("GET", f"/v1/operator/verifications/{verification}")).body["sends"]
     return send["channel"], send["decision"]["by"]
 
 

@@ -31,9 +31,9 @@ kinds = ["voip"]
 WATCHED = '[rules.country]\nmode = "observe"\n[countries]\nallow = ["US"]\n'
 
 
-async def stopped(gateway: Gateway, desk: Calls) -> dict[str, tuple[str, set[str]]]:
+async def stopped(gateway: Gateway, operator: Calls) -> dict[str, tuple[str, set[str]]]:
     """Have a send stopped by each stage; return which, and the rules that are to have done it."""
-    blocked = await desk.call(
+    blocked = await operator.call(
         "POST", "/v1/operator/blocks", {"ip_address": BLOCKED, "duration": "1h", "reason": "tried out"}
     )
     assert blocked.status == 201, blocked

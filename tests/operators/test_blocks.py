@@ -24,13 +24,13 @@ VISITOR = "Ibk1527CUFmcnjLwIs4A9"
 LENGTHS = (300.0, 43_200.0)
 
 
-async def desk_of(gateway: Gateway) -> Calls:
+async def operator_of(gateway: Gateway) -> Calls:
     return await gateway.client("desk", scope="operator")
 
 
-async def block(desk: Calls, **what: Any) -> dict[str, Any]:
+async def block(operator: Calls, **what: Any) -> dict[str, Any]:
     """Set a block of an hour."""
-    reply = await desk.call("POST", BLOCKS, {"duration": "1h", "reason": "tried out"} | what)
+    reply = await operator.call("POST", BLOCKS, {"duration": "1h", "reason": "tried out"} | what)
     assert reply.status == 201, reply
     made: dict[str, Any] = reply.body
     return made
@@ -50,20 +50,20 @@ async def test_what_is_blocked_gets_nothing_and_its_neighbour_does(
     database_url: str, what: dict[str, Any], inside: dict[str, Any], outside: dict[str, Any], kind: str
 ) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await desk_of(gateway)
-        made = await block(desk, **what)
+        operator = await operator_of(gateway)
+        made = await block(operator, **what)
         assert (made["kind"], made["in_force"], made["level"]) == (kind, True, 0)
         assert await enforced(gateway, await gateway.begin(**inside)) == {"block"}
         assert await enforced(gateway, await gateway.begin(**outside)) == set()
-        [listed] = (await desk.call("GET", BLOCKS)).body["blocks"]
+        [listed] = (await operator.call("GET", BLOCKS)).body["blocks"]
         assert listed == made
         assert PHONE[2:] not in str(listed)
 
 
 async def test_a_device_is_blocked_for_every_client_and_no_other_device(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
-        desk, other = await desk_of(gateway), await gateway.client("bank")
-        await block(desk, visitor_id=VISITOR)
+        operator, other = await operator_of(gateway), await gateway.client("bank")
+        await block(operator, visitor_id=VISITOR)
         cases = [(gateway, PHONE, VISITOR), (other, "+13125550143", VISITOR), (other, "+13125550144", "another")]
         for calls, phone, visitor in cases:
             event = await mint(gateway, visitor_id=visitor)
@@ -73,15 +73,15 @@ async def test_a_device_is_blocked_for_every_client_and_no_other_device(database
 
 async def test_a_block_that_is_lifted_or_over_holds_nobody(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await desk_of(gateway)
-        made = await block(desk, ip_address=ADDRESS)
-        lifted = await desk.call("DELETE", f"{BLOCKS}/{made['id']}")
+        operator = await operator_of(gateway)
+        made = await block(operator, ip_address=ADDRESS)
+        lifted = await operator.call("DELETE", f"{BLOCKS}/{made['id']}")
         assert (lifted.status, lifted.body["in_force"]) == (200, False)
         assert lifted.body["lifted_at"] is not None
         assert await enforced(gateway, await gateway.begin()) == set()
         for gone in (made["id"], 0, 99, 2**31, 2**70):
-            assert (await desk.call("DELETE", f"{BLOCKS}/{gone}")).status == 404
-        short = await block(desk, ip_address=ADDRESS)
+            assert (await operator.call("DELETE", f"{BLOCKS}/{gone}")).status == 404
+        short = await block(operator, ip_address=ADDRESS)
         await gateway.database.pool.execute("update blocks set until = now() where id = $1", short["id"])
         assert await enforced(gateway, await gateway.begin("+13125550143")) == set()
         notes = await gateway.database.pool.fetch(
@@ -95,12 +95,12 @@ async def test_a_block_that_is_lifted_or_over_holds_nobody(database_url: str) ->
 
 async def test_a_block_of_a_rule_that_is_lifted_is_not_raised_again_by_what_raised_it(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
-        desk = await desk_of(gateway)
+        operator = await operator_of(gateway)
         begun = await pump(gateway, 12)
         assert "block" in await enforced(gateway, begun[-1])
-        while held := [one for one in (await desk.call("GET", BLOCKS)).body["blocks"] if one["in_force"]]:
+        while held := [one for one in (await operator.call("GET", BLOCKS)).body["blocks"] if one["in_force"]]:
             assert held[0]["set_by"] == "rule"
-            assert (await desk.call("DELETE", f"{BLOCKS}/{held[0]['id']}")).status == 200
+            assert (await operator.call("DELETE", f"{BLOCKS}/{held[0]['id']}")).status == 200
         for n, phone in enumerate(("+13125551036", "+13125551039", "+13125558730")):
             verification = await gateway.begin(phone, ip_address=f"198.51.100.{200 + n}")
             assert await enforced(gateway, verification) == set(), phone
@@ -145,7 +145,7 @@ async def test_a_block_doubles_until_it_is_as_long_as_it_has_to_be(database: Dat
 
 async def test_a_block_of_an_operator_holds_for_the_known_beside_a_longer_one_of_a_rule(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk, blocks = await desk_of(gateway), Blocks(gateway.database, Vault([b"s" * 32], b"i" * 32))
+        operator, blocks = await operator_of(gateway), Blocks(gateway.database, Vault([b"s" * 32], b"i" * 32))
         assert (await gateway.verify(await gateway.begin(), await read_code(gateway))).body["verified"]
         await gateway.database.pool.execute(
             "insert into blocks (subject, kind, label, reason, level, began_at, until, set_by) "
@@ -154,31 +154,31 @@ async def test_a_block_of_an_operator_holds_for_the_known_beside_a_longer_one_of
         )
         assert await enforced(gateway, await gateway.begin("+13125559876")) == {"block"}
         assert await enforced(gateway, await gateway.begin()) == set()
-        made = await block(desk, ip_address=ADDRESS)
+        made = await block(operator, ip_address=ADDRESS)
         assert await enforced(gateway, await gateway.begin()) == {"block"}
-        await desk.call("DELETE", f"{BLOCKS}/{made['id']}")
+        await operator.call("DELETE", f"{BLOCKS}/{made['id']}")
         assert await enforced(gateway, await gateway.begin("+13125559875")) == {"block"}
 
 
 async def test_what_an_operator_blocked_is_listed_however_much_rules_block(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await desk_of(gateway)
-        made = await block(desk, country="US")
+        operator = await operator_of(gateway)
+        made = await block(operator, country="US")
         await gateway.database.pool.execute(
             "insert into blocks (subject, kind, label, reason, level, began_at, until, set_by) "
             "select gen_random_uuid(), 'ip', 'address', 'evidence 9.0', 0, now(), now() + interval '1 hour', 'rule' "
             "from generate_series(1, $1::int)",
             MOST_LISTED,
         )
-        listed = (await desk.call("GET", BLOCKS)).body["blocks"]
+        listed = (await operator.call("GET", BLOCKS)).body["blocks"]
         assert len(listed) == MOST_LISTED
         assert listed[0] == made
 
 
 async def test_a_reply_to_the_blocked_is_that_of_anybody(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await desk_of(gateway)
-        await block(desk, country="US")
+        operator = await operator_of(gateway)
+        await block(operator, country="US")
         reply = await gateway.request()
         await enforced(gateway, reply.body["id"])
         read = await gateway.read(reply.body["id"])
@@ -208,9 +208,9 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
 
 async def test_what_cannot_be_blocked_is_named_and_nothing_is_set(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await desk_of(gateway)
+        operator = await operator_of(gateway)
         for body, fields in WRONG:
-            reply = await desk.call("POST", BLOCKS, {"duration": "1h", "reason": "since 2026-01-31 12:00"} | body)
+            reply = await operator.call("POST", BLOCKS, {"duration": "1h", "reason": "since 2026-01-31 12:00"} | body)
             assert (reply.status, reply.body.get("fields")) == (422, fields), body
-        assert (await desk.call("GET", BLOCKS)).body == {"blocks": []}
-        await block(desk, country="US", reason="since 2026-01-31 12:00, 12:30, 13:00: 4711 of 5000")
+        assert (await operator.call("GET", BLOCKS)).body == {"blocks": []}
+        await block(operator, country="US", reason="since 2026-01-31 12:00, 12:30, 13:00: 4711 of 5000")

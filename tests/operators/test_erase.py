@@ -58,7 +58,7 @@ def marks_of(number: str) -> list[int]:
 
 async def test_nothing_but_limits_and_budgets_leads_to_the_number_any_more(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
-        desk = await gateway.client("desk", scope="operator")
+        operator = await gateway.client("desk", scope="operator")
         event = await mint(gateway)
         verified = await gateway.begin(device_event_id=event, account_id=ACCOUNT, idem="key-1")
         await gateway.verify(verified, await read_code(gateway))
@@ -67,8 +67,8 @@ async def test_nothing_but_limits_and_budgets_leads_to_the_number_any_more(datab
         await gateway.verify(pending, wrong(await read_code(gateway)))
         neighbour = await gateway.begin(OTHER_PHONE)
         await findings_of(gateway, neighbour)
-        await desk.call("POST", "/v1/operator/search", {"phone_number": PHONE})
-        await desk.call(
+        await operator.call("POST", "/v1/operator/search", {"phone_number": PHONE})
+        await operator.call(
             "POST", "/v1/operator/exemptions",
             {"phone_number": PHONE, "duration": "1h", "reason": "called us", "limits": True},
         )  # fmt: skip

@@ -15,14 +15,14 @@ LOCKED = WIDE + '[lockout]\ncodes_per_phone = "2/24h"\n'
 ELSEWHERE = "+447400123456"
 
 
-async def desk_of(gateway: Gateway) -> Calls:
+async def operator_of(gateway: Gateway) -> Calls:
     return await gateway.client("desk", scope="operator")
 
 
-async def exempt(desk: Calls, phone: str = PHONE, **what: Any) -> dict[str, Any]:
+async def exempt(operator: Calls, phone: str = PHONE, **what: Any) -> dict[str, Any]:
     """Exempt a number for an hour."""
     body = {"phone_number": phone, "duration": "1h", "reason": "called us"} | what
-    reply = await desk.call("POST", EXEMPTIONS, body)
+    reply = await operator.call("POST", EXEMPTIONS, body)
     assert reply.status == 201, reply
     made: dict[str, Any] = reply.body
     return made
@@ -32,11 +32,11 @@ async def test_rules_that_are_lifted_may_object_and_stop_nothing_those_that_need
     async with run_gateway(
         database_url, policy='[countries]\nallow = ["US"]\n[rules.no_event]\nmode = "enforce"\n'
     ) as gateway:
-        desk = await desk_of(gateway)
+        operator = await operator_of(gateway)
         assert await enforced(gateway, await gateway.begin(ELSEWHERE)) == {"country"}
-        await exempt(desk, ELSEWHERE, rules=["country"])
+        await exempt(operator, ELSEWHERE, rules=["country"])
         assert await enforced(gateway, await gateway.begin(ELSEWHERE)) == {"no_event"}
-        await exempt(desk, ELSEWHERE, rules=["no_event"])
+        await exempt(operator, ELSEWHERE, rules=["no_event"])
         found = await findings_of(gateway, await gateway.begin(ELSEWHERE))
         assert found == {"country": "lifted", "no_event": "lifted"}
         await read_code(gateway, ELSEWHERE)
@@ -45,25 +45,25 @@ async def test_rules_that_are_lifted_may_object_and_stop_nothing_those_that_need
 
 async def test_a_block_is_lifted_for_one_number_of_a_range_and_holds_for_the_others(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await desk_of(gateway)
+        operator = await operator_of(gateway)
         body = {"phone_number": PHONE, "digits": 4, "duration": "1h", "reason": "tried"}
-        assert (await desk.call("POST", "/v1/operator/blocks", body)).status == 201
-        await exempt(desk, rules=["block"])
+        assert (await operator.call("POST", "/v1/operator/blocks", body)).status == 201
+        await exempt(operator, rules=["block"])
         assert await findings_of(gateway, await gateway.begin()) == {"block": "lifted", "no_event": "observe"}
         assert await enforced(gateway, await gateway.begin(OTHER_PHONE)) == {"block"}
 
 
 async def test_limits_that_are_lifted_refuse_nothing_in_any_process_and_still_count(database_url: str) -> None:
     async with run_gateway(database_url, policy=TIGHT) as gateway:
-        desk = await desk_of(gateway)
+        operator = await operator_of(gateway)
         await gateway.begin()
         assert (await gateway.request()).status == 429
-        made = await exempt(desk, limits=True)
+        made = await exempt(operator, limits=True)
         again = await gateway.begin()
         assert await enforced(gateway, again) == set(), "phone_everywhere is a limit too"
         assert (await gateway.request(OTHER_PHONE)).status == 202
         assert (await gateway.request(OTHER_PHONE)).status == 429
-        assert (await desk.call("DELETE", f"{EXEMPTIONS}/{made['id']}")).body["in_force"] is False
+        assert (await operator.call("DELETE", f"{EXEMPTIONS}/{made['id']}")).body["in_force"] is False
         refused = await gateway.request()
         assert (refused.status, int(refused.headers["retry-after"]) > 3500) == (429, True)
 
@@ -71,9 +71,9 @@ async def test_limits_that_are_lifted_refuse_nothing_in_any_process_and_still_co
 async def test_a_fallback_of_what_was_requested_under_an_exemption_is_not_limited(database_url: str) -> None:
     policy = TIGHT.replace("1000/1h", "1/1h") + '[fallback]\nafter = "1s"\n'
     async with run_gateway(database_url, policy=policy) as gateway:
-        desk = await desk_of(gateway)
+        operator = await operator_of(gateway)
         limited = await gateway.begin(OTHER_PHONE)
-        await exempt(desk, limits=True)
+        await exempt(operator, limits=True)
         free = await gateway.begin()
         await gateway.database.pool.execute("update verifications set pressed_at = pressed_at - interval '2 s'")
         assert (await gateway.use_fallback(limited)).status == 429
@@ -83,26 +83,26 @@ async def test_a_fallback_of_what_was_requested_under_an_exemption_is_not_limite
 
 async def test_a_device_that_has_had_its_sends_may_verify_an_exempted_number(database_url: str) -> None:
     async with run_guarded(database_url, policy='[rules.device]\nmode = "enforce"\n') as gateway:
-        desk = await desk_of(gateway)
+        operator = await operator_of(gateway)
         for n in range(5):
             event = await mint(gateway, visitor_id="one")
             assert await enforced(gateway, await gateway.begin(f"+1{212 + n}5550142", device_event_id=event)) == set()
         event = await mint(gateway, visitor_id="one")
         assert await enforced(gateway, await gateway.begin(PHONE, device_event_id=event)) == {"device"}
-        await exempt(desk, rules=["device"])
+        await exempt(operator, rules=["device"])
         event = await mint(gateway, visitor_id="one")
         assert await enforced(gateway, await gateway.begin(PHONE, device_event_id=event)) == set()
 
 
 async def test_a_number_that_is_locked_out_gets_five_guesses_at_a_new_code_and_no_more(database_url: str) -> None:
     async with run_gateway(database_url, policy=LOCKED) as gateway:
-        desk, first = await desk_of(gateway), await gateway.begin()
+        operator, first = await operator_of(gateway), await gateway.begin()
         code = await read_code(gateway)
         for _ in range(2):
             await gateway.verify(first, wrong(code))
         assert (await gateway.verify(first, code)).body["verification_status"] == "locked"
         assert (await gateway.request()).status == 429
-        await exempt(desk, lockouts=True)
+        await exempt(operator, lockouts=True)
         assert (await gateway.verify(first, code)).status == 409, "what has ended stays so"
         second = await gateway.begin()
         await findings_of(gateway, second)
@@ -122,13 +122,13 @@ async def test_a_number_that_is_locked_out_gets_five_guesses_at_a_new_code_and_n
 
 async def test_an_exemption_that_is_over_lifts_nothing_and_one_of_limits_no_lockout(database_url: str) -> None:
     async with run_gateway(database_url, policy=LOCKED) as gateway:
-        desk, first = await desk_of(gateway), await gateway.begin()
+        operator, first = await operator_of(gateway), await gateway.begin()
         code = await read_code(gateway)
         for _ in range(2):
             await gateway.verify(first, wrong(code))
-        await exempt(desk, limits=True)
+        await exempt(operator, limits=True)
         assert (await gateway.request()).status == 429
-        await exempt(desk, lockouts=True)
+        await exempt(operator, lockouts=True)
         assert (await gateway.request()).status == 202
         await gateway.database.pool.execute("update exemptions set until = now()")
         assert (await gateway.request()).status == 429
@@ -136,18 +136,18 @@ async def test_an_exemption_that_is_over_lifts_nothing_and_one_of_limits_no_lock
 
 async def test_exemptions_are_listed_without_their_number_and_every_change_is_noted(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await desk_of(gateway)
-        made = await exempt(desk, rules=["range", "block", "range"], lockouts=True, duration="30m")
+        operator = await operator_of(gateway)
+        made = await exempt(operator, rules=["range", "block", "range"], lockouts=True, duration="30m")
         assert (made["number"], made["rules"], made["limits"], made["lockouts"]) == (
             "+1…42",
             ["block", "range"],
             False,
             True,
         )
-        assert (await desk.call("GET", EXEMPTIONS)).body == {"exemptions": [made]}
+        assert (await operator.call("GET", EXEMPTIONS)).body == {"exemptions": [made]}
         for status in (200, 404):
-            assert (await desk.call("DELETE", f"{EXEMPTIONS}/{made['id']}")).status == status
-        [listed] = (await desk.call("GET", EXEMPTIONS)).body["exemptions"]
+            assert (await operator.call("DELETE", f"{EXEMPTIONS}/{made['id']}")).status == status
+        [listed] = (await operator.call("GET", EXEMPTIONS)).body["exemptions"]
         assert listed["in_force"] is False
         notes = await gateway.database.pool.fetch(
             "select action, subject, row_id, reason from audits where action <> 'create_key' order by id"
@@ -160,7 +160,7 @@ async def test_exemptions_are_listed_without_their_number_and_every_change_is_no
 
 async def test_what_cannot_be_exempted_is_named(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await desk_of(gateway)
+        operator = await operator_of(gateway)
         cases: list[tuple[dict[str, Any], list[str]]] = [
             ({}, ["rules", "limits", "lockouts"]),
             ({"rules": ["nonsense"]}, ["rules"]),
@@ -171,6 +171,6 @@ async def test_what_cannot_be_exempted_is_named(database_url: str) -> None:
         ]
         for what, fields in cases:
             body = {"phone_number": PHONE, "duration": "1h", "reason": "called us"} | what
-            reply = await desk.call("POST", EXEMPTIONS, body)
+            reply = await operator.call("POST", EXEMPTIONS, body)
             assert (reply.status, reply.body["fields"]) == (422, fields), what
         assert await gateway.database.pool.fetchval("select count(*) from exemptions") == 0

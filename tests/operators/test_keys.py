@@ -34,16 +34,16 @@ def with_key(gateway: Gateway, key: str) -> Calls:
 async def test_a_key_with_an_end_is_good_until_then(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         book = KeyAdmin(gateway.database, VAULT)
-        desk = with_key(gateway, await book.create("desk", "operator", ends_after=timedelta(seconds=2)))
+        operator = with_key(gateway, await book.create("desk", "operator", ends_after=timedelta(seconds=2)))
         short = with_key(gateway, await book.create("shop", ends_after=timedelta(seconds=2)))
         assert (await short.request()).status == 202
-        assert (await desk.call("GET", "/v1/operator/blocks")).status == 200
+        assert (await operator.call("GET", "/v1/operator/blocks")).status == 200
 
         async def has_ended() -> bool:
             return (await short.request()).status == 401
 
         await until(has_ended, "the key ends")
-        assert (await desk.call("GET", "/v1/operator/blocks")).status == 401
+        assert (await operator.call("GET", "/v1/operator/blocks")).status == 401
         async with run_process(gateway) as other:
             assert (await Calls(other.calls.url, short.key, gateway.session).request()).status == 401
 
@@ -97,8 +97,8 @@ async def test_making_and_revoking_a_key_are_noted(database_url: str) -> None:
 
 async def test_a_key_of_the_other_scope_is_told_which_one_is_missing(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await gateway.client("desk", scope="operator")
-        refused = [(await desk.request(), "verify"), (await gateway.call("GET", "/v1/operator/blocks"), "operator")]
+        operator = await gateway.client("desk", scope="operator")
+        refused = [(await operator.request(), "verify"), (await gateway.call("GET", "/v1/operator/blocks"), "operator")]
         refused.append((await gateway.call("GET", "/metrics"), "metrics"))
     for reply, scope in refused:
         assert (reply.status, reply.body["type"].rsplit(":", 1)[1]) == (403, "wrong-scope")
@@ -139,26 +139,26 @@ def test_an_address_is_let_in_again_after_a_while_and_is_not_remembered_for_ever
 async def test_an_operators_key_searches_and_calls_so_often_and_others_are_not_touched(database_url: str) -> None:
     policy = '[operators]\ncalls = ["8/1m"]\nsearches = ["3/1m"]\n'
     async with run_gateway(database_url, policy=policy) as gateway:
-        desk, other = [await gateway.client(name, scope="operator") for name in ("desk", "desk")]
-        search = [desk.call("POST", "/v1/operator/search", {"phone_number": PHONE}) for _ in range(10)]
+        operator, other = [await gateway.client(name, scope="operator") for name in ("desk", "desk")]
+        search = [operator.call("POST", "/v1/operator/search", {"phone_number": PHONE}) for _ in range(10)]
         statuses = sorted(reply.status for reply in await asyncio.gather(*search))
         assert statuses == [200] * 3 + [429] * 7
-        calls = [(await desk.call("GET", "/v1/operator/blocks")) for _ in range(7)]
+        calls = [(await operator.call("GET", "/v1/operator/blocks")) for _ in range(7)]
         assert [reply.status for reply in calls] == [200] * 5 + [429] * 2
         assert int(calls[-1].headers["retry-after"]) <= 60
         assert (await other.call("POST", "/v1/operator/search", {"phone_number": PHONE})).status == 200
         async with run_process(gateway) as process:
-            again = Calls(process.calls.url, desk.key, gateway.session)
+            again = Calls(process.calls.url, operator.key, gateway.session)
             assert (await again.call("GET", "/v1/operator/blocks")).status == 429
         assert await gateway.database.pool.fetchval("select count(*) from audits where action = 'search'") == 4
 
 
 async def test_operators_who_look_long_take_no_connection_from_anybody(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
-        desk = await gateway.client("desk", scope="operator")
+        operator = await gateway.client("desk", scope="operator")
         async with gateway.database.pool.acquire() as line, line.transaction():
             await line.execute("lock table ledger in access exclusive mode")
-            looks = [asyncio.create_task(desk.call("GET", "/v1/operator/ledger")) for _ in range(30)]
+            looks = [asyncio.create_task(operator.call("GET", "/v1/operator/ledger")) for _ in range(30)]
             await asyncio.sleep(0.2)
             # More of them wait for a connection than the gateway has for everybody else.
             reading = [await gateway.read(str(uuid4())) for _ in range(5)]

@@ -77,6 +77,6 @@ def test_a_try_that_says_nothing_leaves_its_place_to_the_next(breaker: CircuitBr
     fail(breaker)
     clock.now += COOL_DOWN
     assert breaker.admit()
-    breaker.forget()
+    breaker.release()
     assert breaker.open
     assert breaker.admit()

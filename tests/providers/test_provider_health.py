@@ -77,7 +77,7 @@ def test_a_spend_limit_and_a_deleted_profile_are_that_profiles_own(
 ) -> None:
     health.note(AccountProblem(code, of_profile=True), profile)
     assert stopped(health) == {profile}
-    assert health.troubles_of_profiles() == {profile: f"ours_{code}"}
+    assert health.reasons_of_profiles() == {profile: f"ours_{code}"}
     assert health.trouble() is None
 
 
@@ -142,7 +142,7 @@ async def test_failing_checks_of_decoys_stop_what_failing_checks_of_real_ones_st
     """A gateway that refuses everybody after three failed codes in half a minute would tell whose they were."""
     timings = Timings()
     silent, idle = DecoyProvider(timings), DecoyProvider(Timings())
-    senders = Senders(real=idle, silent=silent, rehearsal=idle, idle=idle, health=health, profile_id=SHARED)
+    senders = Senders(real=idle, decoy=silent, test=idle, idle=idle, health=health, profile_id=SHARED)
     for _ in range(3):
         for _ in range(ENOUGH):
             timings.record("check", 0.0, NotCompared("http_500"))

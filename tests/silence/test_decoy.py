@@ -29,7 +29,7 @@ FAILED = NotCompared("http_500")
 COMPARED = CodeCompared(accepted=False)
 
 
-class Desk:
+class DecoyHarness:
     """A timed provider in front of a stand-in, and the silent one beside it. `ended`: whom that may ask about."""
 
     def __init__(self, telnyx: TelnyxProvider, stage: SandboxStage) -> None:
@@ -37,7 +37,7 @@ class Desk:
         self.ended: str | None = None
         self.timings = Timings()
         self.real = Timed(telnyx, self.timings)
-        self.silent = DecoyProvider(self.timings, telnyx, lambda: self.ended)
+        self.decoy = DecoyProvider(self.timings, telnyx, lambda: self.ended)
 
     async def begin(self) -> str:
         """Send, and return Telnyx's id."""
@@ -46,107 +46,109 @@ class Desk:
         return sent.provider_id
 
     async def check_many(self, many: int) -> list[CheckAnswer]:
-        return await asyncio.gather(*(self.silent.check("", "000000") for _ in range(many)))
+        return await asyncio.gather(*(self.decoy.check("", "000000") for _ in range(many)))
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+async def decoys() -> AsyncIterator[DecoyHarness]:
     app = create_telnyx()
     async with serve_app(app) as url:
         telnyx = TelnyxProvider("KEY_SANDBOX", f"{url}/v2")
         await telnyx.start()
-        yield Desk(telnyx, app.state.stage)
+        yield DecoyHarness(telnyx, app.state.stage)
         await telnyx.aclose()
 
 
-async def test_a_silent_send_is_taken_and_reaches_nobody(desk: Desk) -> None:
-    sent = [await desk.silent.send(ORDER) for _ in range(3)]
+async def test_a_silent_send_is_taken_and_reaches_nobody(decoys: DecoyHarness) -> None:
+    sent = [await decoys.decoy.send(ORDER) for _ in range(3)]
     assert all(isinstance(one, Sent) and uuid.UUID(one.provider_id) for one in sent)
     assert len({repr(one) for one in sent}) == 3
-    assert desk.stage.journal.count() == {}
+    assert decoys.stage.journal.count() == {}
 
 
-async def test_a_silent_call_takes_as_long_as_a_real_one_did(desk: Desk) -> None:
-    desk.stage.latency = {"send": 0.12, "check": 0.08}
-    held = await desk.begin()
-    await asyncio.gather(*(desk.real.check(held, "000000") for _ in range(ENOUGH)))
-    for call, seconds in ((desk.silent.send(ORDER), 0.12), (desk.silent.check(ID, "000000"), 0.08)):
+async def test_a_silent_call_takes_as_long_as_a_real_one_did(decoys: DecoyHarness) -> None:
+    decoys.stage.latency = {"send": 0.12, "check": 0.08}
+    held = await decoys.begin()
+    await asyncio.gather(*(decoys.real.check(held, "000000") for _ in range(ENOUGH)))
+    for call, seconds in ((decoys.decoy.send(ORDER), 0.12), (decoys.decoy.check(ID, "000000"), 0.08)):
         started = time.monotonic()
         await call
         assert time.monotonic() - started >= seconds
-    assert desk.stage.journal.count() == {"send": 1, "check": ENOUGH}
+    assert decoys.stage.journal.count() == {"send": 1, "check": ENOUGH}
 
 
-async def test_it_ends_as_real_calls_end_that_are_still_out(desk: Desk) -> None:
+async def test_it_ends_as_real_calls_end_that_are_still_out(decoys: DecoyHarness) -> None:
     """Those that have ended alone would be the quick ones."""
-    held = await desk.begin()
-    desk.stage.faults.add(Fault(kind="slow", operations=("check",)))
-    real = [asyncio.create_task(desk.real.check(held, "000000")) for _ in range(ENOUGH)]
+    held = await decoys.begin()
+    decoys.stage.faults.add(Fault(kind="slow", operations=("check",)))
+    real = [asyncio.create_task(decoys.real.check(held, "000000")) for _ in range(ENOUGH)]
     await asyncio.sleep(0.1)
     started = time.monotonic()
-    assert await desk.silent.check(ID, "000000") == COMPARED
+    assert await decoys.decoy.check(ID, "000000") == COMPARED
     assert time.monotonic() - started >= 0.9
     await asyncio.gather(*real)
-    assert desk.stage.journal.count()["check"] == ENOUGH
+    assert decoys.stage.journal.count()["check"] == ENOUGH
 
 
-async def test_with_too_few_calls_to_imitate_each_asks_for_itself_about_a_verification_that_is_over(desk: Desk) -> None:
-    desk.ended = await desk.begin()
-    desk.stage.faults.add(Fault(kind="error500", operations=("check",), ids="known", share=0.5))
-    answers = await desk.check_many(AT_ONCE)
+async def test_with_too_few_calls_to_imitate_each_asks_for_itself_about_a_verification_that_is_over(
+    decoys: DecoyHarness,
+) -> None:
+    decoys.ended = await decoys.begin()
+    decoys.stage.faults.add(Fault(kind="error500", operations=("check",), ids="known", share=0.5))
+    answers = await decoys.check_many(AT_ONCE)
     assert set(answers) == {COMPARED, FAILED}
-    assert {call.verification_id for call in desk.stage.journal.list_calls("check")} == {desk.ended}
-    assert desk.stage.journal.count()["check"] == AT_ONCE
+    assert {call.verification_id for call in decoys.stage.journal.list_calls("check")} == {decoys.ended}
+    assert decoys.stage.journal.count()["check"] == AT_ONCE
 
 
-async def test_a_flood_of_decoys_is_no_flood_of_calls_and_its_answers_still_differ(desk: Desk) -> None:
-    desk.ended = await desk.begin()
-    desk.stage.faults.add(Fault(kind="error500", operations=("check",), share=0.5))
-    answers = await desk.check_many(300)
-    assert desk.stage.journal.count()["check"] < 100
+async def test_a_flood_of_decoys_is_no_flood_of_calls_and_its_answers_still_differ(decoys: DecoyHarness) -> None:
+    decoys.ended = await decoys.begin()
+    decoys.stage.faults.add(Fault(kind="error500", operations=("check",), share=0.5))
+    answers = await decoys.check_many(300)
+    assert decoys.stage.journal.count()["check"] < 100
     assert 60 < answers.count(FAILED) < 240
 
 
-async def test_what_is_accepted_of_a_verification_that_is_over_is_wrong(desk: Desk) -> None:
-    desk.timings.record("check", 0.0, CodeCompared(accepted=True))
-    answers = {call.outcome for call in desk.timings._real["check"]}
+async def test_what_is_accepted_of_a_verification_that_is_over_is_wrong(decoys: DecoyHarness) -> None:
+    decoys.timings.record("check", 0.0, CodeCompared(accepted=True))
+    answers = {call.outcome for call in decoys.timings._real["check"]}
     assert answers == {COMPARED}
 
 
-async def test_when_telnyx_is_down_a_decoys_code_is_not_compared_either(desk: Desk) -> None:
-    desk.stage.faults.add(Fault(kind="error500"))
-    assert await desk.silent.check(ID, "000000") == FAILED
-    assert isinstance(await desk.silent.send(ORDER), Sent)
+async def test_when_telnyx_is_down_a_decoys_code_is_not_compared_either(decoys: DecoyHarness) -> None:
+    decoys.stage.faults.add(Fault(kind="error500"))
+    assert await decoys.decoy.check(ID, "000000") == FAILED
+    assert isinstance(await decoys.decoy.send(ORDER), Sent)
 
 
-async def test_the_end_of_a_real_check_is_the_end_of_a_silent_one(desk: Desk) -> None:
-    held = await desk.begin()
-    desk.stage.faults.add(Fault(kind="throttle", operations=("check",), seconds=9, times=ENOUGH))
+async def test_the_end_of_a_real_check_is_the_end_of_a_silent_one(decoys: DecoyHarness) -> None:
+    held = await decoys.begin()
+    decoys.stage.faults.add(Fault(kind="throttle", operations=("check",), seconds=9, times=ENOUGH))
     for _ in range(ENOUGH):
-        assert await desk.real.check(held, "000000") == NotCompared("10011", 9.0)
-    drawn = await desk.silent.check(ID, "000000")
+        assert await decoys.real.check(held, "000000") == NotCompared("10011", 9.0)
+    drawn = await decoys.decoy.check(ID, "000000")
     assert isinstance(drawn, NotCompared)
     assert drawn.after is not None
     assert 0 < drawn.after < 9.0
 
 
-async def test_a_real_call_that_was_broken_off_teaches_nothing(desk: Desk) -> None:
-    held = await desk.begin()
-    desk.stage.latency = {"check": 5.0}
-    calls = [asyncio.create_task(desk.real.check(held, "000000")) for _ in range(ENOUGH)]
+async def test_a_real_call_that_was_broken_off_teaches_nothing(decoys: DecoyHarness) -> None:
+    held = await decoys.begin()
+    decoys.stage.latency = {"check": 5.0}
+    calls = [asyncio.create_task(decoys.real.check(held, "000000")) for _ in range(ENOUGH)]
     await asyncio.sleep(0.05)
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    assert desk.timings.draw_present("check") is None
-    assert desk.timings.draw_newest("check") is None
+    assert decoys.timings.draw_present("check") is None
+    assert decoys.timings.draw_newest("check") is None
 
 
 async def test_without_a_real_provider_it_waits_a_little_and_says_wrong() -> None:
-    silent = DecoyProvider(Timings())
-    assert await silent.check(ID, "000000") == COMPARED
-    assert await silent.state(ID) == State(accepted=False)
-    assert await silent.look_up("+13035551234") == []
+    decoy = DecoyProvider(Timings())
+    assert await decoy.check(ID, "000000") == COMPARED
+    assert await decoy.state(ID) == State(accepted=False)
+    assert await decoy.look_up("+13035551234") == []
 
 
 async def test_what_is_left_in_doubt_is_settled_as_a_real_one_would_be() -> None:
@@ -154,9 +156,9 @@ async def test_what_is_left_in_doubt_is_settled_as_a_real_one_would_be() -> None
     for _ in range(ENOUGH):
         timings.record("check", 0.0, InDoubt("time_limit"))
         timings.record("state", 0.0, NotCompared("no_connection"))
-    silent = DecoyProvider(timings)
-    assert await silent.check(ID, "000000") == InDoubt("time_limit")
-    assert await silent.state(ID) == NotCompared("no_connection")
+    decoy = DecoyProvider(timings)
+    assert await decoy.check(ID, "000000") == InDoubt("time_limit")
+    assert await decoy.state(ID) == NotCompared("no_connection")
 
 
 def test_what_begins_and_ends_like_an_outage_is_drawn_from_what_began_in_the_last_two_seconds_alone() -> None:

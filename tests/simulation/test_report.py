@@ -24,7 +24,7 @@ def play(label: str, outcomes: list[LineOutcome], begin: float = 0.0, numbers: i
 
 
 def only(report: Report) -> LabelReport:
-    (part,) = report.parts
+    (part,) = report.labels
     return part
 
 
@@ -37,13 +37,13 @@ def test_every_request_is_counted_once_by_what_became_of_it() -> None:
 def test_stopped_is_a_share_of_what_would_have_gone_out() -> None:
     part = only(summarise(play("attack:range", [SENT, REFUSED, REFUSED, BOT, ERROR])))
     assert part.stopped == 3 / 4
-    assert part.stopped_by_rules == 1 / 2
+    assert part.suppressed_by_rules == 1 / 2
 
 
 def test_a_share_of_nothing_is_none() -> None:
     part = only(summarise(play("attack", [ERROR])))
     assert part.stopped is None
-    assert part.stopped_by_rules is None
+    assert part.suppressed_by_rules is None
 
 
 def test_sends_before_the_first_block_are_counted_and_limits_are_no_block() -> None:
@@ -58,8 +58,8 @@ def test_an_attack_that_was_never_blocked_got_everything_out_before_it() -> None
 
 def test_people_are_counted_as_requests_and_as_numbers() -> None:
     part = only(summarise(play("person", [BOT, SENT, BOT, SENT, SENT, SENT], numbers=2)))
-    assert part.stopped_by_rules == 1 / 3
-    assert (part.numbers, part.numbers_stopped) == (2, 1)
+    assert part.suppressed_by_rules == 1 / 3
+    assert (part.numbers, part.numbers_suppressed) == (2, 1)
 
 
 def test_money_is_spent_on_sends_and_saved_on_what_was_stopped() -> None:
@@ -71,8 +71,8 @@ def test_money_is_spent_on_sends_and_saved_on_what_was_stopped() -> None:
 def test_labels_are_apart_people_first_and_attacks_are_added_up() -> None:
     plays = [*play("attack:b", [BOT]), *play("attack:a", [SENT] * 2), *play("person", [SENT] * 3)]
     report = summarise(plays)
-    assert [part.label for part in report.parts] == ["person", "attack:a", "attack:b"]
-    assert report.people == report.parts[0]
+    assert [part.label for part in report.labels] == ["person", "attack:a", "attack:b"]
+    assert report.people == report.labels[0]
     assert report.attacks is not None
     assert (report.attacks.requests, report.attacks.sent, report.attacks.suppressed) == (3, 2, 1)
     assert "all attacks: 3 requests" in draw(report)
@@ -94,16 +94,16 @@ def test_time_is_cut_into_columns_that_lose_nothing() -> None:
 
 def test_no_lines_are_a_report_too() -> None:
     report = summarise([])
-    assert (report.people, report.attacks, report.parts) == (None, None, [])
+    assert (report.people, report.attacks, report.labels) == (None, None, [])
     assert draw(report) == ""
 
 
 def test_the_picture_shows_both_curves_and_what_was_stopped() -> None:
     text = draw(summarise([*play("person", [SENT] * 40), *play("attack:range", [SENT] * 5 + [TWO_RULES] * 95)]))
     assert "attack:range: 100 requests" in text
-    assert "stopped 95.0% of what would have gone out (95.0% by rules)" in text
+    assert "suppressed 95.0% of what would have gone out (95.0% by rules)" in text
     assert "5 sends before the first block, at 5 s; at most 5 in a row" in text
-    assert "wrongly stopped by rules 0.0%: 0 of 40 requests" in text
+    assert "wrongly suppressed by rules 0.0%: 0 of 40 requests" in text
     assert "numbers that this befell: 0 of 40" in text
     requests, sent = (line for line in text.splitlines()[-14:] if line.startswith(("  requests |", "  sent     |")))
     assert requests.count("█") > 10

@@ -101,12 +101,12 @@ class AdmissionHarness:
 async def open_desk(
     url: str, callers: dict[str, Caller], policy: str = WIDE, now: datetime | None = None
 ) -> AsyncIterator[AdmissionHarness]:
-    """Open a desk with a pool of its own, for clients that have their keys."""
+    """Open a harness with a pool of its own, for clients that have their keys."""
     database = await open_database(url)
     try:
-        desk = AdmissionHarness(database, policy, now)
-        desk.callers = callers
-        yield desk
+        harness = AdmissionHarness(database, policy, now)
+        harness.callers = callers
+        yield harness
     finally:
         await database.aclose()
 

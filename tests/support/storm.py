@@ -45,13 +45,13 @@ LOST: tuple[GuessResult, ...] = ("wrong", "accepted")
 class Storm:
     """One process. `known`: verifications with their clients; `held`: the provider's ids."""
 
-    def __init__(self, desk: AdmissionHarness, seed: int, known: list[tuple[str, UUID]], held: list[str]) -> None:
-        self.desk = desk
-        self.store = desk.store
+    def __init__(self, harness: AdmissionHarness, seed: int, known: list[tuple[str, UUID]], held: list[str]) -> None:
+        self.harness = harness
+        self.store = harness.store
         self.dice = random.Random(seed)
         self.known = known
         self.held = held
-        self.retention = Retention(desk.database)
+        self.retention = Retention(harness.database)
         self.done = 0
 
     async def rage(self, end: float) -> None:
@@ -67,7 +67,7 @@ class Storm:
     async def ask(self) -> None:
         client = self.dice.choice(["shop", "bank"])
         items = [
-            self.desk.item(
+            self.harness.item(
                 self.dice.choice(PHONES), client=client, ip=self.dice.choice(ADDRESSES),
                 account=self.dice.choice(ACCOUNTS), token=self.dice.random() < 0.5,
                 idem=self.dice.choice([None, None, str(self.dice.randrange(200))]),
@@ -115,7 +115,7 @@ class Storm:
         if not self.known:
             return
         client, row = self.dice.choice(self.known)
-        caller, guess = self.desk.callers[client], new_id()
+        caller, guess = self.harness.callers[client], new_id()
         idem = uuid4() if self.dice.random() < 0.3 else None
         reserved = await self.store.reserve(caller, row, guess, idem)
         if reserved.outcome != "reserved":
@@ -129,18 +129,18 @@ class Storm:
 
     async def settle(self) -> None:
         for lost in await self.store.unsettled(20):
-            await self.store.settle(lost.id, self.dice.choice(LOST), self.desk.policies.default)
+            await self.store.settle(lost.id, self.dice.choice(LOST), self.harness.policies.default)
 
     async def use_fallback(self) -> None:
         if self.known:
             client, row = self.dice.choice(self.known)
-            caller = self.desk.callers[client]
+            caller = self.harness.callers[client]
             await self.store.use_fallback(caller.key_id, caller.client_id, row, caller.policy)
 
     async def look(self) -> None:
         if self.known:
             client, row = self.dice.choice(self.known)
-            caller = self.desk.callers[client]
+            caller = self.harness.callers[client]
             see = self.store.cancel if self.dice.random() < 0.1 else self.store.read
             await see(caller.key_id, caller.client_id, row, caller.policy)
 

@@ -49,9 +49,9 @@ async def list_exemptions(request: AnyRequest) -> wire.ExemptionList:
 async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
     services, operator = services_of(request), await operator_of(request)
     data = await read_body(request, EXEMPTION)
-    number, lifts, reason = read_number(data.phone_number), _lifts(data), read_reason(data.reason)
+    number, waived, reason = read_number(data.phone_number), _waived(data), read_reason(data.reason)
     length = read_length(data.duration, "duration", LONGEST)
-    exemption = await services.exemptions.set(operator.key_id, number, lifts, reason, length)
+    exemption = await services.exemptions.set(operator.key_id, number, waived, reason, length)
     return msgspec.convert(exemption, wire.ExemptionSeen, from_attributes=True)
 
 
@@ -72,11 +72,11 @@ async def lift_exemption(request: AnyRequest, exemption_id: FromPath[int]) -> wi
 HANDLERS = [list_methods("/exemptions", "GET", "POST"), list_exemptions, set_exemption, lift_exemption]
 
 
-def _lifts(data: wire.ExemptionOrder) -> list[str]:
+def _waived(data: wire.ExemptionOrder) -> list[str]:
     """Return what is to be waived. Raises Invalid for nothing, or for a rule that does not exist."""
     if set(data.rules) - NAMES:
         raise Invalid("rules", detail="There is no such rule: verify-gateway policy show lists them.")
-    lifts = sorted({*data.rules, *(name for name in WIDE if getattr(data, name))})
-    if not lifts:
+    waived = sorted({*data.rules, *(name for name in WIDE if getattr(data, name))})
+    if not waived:
         raise Invalid("rules", *WIDE, detail="Name what is to be waived: rules, limits or lockouts.")
-    return lifts
+    return waived

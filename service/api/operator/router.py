@@ -35,8 +35,8 @@ LONGEST_WINDOW = 86_400
 )
 async def inspect_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> wire.VerificationSeen:
     await operator_of(request)
-    dossier = await services_of(request).operator_queries.read(verification_id)
-    return msgspec.convert(dossier, wire.VerificationSeen, from_attributes=True)
+    detail = await services_of(request).operator_queries.read(verification_id)
+    return msgspec.convert(detail, wire.VerificationSeen, from_attributes=True)
 
 
 @post(

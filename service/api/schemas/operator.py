@@ -221,7 +221,9 @@ class LedgerLine(msgspec.Struct):
     channel: OfChannel
     sends: Annotated[int, Meta(ge=0, description="Codes that went out.", examples=[100])]
     spent: Money
-    stopped: Annotated[int, Meta(ge=0, description="Sends that a rule or a budget suppressed.", examples=[20])]
+    suppressed: Annotated[int, Meta(ge=0, description="Sends that a rule or a budget suppressed.", examples=[20])] = (
+        msgspec.field(name="stopped")
+    )
     saved: Money
 
 

@@ -22,10 +22,10 @@ SPENT = frozenset({"timeout-or-duplicate", "already-seen-response", "invalid-or-
 class Captchas:
     """Verifies tokens, if a provider is configured. After five outages in a row nobody waits for it."""
 
-    def __init__(self, captcha: Captcha | None, troubles: HealthNotes | None = None) -> None:
+    def __init__(self, captcha: Captcha | None, health_notes: HealthNotes | None = None) -> None:
         """Use the provider; with None nothing is known of any token."""
         self._breaker = CircuitBreaker()
-        self._troubles = troubles or HealthNotes()
+        self._health_notes = health_notes or HealthNotes()
         self._captcha = captcha
 
     async def read(self, question: Question) -> CaptchaState:
@@ -40,13 +40,15 @@ class Captchas:
 
     async def _ask(self, captcha: Captcha, token: str, question: Question) -> CaptchaState:
         if not self._breaker.admit():
-            self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not answer.")
+            self._health_notes.note("captcha", f"The captcha's provider ({captcha.name}) does not answer.")
             return UNAVAILABLE
         answer = await self._breaker.watch(captcha.verify(token, question.ip_address))
         self._breaker.note(outage=isinstance(answer, CaptchaUnavailable) and not answer.ours)
         if isinstance(answer, CaptchaUnavailable):
             telemetry.log.warning("captcha_unavailable", provider=captcha.name, code=answer.code, ours=answer.ours)
-            self._troubles.note("captcha", f"The captcha's provider ({captcha.name}) does not judge: {answer.code}.")
+            self._health_notes.note(
+                "captcha", f"The captcha's provider ({captcha.name}) does not judge: {answer.code}."
+            )
             return UNAVAILABLE
         # Verifying a token spends it: an earlier try of ours did, if it ended before it was recorded.
         if isinstance(answer, CaptchaFailed):

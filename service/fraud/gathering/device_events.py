@@ -42,10 +42,10 @@ class DeviceEvents:
     """Reads events, if a Fingerprint account is configured."""
 
     def __init__(
-        self, devices: Devices | None, sealed: SealedEvents | None, troubles: HealthNotes | None = None
+        self, devices: Devices | None, sealed: SealedEvents | None, health_notes: HealthNotes | None = None
     ) -> None:
-        """`devices` looks ids up, `sealed` opens results; either may be None. `troubles` is told of outages."""
-        self._troubles = troubles or HealthNotes()
+        """`devices` looks ids up, `sealed` opens results; either may be None. `health_notes` is told of outages."""
+        self._health_notes = health_notes or HealthNotes()
         self._devices = devices
         self._sealed = sealed
 
@@ -71,11 +71,13 @@ class DeviceEvents:
         """Note what operators must know. A single look-up without an answer is no incident; an open breaker is."""
         match answer:
             case QuotaSpent():
-                self._troubles.note("fingerprint_quota", "Fingerprint's quota is spent: events cannot be looked up.")
+                self._health_notes.note(
+                    "fingerprint_quota", "Fingerprint's quota is spent: events cannot be looked up."
+                )
             case FingerprintAccountProblem(code):
-                self._troubles.note("fingerprint", f"Fingerprint does not take our calls: {code}.")
+                self._health_notes.note("fingerprint", f"Fingerprint does not take our calls: {code}.")
             case EventUnavailable("breaker_open"):
-                self._troubles.note("fingerprint", "Fingerprint does not answer.")
+                self._health_notes.note("fingerprint", "Fingerprint does not answer.")
 
 
 def _read(answer: EventAnswer | None, question: Question) -> ReadEvent:

@@ -139,7 +139,7 @@ class FingerprintClient:
         if _is_telling(heard, seconds):
             self.breaker.note(outage=is_outage(heard))
         else:
-            self.breaker.forget()
+            self.breaker.release()
 
     def _pause(self, after: float) -> None:
         self._paused_until = max(self._paused_until, time.monotonic() + min(after, self._longest_pause))

@@ -34,7 +34,7 @@ class CircuitBreaker:
         return self._cool_down > 0
 
     def admit(self) -> bool:
-        """Return whether a call may be made; `note` or `forget` must follow. Half open, one call at a time may."""
+        """Return whether a call may be made; `note` or `release` must follow. Half open, one call at a time may."""
         if not self.open:
             return True
         if self._probing or self._clock() < self._open_until:
@@ -54,14 +54,14 @@ class CircuitBreaker:
             self._probing = False
 
     async def watch(self, call: Awaitable[T]) -> T:
-        """Await a call that was admitted, which its caller then notes; `forget` one that is broken off."""
+        """Await a call that was admitted, which its caller then notes; `release` one that is broken off."""
         try:
             return await call
         except BaseException:
             # Nobody would note its end: half open, with its one call never over, the breaker would admit no other.
-            self.forget()
+            self.release()
             raise
 
-    def forget(self) -> None:
+    def release(self) -> None:
         """Ignore a call that says nothing: it was given up, or had too little time."""
         self._probing = False

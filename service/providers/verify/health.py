@@ -81,7 +81,7 @@ class ProviderHealth:
         breakers = (*self._all.values(), self._profiles.get(profile_id or ""))
         return next((breaker for breaker in breakers if breaker and breaker.open), None)
 
-    def troubles_of_profiles(self) -> dict[str, str]:
+    def reasons_of_profiles(self) -> dict[str, str]:
         """Return the reason for each profile in trouble."""
         return {named: breaker.reason for named, breaker in self._profiles.items() if breaker.reason is not None}
 

@@ -40,7 +40,7 @@ class Owed:
         self.fallbacks_to_release = Outbox(self._release_fallbacks)
         self.fallbacks_to_withdraw = Outbox(self._withdraw_fallbacks)
         self.guesses = Outbox(self._withdraw_guesses)
-        self.verdicts = Outbox(self._settle)
+        self.results = Outbox(self._settle)
 
     async def aclose(self) -> None:
         """Settle up before the connections close. What is owed still is said, and safe: see above."""
@@ -53,7 +53,7 @@ class Owed:
         boxes = (self.requests, self.rows, self.fallbacks_to_release, self.fallbacks_to_withdraw, self.guesses)
         done = all(await asyncio.gather(*(box.drain(limit) for box in boxes)))
         # After the guesses: each that is taken back becomes a verdict, and one that is lost counts as a wrong code.
-        return await self.verdicts.drain(max(0.0, end - asyncio.get_running_loop().time())) and done
+        return await self.results.drain(max(0.0, end - asyncio.get_running_loop().time())) and done
 
     async def settle(self, verdict: OwedResult) -> Record | None:
         """Settle a guess in the database."""
@@ -115,7 +115,7 @@ class Owed:
             except Unavailable:
                 return guesses[place:]
             # Only now: given back before its id is withdrawn, a reservation that comes late would stay counted.
-            self.verdicts.put(verdict)
+            self.results.put(verdict)
         return []
 
     async def _settle(self, verdicts: Sequence[OwedResult]) -> Sequence[OwedResult]:

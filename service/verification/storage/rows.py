@@ -63,7 +63,7 @@ class Admission(msgspec.Struct):
 
 
 class Admitted(msgspec.Struct):
-    """What became of a request. `wait`: seconds until a limit lets it through; `lifts`: what an operator waived."""
+    """What became of a request. `wait`: seconds until a limit lets it through; `waived`: by an operator."""
 
     outcome: AdmissionOutcome
     id: UUID
@@ -72,7 +72,7 @@ class Admitted(msgspec.Struct):
     remaining: int
     wait: float | None
     leased: bool
-    lifts: list[str] | None = None
+    waived: list[str] | None = msgspec.field(default=None, name="lifts")
 
 
 class SendRecord(msgspec.Struct):
@@ -150,7 +150,7 @@ class Claimed(msgspec.Struct):
     expires_at: datetime
     sealed: bytes | None
     token: UUID
-    lifts: list[str] | None
+    waived: list[str] | None = msgspec.field(name="lifts")
     sends: list[Send]
     now: datetime
     stale: bool = False

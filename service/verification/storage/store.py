@@ -194,7 +194,7 @@ class Store:
             found = await insist(lambda: self.owed.settle(verdict), PATIENCE.answer)
         except Unavailable:
             # The provider has compared, and will not again: forgotten, only the verification's state could still tell.
-            self.owed.verdicts.put(verdict)
+            self.owed.results.put(verdict)
             raise
         if found is None:
             reason = "the guess was given back before"
@@ -215,7 +215,7 @@ class Store:
         rows = await self._pool.fetch(
             *sql.CLAIM(now=self._now(), most=most, lease=LEASE_TIME, grace=GRACE_TIME, tags=tags)
         )
-        return [Claimed(**{**row, "sends": SENDS.decode(row["sends"])}) for row in rows]
+        return [_claimed(row) for row in rows]
 
     async def begin(self, row: UUID, token: UUID, step: Begin) -> bool:
         """Mark a send as begun, before it may leave; False if the lease is lost. Raises NumberBusy."""
@@ -265,6 +265,12 @@ class Store:
             total += done.applied
             if done.looked < EVENTS_AT_ONCE:
                 return total
+
+
+def _claimed(row: Record) -> Claimed:
+    claimed = Claimed(*row)
+    claimed.sends = SENDS.decode(row["sends"])
+    return claimed
 
 
 def _place(row: Record) -> int:
