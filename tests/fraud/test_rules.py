@@ -140,7 +140,7 @@ def test_facts_that_are_clean_or_missing_are_objected_to_by_none_but_no_event(ru
     assert (judge(rule, {"device": DeviceFacts("none")}) is None) == (rule != "no_event")
 
 
-def test_a_captcha_that_nobody_could_judge_stops_where_the_policy_says_closed() -> None:
+def test_a_captcha_that_nobody_could_check_suppresses_where_the_policy_says_closed() -> None:
     assert RULES["captcha"](Facts(US, "sms", event(), {}, "unread"), CLOSED.default) == "not judged"
 
 
