@@ -29,6 +29,9 @@ from service.worker.retention import Retention
 
 T = TypeVar("T")
 
+# Days. PostgreSQL takes dates that Python cannot read: one such key would keep every key from being read.
+TEN_YEARS = 3650
+
 
 @click.command()
 def migrate() -> None:
@@ -60,7 +63,13 @@ def keys() -> None:
 @click.option(
     "--test", is_flag=True, help="A test client: its numbers behave as in the sandbox and never reach Telnyx."
 )
-@click.option("--ends", "ends_after", type=Length(), metavar="LENGTH", help="How long the key is valid, such as 90d.")
+@click.option(
+    "--ends",
+    "ends_after",
+    type=Length(most_days=TEN_YEARS),
+    metavar="LENGTH",
+    help="How long the key is valid, such as 90d.",
+)
 def create(name: str, scope: Scope, *, test: bool, ends_after: timedelta | None) -> None:
     """Create a key and print it, once.
 

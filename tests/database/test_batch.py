@@ -113,7 +113,7 @@ async def test_a_caller_who_has_gone_does_not_disturb_the_others() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"channel": "pigeon"},
+        {"channel": None},
         {"channel": "sms\x00"},
         {"lifetime": float("inf")},
         {"client_id": 2**40},
