@@ -85,7 +85,7 @@ def _database(value: object) -> object:
 
 def _check_url(url: str) -> None:
     from sqlalchemy.engine import make_url  # noqa: PLC0415 (for the commands that use it in any case)
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 (as above)
 
     try:
         parsed = make_url(url)
