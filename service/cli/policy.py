@@ -1,6 +1,6 @@
-"""policy: show it, check it, or backtest it on recorded history.
+"""policy: check it here; show it, or backtest it on recorded history, in modules of their own.
 
-Needs no setting but POLICY_FILE and no database, except `policy backtest`.
+`policy check` needs no setting but POLICY_FILE and no database.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import os
 import click
 
 from service.cli.commands import Commands
-from service.policy import loading, rendering
+from service.policy import loading
 
 POLICY_COMMANDS = {
-    "show": ("service.cli.policy", "Print the policy in force, as TOML."),
+    "show": ("service.cli.showing", "Print the policy in force, as TOML."),
     "check": ("service.cli.policy", "Report every mistake in a policy file."),
     "backtest": ("service.cli.backtesting", "Decide recorded sends again under another policy file."),
 }
@@ -22,15 +22,6 @@ POLICY_COMMANDS = {
 @click.group(cls=Commands, places=POLICY_COMMANDS)
 def policy() -> None:
     """Show, check or backtest the policy."""
-
-
-@click.command()
-def show() -> None:
-    """Print the policy in force, as TOML.
-
-    This is the shipped policy with POLICY_FILE laid over it; overridden values are marked.
-    """
-    click.echo(rendering.render(os.environ.get("POLICY_FILE")), nl=False)
 
 
 @click.command()

@@ -60,6 +60,8 @@ DEVICE = Stage(
         "tampering": device_rules.judge_tampering,
         "tor": device_rules.judge_tor,
         "vpn": device_rules.judge_vpn,
+        "proxy": device_rules.judge_proxy,
+        "hosting": device_rules.judge_hosting,
         "virtual_machine": device_rules.judge_virtual_machine,
     },
 )

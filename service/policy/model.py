@@ -128,6 +128,13 @@ class FreshRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: Seconds
 
 
+class BoundRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects to an event that served `numbers` numbers of one client already, or another client."""
+
+    mode: Mode
+    numbers: int
+
+
 class ForgedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Objects to invented events; beyond `ip` of them from one address, none of its events is looked up."""
 
@@ -144,10 +151,16 @@ class UnavailableDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 
 class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Objects to captchas that were not solved; `fail`: what applies while the provider is unavailable."""
+    """Objects to captchas that were not solved; `fail`: what applies while the provider is unavailable.
+
+    `score` (at least), `actions` and `hostnames` (any, if the list is empty) hold where the provider tells them.
+    """
 
     mode: Mode
     fail: Literal["open", "closed"]
+    score: float
+    actions: list[str]
+    hostnames: list[str]
 
 
 class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -227,7 +240,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     event_replayed: PlainRule
     event_stale: FreshRule
     event_forged: ForgedRule
-    event_bound: PlainRule
+    event_bound: BoundRule
     event_ip: PlainRule
     event_linked: PlainRule
     event_incomplete: PlainRule
@@ -236,6 +249,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tampering: PlainRule
     tor: PlainRule
     vpn: PlainRule
+    proxy: PlainRule
+    hosting: PlainRule
     virtual_machine: PlainRule
     device: PlainRule
     phone_everywhere: PlainRule

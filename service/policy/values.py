@@ -73,7 +73,7 @@ def _most(seconds: float, text: str) -> Check:
     return lambda value: None if value <= seconds else f"must be at most {text}"
 
 
-def _between(least: int, most: int) -> Check:
+def _between(least: float, most: float) -> Check:
     return lambda value: None if least <= value <= most else f"must be {least} to {most}"
 
 
@@ -119,6 +119,8 @@ CHECKS: dict[str, Check] = {
     "client.verify_profile_id": _check_profile,
     # Used events are remembered for a day longer than this (worker.retention).
     "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
+    "rules.event_bound.numbers": _between(1, 100),
+    "rules.captcha.score": _between(0, 1),
     **{f"prices.{channel}": _check_amount for channel in CHANNELS},
     "prices.countries": _check_prices,
     "budgets.everything": _check_amount,

@@ -24,6 +24,7 @@ from service.clients.store import KeyStore
 from service.db.engine import Database
 from service.errors import GatewayError, Limited
 from service.fraud.decision import Decision
+from service.fraud.gathering.captcha_verdicts import CaptchaVerdicts
 from service.fraud.gathering.captchas import Captchas
 from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.judge import Gathered, Judge
@@ -78,9 +79,9 @@ class Player:
         self._store = Store(database, Policies(policy, {}), self._clock)
         self._key_store = KeyStore(database, self._clock)
         self._book, self._phones, self._slots = EventBook(), Phones("telnyx", real=True), Slots(1)
-        self._judge = Witness(
-            self._vault, FraudStore(database, self._clock), DeviceEvents(self._book, None), Captchas(None)
-        )
+        fraud_store = FraudStore(database, self._clock)
+        captchas = Captchas(None, CaptchaVerdicts(self._vault, fraud_store))
+        self._judge = Witness(self._vault, fraud_store, DeviceEvents(self._book, None), captchas)
         health = ProviderHealth()
         decoy = Phones("silent", real=False)
         senders = Senders(real=self._phones, decoy=decoy, test=decoy, idle=decoy, health=health, profile_id=CLIENT)

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from service import telemetry
 from service.db.calls import FunctionCall
 from service.db.engine import Database
+from service.operators.device_signals import list_absent, list_unfamiliar, word_absent
 from service.policy.model import AlertRules
 from service.providers.alerts import Alerts
 from service.providers.health_notes import HealthNotes
@@ -28,7 +29,7 @@ from service.worker.traffic import SPANS, Traffic, find_unusual
 LOOK_EVERY = 2.0
 KINDS = (
     "volume", "spike", "conversion", "block", "telnyx", "telnyx_profile", "fingerprint", "fingerprint_quota", "captcha",
-    "budget", "webhooks",
+    "budget", "webhooks", "signals",
 )  # fmt: skip
 MINUTE = 60
 
@@ -131,7 +132,18 @@ class Alarms:
                 f"{unknown:,} webhooks within 15 minutes told of verifications that are not ours. Beyond "
                 f"{self._max_unknown:,} the oldest are dropped. Does another service share the Verify profile?"
             )
-        return found | find_unusual(Traffic(*row), self._rules)
+        return found | await self._watch_signals() | find_unusual(Traffic(*row), self._rules)
+
+    async def _watch_signals(self) -> dict[str, str]:
+        """Tell of what device events never carry, for as long as they do not: once, however seldom they come."""
+        found = {
+            f"signals {client}": f"{word_absent(client, signals)} Is it part of the plan at Fingerprint?"
+            for client, signals in (await list_absent(self._pool, self._now())).items()
+        }
+        for name in await list_unfamiliar(self._pool, self._now()):
+            text = f"Fingerprint gives {name} a value that this version does not know: it counts as none."
+            found[f"signals new {name}"] = text
+        return found
 
     def _tell(self, event: str, kind: str, text: str) -> None:
         telemetry.ALERTS.labels(kind, event).inc()

@@ -57,21 +57,23 @@ DeviceEventId = Annotated[
     str,
     Meta(
         min_length=1, max_length=128, pattern=NO_NUL, examples=["1708102555327.NLOjmg"],
-        description="Fingerprint's event id (v4) or request id (v3).",
+        description="Fingerprint's event id (v4) or request id (v3): have the page make a new event for each submit, "
+        "and switch off the agent's cache. One event serves one corrected number besides its own, and grows stale.",
     ),
 ]  # fmt: skip
 SealedResult = Annotated[
     str,
     Meta(
         min_length=4, max_length=32768, pattern=r"^[A-Za-z0-9+/]+={0,2}(?!\n)$", examples=["noXc7SXO+mqeAGrvBMgObg=="],
-        description="Fingerprint's sealed client result, base64.",
+        description="Fingerprint's sealed client result, base64: a new one for each submit, as an event id is.",
     ),
 ]  # fmt: skip
 CaptchaToken = Annotated[
     str,
     Meta(
-        min_length=1, max_length=4096, pattern=r"^[\x21-\x7e]+(?!\n)$", examples=["10000000-aaaa-bbbb-cccc-00000001"],
-        description="The token that the captcha gave the end user's browser.",
+        min_length=1, max_length=8192, pattern=r"^[\x21-\x7e]+(?!\n)$", examples=["10000000-aaaa-bbbb-cccc-00000001"],
+        description="The token that the captcha gave the end user's browser, new for each submit. For two minutes it "
+        "also serves a retry, or one corrected number, from the same address.",
     ),
 ]  # fmt: skip
 Deliver = Annotated[

@@ -60,4 +60,4 @@ def judge_captcha(facts: Facts, policy: Policy) -> str | None:
     """Object to a captcha that was not solved and, if the policy fails closed, to one that could not be judged."""
     if facts.captcha == UNAVAILABLE and policy.rules.captcha.fail == "closed":
         return "not judged"
-    return "not solved" if facts.captcha == "failed" else None
+    return (facts.captcha_told or "not solved") if facts.captcha == "failed" else None
