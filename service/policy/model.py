@@ -101,6 +101,14 @@ class NumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: list[NumberKind]
 
 
+class UnknownNumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbers that the numbering plan does not know; where they are sent to, under limits of their own."""
+
+    mode: Mode
+    ip: list[Window]
+    country: list[Window]
+
+
 class PlainRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule without parameters."""
 
@@ -217,6 +225,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each rule."""
 
     number: NumberRule
+    number_unknown: UnknownNumberRule
     country: PlainRule
     landline: PlainRule
     block: PlainRule
