@@ -36,6 +36,12 @@ class Seconds(float):
     __slots__ = ()
 
 
+class SecondsOrOff(float):
+    """The same, or "off", which is 0."""
+
+    __slots__ = ()
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sliding windows for each subject."""
 
@@ -67,10 +73,14 @@ class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lifetimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long verifications and sends live, and the codes' length."""
+    """How long verifications and sends live, and the codes' length.
+
+    `repeat_within`: how long the same request from the same source is a second tap.
+    """
 
     expires_after: Seconds
     longest: Seconds
+    repeat_within: SecondsOrOff
     code_length: int
     dispatch_deadline: Seconds
 
