@@ -291,6 +291,8 @@ class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spike_above_sends_per_minute: float
     conversion_below_share: float
     conversion_least_sends: int
+    suppressed_least_share: float
+    suppressed_least_requests: int
     ends_after: Seconds
 
 
