@@ -119,8 +119,7 @@ async def test_an_account_may_bring_a_new_event_and_token_with_each_tap(database
 
 
 async def test_without_an_account_the_device_event_tells_people_behind_one_address_apart(database_url: str) -> None:
-    keys = {"FINGERPRINT_SECRET_KEY": FINGERPRINT_KEY}
-    async with run_gateway(database_url, policy=POLICY, **keys) as gateway:
+    async with run_gateway(database_url, policy=POLICY, FINGERPRINT_SECRET_KEY=FINGERPRINT_KEY) as gateway:
         ask = [(await mint_whole(gateway, visitor_id=who)) for who in ("v1", "v2")]
         _, first, _ = await tap(gateway, device_event_id=ask[0]["event_id"])
         assert await tap(gateway, device_event_id=ask[0]["event_id"]) == (202, first, True)
@@ -164,7 +163,7 @@ async def test_a_policy_says_how_long_and_whether_at_all(database_url: str) -> N
 async def test_time_ends_it(database: Database) -> None:
     harness = AdmissionHarness(database)
     await harness.join("shop")
-    again = {"repeat": new_id(), "repeat_within": 10.0}
+    again: dict[str, Any] = {"repeat": new_id(), "repeat_within": 10.0}
     first = await harness.admit(**again)
     harness.wait(9.9)
     assert await harness.admit(**again) == first.__class__(
@@ -177,7 +176,7 @@ async def test_time_ends_it(database: Database) -> None:
 async def test_taps_of_one_batch_are_told_together(database: Database) -> None:
     harness = AdmissionHarness(database)
     await harness.join("shop")
-    again = {"repeat": new_id(), "repeat_within": 10.0}
+    again: dict[str, Any] = {"repeat": new_id(), "repeat_within": 10.0}
     items = [
         harness.item(**again),
         harness.item(repeat=new_id(), repeat_within=10.0),
@@ -194,7 +193,7 @@ async def test_what_a_second_tap_was_answered_from_is_not_taken_back(database: D
     """The first one's caller was told 503 after an unclear end; what the second was told stays true."""
     harness = AdmissionHarness(database, now=None)
     await harness.join("shop")
-    again = {"repeat": new_id(), "repeat_within": 10.0}
+    again: dict[str, Any] = {"repeat": new_id(), "repeat_within": 10.0}
     first = harness.item(token=True, **again)
     await harness.store.admit(first)
     if tapped:
