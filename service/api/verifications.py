@@ -52,7 +52,9 @@ FEWEST_DIGITS, MOST_DIGITS = 4, 15
     operation_id="requestVerification",
     summary="Request a verification",
     description="The reply comes at once and is always the same: whether a code goes out is decided afterwards. A 429 "
-    "is a limit of the number, the address or the account, or a wrong-code budget; it never says which.",
+    "is a limit of the number, the address or the account, or a wrong-code budget; it never says which. The same "
+    "request within seconds of one that is pending (a second tap on the button) gets that one's reply, whatever its "
+    "Idempotency-Key: nothing more is sent or counted. Another channel is another request.",
     call=ApiCall(
         means="Accepted. The same for every number, sent to or not.",
         takes=VerificationRequest,
