@@ -93,7 +93,7 @@ async def open_gateway(
         await core.ended.refresh()
 
         rules, unknown = policies.default.alerts, settings.webhook_max_unknown
-        alarms = Alarms(database, rules, vendors.alerts, health_notes, core.senders.health, now, unknown)
+        alarms = Alarms(database, rules, vendors.alerts, health_notes, core.senders.health, now, unknown, core.tally)
         worker = Worker(core, TelnyxProbe(vendors.telnyx, core.ended.pick), alarms)
         lifetime.at_end("worker", worker.stop, STOP_LIMIT)
         if working:

@@ -68,6 +68,7 @@ begin
     update verifications v set
         phone_hash = gen_random_uuid(), phone_limit = gen_random_uuid(), ip_limit = null,
         source_budget = gen_random_uuid(), total_budget = gen_random_uuid(), sealed = null, lifts = null, sources = null,
+        repeat_key = null,
         status = case when v.status <> 'pending' then v.status when v.expires_at <= v_now then 'expired' else 'canceled' end,
         closed_at = coalesce(v.closed_at, least(v.expires_at, v_now)),
         next_action_at = case when v.lease_until > v_now then v.next_action_at end,

@@ -9,8 +9,10 @@ import os
 
 import click
 
+from service import phone
 from service.cli.commands import Commands
 from service.policy import loading
+from service.policy.neighbours import find_neighbours
 
 POLICY_COMMANDS = {
     "show": ("service.cli.showing", "Print the policy in force, as TOML."),
@@ -29,10 +31,13 @@ def policy() -> None:
 def check(file: str | None) -> None:
     """Report every mistake in a policy file.
 
-    Checks FILE, or POLICY_FILE by default. The exit code is 1 if there is a mistake; an old name is none.
+    Checks FILE, or POLICY_FILE by default. Also names the countries that share a calling code with an allowed one and
+    are not allowed, such as Puerto Rico beside the US. The exit code is 1 if there is a mistake; an old name is none.
     """
     loaded = loading.load(file or os.environ.get("POLICY_FILE"))
     for setting in loaded.renamed:
         click.echo(f"line {setting.line}: {setting.old}: is called {setting.new} now; the old name is still read.")
     click.echo(f"The policy is valid. Clients with settings of their own: {len(loaded.clients)}.")
-    click.echo(f"Version {loaded.default.version}")
+    click.echo(f"Version {loaded.default.version}. Numbering plan: phonenumbers {phone.plan_version()}.")
+    for neighbours in find_neighbours(loaded):
+        click.echo(f"Note: {neighbours}")

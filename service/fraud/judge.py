@@ -176,7 +176,7 @@ class Judge:
     async def _resolve(self, question: Question, policy: Policy, known: Gathered) -> Decision:
         """Store the decision: a limit or a budget may still refuse, and an earlier decision stands."""
         so_far = conclude(list(known.findings), known.facts, policy)
-        limits = self._limits(question, policy, known.event) if known.event else ()
+        limits = self._limits(question, policy, known, known.event) if known.event else ()
         blocks = _blocks(so_far, policy, known.weighed) if question.counts and known.weighed else ()
         decision = await self._store.resolve(
             Resolution(
@@ -194,7 +194,9 @@ class Judge:
             self._health_notes.note("budget", f"{over} is spent. More is sent tomorrow (UTC).")
         return decision
 
-    def _limits(self, question: Question, policy: Policy, read: ReadEvent) -> Iterator[SendLimit]:
+    def _limits(self, question: Question, policy: Policy, known: Gathered, read: ReadEvent) -> Iterator[SendLimit]:
+        if any(one.rule == "number_unknown" and one.mode == "observe" for one in known.findings):
+            yield from self._limits_of_unknown(question, policy, known.facts.number.country or "")
         if policy.rules.phone_everywhere.mode == "enforce":
             subject = self._vault.hash(b"limit.every", phone.subscriber_of(question.phone_number))
             yield SendLimit("phone_everywhere", subject, policy.limits.phone_everywhere)
@@ -205,6 +207,12 @@ class Judge:
         if read.device.state == UNAVAILABLE and question.network is not None and unavailable.mode == "enforce":
             subject = self._vault.hash(b"limit.unread", question.network)
             yield SendLimit("device_unread", subject, unavailable.ip)
+
+    def _limits_of_unknown(self, question: Question, policy: Policy, country: str) -> Iterator[SendLimit]:
+        rule = policy.rules.number_unknown
+        if question.network is not None:
+            yield SendLimit("number_unknown", self._vault.hash(b"limit.unknown", "ip", question.network), rule.ip)
+        yield SendLimit("number_unknown", self._vault.hash(b"limit.unknown", "country", country), rule.country)
 
 
 def _begin(question: Question) -> Gathered:

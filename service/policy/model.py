@@ -36,6 +36,12 @@ class Seconds(float):
     __slots__ = ()
 
 
+class SecondsOrOff(float):
+    """The same, or "off", which is 0."""
+
+    __slots__ = ()
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sliding windows for each subject."""
 
@@ -67,10 +73,14 @@ class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lifetimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long verifications and sends live, and the codes' length."""
+    """How long verifications and sends live, and the codes' length.
+
+    `repeat_within`: how long the same request from the same source is a second tap.
+    """
 
     expires_after: Seconds
     longest: Seconds
+    repeat_within: SecondsOrOff
     code_length: int
     dispatch_deadline: Seconds
 
@@ -99,6 +109,14 @@ class NumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     mode: Mode
     kinds: list[NumberKind]
+
+
+class UnknownNumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbers that the numbering plan does not know; where they are sent to, under limits of their own."""
+
+    mode: Mode
+    ip: list[Window]
+    country: list[Window]
 
 
 class PlainRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -230,6 +248,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each rule."""
 
     number: NumberRule
+    number_unknown: UnknownNumberRule
     country: PlainRule
     landline: PlainRule
     block: PlainRule
@@ -287,6 +306,8 @@ class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spike_above_sends_per_minute: float
     conversion_below_share: float
     conversion_least_sends: int
+    suppressed_least_share: float
+    suppressed_least_requests: int
     ends_after: Seconds
 
 

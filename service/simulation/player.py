@@ -88,6 +88,7 @@ class Player:
         dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask, spread=0.0)
         self._requests = Requests(self._store, self._vault, Gate(health), dispatch, self._slots)
         self._guesses: list[tuple[float, int, UUID, TraceLine]] = []
+        self._sent: set[UUID] = set()
 
     async def play(self, lines: Iterable[TraceLine]) -> AsyncIterator[Played]:
         """Play the lines in order of time, and return what became of each. What would follow the last is left out."""
@@ -98,6 +99,9 @@ class Player:
             await self._expire()
             row, outcome = await self._ask(line, caller)
             if row is not None and outcome.result == "sent":
+                self._sent.add(row)
+            # Whoever tapped twice types the code that the first tap brought.
+            if row in self._sent and outcome.result in ("sent", "repeated"):
                 heapq.heappush(self._guesses, (line.t + line.verify_after, place, row, line))
             yield line, outcome
 
@@ -116,6 +120,8 @@ class Player:
             return None, LineOutcome(result="refused", cost=self._cost(line))
         except (GatewayError, msgspec.ValidationError):
             return None, LineOutcome(result="error")
+        if taken.replayed:
+            return taken.id, LineOutcome(result="repeated")
         await self._slots.drain(PATIENCE)
         return taken.id, _outcome(self._judge.last, sent=self._phones.sent > before, cost=self._cost(line))
 

@@ -123,6 +123,8 @@ KEPT = (
     Kept("histories", "ats[1]", "60 days", WALK),
     Kept("alerts", "ended_at", "30 days"),
     Kept("traffic", "minute", "30 days"),
+    # A day, and the week before it: what a rule usually stops.
+    Kept("rule_counts", "at", "9 days"),
     Kept("audits", "at", "365 days", FIRST),
     # 400 whole days: the same day of last year can be looked up.
     Kept("ledger", "day", "401 days"),

@@ -81,6 +81,10 @@ TABLE: Table = {
         {"number": NumberPlan("US", valid=True, kind="premium")},
         {"number": NumberPlan("US", valid=True, kind="voip")},
     ),
+    "number_unknown": (
+        {"number": NumberPlan("US", valid=False, kind="unknown"), "line": "unknown"},
+        {"number": NumberPlan("US", valid=False, kind="unknown"), "line": "mobile"},
+    ),
     "country": ({"number": FIXED, "channel": "call"}, {"number": FIXED, "channel": "sms"}),
     "landline": ({"number": FIXED}, {"number": NumberPlan("US", valid=True, kind="fixed")}),
     "captcha": ({"captcha": "failed"}, {"captcha": "unread"}),

@@ -129,7 +129,7 @@ RESULTS = ["sent", "sent", "refused", "sent", "sent", "sent", "refused", "sent"]
 async def test_what_api_would_refuse_is_an_error_and_counts_for_nobody(database: Database) -> None:
     wrong: list[dict[str, object]] = [
         {"phone_number": "+1"},
-        {"phone_number": "+1" + " " * 30 + "2125550142"},
+        {"phone_number": "+1" + " " * 70 + "2125550142"},
         {"ip_address": "nowhere"},
         {"ip_address": None},
         {"account_id": "\u200b"},

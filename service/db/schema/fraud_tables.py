@@ -131,6 +131,22 @@ class TrafficRow(Base):
     settled: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
+class RuleCountRow(Base):
+    """How many of a client's requests of a quarter of an hour a rule objected to, by country, mode and finding.
+
+    `rule` is empty for all that were decided. Names of clients, since they are told to operators.
+    """
+
+    __tablename__ = "rule_counts"
+    at: Mapped[Moment] = mapped_column(primary_key=True)
+    client: Mapped[str] = mapped_column(primary_key=True)
+    country: Mapped[str] = mapped_column(primary_key=True)
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    mode: Mapped[str] = mapped_column(primary_key=True)
+    finding: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+
+
 class AlertRow(Base):
     """An incident that operators were told of: one of a kind at a time. `seen_at`: when it was last seen.
 
