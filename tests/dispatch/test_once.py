@@ -82,7 +82,7 @@ async def test_a_lost_commit_of_any_step_counts_nothing_twice(
         assert await counted(gateway) == ONCE
 
 
-async def test_a_spent_limit_is_found_once_and_what_is_stopped_is_booked_once(
+async def test_a_spent_limit_is_found_once_and_what_is_suppressed_is_booked_once(
     database_url: str, database: Database
 ) -> None:
     policy = f'{POLICY}phone_everywhere = ["1/1h"]\n{PRICES}'

@@ -206,14 +206,16 @@ async def test_a_token_that_our_own_crash_may_have_spent_is_not_held_against_any
 
 
 @pytest.mark.parametrize("fault", ["error500", "unauthorized", "throttle"])
-async def test_a_provider_that_does_not_judge_stops_nobody_as_shipped(database_url: str, fault: FaultKind) -> None:
+async def test_a_provider_that_does_not_answer_suppresses_nothing_as_shipped(
+    database_url: str, fault: FaultKind
+) -> None:
     async with run_asking(database_url) as gateway:
         gateway.stage.faults.add(Fault(kind=fault, operations=("captcha",)))
         await gateway.begin(captcha_token="fail-1")
         assert await read_code(gateway)
 
 
-async def test_one_that_fails_closed_stops_everybody_who_brings_a_token(database_url: str) -> None:
+async def test_one_that_fails_closed_suppresses_everybody_who_brings_a_token(database_url: str) -> None:
     async with run_asking(database_url, CLOSED) as gateway:
         gateway.stage.faults.add(Fault(kind="error500", operations=("captcha",)))
         verification = await gateway.begin(captcha_token="pass-1")

@@ -110,7 +110,7 @@ async def test_a_number_gets_what_all_clients_together_may_send(database_url: st
         assert await enforced(gateway, await bank.begin()) == {"phone_everywhere"}
 
 
-async def test_a_rule_set_to_observe_finds_and_stops_nothing(database_url: str) -> None:
+async def test_a_rule_set_to_observe_finds_and_suppresses_nothing(database_url: str) -> None:
     async with run_guarded(database_url, '[rules.bot]\nmode = "observe"\n') as gateway:
         verification = await gateway.begin(device_event_id=await mint(gateway, bot="bad"))
         assert (await findings_of(gateway, verification))["bot"] == "observe"

@@ -35,7 +35,7 @@ def ca(number: int) -> str:
     return f"+141655501{number:02}"
 
 
-# Sends and their cost, those stopped and what that saved.
+# Sends and their cost, those suppressed and what that saved.
 ONE, NOTHING = (1, 0.25, 0, 0), (0, 0, 0, 0)
 
 
@@ -53,7 +53,7 @@ async def booked(gateway: Gateway, line: tuple[float, ...]) -> None:
     await until(stands, f"{line} is booked")
 
 
-async def test_what_is_sent_and_what_is_stopped_is_booked_and_a_decoy_is_not(database_url: str) -> None:
+async def test_what_is_sent_and_what_is_suppressed_is_booked_and_a_decoy_is_not(database_url: str) -> None:
     async with run_gateway(database_url, policy=POLICY + PRICES) as gateway:
         begun = [
             await gateway.begin(us(1)),
@@ -177,7 +177,7 @@ async def test_a_budget_pays_to_the_last_cent_that_it_has(database_url: str) -> 
         assert found == [set(), set(), set(), {"budget"}]
 
 
-async def test_a_spent_budget_of_one_country_stops_no_other_and_rings(database_url: str) -> None:
+async def test_a_spent_budget_of_one_country_suppresses_no_other_and_rings(database_url: str) -> None:
     async with (
         open_channel() as channel,
         run_gateway(database_url, policy=COUNTRY, ALERT_WEBHOOK_URL=channel.url) as gateway,

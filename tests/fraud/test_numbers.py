@@ -147,7 +147,7 @@ async def test_a_process_that_takes_over_a_send_to_a_landline_finds_the_call_tha
 
 
 @pytest.mark.parametrize("kind", ["error500", "hang_before", "unauthorized", "garbage"])
-async def test_a_look_up_that_fails_stops_nobody_and_is_not_kept(database_url: str, kind: FaultKind) -> None:
+async def test_a_look_up_that_fails_suppresses_nothing_and_is_not_kept(database_url: str, kind: FaultKind) -> None:
     async with run_guarded(database_url, LOOKUP) as gateway:
         gateway.stage.faults.add(Fault(kind=kind, operations=("carrier",)))
         await gateway.begin(LANDLINE)

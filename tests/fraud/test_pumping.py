@@ -1,4 +1,4 @@
-"""Pumping is stopped, people are not, and what was learnt holds over processes and in the database."""
+"""Pumping is suppressed, people are not, and what was learnt holds over processes and in the database."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ async def pump_at_random(gateway: Gateway, count: int) -> None:
         assert await enforced(gateway, asked) == set()
 
 
-async def test_a_sequential_run_is_stopped_within_a_few_sends(database_url: str) -> None:
+async def test_a_sequential_run_is_suppressed_within_a_few_sends(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
         begun = await pump(gateway, 30)
         assert len(gateway.stage.journal.list_calls("send")) <= 6
         assert "block" in await enforced(gateway, begun[-1])
 
 
-async def test_a_run_that_comes_all_at_once_is_stopped_as_well(database_url: str) -> None:
+async def test_a_run_that_comes_all_at_once_is_suppressed_as_well(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
         asked = (gateway.begin(f"+1312555{1000 + i}", ip_address=f"198.51.100.{i}") for i in range(40))
         for verification in await asyncio.gather(*asked):
@@ -41,7 +41,7 @@ async def test_a_run_that_comes_all_at_once_is_stopped_as_well(database_url: str
         assert len(gateway.stage.journal.list_calls("send")) <= 6
 
 
-async def test_people_who_enter_their_codes_are_not_stopped(database_url: str) -> None:
+async def test_people_who_enter_their_codes_are_not_suppressed(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
         for i, area in enumerate(AREAS):
             phone = f"+1{area}{2110000 + 7919 * i}"
@@ -60,7 +60,7 @@ async def test_a_decoy_leaves_no_trace_in_the_histories(database_url: str) -> No
         assert await gateway.database.pool.fetchval("select count(*) from blocks") == 0
 
 
-async def test_a_rule_that_observes_stops_nobody(database_url: str) -> None:
+async def test_a_rule_that_observes_suppresses_nothing(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         begun = [await gateway.begin(f"+1312555{1000 + i}") for i in range(8)]
         found = [await findings_of(gateway, verification) for verification in begun]
@@ -69,14 +69,14 @@ async def test_a_rule_that_observes_stops_nobody(database_url: str) -> None:
         assert sends_to(gateway, "+13125551007") == 1
 
 
-async def test_one_network_that_asks_from_address_after_address_is_stopped(database_url: str) -> None:
+async def test_one_network_that_asks_from_address_after_address_is_suppressed(database_url: str) -> None:
     async with run_guarded(database_url) as gateway:
         for i in range(10):
             await enforced(gateway, await gateway.begin(stranger(i), ip_address=f"198.51.100.{i}"))
         await grow_old(gateway)
-        stopped = await gateway.begin(stranger(10), ip_address="198.51.100.10")
+        suppressed = await gateway.begin(stranger(10), ip_address="198.51.100.10")
         elsewhere = await gateway.begin(stranger(11), ip_address="198.51.101.11")
-        assert await enforced(gateway, stopped) == {"burst"}
+        assert await enforced(gateway, suppressed) == {"burst"}
         assert await enforced(gateway, elsewhere) == set()
         assert "block" in await enforced(gateway, await gateway.begin(stranger(12), ip_address="198.51.100.12"))
 
@@ -92,8 +92,8 @@ async def test_after_a_block_an_unconverted_send_blocks_a_range_again_and_a_conv
         probe = await gateway.begin("+13125558888", ip_address="203.0.113.77")
         assert await enforced(gateway, probe) == set()
         await asyncio.sleep(1)  # ages are whole seconds
-        stopped = await gateway.begin("+13125554444", ip_address="203.0.113.78")
-        assert await enforced(gateway, stopped) == {"range"}
+        suppressed = await gateway.begin("+13125554444", ip_address="203.0.113.78")
+        assert await enforced(gateway, suppressed) == {"range"}
         await end_blocks(gateway)
         assert (await gateway.verify(probe, await read_code(gateway, "+13125558888"))).body["verified"]
         freed = await gateway.begin("+13125553333", ip_address="203.0.113.79")

@@ -172,7 +172,7 @@ def test_an_event_that_fingerprint_has_not_finished_is_objected_to_whatever_othe
     assert judge("event_incomplete", {"device": unfinished}) == "no verdicts"
 
 
-def test_a_captcha_that_nobody_could_judge_stops_where_the_policy_says_closed() -> None:
+def test_a_captcha_that_nobody_could_check_suppresses_where_the_policy_says_closed() -> None:
     assert RULES["captcha"](Facts(US, "sms", event(), {}, "unread"), CLOSED.default) == "not judged"
 
 

@@ -1,4 +1,4 @@
-"""A decision made again from its record goes through the stages as the judge did, whichever of them stopped it."""
+"""A decision made again from its record goes through the stages as the judge did, whichever of them suppressed it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ kinds = ["premium", "voip"]
 WATCHED = '[rules.country]\nmode = "observe"\n[countries]\nallow = ["US"]\n'
 
 
-async def stopped(gateway: Gateway, operator: Calls) -> dict[str, tuple[str, set[str]]]:
-    """Have a send stopped by each stage; return which, and the rules that are to have done it."""
+async def suppressed(gateway: Gateway, operator: Calls) -> dict[str, tuple[str, set[str]]]:
+    """Have a send suppressed by each stage; return which, and the rules that are to have done it."""
     blocked = await operator.call(
         "POST", "/v1/operator/blocks", {"ip_address": BLOCKED, "duration": "1h", "reason": "tried out"}
     )
@@ -53,13 +53,13 @@ async def decision_of(gateway: Gateway, verification: str) -> Decision:
     return msgspec.json.decode(await gateway.database.pool.fetchval(told, UUID(verification)), type=Decision)
 
 
-async def test_whatever_stage_stopped_a_send_its_record_is_decided_as_it_was(database_url: str) -> None:
+async def test_whatever_stage_suppressed_a_send_its_record_is_decided_as_it_was(database_url: str) -> None:
     async with run_gateway(
         database_url, policy=POLICY + WATCHED,
         CAPTCHA_PROVIDER="hcaptcha", CAPTCHA_SECRET=SECRET, FINGERPRINT_SECRET_KEY=FINGERPRINT_KEY,
     ) as gateway:  # fmt: skip
         policy = loading.load(gateway.environment["POLICY_FILE"]).default
-        asked = await stopped(gateway, await gateway.client("desk", scope="operator"))
+        asked = await suppressed(gateway, await gateway.client("desk", scope="operator"))
         assert list(asked) == [stage.name for stage in STAGES]
         asked["nothing"] = (await gateway.begin(PHONE, captcha_token="pass-1"), set())
         asked["a limit"] = (await gateway.begin(PHONE), {"phone_everywhere"})
@@ -88,7 +88,9 @@ async def test_a_number_that_only_a_look_up_condemned_is_let_through_where_that_
 
 
 @pytest.mark.parametrize("mode", ["enforce", "off"])
-async def test_what_a_limit_refused_stays_so_only_where_no_stage_stops_it_first(database_url: str, mode: str) -> None:
+async def test_what_a_limit_refused_stays_so_only_where_no_stage_suppresses_it_first(
+    database_url: str, mode: str
+) -> None:
     async with run_gateway(database_url, policy=POLICY) as gateway:
         first, second = await gateway.begin(OTHER_PHONE), await gateway.begin(OTHER_PHONE)
         assert [await enforced(gateway, one) for one in (first, second)] == [set(), {"phone_everywhere"}]

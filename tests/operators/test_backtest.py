@@ -1,4 +1,4 @@
-"""policy backtest says what another policy would have changed: whom it stops, lets out, and who of them were people."""
+"""policy backtest says what another policy would change: whom it suppresses or frees, and who of them were people."""
 
 from __future__ import annotations
 
@@ -112,13 +112,13 @@ async def test_device_rules_and_histories_are_asked_again_of_their_recorded_fact
         stricter = SERVED + "[rules.suspect_score]\nabove = 10\n"
         assert (await changes_of(gateway, tmp_path, stricter))["rules"]["suspect_score"]["gained"] == 1
         pumped = [await gateway.begin(f"+1312555{2000 + n}", ip_address=f"198.51.100.{n}") for n in range(12)]
-        stopped = sum([bool(await enforced(gateway, one)) for one in pumped])
-        assert stopped > 0
+        suppressed = sum([bool(await enforced(gateway, one)) for one in pumped])
+        assert suppressed > 0
         rules = ("sequential", "range", "block", "burst", "unverified_share", "device_numbers", "country_conversion",
                  "ip_conversion", "many_countries")  # fmt: skip
         open_to_all = SERVED + "".join(f'[rules.{rule}]\nmode = "observe"\n' for rule in rules)
         changes = await changes_of(gateway, tmp_path, open_to_all)
-        assert (changes["stopped_before"], changes["newly_released"], changes["unasked"]) == (stopped, stopped, 0)
+        assert (changes["stopped_before"], changes["newly_released"], changes["unasked"]) == (suppressed, suppressed, 0)
 
 
 async def test_what_a_limit_refused_stays_refused_while_its_rule_enforces(database_url: str, tmp_path: Path) -> None:

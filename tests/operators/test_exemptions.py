@@ -28,7 +28,9 @@ async def exempt(operator: Calls, phone: str = PHONE, **what: Any) -> dict[str, 
     return made
 
 
-async def test_rules_that_are_lifted_may_object_and_stop_nothing_those_that_need_no_call_too(database_url: str) -> None:
+async def test_rules_that_are_waived_may_object_and_suppress_nothing_those_that_need_no_call_too(
+    database_url: str,
+) -> None:
     async with run_gateway(
         database_url, policy='[countries]\nallow = ["US"]\n[rules.no_event]\nmode = "enforce"\n'
     ) as gateway:
@@ -43,7 +45,7 @@ async def test_rules_that_are_lifted_may_object_and_stop_nothing_those_that_need
         assert await enforced(gateway, await gateway.begin("+447400123457")) == {"country"}
 
 
-async def test_a_block_is_lifted_for_one_number_of_a_range_and_holds_for_the_others(database_url: str) -> None:
+async def test_a_block_is_waived_for_one_number_of_a_range_and_holds_for_the_others(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         operator = await operator_of(gateway)
         body = {"phone_number": PHONE, "digits": 4, "duration": "1h", "reason": "tried"}
@@ -53,7 +55,7 @@ async def test_a_block_is_lifted_for_one_number_of_a_range_and_holds_for_the_oth
         assert await enforced(gateway, await gateway.begin(OTHER_PHONE)) == {"block"}
 
 
-async def test_limits_that_are_lifted_refuse_nothing_in_any_process_and_still_count(database_url: str) -> None:
+async def test_limits_that_are_waived_refuse_nothing_in_any_process_and_still_count(database_url: str) -> None:
     async with run_gateway(database_url, policy=TIGHT) as gateway:
         operator = await operator_of(gateway)
         await gateway.begin()
@@ -120,7 +122,7 @@ async def test_a_number_that_is_locked_out_gets_five_guesses_at_a_new_code_and_n
         assert (last.body["status"], last.body["attempts_remaining"]) == ("locked", 0)
 
 
-async def test_an_exemption_that_is_over_lifts_nothing_and_one_of_limits_no_lockout(database_url: str) -> None:
+async def test_an_exemption_that_is_over_waives_nothing_and_one_of_limits_no_lockout(database_url: str) -> None:
     async with run_gateway(database_url, policy=LOCKED) as gateway:
         operator, first = await operator_of(gateway), await gateway.begin()
         code = await read_code(gateway)

@@ -59,14 +59,14 @@ async def decoys() -> AsyncIterator[DecoyHarness]:
         await telnyx.aclose()
 
 
-async def test_a_silent_send_is_taken_and_reaches_nobody(decoys: DecoyHarness) -> None:
+async def test_a_decoys_send_is_taken_and_reaches_nobody(decoys: DecoyHarness) -> None:
     sent = [await decoys.decoy.send(ORDER) for _ in range(3)]
     assert all(isinstance(one, Sent) and uuid.UUID(one.provider_id) for one in sent)
     assert len({repr(one) for one in sent}) == 3
     assert decoys.stage.journal.count() == {}
 
 
-async def test_a_silent_call_takes_as_long_as_a_real_one_did(decoys: DecoyHarness) -> None:
+async def test_a_decoys_call_takes_as_long_as_a_real_one_did(decoys: DecoyHarness) -> None:
     decoys.stage.latency = {"send": 0.12, "check": 0.08}
     held = await decoys.begin()
     await asyncio.gather(*(decoys.real.check(held, "000000") for _ in range(ENOUGH)))
@@ -121,7 +121,7 @@ async def test_when_telnyx_is_down_a_decoys_code_is_not_compared_either(decoys: 
     assert isinstance(await decoys.decoy.send(ORDER), Sent)
 
 
-async def test_the_end_of_a_real_check_is_the_end_of_a_silent_one(decoys: DecoyHarness) -> None:
+async def test_the_end_of_a_real_check_is_the_end_of_a_decoys_one(decoys: DecoyHarness) -> None:
     held = await decoys.begin()
     decoys.stage.faults.add(Fault(kind="throttle", operations=("check",), seconds=9, times=ENOUGH))
     for _ in range(ENOUGH):

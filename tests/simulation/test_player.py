@@ -1,4 +1,4 @@
-"""A trace is played through the real gateway: pumping is stopped, people are not, and a replay says the same."""
+"""A trace is played through the real gateway: pumping is suppressed, people are not, and a replay says the same."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_a_limit_that_refuses_in_silence_is_a_limit_and_no_rule(database: 
     assert (people.sent, people.refused, people.suppressed, people.by_rule) == (5, 3, 0, {"device": 3})
 
 
-async def test_sequential_pumping_is_stopped_and_no_person_is(database: Database) -> None:
+async def test_sequential_pumping_is_suppressed_and_no_person_is(database: Database) -> None:
     said = await report(database, PUMPED)
     assert said.attacks
     assert said.people
@@ -84,7 +84,7 @@ async def test_sequential_pumping_is_stopped_and_no_person_is(database: Database
     assert said.people.errors == said.attacks.errors == 0
 
 
-async def test_people_who_enter_their_codes_are_not_stopped(database: Database) -> None:
+async def test_people_who_enter_their_codes_are_not_suppressed(database: Database) -> None:
     """The same numbers as the pump's: codes that are typed when the trace says so speak for them."""
     read = [msgspec.structs.replace(make_pump(place), verifies=True, verify_after=10.0) for place in range(40)]
     said = await report(database, [*PEOPLE, *read])

@@ -62,7 +62,7 @@ def test_people_are_counted_as_requests_and_as_numbers() -> None:
     assert (part.numbers, part.numbers_suppressed) == (2, 1)
 
 
-def test_money_is_spent_on_sends_and_saved_on_what_was_stopped() -> None:
+def test_money_is_spent_on_sends_and_saved_on_what_was_suppressed() -> None:
     part = only(summarise(play("attack", [SENT, SENT, REFUSED, BOT, BOT, ERROR])))
     assert part.spent == pytest.approx(0.10)
     assert part.saved == pytest.approx(0.15)
@@ -98,7 +98,7 @@ def test_no_lines_are_a_report_too() -> None:
     assert draw(report) == ""
 
 
-def test_the_picture_shows_both_curves_and_what_was_stopped() -> None:
+def test_the_picture_shows_both_curves_and_what_was_suppressed() -> None:
     text = draw(summarise([*play("person", [SENT] * 40), *play("attack:range", [SENT] * 5 + [TWO_RULES] * 95)]))
     assert "attack:range: 100 requests" in text
     assert "suppressed 95.0% of what would have gone out (95.0% by rules)" in text
