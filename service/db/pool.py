@@ -124,7 +124,7 @@ class Pool:
                 good = True
                 return found
             except Exception as error:
-                # The one place where the driver's errors become ours. What `judge` does not know stays as it is.
+                # The one place where the driver's errors become ours. What `classify` does not know stays as it is.
                 fault = faults.classify(error)
                 good = fault.line_is_good
                 # A lost connection is rarely alone: its host is restarting, or gone.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class V3:
-    """Implements `Api`. `threads`: calls at once; a call that finds none free waits within its own time."""
+    """Implements `FingerprintApi`. `threads`: calls at once; a call that finds none free waits within its own time."""
 
     name = "fingerprint_v3"
 

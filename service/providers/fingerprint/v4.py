@@ -16,7 +16,7 @@ CONNECT = 1.0
 
 
 class V4:
-    """Implements `Api`."""
+    """Implements `FingerprintApi`."""
 
     name = "fingerprint_v4"
 
