@@ -9,6 +9,9 @@ import click
 
 from service.policy.values import read_seconds
 
+# Ten years. PostgreSQL takes dates that Python cannot read: one such row would fail whoever reads it.
+LONGEST = 3650 * 86400.0
+
 
 class Length(click.ParamType[timedelta]):
     """A length of time such as 30m."""
@@ -18,6 +21,9 @@ class Length(click.ParamType[timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Read a length, or fail with what was expected."""
         try:
-            return timedelta(seconds=read_seconds(value))
+            seconds = read_seconds(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if seconds > LONGEST:
+            self.fail("at most 3650d", param, ctx)
+        return timedelta(seconds=seconds)

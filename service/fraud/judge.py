@@ -240,7 +240,9 @@ def _is_waived(question: Question, limit: SendLimit) -> bool:
 
 
 def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[RuleBlock]:
-    raised = partial(RuleBlock, first=policy.blocks.first, longest=policy.blocks.longest)
+    # Whichever way round they are: a first block beyond the longest would have a level below 0, which nobody can read.
+    first, longest = sorted((policy.blocks.first, policy.blocks.longest))
+    raised = partial(RuleBlock, first=first, longest=longest)
     enforced = {finding.rule: finding.detail for finding in decision.findings if finding.mode == "enforce"}
     by_kind: dict[str, UUID] = {subject.kind: subject.hash for subject in weighed.subjects}
     country = decision.facts.number.country or "?"

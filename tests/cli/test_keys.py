@@ -136,3 +136,10 @@ async def test_a_key_made_here_is_of_no_use_under_another_secret(database_url: s
     finally:
         await database.aclose()
     assert key.encode() not in digest
+
+
+async def test_no_key_is_made_whose_end_no_process_could_read(database_url: str) -> None:
+    done = await run_here(database_url, "keys", "create", "shop", "--ends", "3000000d")
+    assert (done.code, done.out) == (2, "")
+    assert "at most 3650d" in done.err
+    assert (await run_here(database_url, "keys", "create", "shop", "--ends", "3650d")).code == 0
