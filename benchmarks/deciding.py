@@ -20,6 +20,7 @@ from benchmarks.requests import address_of
 from service import phone
 from service.cli.process.startup import settle_memory
 from service.db.engine import Database, open_database
+from service.fraud.gathering.captcha_verdicts import CaptchaVerdicts
 from service.fraud.gathering.captchas import Captchas
 from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.histories.subjects import subjects_of
@@ -80,7 +81,8 @@ def run(work: Work) -> tuple[list[Spent], float]:
 async def _run(work: Work) -> tuple[list[Spent], float]:
     database = await open_database(work.url)
     counted = Counted(database)
-    judge = Judge(VAULT, FraudStore(cast("Database", counted)), DeviceEvents(None, None), Captchas(None))
+    store = FraudStore(cast("Database", counted))
+    judge = Judge(VAULT, store, DeviceEvents(None, None), Captchas(None, CaptchaVerdicts(VAULT, store)))
     questions = [_ask(number) for number in work.numbers]
     try:
         await database.pool.execute(SENDS, [question.id for question in questions])

@@ -94,7 +94,7 @@ def make_kinds() -> tuple[Kind, list[Kind]]:
     decoys = [
         Kind("deliver: false", "+131224", deliver=False),
         Kind("country off the list", "+447400"),
-        Kind("no valid number", "+120001"),
+        Kind("premium number", "+190023"),
         Kind("refused by Telnyx", "+141623"),
     ]
     return Kind("real", "+131223"), decoys

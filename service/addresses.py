@@ -21,6 +21,13 @@ TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6N
 # NAT64 within one operator's network. The operator chooses where the IPv4 address is (RFC 6052). Only the usual place
 # is read; other addresses count as a whole, because a /64 may be all of the operator's users.
 LOCAL = IPv6Network("64:ff9b:1::/48")
+# Addresses that say nothing of where their user is: a company's own, a carrier's inside (CGN), this machine, and those
+# that a proxy makes up for IPv6 users of an IPv4 service (240/4).
+NOWHERE = tuple(
+    ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+                 "240.0.0.0/4", "fc00::/7", "fe80::/10", "::1/128")
+)  # fmt: skip
 
 
 def parse(text: str) -> Address | None:
@@ -54,6 +61,19 @@ def neighbours_of(network: str) -> str:
     """Return the network around an address, of a size that can be rented as a whole."""
     address = ip_address(network.partition("/")[0])
     return str(ip_network((address, NEIGHBOURS[address.version]), strict=False))
+
+
+def tells_place(address: Address) -> bool:
+    """Return whether an address can be compared with others to tell where its user is."""
+    return not any(address in network for network in NOWHERE)
+
+
+def is_near(address: Address, network: str) -> bool | None:
+    """Return whether an address is in the network around another one, or in a network; None if they say nothing."""
+    other = ip_network(network)
+    if other.version != address.version or not tells_place(other.network_address) or not tells_place(address):
+        return None
+    return address in other.supernet(new_prefix=min(other.prefixlen, NEIGHBOURS[other.version]))
 
 
 def _unwrap(address: IPv6Address) -> Address:

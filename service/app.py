@@ -22,6 +22,7 @@ from service.api.server.observation import Observation
 from service.api.services import Services, make_services
 from service.db import engine
 from service.db.schema import migrate
+from service.fraud.gathering.captcha_verdicts import CaptchaVerdicts
 from service.fraud.gathering.captchas import Captchas, check_provider
 from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.judge import Judge
@@ -84,17 +85,15 @@ async def open_gateway(
         await migrate.check(database)
         vendors = await open_vendors(settings, lifetime)
 
-        events, captchas = (
-            DeviceEvents(vendors.devices, vendors.sealed, health_notes),
-            Captchas(vendors.captcha, health_notes),
-        )
-        judge = Judge(vault, FraudStore(database, now), events, captchas, vendors.lines, health_notes)
+        fraud_store, events = FraudStore(database, now), DeviceEvents(vendors.devices, vendors.sealed, health_notes)
+        captchas = Captchas(vendors.captcha, CaptchaVerdicts(vault, fraud_store), health_notes)
+        judge = Judge(vault, fraud_store, events, captchas, vendors.lines, health_notes)
         core = make_core(database, vault, policies, judge, vendors.telnyx, settings, now)
         lifetime.hold(core.store.owed, owed.SETTLE_LIMIT + 1)
         await core.ended.refresh()
 
         rules, unknown = policies.default.alerts, settings.webhook_max_unknown
-        alarms = Alarms(database, rules, vendors.alerts, health_notes, core.senders.health, now, unknown)
+        alarms = Alarms(database, rules, vendors.alerts, health_notes, core.senders.health, now, unknown, core.tally)
         worker = Worker(core, TelnyxProbe(vendors.telnyx, core.ended.pick), alarms)
         lifetime.at_end("worker", worker.stop, STOP_LIMIT)
         if working:

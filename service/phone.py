@@ -12,6 +12,7 @@ import msgspec
 import phonenumbers
 from phonenumbers import PhoneNumberType as Type
 
+from service import spelling
 from service.errors import InvalidPhoneNumber
 
 NumberKind = Literal[
@@ -34,7 +35,6 @@ KINDS: dict[int, NumberKind] = {
 }
 
 
-PLUS = ("+", "\uff0b")
 # The database stores a number's country and kind. If fewer than 10,000 numbers have both, the kind is not stored; of a
 # country with fewer than a million numbers, not even a number's last two digits are shown. Both lists were counted from
 # phonenumbers' patterns, and tests/fraud/test_numbers_hidden.py checks them.
@@ -74,13 +74,17 @@ MOST_PREFIXES = 5
 # Argentina: ten digits name a line; calls from abroad put a 9 before a mobile's, texts mostly do not.
 # San Marino: its fixed lines answer under their own country code and, as before 1996, under Italy's.
 # (Palestine: under its own and under Israel's, whose plan it shares; `subscriber_of` asks the metadata which are its.)
-# Not here, because their plans have one form left, and phonenumbers accepts no other: Mexico (no 1 since 2019), Brazil
-# (nine digits since 2016), Ivory Coast (ten since 2021), Benin (ten since 2024).
+# Brazil: until 2016 mobiles had eight digits, and got a 9 before them; no other number begins as they did.
+# Colombia: until 2021 landlines had eight digits, and got a 60 before them.
+# Not here, because phonenumbers takes the old form for no possible number: Mexico (no 1 since 2019), Ivory Coast (ten
+# digits since 2021), Benin (ten since 2024).
 TWO_FORMS = (
     (re.compile(r"\+54(\d{10})"), r"+549\1"),
     (re.compile(r"\+39(0549\d{6})"), r"+378\1"),
+    (re.compile(r"\+55([1-9]\d)([689]\d{7})"), r"+55\g<1>9\2"),
+    (re.compile(r"\+57([124-8][2-9]\d{6})"), r"+5760\1"),
 )
-TWO_FORMED = ("+54", "+39", "+972")
+TWO_FORMED = ("+54", "+55", "+57", "+39", "+972")
 
 
 # A plus, and at most 15 digits; shorter than seven is no telephone's.
@@ -88,7 +92,10 @@ E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class NumberPlan(msgspec.Struct, frozen=True):
-    """What the numbering plan says. `country`: ISO 3166 alpha-2, None for a number of no single country."""
+    """What the numbering plan says. `country`: ISO 3166 alpha-2, None for a number of no country.
+
+    `valid`: the plan knows the number. It does not know ranges that were opened after it was made.
+    """
 
     country: str | None
     valid: bool
@@ -97,14 +104,37 @@ class NumberPlan(msgspec.Struct, frozen=True):
 
 def normalise(text: str) -> str:
     """Return the number in E.164. Raises InvalidPhoneNumber if it cannot be one, whatever the reason."""
-    if text[:1] not in PLUS or any(letter.isalpha() for letter in text):
-        raise InvalidPhoneNumber
+    text = text if is_e164(text) else _drop_punctuation(text)
     for _ in range(MOST_PREFIXES):
         plain = _strip(text)
-        if plain == text:
+        if plain == text and is_e164(plain):
             return plain
         text = plain
     raise InvalidPhoneNumber
+
+
+def _drop_punctuation(text: str) -> str:
+    """Return a plus and digits, however they are written. Raises InvalidPhoneNumber for what may be more or less."""
+    number, before, over = "", "", False
+    for sort, character in spelling.sort(text.strip()):
+        match sort:
+            case "plus" | "digit" if over or bool(number) == (sort == "plus"):
+                raise InvalidPhoneNumber  # an extension, a second number, or one without its country
+            case "plus" | "digit":
+                number += "+" if sort == "plus" else character
+            case "dash" | "break" | None if not number or sort is None:
+                raise InvalidPhoneNumber
+            case "break":  # twice it is a pause, after which an extension is dialled
+                over = over or before == "break" or _is_whole(number)
+        before = before if sort in ("mark", "space") else sort
+    return number
+
+
+def _is_whole(number: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def is_e164(text: str) -> bool:
@@ -117,7 +147,8 @@ def _strip(text: str) -> str:
         number = phonenumbers.parse(text)
     except phonenumbers.NumberParseException as error:
         raise InvalidPhoneNumber from error
-    if number.extension or not phonenumbers.is_possible_number(number):
+    # Not a number either that is only dialled within its own city.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise InvalidPhoneNumber
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -156,15 +187,28 @@ def tell_kind(country: str | None, kind: NumberKind) -> NumberKind:
 
 def _country(number: phonenumbers.PhoneNumber) -> str | None:
     region = phonenumbers.region_code_for_number(number)
-    if region is None:  # no valid number, but its calling code may belong to one country only
-        regions = phonenumbers.region_codes_for_country_code(number.country_code or 0)
-        region = regions[0] if len(regions) == 1 else None
+    if region is None:
+        # The plan does not know it (yet): it counts as the country's that runs its calling code, which stands first.
+        # Where another one's numbers have a prefix of their own, region_code_for_number has gone by that.
+        region = phonenumbers.region_codes_for_country_code(number.country_code or 0)[0]
     return None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else PART_OF.get(region or "", region)
 
 
 def is_country(code: str) -> bool:
     """Return whether this is the ISO 3166 alpha-2 code of a country with numbers of its own."""
     return code in phonenumbers.SUPPORTED_REGIONS and code not in PART_OF
+
+
+def countries_by_code() -> dict[int, list[str]]:
+    """List the calling codes that several countries share, each with the country that runs it first."""
+    shared = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()
+    found = {code: [region for region in regions if is_country(region)] for code, regions in shared}
+    return {code: countries for code, countries in found.items() if len(countries) > 1}
+
+
+def plan_version() -> str:
+    """Return the version of the installed numbering plan."""
+    return str(phonenumbers.__version__)
 
 
 def count_national(e164: str) -> int:

@@ -57,6 +57,12 @@ SEND_SECONDS = Histogram(
 )
 GUESSES = Counter("verify_guesses", "Guesses by how they ended.", ["outcome"])
 FINDINGS = Counter("verify_findings", "Findings of rules, by rule and mode.", ["rule", "mode"])
+DECISIONS = Counter("verify_decisions", "Decisions of requests, by client and country.", ["client", "country"])
+OBJECTIONS = Counter(
+    "verify_objections",
+    "Findings in decisions of requests, by client, country, rule and mode.",
+    ["client", "country", "rule", "mode"],
+)
 CAPTCHAS = Counter("verify_captchas", "Captchas that were verified, by result.", ["outcome"])
 LOOKUPS = Counter("verify_lookups", "Number look-ups at Telnyx, by line type, or missed.", ["kind"])
 WEBHOOKS = Counter("verify_webhooks", "Webhooks by outcome.", ["outcome"])

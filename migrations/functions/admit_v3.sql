@@ -21,6 +21,11 @@
 -- then nobody claims it before its lease is over.
 -- A replay of a row that is still under its lease is noted with the key: a row on which another reply is based is not
 -- taken back any more. Later replays write nothing.
+-- A request is a repeat (a second tap) if p_repeat (client, number, source and what is asked for, hashed) is that of one
+-- that came within p_repeat_within seconds, is pending, and has used no fallback. It gets that one's answer and counts
+-- nowhere. This is noted in idempotency_keys, under the verification's own id and under the key that the repeat brought;
+-- a noted verification is not taken back (withdraw). The verification's row is not written: whoever has locked it may be
+-- waiting for a subject that is locked here.
 -- The lock is on the number itself, not on its limit by client: two clients' first sends to one number must not meet in
 -- the unique index of begun sends, each waiting there for the other.
 create or replace function admit_v3(
@@ -30,7 +35,7 @@ create or replace function admit_v3(
     p_channel text[], p_deliver boolean[], p_test boolean[], p_lifetime float8[], p_codes int[],
     p_phone_limit uuid[], p_ip_limit uuid[], p_account_limit uuid[], p_source_budget uuid[], p_total_budget uuid[],
     p_sealed bytea[], p_idem uuid[], p_body uuid[], p_token uuid[], p_sources uuid[], p_begins boolean[],
-    p_call uuid[]
+    p_call uuid[], p_repeat uuid[], p_repeat_within float8[]
 ) returns table (
     item int, outcome text, id uuid, created_at timestamptz, expires_at timestamptz,
     remaining int, wait float8, leased boolean, lifts text[]
@@ -102,7 +107,9 @@ begin
                        p_codes[o.item] as codes, p_phone_limit[o.item] as phone, p_ip_limit[o.item] as ip,
                        p_account_limit[o.item] as account, p_source_budget[o.item] as source,
                        p_total_budget[o.item] as total, p_idem[o.item] as idem, p_body[o.item] as body,
-                       p_token[o.item] as token, case when v_exempt then lifts_of(p_phone_hash[o.item], v_now) end as lifts
+                       p_token[o.item] as token, p_phone_hash[o.item] as phone_hash, p_repeat[o.item] as repeat,
+                       p_repeat_within[o.item] as within,
+                       case when v_exempt then lifts_of(p_phone_hash[o.item], v_now) end as lifts
                 from unnest(v_open) as o(item)
             ), waits as (
                 select i.item,
@@ -121,7 +128,7 @@ begin
                 where (s.lift = any (i.lifts)) is not true
                 group by i.item
             )
-            select i.item, i.id, i.idem, w.wait, least(i.codes, w.budget) as remaining,
+            select i.item, i.id, i.idem, i.body, i.repeat, w.wait, least(i.codes, w.budget) as remaining,
                    known.created_at, known.expires_at, known.lifts,
                    known.lease_token = i.token and exists (
                        select from sends s where s.verification_id = known.id and s.ordinal = 1 and s.state = 'begun'
@@ -129,13 +136,21 @@ begin
                    not said.replayed and exists (
                        select from verifications r where r.id = said.verification_id and r.lease_token is not null
                    ) as fresh,
-                   said.verification_id as said_id, said.created_at as said_at,
-                   said.expires_at as said_until, said.remaining as said_remaining,
+                   coalesce(said.verification_id, tapped.id) as said_id,
+                   coalesce(said.created_at, tapped.created_at) as said_at,
+                   coalesce(said.expires_at, tapped.expires_at) as said_until,
+                   case
+                       when said.idem is not null then said.remaining
+                       when noted.idem is not null then noted.remaining
+                       else least(greatest(i.codes - tapped.spent, 0), w.budget)
+                   end as said_remaining,
+                   noted.idem is not null and i.idem is null as settled,
                    case
                        when known.id is not null then 'admitted'
                        when k.id is null then 'unauthorized'
                        when said.body = i.body then 'replayed'
                        when said.body is not null then 'mismatch'
+                       when tapped.id is not null then 'repeated'
                        when w.wait > 0 then 'limited'
                    end as verdict
             from items i
@@ -143,13 +158,24 @@ begin
             left join verifications known on p_again and known.id = i.id
             left join api_keys k on k.id = i.key and k.revoked_at is null
             left join idempotency_keys said on said.idem = i.idem and k.id is not null
+            left join lateral (
+                select r.id, r.created_at, r.expires_at, r.guesses_wrong + r.guesses_open as spent
+                from verifications r
+                where i.repeat is not null and r.phone_hash = i.phone_hash and r.repeat_key = i.repeat
+                  and r.created_at > v_now - make_interval(secs => i.within)
+                  and r.status = 'pending' and r.expires_at > v_now and r.pressed_at = r.created_at
+                order by r.created_at desc limit 1
+            ) as tapped on k.id is not null
+            left join idempotency_keys noted on noted.idem = tapped.id
             order by i.item
         loop
             outcome := v.verdict;
             v_behind := v_taken[v_line[v.item]] or v_taken[v_line[v.item + v_size]]
                      or v_taken[v_line[v.item + 2 * v_size]] or v_taken[v_line[v.item + 3 * v_size]];
-            if outcome is null and not v_behind and v_round > 0 and v.idem is not null and not p_again
-               and not pg_try_advisory_xact_lock(uuid_hash_extended(v.idem, 0)) then
+            if outcome = 'repeated' and v_round = 0 and not v.settled then
+                outcome := null; -- nothing is written in round 0
+            elsif (outcome is null and not v_behind or outcome = 'repeated') and v_round > 0 and v.idem is not null
+               and not p_again and not pg_try_advisory_xact_lock(uuid_hash_extended(v.idem, 0)) then
                 outcome := 'in_flight';
             end if;
             if outcome = 'replayed' and v.fresh then
@@ -158,6 +184,14 @@ begin
                     outcome := null;
                     v_behind := v_behind or v_round > 0;
                 end if;
+            end if;
+            if outcome = 'repeated' then
+                insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining, replayed)
+                select x.idem, x.body, v.said_id, v.said_at, v.said_until, v.said_remaining, true
+                from (values (v.said_id, v.repeat), (v.idem, v.body)) as x(idem, body)
+                where x.idem is not null and not v.settled
+                on conflict do nothing;
+                outcome := 'replayed';
             end if;
             if outcome is null or outcome = 'limited' and v_behind then
                 if v_behind then v_wait := v_wait || v.item; else v_turn := v_turn || v.item; end if;
@@ -211,7 +245,7 @@ begin
             insert into verifications as v (
                 id, client_id, phone_hash, used, deliver, test, created_at, expires_at, pressed_at,
                 phone_limit, ip_limit, source_budget, total_budget, sealed,
-                next_action_at, lease_until, lease_token, lifts, sources
+                next_action_at, lease_until, lease_token, lifts, sources, repeat_key
             )
             select i.id, p_client_id[i.item], i.phone_hash, array[i.channel],
                    p_deliver[i.item], p_test[i.item], v_now, i.expires_at, v_now,
@@ -221,7 +255,8 @@ begin
                    case when i.token is not null then v_now + p_lease end,
                    i.token,
                    case when v_exempt then lifts_of(i.phone_hash, v_now) end,
-                   array_remove(array(select unnest(p_sources[i.item:i.item])), null)
+                   array_remove(array(select unnest(p_sources[i.item:i.item])), null),
+                   p_repeat[i.item]
             from items i
             returning v.id, v.lifts
         ), said as (

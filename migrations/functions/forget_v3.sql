@@ -51,6 +51,10 @@ begin
     delete from known_sources k where k.phone_hash = p_phone;
     -- If one of its device events is brought again, it still counts as used.
     update device_events e set phone_hash = gen_random_uuid() where e.phone_hash = p_phone;
+    update device_events e set more_phones = array_replace(e.more_phones, p_phone, gen_random_uuid())
+    where p_phone = any (e.more_phones);
+    update captcha_verdicts c set phone_hashes = array_replace(c.phone_hashes, p_phone, gen_random_uuid())
+    where p_phone = any (c.phone_hashes);
     update audits a set subject = null where a.subject = p_phone;
     update sends s set
         phone_hash = gen_random_uuid(), decision = null, provider_id = null, weighed = null, weighed_at = null,
@@ -64,6 +68,7 @@ begin
     update verifications v set
         phone_hash = gen_random_uuid(), phone_limit = gen_random_uuid(), ip_limit = null,
         source_budget = gen_random_uuid(), total_budget = gen_random_uuid(), sealed = null, lifts = null, sources = null,
+        repeat_key = null,
         status = case when v.status <> 'pending' then v.status when v.expires_at <= v_now then 'expired' else 'canceled' end,
         closed_at = coalesce(v.closed_at, least(v.expires_at, v_now)),
         next_action_at = case when v.lease_until > v_now then v.next_action_at end,

@@ -3,15 +3,19 @@
 -- again takes its own place: a resend is not a second unverified number.
 -- A send is counted once (its row says so): weighed again, after a crash or a lost reply, it reads what it would have
 -- read then; and a send that was resolved returns its decision (`decided`) and nothing else.
--- Also binds the device event to the first client and number that bring it, and finds blocks in force and the number's
--- line type if one is stored.
+-- Also binds the device event to the first client that brings it and to the first p_numbers numbers, and finds blocks in
+-- force and the number's line type if one is stored.
+-- Notes which signals (g_) the events of a client carry, and returns those missing ones that never come (`absent`): none
+-- of its events carried them, or none since before p_expected_for, with events that lacked them for as long.
+-- p_noted_for: after how long what is noted already is written again.
 -- p_day, p_fortnight: the times in which a history's daily and fortnightly counts fade to 1/e; p_block_remembered: for
 -- how long a block that has ended is still reported.
 create or replace function weigh_v3(
     p_now timestamptz, p_keep int, p_day interval, p_fortnight interval, p_block_remembered interval,
-    p_id uuid[], p_ordinal int[], p_client_id int[], p_phone_hash uuid[], p_event uuid[],
-    s_item int[], s_hash uuid[], s_mark int[]
-) returns table (item int, bound boolean, histories json, line text, decided jsonb)
+    p_expected_for interval, p_noted_for interval,
+    p_id uuid[], p_ordinal int[], p_client_id int[], p_phone_hash uuid[], p_event uuid[], p_numbers int[],
+    s_item int[], s_hash uuid[], s_mark int[], g_item int[], g_signal text[], g_state text[]
+) returns table (item int, bound boolean, absent text[], histories json, line text, decided jsonb)
 language plpgsql
 as $$
 #variable_conflict use_column
@@ -23,7 +27,31 @@ declare
     v_day float8 := extract(epoch from p_day);
     v_fortnight float8 := extract(epoch from p_fortnight);
 begin
-    perform hold_subjects(s_hash);
+    perform hold_subjects(s_hash || p_event);
+    v_now := coalesce(p_now, clock_timestamp());
+    -- In one order, so that two callers cannot deadlock, and only what is not noted yet: a client's row is everybody's.
+    insert into device_signals as d (client_id, signal, carried_at, missing_since, missing_at, unfamiliar_at)
+    select n.client_id, n.signal, n.carried, case when n.carried is null then n.missing end, n.missing, n.unfamiliar
+    from (
+        select p_client_id[g.item] as client_id, g.signal,
+               max(v_now) filter (where g.state = 'carried') as carried,
+               max(v_now) filter (where g.state = 'missing') as missing,
+               max(v_now) filter (where g.state = 'unfamiliar') as unfamiliar
+        from unnest(g_item, g_signal, g_state) as g(item, signal, state)
+        group by 1, 2
+    ) as n
+    left join device_signals k on k.client_id = n.client_id and k.signal = n.signal
+    where (n.carried is not null and (k.carried_at > v_now - p_noted_for) is not true)
+       or (n.missing is not null and (k.missing_at > v_now - p_noted_for) is not true)
+       or (n.unfamiliar is not null and (k.unfamiliar_at > v_now - p_noted_for) is not true)
+    order by n.client_id, n.signal
+    on conflict (client_id, signal) do update set
+        carried_at = greatest(d.carried_at, excluded.carried_at),
+        missing_since = case
+            when excluded.carried_at is null then coalesce(d.missing_since, excluded.missing_since)
+        end,
+        missing_at = greatest(d.missing_at, excluded.missing_at),
+        unfamiliar_at = greatest(d.unfamiliar_at, excluded.unfamiliar_at);
     for i in 1 .. cardinality(p_id) loop
         select array_agg(s.subject order by s.n), array_agg(s.mark order by s.n) into v_subjects, v_marks
         from unnest(s_item, s_hash, s_mark) with ordinality as s(item, subject, mark, n) where s.item = i;
@@ -40,6 +68,7 @@ begin
                         where s.verification_id = p_id[i] and s.ordinal = p_ordinal[i]);
             if decided is not null then
                 bound := null;
+                absent := null;
                 histories := null;
                 line := null;
                 return next;
@@ -49,8 +78,20 @@ begin
         insert into device_events (event, client_id, phone_hash, first_used_at)
         select p_event[i], p_client_id[i], p_phone_hash[i], v_now where p_event[i] is not null
         on conflict do nothing;
-        select e.client_id = p_client_id[i] and e.phone_hash = p_phone_hash[i] into bound
+        update device_events e set more_phones = e.more_phones || p_phone_hash[i]
+        where e.event = p_event[i] and e.client_id = p_client_id[i]
+          and p_phone_hash[i] <> all (e.phone_hash || e.more_phones)
+          and cardinality(e.more_phones) + 1 < p_numbers[i];
+        select e.client_id = p_client_id[i] and p_phone_hash[i] = any (e.phone_hash || e.more_phones) into bound
         from device_events e where e.event = p_event[i];
+        absent := array(
+            select g.signal from unnest(g_item, g_signal, g_state) as g(item, signal, state)
+            left join device_signals k on k.client_id = p_client_id[i] and k.signal = g.signal
+            where g.item = i and g.state = 'missing' and (
+                k.carried_at is null
+                or (k.carried_at <= v_now - p_expected_for and k.missing_since <= v_now - p_expected_for)
+            )
+        );
         line := (select l.kind from lookups l where l.phone_hash = p_phone_hash[i] and l.until > v_now);
         with counted as (
             insert into histories as h (subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak)

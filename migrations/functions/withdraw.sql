@@ -3,8 +3,8 @@
 -- done; the caller asks again for the rest.
 -- First the lock of each request's call is taken (p_calls: as in admit): the call is then over, or has not begun and
 -- will find the id here.
--- A row on which another reply is based (a replay of its key, which is noted while the lease lasts) is kept, and made
--- due. So is one that another process has begun after the lease: it is too late to take that back, and `late` says so.
+-- A row on which another reply is based (a replay of its key, which is noted while the lease lasts, or a second tap,
+-- which is noted under the row's id) is kept, and made due. So is one that another process has begun after the lease: it is too late to take that back, and `late` says so.
 -- p_accounts: the limit of the account, if the request counted there and not under the name of a known source.
 create or replace function withdraw(
     p_now timestamptz, p_ids uuid[], p_tokens uuid[], p_calls uuid[], p_idems uuid[], p_accounts uuid[]
@@ -45,8 +45,8 @@ begin
                 and (s.state not in ('due', 'begun') or s.begun_at > s.wanted_at)
             );
             if late or exists (
-                select from idempotency_keys k where k.idem = p_idems[v_item]
-                and (k.replayed or (v.lease_token = p_tokens[v_item]) is not true)
+                select from idempotency_keys k where k.idem = v.id
+                or k.idem = p_idems[v_item] and (k.replayed or (v.lease_token = p_tokens[v_item]) is not true)
             ) then
                 update verifications r set lease_token = null, lease_until = null, next_action_at = v_now
                 where r.id = v.id and r.lease_token = p_tokens[v_item];

@@ -5,15 +5,12 @@ Routed by app. Translates between HTTP and verification; decides nothing.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
-from service import phone
 from service.api.access.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
 from service.api.openapi.document import BEARER, ApiCall
@@ -39,13 +36,14 @@ from service.errors import (
     TooEarly,
     Unavailable,
 )
+from service.spelling import read_code
 from service.verification.actions import VerificationView
 from service.verification.states import Offer
 
 PACK = msgspec.msgpack.Encoder()
 REQUEST = msgspec.json.Decoder(VerificationRequest)
 CHECK = msgspec.json.Decoder(CodeCheck)
-DIGITS = re.compile(r"\d{4,15}")
+FEWEST_DIGITS, MOST_DIGITS = 4, 15
 
 
 @post(
@@ -54,7 +52,9 @@ DIGITS = re.compile(r"\d{4,15}")
     operation_id="requestVerification",
     summary="Request a verification",
     description="The reply comes at once and is always the same: whether a code goes out is decided afterwards. A 429 "
-    "is a limit of the number, the address or the account, or a wrong-code budget; it never says which.",
+    "is a limit of the number, the address or the account, or a wrong-code budget; it never says which. The same "
+    "request within seconds of one that is pending (a second tap on the button) gets that one's reply, whatever its "
+    "Idempotency-Key: nothing more is sent or counted. Another channel is another request.",
     call=ApiCall(
         means="Accepted. The same for every number, sent to or not.",
         takes=VerificationRequest,
@@ -105,7 +105,7 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     services, caller = services_of(request), await caller_of(request)
     data = await read_body(request, CHECK)
     # Before the guess is reserved: what is no code must not cost one.
-    code = _code(data.code)
+    code = _code(data.code, caller.policy.verification.code_length)
     idem = body = None
     if (key := read_idempotency_key(request)) is not None:
         # The key is part of what is hashed: without it a code of six digits could be found by trying them all.
@@ -166,14 +166,12 @@ router = Router(
 )
 
 
-def _code(text: str) -> str:
+def _code(text: str, length: int) -> str:
     """Read a code as typed, in the digits of any script; Telnyx compares 0 to 9."""
-    code = "".join(text.split())
-    code = code[1:] if code.startswith(phone.PLUS) else code
-    if not DIGITS.fullmatch(code):
+    code = read_code(text, length)
+    if code is None or not FEWEST_DIGITS <= len(code) <= MOST_DIGITS:
         raise Invalid("code", detail="A code has 4 to 15 digits.")
-    # `\d` matches the digits of every script.
-    return "".join(str(unicodedata.decimal(digit)) for digit in code)
+    return code
 
 
 def _idempotency(request: AnyRequest, caller: Caller, call: str, key: str, body: bytes) -> tuple[UUID, UUID]:

@@ -9,6 +9,9 @@ import click
 
 from service.policy.values import read_seconds
 
+# Ten years. PostgreSQL takes dates that Python cannot read: one such row would fail whoever reads it.
+LONGEST = 3650 * 86400.0
+
 
 class Length(click.ParamType[timedelta]):
     """A length of time such as 30m."""

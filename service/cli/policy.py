@@ -1,6 +1,6 @@
-"""policy: show it, check it, or backtest it on recorded history.
+"""policy: check it here; show it, or backtest it on recorded history, in modules of their own.
 
-Needs no setting but POLICY_FILE and no database, except `policy backtest`.
+`policy check` needs no setting but POLICY_FILE and no database.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ import os
 
 import click
 
+from service import phone
 from service.cli.commands import Commands
-from service.policy import loading, rendering
+from service.policy import loading
+from service.policy.neighbours import find_neighbours
 
 POLICY_COMMANDS = {
-    "show": ("service.cli.policy", "Print the policy in force, as TOML."),
+    "show": ("service.cli.showing", "Print the policy in force, as TOML."),
     "check": ("service.cli.policy", "Report every mistake in a policy file."),
     "backtest": ("service.cli.backtesting", "Decide recorded sends again under another policy file."),
 }
@@ -25,23 +27,17 @@ def policy() -> None:
 
 
 @click.command()
-def show() -> None:
-    """Print the policy in force, as TOML.
-
-    This is the shipped policy with POLICY_FILE laid over it; overridden values are marked.
-    """
-    click.echo(rendering.render(os.environ.get("POLICY_FILE")), nl=False)
-
-
-@click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), required=False)
 def check(file: str | None) -> None:
     """Report every mistake in a policy file.
 
-    Checks FILE, or POLICY_FILE by default. The exit code is 1 if there is a mistake; an old name is none.
+    Checks FILE, or POLICY_FILE by default. Also names the countries that share a calling code with an allowed one and
+    are not allowed, such as Puerto Rico beside the US. The exit code is 1 if there is a mistake; an old name is none.
     """
     loaded = loading.load(file or os.environ.get("POLICY_FILE"))
     for setting in loaded.renamed:
         click.echo(f"line {setting.line}: {setting.old}: is called {setting.new} now; the old name is still read.")
     click.echo(f"The policy is valid. Clients with settings of their own: {len(loaded.clients)}.")
-    click.echo(f"Version {loaded.default.version}")
+    click.echo(f"Version {loaded.default.version}. Numbering plan: phonenumbers {phone.plan_version()}.")
+    for neighbours in find_neighbours(loaded):
+        click.echo(f"Note: {neighbours}")

@@ -16,6 +16,8 @@ from service.providers.fingerprint.event import DeviceEvent
 
 # The stored word for a vendor that was unavailable.
 UNAVAILABLE: Final = "unread"
+VERDICTS = "verdicts"
+"""The name, among signals, of a device event's verdicts as a whole."""
 
 DeviceState = Literal["none", "found", "malformed", "stale", "unknown", "unasked", "unread"]
 CaptchaState = Literal["none", "passed", "failed", "unread"]
@@ -23,6 +25,9 @@ CaptchaState = Literal["none", "passed", "failed", "unread"]
 
 class DeviceFacts(msgspec.Struct, frozen=True):
     """The device event of a request, and how the look-up ended. `unread`: it was unavailable.
+
+    It is that also beside an event, where Fingerprint failed to compute what a rule enforces. `absent`: signals that
+    this client's events never carry.
 
     `unasked`: Fingerprint was not asked, because the address had brought too many unknown ids.
 
@@ -35,10 +40,11 @@ class DeviceFacts(msgspec.Struct, frozen=True):
     age: float | None = None
     same_place: bool = True
     same_account: bool = True
+    absent: tuple[str, ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """One send's facts. `captcha` is `unread` if the provider was unavailable.
+    """One send's facts. `captcha` is `unread` if the provider was unavailable; `captcha_told`: why it is `failed`.
 
     `line`: the number's line type, if Telnyx was asked.
     """
@@ -49,6 +55,7 @@ class Facts(msgspec.Struct, frozen=True):
     histories: dict[str, History]
     captcha: CaptchaState = "none"
     line: phone.NumberKind | None = None
+    captcha_told: str | None = None
 
     @property
     def kind(self) -> phone.NumberKind:
@@ -56,11 +63,15 @@ class Facts(msgspec.Struct, frozen=True):
         return self.number.kind if self.line in (None, "unknown") else self.line
 
 
-def same_place(event: str | None, request: str | None) -> bool:
-    """Return whether two addresses may be one user's: equal (IPv6 by /64), or not comparable."""
-    if event is None or request is None:
+def same_place(event: DeviceEvent, request: str | None) -> bool:
+    """Return whether an event and a request may come from one place: networks that are one, or nothing to compare.
+
+    A carrier or a company has several exits, and the page and its backend may be reached through different ones: so by
+    the network around the address, and by the one that Fingerprint says is its provider's.
+    """
+    address = addresses.read(request) if request is not None and not event.relay else None
+    if address is None:
         return True
-    one, other = addresses.read(event), addresses.read(request)
-    if one is None or other is None:
-        return False
-    return one.version != other.version or addresses.network_of(str(one)) == addresses.network_of(str(other))
+    told = (event.ip_address, *event.networks)
+    near = [is_near for one in told if one is not None and (is_near := addresses.is_near(address, one)) is not None]
+    return not near or any(near)

@@ -19,6 +19,7 @@ from service.fraud.gathering.captchas import Captchas
 from service.fraud.gathering.device_events import DeviceEvents, ReadEvent
 from service.fraud.gathering.forged_events import ForgedEventTracker
 from service.fraud.gathering.line_types import LineTypes
+from service.fraud.gathering.signals import SignalTracker
 from service.fraud.histories.history import PAUSES, pause
 from service.fraud.histories.subjects import subjects_of
 from service.fraud.money import Booking, book
@@ -63,6 +64,7 @@ class Judge:
         self._captchas = captchas
         self._forged_events = ForgedEventTracker(vault, store)
         self._lines = LineTypes(look_up, store)
+        self._signals = SignalTracker()
 
     async def decide(self, question: Question, policy: Policy) -> Decision:
         """Decide one send. Raises Unavailable."""
@@ -84,7 +86,7 @@ class Judge:
         """Decide by what was gathered and what the database holds. May be repeated when it raises Unavailable."""
         if gathered.event is None:
             return await self._resolve(question, policy, gathered)
-        weighed = await self._weigh(question, gathered.facts.number, gathered.event)
+        weighed = await self._weigh(question, policy, gathered.facts.number, gathered.event)
         if isinstance(weighed, Decision):
             return weighed
         known = _add(gathered, weighed)
@@ -117,7 +119,8 @@ class Judge:
     async def _learn_captcha(self, question: Question, policy: Policy, known: Gathered) -> Gathered:
         if policy.rules.captcha.mode == "off":
             return known
-        return _learnt(known, captcha=await self._captchas.read(question))
+        result = await self._captchas.read(question, policy.rules.captcha)
+        return _learnt(known, captcha=result.state, captcha_told=result.told)
 
     async def _learn_line(self, question: Question, policy: Policy, known: Gathered) -> Gathered:
         """Learn the kind of line: as it is held, else of Telnyx for a send that would go, where the policy says so."""
@@ -129,7 +132,7 @@ class Judge:
     async def _read_event(self, question: Question, policy: Policy, known: Gathered) -> Gathered:
         if known.barred:
             return msgspec.structs.replace(known, event=ReadEvent(DeviceFacts("unasked")))
-        read = await self._events.read(question, policy.rules.event_stale.after)
+        read = await self._events.read(question, policy)
         invented = question.network if read.device.state == "unknown" and self._spends(question) else None
         return msgspec.structs.replace(
             known, event=read, strike=self._forged_events.note(invented) if invented else None
@@ -149,17 +152,31 @@ class Judge:
             return False
         return await self._forged_events.are_spent(question.network, rule.ip)
 
-    async def _weigh(self, question: Question, plan: phone.NumberPlan, read: ReadEvent) -> Weighed | Decision:
+    async def _weigh(
+        self, question: Question, policy: Policy, plan: phone.NumberPlan, read: ReadEvent
+    ) -> Weighed | Decision:
         event = self._vault.hash(b"event", read.event_id) if read.event_id else None
         subjects = subjects_of(self._vault, question.phone_number, plan, question.network, read.visitor_id)
-        return await self._store.weigh(
-            Weighing(question.id, question.ordinal, question.client_id, question.phone_hash, event, subjects)
+        signals = self._signals.list_new(question.client_id, read.device, policy)
+        weighed = await self._store.weigh(
+            Weighing(
+                id=question.id,
+                ordinal=question.ordinal,
+                client_id=question.client_id,
+                phone_hash=question.phone_hash,
+                event=event,
+                numbers=policy.rules.event_bound.numbers,
+                subjects=subjects,
+                signals=signals,
+            )
         )
+        self._signals.note(question.client_id, signals)
+        return weighed
 
     async def _resolve(self, question: Question, policy: Policy, known: Gathered) -> Decision:
         """Store the decision: a limit or a budget may still refuse, and an earlier decision stands."""
         so_far = conclude(list(known.findings), known.facts, policy)
-        limits = self._limits(question, policy, known.event) if known.event else ()
+        limits = self._limits(question, policy, known, known.event) if known.event else ()
         blocks = _blocks(so_far, policy, known.weighed) if question.counts and known.weighed else ()
         decision = await self._store.resolve(
             Resolution(
@@ -177,7 +194,9 @@ class Judge:
             self._health_notes.note("budget", f"{over} is spent. More is sent tomorrow (UTC).")
         return decision
 
-    def _limits(self, question: Question, policy: Policy, read: ReadEvent) -> Iterator[SendLimit]:
+    def _limits(self, question: Question, policy: Policy, known: Gathered, read: ReadEvent) -> Iterator[SendLimit]:
+        if any(one.rule == "number_unknown" and one.mode == "observe" for one in known.findings):
+            yield from self._limits_of_unknown(question, policy, known.facts.number.country or "")
         if policy.rules.phone_everywhere.mode == "enforce":
             subject = self._vault.hash(b"limit.every", phone.subscriber_of(question.phone_number))
             yield SendLimit("phone_everywhere", subject, policy.limits.phone_everywhere)
@@ -189,19 +208,24 @@ class Judge:
             subject = self._vault.hash(b"limit.unread", question.network)
             yield SendLimit("device_unread", subject, unavailable.ip)
 
+    def _limits_of_unknown(self, question: Question, policy: Policy, country: str) -> Iterator[SendLimit]:
+        rule = policy.rules.number_unknown
+        if question.network is not None:
+            yield SendLimit("number_unknown", self._vault.hash(b"limit.unknown", "ip", question.network), rule.ip)
+        yield SendLimit("number_unknown", self._vault.hash(b"limit.unknown", "country", country), rule.country)
+
 
 def _begin(question: Question) -> Gathered:
     return Gathered(Facts(phone.describe(question.phone_number), question.channel, DeviceFacts("none"), {}))
 
 
-def _learnt(known: Gathered, **facts: CaptchaState | phone.NumberKind) -> Gathered:
+def _learnt(known: Gathered, **facts: CaptchaState | phone.NumberKind | str | None) -> Gathered:
     return msgspec.structs.replace(known, facts=msgspec.structs.replace(known.facts, **facts))
 
 
 def _add(gathered: Gathered, weighed: Weighed) -> Gathered:
-    device = (
-        msgspec.structs.replace(gathered.event.device, bound=weighed.bound) if gathered.event else DeviceFacts("none")
-    )
+    device = gathered.event.device if gathered.event else DeviceFacts("none")
+    device = msgspec.structs.replace(device, bound=weighed.bound, absent=tuple(weighed.absent))
     facts = msgspec.structs.replace(gathered.facts, device=device, histories=weighed.histories)
     return msgspec.structs.replace(gathered, facts=facts, weighed=weighed)
 

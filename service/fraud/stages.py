@@ -39,7 +39,15 @@ class Stage(NamedTuple):
         return self.early and suppresses(findings)
 
 
-NUMBER = Stage("number", {"number": request_rules.judge_number, "country": request_rules.judge_country}, early=True)
+NUMBER = Stage(
+    "number",
+    {
+        "number": request_rules.judge_number,
+        "number_unknown": request_rules.judge_number_unknown_early,
+        "country": request_rules.judge_country,
+    },
+    early=True,
+)
 # `quota` first, which the database is asked for: where it does not answer, no token is used up.
 CAPTCHA = Stage("captcha", {"captcha": request_rules.judge_captcha}, needs=("quota", "captcha"), early=True)
 DEVICE = Stage(
@@ -60,6 +68,8 @@ DEVICE = Stage(
         "tampering": device_rules.judge_tampering,
         "tor": device_rules.judge_tor,
         "vpn": device_rules.judge_vpn,
+        "proxy": device_rules.judge_proxy,
+        "hosting": device_rules.judge_hosting,
         "virtual_machine": device_rules.judge_virtual_machine,
     },
 )
@@ -78,8 +88,16 @@ HISTORY = Stage(
         "many_countries": history_rules.judge_many_countries,
     },
 )
-# `number` once more, when all is known of it: what it finds now comes instead of what it found before.
-LINE = Stage("line", {"number": request_rules.judge_number, "landline": request_rules.judge_landline}, needs=("line",))
+# The first two once more, when all is known of the number: what they find now comes instead of what they found before.
+LINE = Stage(
+    "line",
+    {
+        "number": request_rules.judge_number,
+        "number_unknown": request_rules.judge_number_unknown,
+        "landline": request_rules.judge_landline,
+    },
+    needs=("line",),
+)
 
 STAGES = (NUMBER, CAPTCHA, DEVICE, HISTORY, LINE)
 EARLY = tuple(stage for stage in STAGES if stage.early)

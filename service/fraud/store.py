@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -29,6 +30,11 @@ KEEP_LIMITS = 1000
 A_DAY, A_FORTNIGHT = timedelta(days=1), timedelta(days=14)
 # For how long a block that has ended makes the next one longer, and is told to the rules.
 BLOCK_REMEMBERED = timedelta(days=1)
+# A signal that a client's events carried within this time is expected of them, and so is one that has been missing for
+# less: a quiet client's first event after a while must not be a stranger's that lacks it on purpose.
+EXPECTED_FOR = timedelta(days=7)
+# What is noted of a client's signals is written again after this.
+NOTED_FOR = timedelta(hours=1)
 # The detail of a limit's finding; counts are not recorded.
 SPENT = "limit spent"
 JSON = msgspec.json.Encoder()
@@ -48,8 +54,37 @@ where c.hits[w.max] > coalesce($1::timestamptz, clock_timestamp()) - make_interv
 """
 
 
+# A token's verdict serves two numbers: the one that was mistyped, and its correction.
+KEEP_VERDICT = """
+insert into captcha_verdicts as k (token, verdict, phone_hashes, at)
+select token, verdict, array[phone_hash], coalesce($1::timestamptz, clock_timestamp())
+from unnest($2::uuid[], $3::text[], $4::uuid[]) as v(token, verdict, phone_hash) order by token
+on conflict (token) do update set verdict = excluded.verdict, at = excluded.at, phone_hashes = case
+    when excluded.phone_hashes <@ k.phone_hashes then k.phone_hashes else k.phone_hashes || excluded.phone_hashes
+end
+"""
+USE_VERDICT = """
+update captcha_verdicts set phone_hashes = case
+    when $3 = any (phone_hashes) then phone_hashes else phone_hashes || $3::uuid
+end
+where token = $2 and at > coalesce($1::timestamptz, clock_timestamp()) - make_interval(secs => $4)
+  and ($3 = any (phone_hashes) or cardinality(phone_hashes) < $5)
+returning verdict
+"""
+
+
+class SeenSignal(msgspec.Struct, frozen=True):
+    """How one event stands to one signal. `unfamiliar`: it carried a value that this version does not know."""
+
+    signal: str
+    state: Literal["carried", "missing", "unfamiliar"]
+
+
 class Weighing(msgspec.Struct, frozen=True):
-    """One send to weigh. `event`: the device event's hash, if there is one."""
+    """One send to weigh. `event`: the device event's hash, if there is one; `numbers`: how many it may serve.
+
+    `signals`: what is to be noted of the event, or asked about it.
+    """
 
     id: UUID
     ordinal: int
@@ -57,15 +92,19 @@ class Weighing(msgspec.Struct, frozen=True):
     phone_hash: UUID
     event: UUID | None
     subjects: list[Subject]
+    numbers: int = 1
+    signals: Sequence[SeenSignal] = ()
 
 
 class Weighed(msgspec.Struct, frozen=True):
     """A send's histories, by kind; `bound`: whether the event belongs to this client and number (None: no event).
 
-    `line`: the line type from an earlier look-up, while that is valid.
+    `absent`: signals that the event lacks, and that the client's events never carry. `line`: the line type from an
+    earlier look-up, while that is valid.
     """
 
     bound: bool | None
+    absent: Sequence[str]
     subjects: list[Subject]
     histories: dict[str, History]
     line: NumberKind | None
@@ -77,6 +116,14 @@ class KeptLineType(msgspec.Struct, frozen=True):
     phone_hash: UUID
     kind: NumberKind
     seconds: float
+
+
+class TokenVerdict(msgspec.Struct, frozen=True):
+    """What a captcha's provider said of a token, given as a hash, when it was brought for a number."""
+
+    token: UUID
+    verdict: str
+    phone_hash: UUID
 
 
 class SendLimit(msgspec.Struct, frozen=True):
@@ -135,10 +182,12 @@ class _SendLimitWindow(msgspec.Struct, frozen=True):
 
 
 WEIGH = FunctionCall(
-    "weigh_v3", ("item", "bound", "histories", "line", "decided"),
+    "weigh_v3", ("item", "bound", "absent", "histories", "line", "decided"),
     now=datetime, keep=int, day=timedelta, fortnight=timedelta, block_remembered=timedelta,
-    items=Columns(Weighing, only=("id", "ordinal", "client_id", "phone_hash", "event")),
+    expected_for=timedelta, noted_for=timedelta,
+    items=Columns(Weighing, only=("id", "ordinal", "client_id", "phone_hash", "event", "numbers")),
     subjects=Columns(Subject, "s", only=("hash", "mark"), of_items=True),
+    signals=Columns(SeenSignal, "g", of_items=True),
 )  # fmt: skip
 RESOLVE = FunctionCall(
     "resolve_v3", ("item", "decided"),
@@ -160,10 +209,18 @@ class FraudStore:
         self.credit = Batcher(self._credit).submit
         self.keep_line = Batcher(self._keep_line).submit
         self.is_spent = Batcher(self._is_spent).submit
+        self.keep_verdict = Batcher(self._keep_verdict).submit
+
+    async def use_verdict(self, token: UUID, phone_hash: UUID, seconds: float, numbers: int) -> str | None:
+        """Take a number's place in a token's verdict; None if it has none, or no place. Raises Unavailable."""
+        found: str | None = await self._pool.fetchval(USE_VERDICT, self._now(), token, phone_hash, seconds, numbers)
+        return found
 
     async def _weigh(self, items: Sequence[Weighing]) -> list[Weighed | Decision]:
         rows = await self._pool.fetch(*WEIGH(
             now=self._now(), keep=KEEP, day=A_DAY, fortnight=A_FORTNIGHT, block_remembered=BLOCK_REMEMBERED,
+            expected_for=EXPECTED_FOR, noted_for=NOTED_FOR,
+            signals=[(n, signal) for n, item in enumerate(items, 1) for signal in item.signals],
             items=items, subjects=[(n, subject) for n, item in enumerate(items, 1) for subject in item.subjects],
         ))  # fmt: skip
         return [_weighed(items[row[0] - 1], row) for row in rows]
@@ -193,6 +250,11 @@ class FraudStore:
         await self._pool.execute(KEEP_LINE, self._now(), *_columns(list(newest.values()), 3))
         return [None] * len(lines)
 
+    async def _keep_verdict(self, verdicts: Sequence[TokenVerdict]) -> list[None]:
+        newest = {one.token: (one.token, one.verdict, one.phone_hash) for one in verdicts}
+        await self._pool.execute(KEEP_VERDICT, self._now(), *_columns(list(newest.values()), 3))
+        return [None] * len(verdicts)
+
     async def _is_spent(self, limits: Sequence[SendLimit]) -> list[bool]:
         lines = [(n, limit.subject, w.max, w.seconds) for n, limit in enumerate(limits, 1) for w in limit.windows]
         rows = await self._pool.fetch(IS_SPENT, self._now(), *_columns(lines, 4))
@@ -201,12 +263,12 @@ class FraudStore:
 
 
 def _weighed(item: Weighing, row: Record) -> Weighed | Decision:
-    _, bound, histories, line, decided = row
+    _, bound, absent, histories, line, decided = row
     if decided:
         return DECISIONS.decode(str(decided))
     found = HISTORIES.decode(str(histories))
     by_kind: dict[str, History] = {s.kind: history for s, history in zip(item.subjects, found, strict=True)}
-    return Weighed(bound, item.subjects, by_kind, line)
+    return Weighed(bound, absent, item.subjects, by_kind, line)
 
 
 def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object] | None]:

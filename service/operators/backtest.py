@@ -162,6 +162,8 @@ def _holds(limit: str, old: Decision, policy: Policy) -> bool:
             return budgets.everything > 0
         case "budget_country":
             return budgets.countries.get(old.facts.number.country or "", budgets.each_country) > 0
+        case "number_unknown":  # its limits hold where it does not suppress by itself
+            return policy.rules.number_unknown.mode == "observe"
         case _:
             return getattr(getattr(policy.rules, limit, None), "mode", "off") == "enforce"
 

@@ -36,6 +36,12 @@ class Seconds(float):
     __slots__ = ()
 
 
+class SecondsOrOff(float):
+    """The same, or "off", which is 0."""
+
+    __slots__ = ()
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sliding windows for each subject."""
 
@@ -67,10 +73,14 @@ class Lockout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lifetimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long verifications and sends live, and the codes' length."""
+    """How long verifications and sends live, and the codes' length.
+
+    `repeat_within`: how long the same request from the same source is a second tap.
+    """
 
     expires_after: Seconds
     longest: Seconds
+    repeat_within: SecondsOrOff
     code_length: int
     dispatch_deadline: Seconds
 
@@ -101,6 +111,14 @@ class NumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: list[NumberKind]
 
 
+class UnknownNumberRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbers that the numbering plan does not know; where they are sent to, under limits of their own."""
+
+    mode: Mode
+    ip: list[Window]
+    country: list[Window]
+
+
 class PlainRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule without parameters."""
 
@@ -128,6 +146,13 @@ class FreshRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: Seconds
 
 
+class BoundRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects to an event that served `numbers` numbers of one client already, or another client."""
+
+    mode: Mode
+    numbers: int
+
+
 class ForgedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Objects to invented events; beyond `ip` of them from one address, none of its events is looked up."""
 
@@ -144,10 +169,16 @@ class UnavailableDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 
 class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Objects to captchas that were not solved; `fail`: what applies while the provider is unavailable."""
+    """Objects to captchas that were not solved; `fail`: what applies while the provider is unavailable.
+
+    `score` (at least), `actions` and `hostnames` (any, if the list is empty) hold where the provider tells them.
+    """
 
     mode: Mode
     fail: Literal["open", "closed"]
+    score: float
+    actions: list[str]
+    hostnames: list[str]
 
 
 class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -217,6 +248,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each rule."""
 
     number: NumberRule
+    number_unknown: UnknownNumberRule
     country: PlainRule
     landline: PlainRule
     block: PlainRule
@@ -227,7 +259,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     event_replayed: PlainRule
     event_stale: FreshRule
     event_forged: ForgedRule
-    event_bound: PlainRule
+    event_bound: BoundRule
     event_ip: PlainRule
     event_linked: PlainRule
     event_incomplete: PlainRule
@@ -236,6 +268,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tampering: PlainRule
     tor: PlainRule
     vpn: PlainRule
+    proxy: PlainRule
+    hosting: PlainRule
     virtual_machine: PlainRule
     device: PlainRule
     phone_everywhere: PlainRule
@@ -272,6 +306,8 @@ class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spike_above_sends_per_minute: float
     conversion_below_share: float
     conversion_least_sends: int
+    suppressed_least_share: float
+    suppressed_least_requests: int
     ends_after: Seconds
 
 

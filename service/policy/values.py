@@ -14,7 +14,7 @@ import msgspec
 
 from service.channels import CHANNELS, Channel
 from service.phone import is_country
-from service.policy.model import Seconds, Window
+from service.policy.model import Seconds, SecondsOrOff, Window
 from service.uuids import is_uuid
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -73,7 +73,7 @@ def _most(seconds: float, text: str) -> Check:
     return lambda value: None if value <= seconds else f"must be at most {text}"
 
 
-def _between(least: int, most: int) -> Check:
+def _between(least: float, most: float) -> Check:
     return lambda value: None if least <= value <= most else f"must be {least} to {most}"
 
 
@@ -112,6 +112,7 @@ CHECKS: dict[str, Check] = {
     "lockout.codes_per_verification": _between(1, MOST_HITS),
     "verification.expires_after": _most(600.0, "10m"),
     "verification.longest": _most(600.0, "10m"),
+    "verification.repeat_within": _most(60.0, "1m"),
     "verification.code_length": _between(4, 10),
     "fallback.order": _check_order,
     "countries.allow": _check_countries,
@@ -119,6 +120,8 @@ CHECKS: dict[str, Check] = {
     "client.verify_profile_id": _check_profile,
     # Used events are remembered for a day longer than this (worker.retention).
     "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
+    "rules.event_bound.numbers": _between(1, 100),
+    "rules.captcha.score": _between(0, 1),
     **{f"prices.{channel}": _check_amount for channel in CHANNELS},
     "prices.countries": _check_prices,
     "budgets.everything": _check_amount,
@@ -150,6 +153,8 @@ def _decode(kind: type, value: Any) -> Any:
         return _window(value)
     if kind is Seconds:
         return _seconds(value)
+    if kind is SecondsOrOff:
+        return SecondsOrOff(0.0 if value in ("off", "0s") else _seconds(value))
     raise NotImplementedError
 
 

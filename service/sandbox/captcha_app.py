@@ -21,6 +21,9 @@ SECRET = "SANDBOX_CAPTCHA_SECRET"  # noqa: S105  it opens nothing but this stand
 PASS, DUPLICATE, TIMEOUT = "pass", "duplicate", "timeout"
 """How a token begins that is good once, was used before, or is not answered in time; all others are not solved."""
 
+ERROR = "error"
+"""error:CODE:… is refused with that code. pass:score=0.1:action=login:hostname=shop.example:… tells that of itself."""
+
 HANG = 30.0
 """Seconds until the answer to a token that times out: past anybody's patience."""
 
@@ -34,8 +37,8 @@ class Siteverify:
 
     def fail(self, fault: Fault) -> StandInReply:
         """Write a failure: a wrong secret is reported in a 200, any other by its status."""
-        if fault.kind == "unauthorized":
-            return _refuse("invalid-input-secret")
+        if fault.kind in ("unauthorized", "answer"):
+            return _refuse("invalid-input-secret" if fault.kind == "unauthorized" else fault.code)
         return StandInReply(429 if fault.kind == "throttle" else 500, b"{}")
 
     def plan(self, request: Request) -> Planned:
@@ -53,10 +56,12 @@ class Siteverify:
             return StandInReply(200, b'{"success":true}', after=HANG), None
         if token.startswith(DUPLICATE) or token in self._spent:
             return _refuse("timeout-or-duplicate"), None
+        if token.startswith(f"{ERROR}:"):
+            return _refuse(token.split(":")[1]), None
         if not token.startswith(PASS):
             return _refuse("invalid-input-response"), None
         self._spent.add(token)
-        return StandInReply(200, b'{"success":true,"error-codes":[]}'), None
+        return StandInReply(200, msgspec.json.encode({"success": True, "error-codes": []} | _read_told(token))), None
 
 
 def mount_captcha(siteverify: Siteverify) -> ASGIRouteHandler:
@@ -67,6 +72,11 @@ def mount_captcha(siteverify: Siteverify) -> ASGIRouteHandler:
         await siteverify.stage.perform(siteverify, scope, receive, send)
 
     return answer_captcha
+
+
+def _read_told(token: str) -> dict[str, object]:
+    pairs = [part.split("=", 1) for part in token.split(":") if "=" in part]
+    return {name: float(value) if name == "score" else value for name, value in pairs}
 
 
 def _refuse(code: str) -> StandInReply:

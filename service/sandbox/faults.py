@@ -29,9 +29,10 @@ FaultKind = Literal[
     "garbage",
     "gateway_timeout",
     "slow",
+    "answer",
 ]
 """`…_before` fails without acting; `…_after`, `garbage` and `gateway_timeout` once it was acted upon; `slow` acts and
-answers rightly, late; all others fail without acting."""
+answers rightly, late; `answer` fails with a status and a code of one's choice; all others fail without acting."""
 
 
 _dice = random.SystemRandom()
@@ -57,7 +58,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     `ids`: only checks and states of verifications that Telnyx knows, or only of others. `share`: the share of matching
     calls to which it applies, at random. `seconds`: the delay of `slow` (default 1), and the reset of `throttle`
-    (default 1; a unix time is passed on as it is).
+    (default 1; a unix time is passed on as it is). `status` and `code`: what `answer` answers, in the shape of the
+    service's own errors.
     """
 
     kind: FaultKind
@@ -69,6 +71,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     times: Annotated[int, msgspec.Meta(ge=1)] | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 400
+    code: str = "10015"
 
     def matches(self, call: Struck) -> bool:
         """Return whether the fault matches a call."""

@@ -57,7 +57,8 @@ def _conclude(report: Report) -> Iterator[str]:
 
 
 def _errors(one: LabelReport) -> str:
-    return f", errors {one.errors}" if one.errors else ""
+    repeated = f", second taps {one.repeated}" if one.repeated else ""
+    return f"{repeated}, errors {one.errors}" if one.errors else repeated
 
 
 def _bars(counts: Sequence[int], top: int, levels: str) -> str:

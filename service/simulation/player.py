@@ -24,6 +24,7 @@ from service.clients.store import KeyStore
 from service.db.engine import Database
 from service.errors import GatewayError, Limited
 from service.fraud.decision import Decision
+from service.fraud.gathering.captcha_verdicts import CaptchaVerdicts
 from service.fraud.gathering.captchas import Captchas
 from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.judge import Gathered, Judge
@@ -78,15 +79,16 @@ class Player:
         self._store = Store(database, Policies(policy, {}), self._clock)
         self._key_store = KeyStore(database, self._clock)
         self._book, self._phones, self._slots = EventBook(), Phones("telnyx", real=True), Slots(1)
-        self._judge = Witness(
-            self._vault, FraudStore(database, self._clock), DeviceEvents(self._book, None), Captchas(None)
-        )
+        fraud_store = FraudStore(database, self._clock)
+        captchas = Captchas(None, CaptchaVerdicts(self._vault, fraud_store))
+        self._judge = Witness(self._vault, fraud_store, DeviceEvents(self._book, None), captchas)
         health = ProviderHealth()
         decoy = Phones("silent", real=False)
         senders = Senders(real=self._phones, decoy=decoy, test=decoy, idle=decoy, health=health, profile_id=CLIENT)
         dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask, spread=0.0)
         self._requests = Requests(self._store, self._vault, Gate(health), dispatch, self._slots)
         self._guesses: list[tuple[float, int, UUID, TraceLine]] = []
+        self._sent: set[UUID] = set()
 
     async def play(self, lines: Iterable[TraceLine]) -> AsyncIterator[Played]:
         """Play the lines in order of time, and return what became of each. What would follow the last is left out."""
@@ -97,6 +99,9 @@ class Player:
             await self._expire()
             row, outcome = await self._ask(line, caller)
             if row is not None and outcome.result == "sent":
+                self._sent.add(row)
+            # Whoever tapped twice types the code that the first tap brought.
+            if row in self._sent and outcome.result in ("sent", "repeated"):
                 heapq.heappush(self._guesses, (line.t + line.verify_after, place, row, line))
             yield line, outcome
 
@@ -115,6 +120,8 @@ class Player:
             return None, LineOutcome(result="refused", cost=self._cost(line))
         except (GatewayError, msgspec.ValidationError):
             return None, LineOutcome(result="error")
+        if taken.replayed:
+            return taken.id, LineOutcome(result="repeated")
         await self._slots.drain(PATIENCE)
         return taken.id, _outcome(self._judge.last, sent=self._phones.sent > before, cost=self._cost(line))
 

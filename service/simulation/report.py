@@ -16,12 +16,13 @@ from service.simulation.trace import PERSON, TraceLine
 COLUMNS = 60
 
 
-LineResult = Literal["refused", "suppressed", "sent", "error"]
+LineResult = Literal["refused", "suppressed", "sent", "repeated", "error"]
 
 
 class LineOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one line. `cost`: of its send, or of the one suppressed, in the price list's currency.
 
+    `repeated`: a second tap, answered as the first: nothing more was sent, and nobody was stopped.
     `refused`: by a plain limit or a budget, with a 429 or in silence; `suppressed`: by a rule, always in silence;
     `error`: anything else, which is not counted. `rules`: enforced rules that objected, and limits that refused in
     silence.
@@ -50,6 +51,7 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
     sent: int
     refused: int
     suppressed: int
+    repeated: int
     errors: int
     by_rule: dict[str, int]
     stopped: float | None
@@ -114,6 +116,7 @@ def _report_label(label: str, plays: Sequence[Played], column: float, columns: i
         sent=sent,
         refused=refused,
         suppressed=suppressed,
+        repeated=results["repeated"],
         errors=results["error"],
         by_rule=_count_rules(plays),
         stopped=_divide(refused + suppressed, sent + refused + suppressed),

@@ -17,7 +17,7 @@ from service.db.batch import Waiting
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight
 from service.providers.fingerprint.event import EventFound, SealedEvents
 from service.vault import Vault, new_id, new_token
-from service.verification.callers import Ask, subjects_of
+from service.verification.callers import Ask, repeat_of, subjects_of
 from service.verification.dispatch import Dispatch, Job
 from service.verification.gate import Gate
 from service.verification.slots import Slots
@@ -101,9 +101,8 @@ class Requests:
         return _accepted(caller, ask, admitted)
 
     def _admission(self, caller: Caller, ask: Ask, *, begins: bool) -> tuple[Admission, UUID]:
-        subjects = subjects_of(
-            self._vault, caller.client_id, ask.evidence, visitor_id=self._visitor(caller, ask), test=caller.test
-        )
+        visitor_id, within = self._visitor(caller, ask), caller.policy.verification.repeat_within
+        subjects = subjects_of(self._vault, caller.client_id, ask.evidence, visitor_id=visitor_id, test=caller.test)
         row, token = new_id(), new_token()
         item = Admission(
             id=row,
@@ -127,6 +126,8 @@ class Requests:
             token=token,
             sources=subjects.sources,
             begins=begins,
+            repeat=repeat_of(self._vault, caller.client_id, ask, visitor_id) if within else None,
+            repeat_within=within,
         )
         return item, token
 

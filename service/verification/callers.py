@@ -76,6 +76,22 @@ def subjects_of(
     )
 
 
+def repeat_of(vault: Vault, client_id: int, ask: Ask, visitor_id: str | None = None) -> UUID:
+    """Hash by what a second tap is known: the same client, number, channel and source.
+
+    Each tap may bring an Idempotency-Key, a captcha token and a device event of its own. Without an account the device
+    must be the same all the same: neighbours behind one address must not be told of each other's verification.
+    """
+    evidence = ask.evidence
+    if evidence.account_id is not None:
+        who = normalise(evidence.account_id), ""
+    else:
+        who = "", visitor_id or evidence.device_event_id or evidence.device_sealed_result or ""
+    network = network_of(evidence.ip_address) if evidence.ip_address else ""
+    what = ask.channel, "deliver" if ask.deliver else "decoy"
+    return vault.hash(b"repeat", str(client_id), evidence.phone_number, *what, *who, network)
+
+
 def _sources(
     vault: Vault, client: str, phone: str, account: str | None, network: str, visitor_id: str | None
 ) -> Sources:

@@ -11,6 +11,7 @@ from service.clients.authenticator import Authenticator
 from service.clients.store import KeyStore
 from service.db.engine import Database
 from service.fraud.judge import Judge
+from service.fraud.tally import Tally
 from service.policy.model import Policies
 from service.providers.verify.protocol import Provider
 from service.settings import Settings
@@ -40,6 +41,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     slots: Slots
     dispatch: Dispatch
     checks: Checks
+    tally: Tally
 
 
 def make_core(
@@ -56,7 +58,7 @@ def make_core(
     senders = make_senders(provider, ended, vault, policies, settings.telnyx_verify_profile_id)
     # The same health that the senders report to: with one of its own the gate would never close.
     gate = Gate(senders.health, senders.profile_id, settings.max_backlog)
-    slots = Slots(settings.max_sends)
+    slots, tally = Slots(settings.max_sends), Tally()
     return Core(
         database=database,
         vault=vault,
@@ -68,6 +70,7 @@ def make_core(
         ended=ended,
         gate=gate,
         slots=slots,
-        dispatch=Dispatch(store, judge, senders, slots.ask),
+        dispatch=Dispatch(store, judge, senders, slots.ask, tally=tally),
         checks=Checks(store, judge, senders, gate),
+        tally=tally,
     )

@@ -24,6 +24,7 @@ from service.errors import Unavailable
 from service.fraud.decision import Decision, Finding, writable
 from service.fraud.judge import Judge
 from service.fraud.question import Question
+from service.fraud.tally import Tally
 from service.policy.model import Policy
 from service.providers.verify.protocol import (
     InDoubt,
@@ -84,9 +85,11 @@ class Dispatch:
     """Makes sends, from the decision to the record."""
 
     def __init__(
-        self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None], spread: float = SPREAD
-    ) -> None:
-        """`hurry` is called when a verification has something to do at once."""
+        self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None], spread: float = SPREAD,
+        tally: Tally | None = None,
+    ) -> None:  # fmt: skip
+        """`hurry` is called when a verification has something to do at once; `tally` counts what is decided."""
+        self._tally = tally or Tally()
         self._spread = spread
         self._judge = judge
         self._store = store
@@ -142,6 +145,8 @@ class Dispatch:
             # Fingerprint asked again each time, and a captcha's token is good for one question.
             gathered = await self.keep_trying(job, lambda: self._judge.gather(question, job.policy))
             decision = await self.keep_trying(job, lambda: self._judge.settle(question, job.policy, gathered))
+            if job.row.deliver and send.ordinal == 1:
+                self._tally.note(job.row.client, decision)
         for finding in decision.findings:
             telemetry.FINDINGS.labels(finding.rule, finding.mode).inc()
             telemetry.log.info("rule", verification=str(job.row.id), **_told(finding))

@@ -15,6 +15,8 @@ from uuid import UUID, uuid4
 from service import telemetry
 from service.db.calls import FunctionCall
 from service.db.engine import Database
+from service.fraud.tally import Tally
+from service.operators.device_signals import list_absent, list_unfamiliar, word_absent
 from service.policy.model import AlertRules
 from service.providers.alerts import Alerts
 from service.providers.health_notes import HealthNotes
@@ -22,13 +24,14 @@ from service.providers.verify.health import ProviderHealth
 from service.settings import MAX_UNKNOWN
 from service.verification.gate import OTHERS
 from service.verification.storage.store import EVENTS_KEPT
+from service.worker.suppressed import Suppressions
 from service.worker.traffic import SPANS, Traffic, find_unusual
 
 # Seconds between two rounds of one process, and of all together.
 LOOK_EVERY = 2.0
 KINDS = (
     "volume", "spike", "conversion", "block", "telnyx", "telnyx_profile", "fingerprint", "fingerprint_quota", "captcha",
-    "budget", "webhooks",
+    "budget", "webhooks", "signals", "suppressed",
 )  # fmt: skip
 MINUTE = 60
 
@@ -72,8 +75,10 @@ class Alarms:
     def __init__(
         self, database: Database, rules: AlertRules, alerts: Alerts, health_notes: HealthNotes, health: ProviderHealth,
         now: Callable[[], datetime | None] = lambda: None, max_unknown: int = MAX_UNKNOWN,
+        tally: Tally | None = None,
     ) -> None:  # fmt: skip
-        """`now`: as in Store."""
+        """`now`: as in Store; `tally`: what this process's decisions found."""
+        self._suppressions = Suppressions(database.pool, tally or Tally(), rules, now)
         self._pool = database.pool
         self._rules = rules
         self._alerts = alerts
@@ -107,6 +112,7 @@ class Alarms:
     async def _take_in(self, noted: dict[str, str]) -> list[Incident]:
         wrong = dict(noted)
         wrong |= _word_troubles(self._health)
+        await self._suppressions.store()
         wrong |= await self._watch()
         kinds, quiet = sorted(wrong), timedelta(seconds=self._rules.ends_after)
         texts = [wrong[kind] for kind in kinds]
@@ -131,7 +137,19 @@ class Alarms:
                 f"{unknown:,} webhooks within 15 minutes told of verifications that are not ours. Beyond "
                 f"{self._max_unknown:,} the oldest are dropped. Does another service share the Verify profile?"
             )
+        found |= await self._watch_signals() | await self._suppressions.find()
         return found | find_unusual(Traffic(*row), self._rules)
+
+    async def _watch_signals(self) -> dict[str, str]:
+        """Tell of what device events never carry, for as long as they do not: once, however seldom they come."""
+        found = {
+            f"signals {client}": f"{word_absent(client, signals)} Is it part of the plan at Fingerprint?"
+            for client, signals in (await list_absent(self._pool, self._now())).items()
+        }
+        for name in await list_unfamiliar(self._pool, self._now()):
+            text = f"Fingerprint gives {name} a value that this version does not know: it counts as none."
+            found[f"signals new {name}"] = text
+        return found
 
     def _tell(self, event: str, kind: str, text: str) -> None:
         telemetry.ALERTS.labels(kind, event).inc()

@@ -112,6 +112,8 @@ KEPT = (
     Kept("counters", "hits[1]", "30 days", WALK),
     # A day longer than a policy may call an event fresh.
     Kept("device_events", "first_used_at", "31 days"),
+    # A verdict is good for minutes; nothing that is still on its way could bring it back after this.
+    Kept("captcha_verdicts", "at", "1 hour"),
     Kept("blocks", "least(until, lifted_at)", "30 days"),
     Kept("exemptions", "until", "30 days"),
     Kept("lookups", "until", "0 days"),
@@ -121,6 +123,8 @@ KEPT = (
     Kept("histories", "ats[1]", "60 days", WALK),
     Kept("alerts", "ended_at", "30 days"),
     Kept("traffic", "minute", "30 days"),
+    # A day, and the week before it: what a rule usually stops.
+    Kept("rule_counts", "at", "9 days"),
     Kept("audits", "at", "365 days", FIRST),
     # 400 whole days: the same day of last year can be looked up.
     Kept("ledger", "day", "401 days"),

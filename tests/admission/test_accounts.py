@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from service import accounts
 from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.question import Question
+from service.policy import loading
 from service.providers.fingerprint.sealed import Sealed
 from service.sandbox.fingerprint.events import Mint
 from service.sandbox.fingerprint.service import FingerprintSettings, SimulatedFingerprint
@@ -61,7 +62,7 @@ async def test_a_device_event_belongs_to_its_account_however_the_page_spelt_the_
         id=uuid4(), ordinal=1, client_id=1, phone_hash=uuid4(), phone_number="+13125550142", channel="sms",
         asked_at=datetime.now(UTC), counts=True, account_id=account, sealed_result=made.sealed_result,
     )  # fmt: skip
-    read = await DeviceEvents(None, Sealed([key])).read(question, 60.0)
+    read = await DeviceEvents(None, Sealed([key])).read(question, loading.parse("").default)
     assert (read.device.state, read.device.same_account) == ("found", same)
 
 

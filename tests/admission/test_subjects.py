@@ -89,3 +89,13 @@ async def test_a_phone_with_two_numbers_is_counted_once_and_dialled_as_it_was_gi
                 assert await read_code(shop, normalise(text), "call")
             for text in numbers:
                 assert (await shop.request(text, ip_address="192.0.2.9")).status == 429
+
+
+async def test_a_phone_with_two_numbers_has_one_budget_of_wrong_codes(database_url: str) -> None:
+    """And Brazil's mobiles with and without the ninth digit, of which the plan no longer knows the short ones."""
+    policy = '[limits]\nip = ["99/1h"]\n[lockout]\ncodes_per_phone = "3/24h"\n[countries]\nallow = ["AR", "BR"]\n'
+    async with run_gateway(database_url, policy=policy) as shop:
+        for one, other in (("+54 11 6907 1234", "+54 9 11 6907 1234"), ("+55 11 8123 4567", "+55 11 98123 4567")):
+            first = await shop.begin(one, channel="call")
+            assert [(await shop.verify(first, "0000")).body["attempts_remaining"] for _ in range(2)] == [2, 1]
+            assert (await shop.request(other, channel="call")).body["attempts_remaining"] == 1

@@ -39,6 +39,7 @@ codes_per_verification = {CODES}
 codes_per_phone = "{CODES_OF_SOURCE}/1h"
 codes_per_phone_total = "{CODES_OF_NUMBER}/1h"
 [verification]
+repeat_within = "off"
 expires_after = "{EXPIRES:.0f}s"
 dispatch_deadline = "{DEADLINE:.0f}s"
 [fallback]

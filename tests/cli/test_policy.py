@@ -38,6 +38,19 @@ async def test_a_setting_under_its_old_name_is_valid_and_named(tmp_path: Path) -
     assert "line 2: alerts.a_minute: is called above_sends_per_minute now" in done.out.splitlines()[0]
 
 
+async def test_what_shares_a_calling_code_and_is_not_allowed_is_named(tmp_path: Path) -> None:
+    shipped = (await run_inside("policy", "check")).out
+    [note] = [line for line in shipped.splitlines() if line.startswith("Note: ")]
+    assert note.startswith("Note: CA, US allowed, ")
+    assert {"PR", "GU", "VI", "AS", "MP", "JM"} <= set(note.replace(",", "").replace(".", "").split())
+    own = tmp_path / "own.toml"
+    own.write_text('[countries]\nallow = ["FR", "GB", "JE"]\n[clients.shop.countries]\nallow = ["FI"]\n')
+    notes = [line for line in (await run_inside("policy", "check", str(own))).out.splitlines() if "+" in line]
+    assert len(notes) == 2
+    assert "GB, JE allowed, but not what shares +44 with them: GG, IM." in notes[0]
+    assert "FI allowed for shop, but not what shares +358 with it: AX." in notes[1]
+
+
 async def test_what_policy_show_prints_is_a_policy_file(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text('[limits]\nphone = ["1/1m"]\n')

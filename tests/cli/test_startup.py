@@ -164,6 +164,9 @@ async def test_a_process_says_what_it_is_and_what_is_unsafe(database_url: str, c
     [old] = [line for line in lines if line["event"] == "renamed_setting"]
     assert (old["setting"], "above_sends_per_minute" in old["remedy"]) == ("alerts.a_minute", True)
     assert gateway.environment["TELNYX_PUBLIC_KEYS"] not in json.dumps(lines)
+    [shared] = [line for line in lines if line["event"] == "countries_not_allowed"]
+    assert (shared["level"], shared["calling_code"], shared["allowed"]) == ("warning", "+1", ["US", "CA"])
+    assert {"PR", "GU", "VI"} <= set(shared["not_allowed"])
 
 
 async def test_serve_refuses_one_key_for_both_uses(database_url: str) -> None:

@@ -32,8 +32,8 @@ insert into webhook_events (event_id, event_type, delivery, provider_id, receive
 values ($1, 't', 'sent', 'p', $2, $2)
 """
 DECLARED = (tables, fraud_tables)  # their import puts the tables into the metadata
-# Kept for good: who the clients are, and what is one row for ever.
-FOR_GOOD = {"clients", "api_keys", "rounds"}
+# Kept for good: who the clients are, what their events carry, and what is one row for ever.
+FOR_GOOD = {"clients", "api_keys", "rounds", "device_signals"}
 # Deleted with their verification.
 WITH_ANOTHER = {"sends", "guesses"}
 
@@ -250,6 +250,9 @@ async def test_each_table_keeps_what_is_as_old_as_it_says_and_nothing_older(harn
         "insert into lookups (phone_hash, kind, until) values ($1, 'mobile', $2)": [
             (uuid4(), at) for at in _aged(timedelta())
         ],
+        "insert into captcha_verdicts (token, verdict, phone_hashes, at) values ($1, 'passed', '{}', $2)": [
+            (uuid4(), at) for at in _aged(timedelta(hours=1))
+        ],
         "insert into traffic (minute, sends) values ($1, 1)": [(at,) for at in _aged(30 * DAY)],
         ALERT: [*((str(at), at) for at in _aged(30 * DAY)), ("open", None)],
         LEDGER: [(NOON.date() - days * DAY,) for days in (401, 400, 0)],
@@ -260,7 +263,7 @@ async def test_each_table_keeps_what_is_as_old_as_it_says_and_nothing_older(harn
     done = await _purge(harness)
     assert {name: gone for name, gone in done.items() if gone} == {
         "device_events": 1, "blocks": 2, "exemptions": 1, "audits": 1, "lookups": 1, "traffic": 1, "alerts": 1,
-        "ledger": 1,
+        "ledger": 1, "captcha_verdicts": 1,
     }  # fmt: skip
     assert set((await _purge(harness)).values()) == {0}
 

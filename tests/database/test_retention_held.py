@@ -48,6 +48,8 @@ OLD_ROWS = {
         insert into exemptions (phone_hash, label, lifts, reason, began_at, until, set_by)
         values ($1, '+1…42', '{limits}', 'x', $2, $2, 'key 1')""",
     "lookups": "insert into lookups (phone_hash, kind, until) values ($1, 'mobile', $2)",
+    "captcha_verdicts": """
+        insert into captcha_verdicts (token, verdict, phone_hashes, at) values ($1, 'passed', '{}', $2)""",
     "withdrawals": "insert into withdrawals (id, at) values ($1, $2)",
     "known_sources": "insert into known_sources (source, phone_hash, until) values ($1, $1, $2)",
     "histories": """

@@ -161,6 +161,22 @@ async def test_its_alerts_and_what_it_forgets_and_counts_are_as_they_were(old: O
     assert await old.pool.fetchval("select phone_hash from verifications") != old.item.phone_hash
 
 
+async def test_an_event_that_it_bound_serves_the_corrected_number_too(old: Old) -> None:
+    """It knows the first number alone, and takes the second for a stranger's; this version takes both."""
+    event, mine, corrected = new_id(), new_id(), new_id()
+    bind = "insert into device_events (event, client_id, phone_hash, first_used_at) values ($1, 1, $2, now())"
+    await old.pool.execute(bind, event, mine)
+    bound = """
+        select bound from weigh_v3(null, 9, '1 day', '14 days', '1 day', '7 days', '1 hour', array[$1::uuid], array[1],
+            array[1], array[$2::uuid], array[$3::uuid], array[2], '{}', '{}', '{}', '{}', '{}', '{}')
+    """
+    phones = (mine, corrected, new_id(), corrected)
+    found = [await old.pool.fetchval(bound, old.item.id, phone, event) for phone in phones]
+    assert found == [True, True, False, True]
+    first = "select phone_hash from device_events where event = $1"
+    assert await old.pool.fetchval(first, event) == mine
+
+
 async def test_it_records_when_a_row_that_somebody_held_is_free(old: Old, database: Database) -> None:
     """It takes a lock that is not to be had in time for a defect, and would leave the send to whoever takes over."""
     async with database.pool.acquire() as other, other.transaction():

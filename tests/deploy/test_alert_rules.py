@@ -56,7 +56,16 @@ CASES: dict[str, list[Series]] = {
     ],
     "VerifyDegraded": [
         {f'verify_alert_open{{kind="{kind}"}}': "0+0x50 1+0x10"}
-        for kind in ("telnyx", "telnyx_profile", "fingerprint", "fingerprint_quota", "captcha", "webhooks")
+        for kind in (
+            "telnyx",
+            "telnyx_profile",
+            "fingerprint",
+            "fingerprint_quota",
+            "captcha",
+            "webhooks",
+            "signals",
+            "suppressed",
+        )
     ],
     "VerifyCodesGuessed": [{WRONG: "0+20x60", RIGHT: "0+1x60"}, {WRONG: "0+20x60", RIGHT: "_x60"}],
 }

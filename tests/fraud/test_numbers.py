@@ -172,3 +172,49 @@ async def test_what_is_not_sent_is_not_looked_up(database_url: str) -> None:
             await findings_of(gateway, await gateway.begin(phone, **fields))
         await findings_of(gateway, await gateway.begin("+442079460123"))
         assert looked_up(gateway) == []
+
+
+UNKNOWN = "+18619171234"  # of an area code that the installed numbering plan does not know
+
+
+async def test_a_number_that_the_plan_does_not_know_yet_is_sent_to_as_shipped_and_noted(database_url: str) -> None:
+    async with run_guarded(database_url) as gateway:
+        verification = await gateway.begin(UNKNOWN)
+        assert await read_code(gateway, UNKNOWN)
+        assert (await findings_of(gateway, verification))["number_unknown"] == "observe"
+
+
+async def test_numbers_that_the_plan_does_not_know_have_limits_of_their_own_in_silence(database_url: str) -> None:
+    policy = '[rules.number_unknown]\nip = ["2/1h"]\ncountry = ["3/1h"]\n'
+    async with run_guarded(database_url, policy) as gateway:
+        addresses = ("203.0.113.1", "203.0.113.1", "203.0.113.1", "203.0.113.2", "203.0.113.3")
+        stopped = [
+            "number_unknown" in await enforced(gateway, await gateway.begin(f"+1861{n + 2}171234", ip_address=address))
+            for n, address in enumerate(addresses)
+        ]
+        assert stopped == [False, False, True, False, True]
+        assert await enforced(gateway, await gateway.begin(PHONE, ip_address="203.0.113.1")) == set()
+
+
+@pytest.mark.parametrize(("mode", "lookup", "sent"), [("enforce", "off", False), ("enforce", "on", True)])
+async def test_an_enforced_rule_lets_a_number_through_that_the_look_up_knows(
+    database_url: str, mode: str, lookup: str, *, sent: bool
+) -> None:
+    policy = f'[rules.number_unknown]\nmode = "{mode}"\n[lookup]\nmode = "{lookup}"\n'
+    async with run_guarded(database_url, policy) as gateway:
+        verification = await gateway.begin(UNKNOWN)
+        assert await enforced(gateway, verification) == (set() if sent else {"number_unknown"})
+        assert (sends_to(gateway, UNKNOWN), looked_up(gateway)) == ((1, [UNKNOWN]) if sent else (0, []))
+
+
+async def test_a_number_that_neither_plan_nor_look_up_knows_is_stopped_by_an_enforced_rule(database_url: str) -> None:
+    async with run_guarded(database_url, '[rules.number_unknown]\nmode = "enforce"\n' + LOOKUP) as gateway:
+        gateway.stage.faults.add(Fault(kind="error500", operations=("carrier",)))
+        assert await enforced(gateway, await gateway.begin(UNKNOWN)) == {"number_unknown"}
+        assert sends_to(gateway, UNKNOWN) == 0
+
+
+async def test_a_premium_number_is_stopped_where_unknown_numbers_are_not_looked_at(database_url: str) -> None:
+    async with run_guarded(database_url, '[rules.number_unknown]\nmode = "off"\n') as gateway:
+        assert await enforced(gateway, await gateway.begin("+19002345678")) == {"number"}
+        assert await findings_of(gateway, await gateway.begin(UNKNOWN)) == {"no_event": "observe"}

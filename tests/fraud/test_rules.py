@@ -81,6 +81,10 @@ TABLE: Table = {
         {"number": NumberPlan("US", valid=True, kind="premium")},
         {"number": NumberPlan("US", valid=True, kind="voip")},
     ),
+    "number_unknown": (
+        {"number": NumberPlan("US", valid=False, kind="unknown"), "line": "unknown"},
+        {"number": NumberPlan("US", valid=False, kind="unknown"), "line": "mobile"},
+    ),
     "country": ({"number": FIXED, "channel": "call"}, {"number": FIXED, "channel": "sms"}),
     "landline": ({"number": FIXED}, {"number": NumberPlan("US", valid=True, kind="fixed")}),
     "captcha": ({"captcha": "failed"}, {"captcha": "unread"}),
@@ -88,7 +92,7 @@ TABLE: Table = {
     "suspect_score": ({"device": event(suspect_score=21)}, {"device": event(suspect_score=20)}),
     "confidence": ({"device": event(confidence=0.69)}, {"device": event(confidence=0.7)}),
     "event_replayed": ({"device": event(replayed=True)}, {"device": event(replayed=None)}),
-    "event_stale": ({"device": event(age=121)}, {"device": event(age=119)}),
+    "event_stale": ({"device": event(age=601)}, {"device": event(age=599)}),
     "event_forged": ({"device": DeviceFacts("unknown")}, {"device": DeviceFacts("none")}),
     "event_bound": ({"device": event(bound=False)}, {"device": event(bound=True)}),
     "event_ip": ({"device": event(same_place=False)}, {"device": event()}),
@@ -99,6 +103,8 @@ TABLE: Table = {
     "tampering": ({"device": event(tampering=True)}, {"device": event(tampering=None)}),
     "tor": ({"device": event(tor=True)}, {"device": event(vpn=True)}),
     "vpn": ({"device": event(vpn=True)}, {"device": event(tor=True)}),
+    "proxy": ({"device": event(proxy=True)}, {"device": event(vpn=True)}),
+    "hosting": ({"device": event(hosting=True)}, {"device": event(proxy=True)}),
     "virtual_machine": ({"device": event(virtual_machine=True)}, {"device": event()}),
     "block": (over("range", converted(3), block=7), over("range", converted(3), lifted=60.0)),
     "sequential": (over("block_10k", unconverted(4, apart=1)), over("block_10k", unconverted(4))),
@@ -138,6 +144,32 @@ def test_a_rule_objects_to_its_case_and_not_to_the_one_beside_it(rule: str) -> N
 def test_facts_that_are_clean_or_missing_are_objected_to_by_none_but_no_event(rule: str) -> None:
     assert judge(rule, {}) is None
     assert (judge(rule, {"device": DeviceFacts("none")}) is None) == (rule != "no_event")
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        event(bot=None, platform="android"),
+        event(bot=None, platform="ios", virtual_machine=None),
+        event(bot=None, source="edge"),
+        event(bot=None, failed=("bot",)),
+        event(bot=None, absent=("bot",)),
+        event(bot=None, complete=False, absent=("verdicts",)),
+    ],
+)
+def test_a_verdict_that_cannot_come_is_not_held_against_an_event(device: DeviceFacts) -> None:
+    assert judge("bot", {"device": device}) is None
+    assert judge("event_incomplete", {"device": device}) is None
+
+
+def test_an_automation_that_is_named_is_objected_to_wherever_it_is_seen() -> None:
+    for seen in ({"bot": None, "source": "edge"}, {"bot": None, "platform": "android"}, {}, {"absent": ("bot",)}):
+        assert judge("bot", {"device": event(agent="ai_agent", **seen)}) == "bot ai_agent"
+
+
+def test_an_event_that_fingerprint_has_not_finished_is_objected_to_whatever_others_lack() -> None:
+    unfinished = event(bot=None, complete=False, partial=True, absent=("verdicts",))
+    assert judge("event_incomplete", {"device": unfinished}) == "no verdicts"
 
 
 def test_a_captcha_that_nobody_could_check_suppresses_where_the_policy_says_closed() -> None:

@@ -25,7 +25,7 @@ phone_everywhere = ["1/1h"]
 [lookup]
 mode = "on"
 [rules.number]
-kinds = ["voip"]
+kinds = ["premium", "voip"]
 """
 # What the stage before may find must not keep a later one from being asked, nor stand in its place.
 WATCHED = '[rules.country]\nmode = "observe"\n[countries]\nallow = ["US"]\n'
@@ -39,7 +39,7 @@ async def suppressed(gateway: Gateway, operator: Calls) -> dict[str, tuple[str, 
     assert blocked.status == 201, blocked
     bot = await mint(gateway, bot="bad")
     return {
-        "number": (await gateway.begin("+12005550142"), {"number"}),
+        "number": (await gateway.begin("+19005550142"), {"number"}),
         "captcha": (await gateway.begin("+13125550144", captcha_token="fail-1"), {"captcha"}),
         "device": (await gateway.begin("+13125550145", device_event_id=bot), {"bot"}),
         "history": (await gateway.begin("+13125550146", ip_address=BLOCKED), {"block"}),

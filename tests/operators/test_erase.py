@@ -23,6 +23,11 @@ EVENT = """
 insert into webhook_events (event_id, event_type, delivery, provider_id) values ('e', 'verify.sent', 'sent', $1)
 """
 
+TOKEN = """
+insert into captcha_verdicts (token, verdict, phone_hashes, at)
+select gen_random_uuid(), 'passed', array[gen_random_uuid(), phone_hash], now() from verifications where id = $1
+"""
+
 
 async def erase(gateway: Gateway, *words: str, given: str = "") -> Done:
     """Run `verify-gateway erase` in a process of its own, with this on its standard input."""
@@ -62,11 +67,13 @@ async def test_nothing_but_limits_and_budgets_leads_to_the_number_any_more(datab
         event = await mint(gateway)
         verified = await gateway.begin(device_event_id=event, account_id=ACCOUNT, idem="key-1")
         await gateway.verify(verified, await read_code(gateway))
-        pending = await gateway.begin(account_id=ACCOUNT)
-        await findings_of(gateway, pending)
-        await gateway.verify(pending, wrong(await read_code(gateway)))
-        neighbour = await gateway.begin(OTHER_PHONE)
+        shared = await mint(gateway)
+        neighbour = await gateway.begin(OTHER_PHONE, device_event_id=shared)
         await findings_of(gateway, neighbour)
+        pending = await gateway.begin(account_id=ACCOUNT, device_event_id=shared)
+        await findings_of(gateway, pending)
+        await gateway.database.pool.execute(TOKEN, UUID(pending))
+        await gateway.verify(pending, wrong(await read_code(gateway)))
         await operator.call("POST", "/v1/operator/search", {"phone_number": PHONE})
         await operator.call(
             "POST", "/v1/operator/exemptions",
@@ -113,8 +120,9 @@ async def test_a_lockout_and_a_used_event_cannot_be_erased(database_url: str) ->
         assert (await gateway.request()).status == 429
         assert (await erase(gateway, PHONE)).code == 0
         assert (await gateway.request()).status == 429
-        again = await gateway.begin(OTHER_PHONE, device_event_id=event)
-        assert await enforced(gateway, again) == {"event_bound"}
+        assert await enforced(gateway, await gateway.begin(OTHER_PHONE, device_event_id=event)) == set()
+        third = await gateway.begin("+13125550144", device_event_id=event)
+        assert await enforced(gateway, third) == {"event_bound"}
         seen = await gateway.read(verification)
         assert seen.body["status"] == "locked"
 

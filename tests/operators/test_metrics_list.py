@@ -37,4 +37,5 @@ def test_every_label_from_a_closed_list_is_one_of_few() -> None:
     labels = {label for _, names in list_registered().values() for label in names}
     assert labels <= {
         "route", "status", "why", "channel", "provider", "outcome", "rule", "mode", "kind", "event", "client",
+        "country",
     }  # fmt: skip

@@ -57,7 +57,7 @@ async def test_a_solved_one_passes_after_one_form_with_secret_token_and_address(
     answer, raw = await verify(
         200, {"success": True, "challenge_ts": "…", "hostname": "shop"}, ip_address="2001:db8::7"
     )
-    assert answer == CaptchaPassed()
+    assert answer == CaptchaPassed(hostname="shop")
     (request,) = raw.requests
     assert request.line == "POST /base/siteverify HTTP/1.1"
     assert "Content-Type: application/x-www-form-urlencoded" in request.headers
@@ -74,7 +74,22 @@ async def test_without_an_address_none_is_sent() -> None:
     [
         (200, {"success": False, "error-codes": ["timeout-or-duplicate"]}, CaptchaFailed("timeout-or-duplicate")),
         (200, {"success": False, "error-codes": ["invalid-input-response"]}, CaptchaFailed("invalid-input-response")),
-        (400, {"success": False, "error-codes": ["bad-request"]}, CaptchaFailed("bad-request")),
+        (400, {"success": False, "error-codes": ["bad-request"]}, CaptchaUnavailable("bad-request", ours=True)),
+        (
+            200,
+            {"success": False, "error-codes": ["invalid-remoteip"]},
+            CaptchaUnavailable("invalid-remoteip", ours=True),
+        ),
+        (
+            200,
+            {"success": False, "error-codes": ["browser-error"]},
+            CaptchaUnavailable("browser-error", undecided=True),
+        ),
+        (
+            200,
+            {"success": False, "error-codes": ["x-y", "already-seen-response"]},
+            CaptchaFailed("already-seen-response"),
+        ),
         (200, {"success": False}, CaptchaFailed("not_solved")),
         (200, {"success": False, "error-codes": ["+14155550100", 3, None]}, CaptchaFailed("not_solved")),
         (
@@ -158,4 +173,13 @@ async def test_neither_secret_nor_token_nor_address_is_in_any_answer_or_log(
     ),
 )
 def test_no_answer_makes_it_fail_or_pass(status: int, body: bytes) -> None:
-    assert isinstance(_interpret(HttpReply(status, body)), CaptchaFailed | CaptchaUnavailable)
+    assert isinstance(_interpret(HttpReply(status, body), "turnstile"), CaptchaFailed | CaptchaUnavailable)
+
+
+@pytest.mark.parametrize("kind", ["turnstile", "hcaptcha", "recaptcha"])
+def test_a_score_says_how_surely_it_is_a_person_whichever_way_the_provider_counts(kind: CaptchaVendor) -> None:
+    told = {"success": True, "score": 0.25, "action": "verify", "hostname": "shop.example"}
+    score = 0.75 if kind == "hcaptcha" else 0.25
+    assert _interpret(HttpReply(200, json.dumps(told).encode()), kind) == CaptchaPassed(score, "verify", "shop.example")
+    odd = {"success": True, "score": "high", "action": ["x"], "hostname": "+14155550100 "}
+    assert _interpret(HttpReply(200, json.dumps(odd).encode()), kind) == CaptchaPassed(None, "", "")

@@ -37,21 +37,21 @@ async def test_an_event_is_found_with_one_call(rig: LookupRig) -> None:
 async def test_what_an_id_says_by_itself_costs_no_call(rig: LookupRig) -> None:
     assert await rig.look_up("forged") == EventMalformed()
     assert await rig.look_up(rig.mint() + "/../../visitors") == EventMalformed()
-    assert await rig.look_up(rig.mint(age=121)) == EventStale()
+    assert await rig.look_up(rig.mint(age=601)) == EventStale()
     assert await rig.look_up(rig.mint(age=-90)) == EventMalformed()
     assert rig.count() == 0
 
 
 async def test_how_old_is_too_old_is_the_callers_to_say(rig: LookupRig) -> None:
-    event_id, end = rig.mint(age=200), time.monotonic() + 5
-    answer = await rig.fingerprint.read(event_id, now=datetime.now(UTC), deadline=end, fresh_for=300)
+    event_id, end = rig.mint(age=700), time.monotonic() + 5
+    answer = await rig.fingerprint.read(event_id, now=datetime.now(UTC), deadline=end, fresh_for=800)
     assert isinstance(answer, EventFound)
-    before = datetime.now(UTC) - timedelta(seconds=100)
+    before = datetime.now(UTC) - timedelta(seconds=200)
     assert isinstance(await rig.fingerprint.read(event_id, now=before, deadline=end), EventFound)
 
 
 async def test_an_event_that_is_older_than_its_id_is_stale(rig: LookupRig) -> None:
-    stored = rig.standing.find(rig.mint(age=600))
+    stored = rig.standing.find(rig.mint(age=660))
     assert stored
     alias = fresh_id()
     rig.standing._events[alias] = stored
@@ -89,6 +89,15 @@ async def test_an_event_that_is_seconds_old_and_not_there_yet_is_asked_for_once_
 async def test_an_older_event_that_is_not_there_is_forged_at_once(rig: LookupRig) -> None:
     assert await rig.look_up(rig.mint(age=30, visible_after=60)) == EventUnknown("not_found")
     assert rig.count() == 1
+
+
+async def test_an_event_that_is_not_ready_is_asked_for_again_until_the_deadline(rig: LookupRig) -> None:
+    code = "state_not_ready" if rig.fingerprint.name == "fingerprint_v4" else "StateNotReady"
+    rig.break_with("answer", status=409, code=code, times=2)
+    assert isinstance(await rig.look_up(rig.mint()), EventFound)
+    assert rig.count() == 3
+    rig.break_with("answer", status=409, code=code)
+    assert await rig.look_up(rig.mint(), within=1.0) == EventUnavailable("state_not_ready")
 
 
 async def test_nobody_is_a_forger_because_there_was_no_time_to_ask_again(rig: LookupRig) -> None:

@@ -70,9 +70,9 @@ def test_without_a_key_the_trouble_is_ours() -> None:
 
 
 def test_a_sealed_event_grows_stale_as_any_other() -> None:
-    sealed = mint(Mint(age=130)).sealed_result
+    sealed = mint(Mint(age=630)).sealed_result
     assert SEALED.read(sealed, now=now()) == EventStale()
-    assert isinstance(SEALED.read(sealed, now=now(), fresh_for=200), EventFound)
+    assert isinstance(SEALED.read(sealed, now=now(), fresh_for=700), EventFound)
     assert SEALED.read(mint(Mint(age=-90)).sealed_result, now=now()) == EventMalformed()
 
 

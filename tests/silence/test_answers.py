@@ -105,3 +105,25 @@ async def test_a_life_until_it_expires_or_is_canceled_looks_the_same(gateway: Ga
     assert tales[0][-1][5]["status"] == "expired"
     for kind, tale in zip(KINDS, tales, strict=True):
         assert tale == tales[0], kind
+
+
+async def test_second_taps_look_the_same(database_url: str) -> None:
+    policy = POLICY + '[verification]\nrepeat_within = "1m"\n'
+    async with run_gateway(database_url, policy=policy) as gateway:
+        refuse_canada(gateway)
+        lives = [Caller(gateway, {"ip_address": "203.0.113.9", **fields}) for fields in KINDS.values()]
+
+        async def live(life: Caller) -> Tale:
+            for headers in ({}, {}, {"idempotency-key": str(life.fields["phone_number"])}, {}):
+                life.path = ""
+                await life.call("POST", body=life.fields, **headers)
+            await life.call("POST", "/cancel")
+            life.path = ""
+            await life.call("POST", body=life.fields)
+            return life.tale
+
+        tales = await asyncio.gather(*map(live, lives))
+    replayed = [(b"idempotent-replayed", b"true") in told[3] for told in tales[0]]
+    assert replayed == [False, True, True, True, False, False]
+    for kind, tale in zip(KINDS, tales, strict=True):
+        assert tale == tales[0], kind

@@ -99,7 +99,7 @@ async def test_a_persons_pending_verification_is_asked_about_nothing_for_a_decoy
     async with run_started_anew(database_url) as (gateway, fresh):
         begun = await begin_settled(gateway)
         gateway.stage.journal.clear()
-        for kind in ("deliver: false", "refused by Telnyx", "no valid number"):
+        for kind in ("deliver: false", "refused by Telnyx", "premium number"):
             assert (await fresh.verify(begun[kind], WRONG)).status == 200
         asked = {str(call.verification_id) for call in gateway.stage.journal.list_calls("check")}
         [over] = {found.id for found in gateway.telnyx.verifications.list_newest(100) if found.status() == "accepted"}

@@ -22,7 +22,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "real": {"phone_number": PHONE},
     "deliver: false": {"phone_number": "+13125550145", "deliver": False},
     "country off the list": {"phone_number": "+447400123456"},
-    "no valid number": {"phone_number": "+12000100001"},
+    "premium number": {"phone_number": "+19002340001"},
     "refused by Telnyx": {"phone_number": "+14165550146"},
 }
 

@@ -47,7 +47,13 @@ ip = ["1000/1h"]
 
 
 def observe_histories(policy: str) -> str:
-    """Have the rules on histories only observe, but for those that a policy names: tests ask as no people do."""
+    """Have the rules on histories only observe, but for those that a policy names: tests ask as no people do.
+
+    For the same reason no request is another's second tap, unless a policy says so.
+    """
+    if "repeat_within" not in policy:
+        lifetimes = '[verification]\nrepeat_within = "off"\n'
+        policy = policy.replace("[verification]\n", lifetimes) if "[verification]\n" in policy else lifetimes + policy
     names = [name for name in HISTORY.rules if name != "block" and f"[rules.{name}]" not in policy]
     return "".join(f'[rules.{name}]\nmode = "observe"\n' for name in names) + policy
 

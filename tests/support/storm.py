@@ -33,6 +33,7 @@ account = ["50/2s"]
 codes_per_phone = "9/2s"
 codes_per_phone_total = "15/3s"
 [verification]
+repeat_within = "off"
 expires_after = "5s"
 [fallback]
 after = "1s"

@@ -48,7 +48,8 @@ COMPONENTS: Json = {
             "schema": {"type": "integer", "minimum": 1, "examples": [30]},
         },
         "Idempotent-Replayed": {
-            "description": "Present when this repeats the reply to an earlier call with the same Idempotency-Key.",
+            "description": "Present when this repeats the reply to an earlier call: one with the same Idempotency-Key, "
+            "or the first of two taps.",
             "schema": {"type": "string", "const": "true", "examples": ["true"]},
         },
         "WWW-Authenticate": {

@@ -32,8 +32,9 @@ Status = Annotated[
 PhoneNumber = Annotated[
     str,
     Meta(
-        min_length=3, max_length=40, pattern=NO_NUL, examples=["+14155550100"],
-        description="The number in E.164, with its country code; spaces and punctuation are dropped.",
+        min_length=3, max_length=80, pattern=NO_NUL, examples=["+14155550100"],
+        description="The number in E.164, with its country code. Spaces, punctuation, invisible characters and a (0) "
+        "are dropped. What could be an extension or a second number is refused, and so is a number without its +.",
     ),
 ]  # fmt: skip
 IpAddress = Annotated[
@@ -57,21 +58,23 @@ DeviceEventId = Annotated[
     str,
     Meta(
         min_length=1, max_length=128, pattern=NO_NUL, examples=["1708102555327.NLOjmg"],
-        description="Fingerprint's event id (v4) or request id (v3).",
+        description="Fingerprint's event id (v4) or request id (v3): have the page make a new event for each submit, "
+        "and switch off the agent's cache. One event serves one corrected number besides its own, and grows stale.",
     ),
 ]  # fmt: skip
 SealedResult = Annotated[
     str,
     Meta(
         min_length=4, max_length=32768, pattern=r"^[A-Za-z0-9+/]+={0,2}(?!\n)$", examples=["noXc7SXO+mqeAGrvBMgObg=="],
-        description="Fingerprint's sealed client result, base64.",
+        description="Fingerprint's sealed client result, base64: a new one for each submit, as an event id is.",
     ),
 ]  # fmt: skip
 CaptchaToken = Annotated[
     str,
     Meta(
-        min_length=1, max_length=4096, pattern=r"^[\x21-\x7e]+(?!\n)$", examples=["10000000-aaaa-bbbb-cccc-00000001"],
-        description="The token that the captcha gave the end user's browser.",
+        min_length=1, max_length=8192, pattern=r"^[\x21-\x7e]+(?!\n)$", examples=["10000000-aaaa-bbbb-cccc-00000001"],
+        description="The token that the captcha gave the end user's browser, new for each submit. For two minutes it "
+        "also serves a retry, or one corrected number, from the same address.",
     ),
 ]  # fmt: skip
 Deliver = Annotated[
@@ -85,9 +88,11 @@ Deliver = Annotated[
 Code = Annotated[
     str,
     Meta(
-        min_length=4, max_length=40, examples=["123456"],
-        extra_json_schema={"pattern": r"^\s*\+?(\s*\d){4,15}\s*$"},  # the handler explains it better than a pattern
-        description="4 to 15 digits, as the end user typed them; spaces and a leading + are dropped.",
+        min_length=4, max_length=80, examples=["123456"],
+        # Of ASCII only; the handler also takes other spaces and dashes, and explains it better than a pattern.
+        extra_json_schema={"pattern": r"^\s*\+?(\s*\d)([-.\s]*\d){3,14}[-.\s]*$"},
+        description="4 to 15 digits, as the end user typed or pasted them. Spaces, a leading +, hyphens and dots "
+        "inside, and invisible characters are dropped. A code that iOS filled in twice (123456123456) is read once.",
     ),
 ]  # fmt: skip
 Id = Annotated[UUID, Meta(description="The verification's id.", examples=["01a2001c-325a-71f0-9c85-1a4935d9dd81"])]

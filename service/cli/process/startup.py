@@ -20,6 +20,7 @@ from service.errors import GatewayError
 from service.fraud.gathering.captchas import check_provider
 from service.policy import loading
 from service.policy.model import Policies
+from service.policy.neighbours import find_neighbours
 from service.settings import Settings
 
 # Objects made since the last garbage collection beyond those freed: a few MB at most.
@@ -73,6 +74,12 @@ def announce(settings: Settings, policies: Policies, *, schema: str, workers: in
         telemetry.log.warning(
             "renamed_setting", setting=named.old, line=named.line, remedy=f"Call it {named.new}: the old name will go."
         )
+    for neighbours in find_neighbours(policies):
+        telemetry.log.warning(
+            "countries_not_allowed", client=neighbours.client, calling_code=f"+{neighbours.code}",
+            allowed=neighbours.allowed, not_allowed=neighbours.not_allowed,
+            remedy="Add those whose people you verify to countries.allow: each is a country of its own.",
+        )  # fmt: skip
     for name in find_unknown(os.environ):
         telemetry.log.warning(
             "unknown_setting",

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
@@ -59,13 +60,39 @@ class LedgerRow(Base):
 
 
 class DeviceEventRow(Base):
-    """A device event, hashed, and the client and number that brought it first."""
+    """A device event, hashed, the client and number that brought it first, and the further numbers that it served."""
 
     __tablename__ = "device_events"
     event: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[int]
     phone_hash: Mapped[UUID]
     first_used_at: Mapped[Moment] = mapped_column(index=True)
+    more_phones: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
+
+
+class DeviceSignalRow(Base):
+    """One signal of one client's device events: when it was carried last, and since when and when last it was missing.
+
+    `unfamiliar_at`: when it last had a value that this version does not know. See fraud.gathering.signals.
+    """
+
+    __tablename__ = "device_signals"
+    client_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    signal: Mapped[str] = mapped_column(primary_key=True)
+    carried_at: Mapped[Moment | None]
+    missing_since: Mapped[Moment | None]
+    missing_at: Mapped[Moment | None]
+    unfamiliar_at: Mapped[Moment | None]
+
+
+class CaptchaVerdictRow(Base):
+    """What a captcha's provider said of a token, hashed with the client and address, and the numbers that it served."""
+
+    __tablename__ = "captcha_verdicts"
+    token: Mapped[UUID] = mapped_column(primary_key=True)
+    verdict: Mapped[str]
+    phone_hashes: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    at: Mapped[Moment] = mapped_column(index=True)
 
 
 class BlockRow(OverrideColumns, Base):
@@ -102,6 +129,22 @@ class TrafficRow(Base):
     sent: Mapped[int] = mapped_column(server_default=text("0"))
     read: Mapped[int] = mapped_column(server_default=text("0"))
     settled: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class RuleCountRow(Base):
+    """How many of a client's requests of a quarter of an hour a rule objected to, by country, mode and finding.
+
+    `rule` is empty for all that were decided. Names of clients, since they are told to operators.
+    """
+
+    __tablename__ = "rule_counts"
+    at: Mapped[Moment] = mapped_column(primary_key=True)
+    client: Mapped[str] = mapped_column(primary_key=True)
+    country: Mapped[str] = mapped_column(primary_key=True)
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    mode: Mapped[str] = mapped_column(primary_key=True)
+    finding: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
 
 
 class AlertRow(Base):

@@ -86,7 +86,7 @@ class VerificationRow(Base):
     `nudged`: something happened while a lease was held. `lifts`: what operators had waived for the number when it was
     requested. `sources`: what becomes known once its code is entered. `pressed_at`: when the caller last asked
     for a channel. `press`: the id of a fallback whose caller may not have been answered yet, and `before_press`:
-    pressed_at and expires_at before it.
+    pressed_at and expires_at before it. `repeat_key`: by what a second tap is known, hashed.
     """
 
     __tablename__ = "verifications"
@@ -122,6 +122,7 @@ class VerificationRow(Base):
     sources: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
     press: Mapped[UUID | None]
     before_press: Mapped[list[datetime] | None] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+    repeat_key: Mapped[UUID | None]
 
 
 class KnownSourceRow(Base):
@@ -209,7 +210,8 @@ class GuessRow(Base):
 class IdempotencyKeyRow(Base):
     """A request's Idempotency-Key, hashed with its client: what was requested (hashed) and what was answered.
 
-    `replayed`: it was answered a second time, so its verification can no longer be taken back.
+    `replayed`: it was answered a second time, so its verification can no longer be taken back. Where `idem` is the
+    verification's own id, a request without a key was: a second tap.
     """
 
     __tablename__ = "idempotency_keys"

@@ -12,7 +12,9 @@ import msgspec
 from service.accounts import normalise
 from service.fraud.facts import UNAVAILABLE, DeviceFacts, DeviceState, same_place
 from service.fraud.question import Question
+from service.policy.model import Policy
 from service.providers.fingerprint.event import (
+    DeviceEvent,
     Devices,
     EventAnswer,
     EventFound,
@@ -54,8 +56,9 @@ class DeviceEvents:
         sealed = question.sealed_result is not None and self._sealed is not None
         return not sealed and question.event_id is not None and self._devices is not None
 
-    async def read(self, question: Question, fresh_for: float) -> ReadEvent:
+    async def read(self, question: Question, policy: Policy) -> ReadEvent:
         """Read the request's event, in whichever form it came."""
+        fresh_for = policy.rules.event_stale.after
         answer: EventAnswer | None = None
         if question.sealed_result is not None and self._sealed is not None:
             answer = self._sealed.read(question.sealed_result, now=question.asked_at, fresh_for=fresh_for)
@@ -64,11 +67,15 @@ class DeviceEvents:
             answer = await self._devices.read(
                 question.event_id, now=question.asked_at, deadline=deadline, fresh_for=fresh_for
             )
+        if answer is not None:
             self._note(answer)
-        return _read(answer, question)
+        return _read(answer, question, policy)
 
     def _note(self, answer: EventAnswer) -> None:
-        """Note what operators must know. A single look-up without an answer is no incident; an open breaker is."""
+        """Note what operators must know. A single look-up without an answer is no incident; an open breaker is.
+
+        So is an answer without what was asked for.
+        """
         match answer:
             case QuotaSpent():
                 self._health_notes.note(
@@ -78,17 +85,23 @@ class DeviceEvents:
                 self._health_notes.note("fingerprint", f"Fingerprint does not take our calls: {code}.")
             case EventUnavailable("breaker_open"):
                 self._health_notes.note("fingerprint", "Fingerprint does not answer.")
+            case EventUnavailable("products_failed" | "state_not_ready" as code):
+                self._health_notes.note("fingerprint", f"Fingerprint computes no events: {code}.")
+            case EventFound(DeviceEvent(failed=failed)) if failed:
+                self._health_notes.note("fingerprint", f"Fingerprint fails to compute {', '.join(failed)}.")
 
 
-def _read(answer: EventAnswer | None, question: Question) -> ReadEvent:
+def _read(answer: EventAnswer | None, question: Question, policy: Policy) -> ReadEvent:
     if not isinstance(answer, EventFound):
         return ReadEvent(DeviceFacts(_state(answer)))
     event = answer.event
     device = DeviceFacts(
-        state="found",
-        event=msgspec.structs.replace(event, event_id="", visitor_id=None, ip_address=None, linked_id=None),
+        state=UNAVAILABLE if any(getattr(policy.rules, one).mode == "enforce" for one in event.failed) else "found",
+        event=msgspec.structs.replace(
+            event, event_id="", visitor_id=None, ip_address=None, linked_id=None, networks=()
+        ),
         age=(question.asked_at - event.observed_at).total_seconds(),
-        same_place=same_place(event.ip_address, question.ip_address),
+        same_place=same_place(event, question.ip_address),
         same_account=_same_account(event.linked_id, question.account_id),
     )
     return ReadEvent(device, event.event_id, event.visitor_id)

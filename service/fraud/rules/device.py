@@ -1,20 +1,27 @@
 """The rules on the device event: what Fingerprint saw, and whether the event belongs to this request.
 
-Called through fraud.stages. Pure. A verdict that is missing is not a clean one.
+Called through fraud.stages. Pure. A verdict that is missing is not a clean one, where it could be there.
 """
 
 from __future__ import annotations
 
-from service.fraud.facts import UNAVAILABLE, Facts
+from service.fraud.facts import UNAVAILABLE, VERDICTS, Facts
 from service.policy.model import Policy
 
 
 def judge_bot(facts: Facts, _: Policy) -> str | None:
-    """Object to bots of every kind, even good ones, and to a complete event without a bot verdict."""
+    """Object to bots of every kind, even good ones, and to a complete event that lacks its bot verdict.
+
+    Events of apps and of the edge have none, and those of some plans: what cannot come is no objection.
+    """
     event = facts.device.event
-    if event is None or not event.complete or event.bot == "not_detected":
+    if event is None or not event.complete:
         return None
-    return f"bot {event.bot or 'not judged'}"
+    if event.agent is not None and event.bot in (None, "not_detected"):
+        return f"bot {event.agent}"
+    if event.bot is None:
+        return "bot not judged" if event.lacks("bot") and "bot" not in facts.device.absent else None
+    return None if event.bot == "not_detected" else f"bot {event.bot}"
 
 
 def judge_suspect_score(facts: Facts, policy: Policy) -> str | None:
@@ -57,13 +64,13 @@ def judge_unavailable(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_bound(facts: Facts, _: Policy) -> str | None:
-    """Object to an event that another client or number used first."""
+    """Object to an event that another client used first, or as many numbers as one may serve."""
     return "used before" if facts.device.bound is False else None
 
 
 def judge_event_ip(facts: Facts, _: Policy) -> str | None:
-    """Object to an event from another address than the request's."""
-    return None if facts.device.same_place else "another address"
+    """Object to an event from another network than the request's."""
+    return None if facts.device.same_place else "another network"
 
 
 def judge_linked(facts: Facts, _: Policy) -> str | None:
@@ -72,8 +79,14 @@ def judge_linked(facts: Facts, _: Policy) -> str | None:
 
 
 def judge_incomplete(facts: Facts, _: Policy) -> str | None:
-    """Object to an event for which no verdicts were computed."""
-    return "no verdicts" if facts.device.event and not facts.device.event.complete else None
+    """Object to an event for which no verdicts were computed, unless none of this client's has any.
+
+    One that Fingerprint has not finished would have got them: the page brought it too early, or on purpose.
+    """
+    event = facts.device.event
+    if event is None or event.complete:
+        return None
+    return "no verdicts" if event.partial or VERDICTS not in facts.device.absent else None
 
 
 def judge_no_event(facts: Facts, _: Policy) -> str | None:
@@ -90,6 +103,14 @@ def judge_tor(facts: Facts, _: Policy) -> str | None:
 
 def judge_vpn(facts: Facts, _: Policy) -> str | None:
     return "vpn" if facts.device.event and facts.device.event.vpn else None
+
+
+def judge_proxy(facts: Facts, _: Policy) -> str | None:
+    return "proxy" if facts.device.event and facts.device.event.proxy else None
+
+
+def judge_hosting(facts: Facts, _: Policy) -> str | None:
+    return "data center" if facts.device.event and facts.device.event.hosting else None
 
 
 def judge_virtual_machine(facts: Facts, _: Policy) -> str | None:

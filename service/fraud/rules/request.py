@@ -18,12 +18,21 @@ Rule = Callable[[Facts, Policy], str | None]
 
 
 def judge_number(facts: Facts, policy: Policy) -> str | None:
-    """Object to numbers outside the numbering plan, and to kinds that the policy excludes."""
-    if not facts.number.valid:
-        return "not a valid number"
+    """Object to kinds of numbers that the policy excludes."""
     if facts.kind not in policy.rules.number.kinds:
         return None
     return f"kind {phone.tell_kind(facts.number.country, facts.kind)}"
+
+
+def judge_number_unknown(facts: Facts, _: Policy) -> str | None:
+    """Object to numbers that neither the numbering plan nor a look-up knows."""
+    known = facts.number.valid or facts.line not in (None, "unknown")
+    return None if known else "not in the numbering plan"
+
+
+def judge_number_unknown_early(facts: Facts, policy: Policy) -> str | None:
+    """Do the same before anything is asked, where no look-up will be made that may know the number."""
+    return None if policy.lookup.mode == "on" else judge_number_unknown(facts, policy)
 
 
 def judge_country(facts: Facts, policy: Policy) -> str | None:
@@ -60,4 +69,4 @@ def judge_captcha(facts: Facts, policy: Policy) -> str | None:
     """Object to a captcha that was not solved and, if the policy fails closed, to one that could not be judged."""
     if facts.captcha == UNAVAILABLE and policy.rules.captcha.fail == "closed":
         return "not judged"
-    return "not solved" if facts.captcha == "failed" else None
+    return (facts.captcha_told or "not solved") if facts.captcha == "failed" else None

@@ -32,15 +32,32 @@ CONNECT = 2.0
 # look like an outage.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,8192}")
 _CODE = re.compile(r"[a-z-]{1,40}")
-_OURS = frozenset({"invalid-input-secret", "missing-input-secret", "sitekey-secret-mismatch"})
+# What our secret, our request or our choice of keys is to blame for.
+_OURS = frozenset({
+    "invalid-input-secret", "missing-input-secret", "sitekey-secret-mismatch", "invalid-keys", "bad-request",
+    "invalid-remoteip", "missing-remoteip", "not-using-dummy-passcode",
+})  # fmt: skip
 _THEIRS = frozenset({"internal-error"})
+SPENT = frozenset({"timeout-or-duplicate", "already-seen-response", "invalid-or-already-seen-response"})
+"""The three providers' codes for a token that was used before."""
+
+# All that is said against a token. Any other code, such as browser-error for a site that is not on the key's list, or
+# one that a provider adds, says nothing of the person.
+_NOT_SOLVED = SPENT | {
+    "invalid-input-response", "missing-input-response", "expired-input-response", "incorrect-captcha-sol",
+}  # fmt: skip
+_WORD = re.compile(r"[A-Za-z0-9_./:-]{0,255}")
 # A refusal comes with 200 or, from some providers, with 400; any other status is no verdict.
 _VERDICTS = frozenset({200, 400})
 _TOO_LONG = frozenset({413, 414, 431})
 
 
 class CaptchaPassed(msgspec.Struct, frozen=True, tag=True):
-    """Solved, and verified for the first time."""
+    """Solved, and verified for the first time. `score`: 0 to 1, surely a person; None: the provider tells none."""
+
+    score: float | None = None
+    action: str | None = None
+    hostname: str | None = None
 
 
 class CaptchaFailed(msgspec.Struct, frozen=True, tag=True):
@@ -50,10 +67,14 @@ class CaptchaFailed(msgspec.Struct, frozen=True, tag=True):
 
 
 class CaptchaUnavailable(msgspec.Struct, frozen=True, tag=True):
-    """No verdict. `ours`: and there will be none until somebody corrects our secret."""
+    """No verdict. `ours`: and there will be none until somebody corrects our settings.
+
+    `undecided`: of this token alone, which says nothing of the next one; a visitor may be able to cause that.
+    """
 
     code: str
     ours: bool = False
+    undecided: bool = False
 
 
 CaptchaAnswer = CaptchaPassed | CaptchaFailed | CaptchaUnavailable
@@ -62,6 +83,9 @@ CaptchaAnswer = CaptchaPassed | CaptchaFailed | CaptchaUnavailable
 class _SiteverifyBody(msgspec.Struct):
     success: bool
     codes: Any = msgspec.field(default=None, name="error-codes")
+    score: Any = None
+    action: Any = None
+    hostname: Any = None
 
 
 _body = msgspec.json.Decoder(_SiteverifyBody)
@@ -91,26 +115,46 @@ class Captcha:
             return CaptchaFailed("not_a_token")
         form = {"secret": self._secret, "response": token} | ({"remoteip": ip_address} if ip_address else {})
         heard = await self._wire.call("POST", self._url, urlencode(form).encode(), self._seconds)
-        return CaptchaUnavailable(heard.code) if isinstance(heard, NoReply) else _interpret(heard)
+        return CaptchaUnavailable(heard.code) if isinstance(heard, NoReply) else _interpret(heard, self.name)
 
     async def aclose(self) -> None:
         await self._wire.aclose()
 
 
-def _interpret(reply: HttpReply) -> CaptchaAnswer:
+def _interpret(reply: HttpReply, kind: CaptchaVendor) -> CaptchaAnswer:
     if reply.status in _TOO_LONG:
         return CaptchaFailed(f"http_{reply.status}")
     read = decode(_body, reply.body) if reply.status in _VERDICTS else None
     if read is None:
         return CaptchaUnavailable(f"http_{reply.status}")
     if read.success:
-        return CaptchaPassed() if reply.success else CaptchaUnavailable(f"http_{reply.status}")
-    codes = _read_codes(read.codes)
+        return _pass(read, kind) if reply.success else CaptchaUnavailable(f"http_{reply.status}")
+    return _refuse(_read_codes(read.codes))
+
+
+def _pass(read: _SiteverifyBody, kind: CaptchaVendor) -> CaptchaPassed:
+    score = read.score if isinstance(read.score, int | float) and not isinstance(read.score, bool) else None
+    if score is not None and kind == "hcaptcha":
+        score = 1 - score  # Enterprise's is a risk
+    return CaptchaPassed(score, _read_word(read.action), _read_word(read.hostname))
+
+
+def _refuse(codes: list[str]) -> CaptchaFailed | CaptchaUnavailable:
     if ours := _OURS.intersection(codes):
         return CaptchaUnavailable(min(ours), ours=True)
     if theirs := _THEIRS.intersection(codes):
         return CaptchaUnavailable(min(theirs))
-    return CaptchaFailed(codes[0] if codes else "not_solved")
+    failed = [code for code in codes if code in _NOT_SOLVED]
+    if failed or not codes:
+        return CaptchaFailed(failed[0] if failed else "not_solved")
+    return CaptchaUnavailable(codes[0], undecided=True)
+
+
+def _read_word(value: object) -> str | None:
+    """Return a word to compare; what is there and is none equals no word that anybody expects."""
+    if value is None:
+        return None
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
 
 
 def _read_codes(codes: object) -> list[str]:

@@ -17,6 +17,9 @@ MOST_BYTES = 1_048_576
 """More than any event with all that can be tagged to it."""
 
 UNREADABLE = "unreadable"
+FAMILIES = ("v4", "v6")
+"""Under which names an event tells of its addresses."""
+
 _MOST_DIGITS = 18
 
 T = TypeVar("T")
@@ -52,10 +55,17 @@ def _decode_patiently(kind: type[T], body: bytes) -> T | EventUnknown | EventUna
         return EventUnavailable(UNREADABLE)
 
 
+def either(*values: Any) -> Any:
+    """Return what several places tell of one thing: True where any says so, else the first that says anything."""
+    given = [value for value in values if value is not None]
+    return True if True in given else next(iter(given), None)
+
+
 def dig(thing: Any, *path: str) -> Any:
-    """Return the value at the end of a path, None if the path ends early."""
+    """Return the value at the end of a path, None if the path ends early.
+
+    Through structures, and through objects that were decoded as they came: no type of theirs can cost the event.
+    """
     for name in path:
-        if thing is None:
-            return None
-        thing = getattr(thing, name)
+        thing = thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
     return thing

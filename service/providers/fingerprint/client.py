@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from service.providers.fingerprint.bodies import DecodedEvent
-from service.providers.fingerprint.errors import NOT_FOUND, is_outage, sort_fault
+from service.providers.fingerprint.errors import NOT_FOUND, NOT_READY, is_outage, sort_fault
 from service.providers.fingerprint.event import (
     FRESH_FOR,
     EventAnswer,
@@ -104,7 +104,10 @@ class FingerprintClient:
         await self._api.aclose()
 
     async def _look_up(self, event_id: str, deadline: float, *, young: bool) -> EventAnswer:
-        """Ask, and ask again if that can help: once for a young id that is not found, and while the quota is spent."""
+        """Ask, and ask again if that can help: once for a young id that is not found, else until the deadline.
+
+        That is while the quota is spent, or the event is not ready.
+        """
         pause = FIRST_PAUSE
         wait = self._draw_wait()
         answer: EventAnswer = QuotaSpent(wait) if wait else EventUnavailable("no_time")
@@ -115,6 +118,8 @@ class FingerprintClient:
             if isinstance(answer, QuotaSpent):
                 self._pause(answer.after)
                 wait, pause = self._draw_wait(pause), pause * 2
+            elif answer == EventUnavailable(NOT_READY):
+                wait, pause = pause, pause * 2
             elif young and answer == EventUnknown(NOT_FOUND):
                 # If there is no time to ask again, nothing is proven against the visitor.
                 wait, young, answer = AGAIN, False, EventUnavailable("not_found_yet")

@@ -12,13 +12,23 @@ from typing import Literal, Protocol
 
 import msgspec
 
-FRESH_FOR = 120.0
+FRESH_FOR = 600.0
 """Seconds after which an event is stale, unless the caller says otherwise."""
 
 SKEW = 60.0
 """Seconds that Fingerprint's clock may be ahead of ours. Beyond that every device is suppressed."""
 
 Bot = Literal["not_detected", "good", "bad"]
+Platform = Literal["browser", "android", "ios"]
+EventSource = Literal["device", "edge"]
+DeviceSignal = Literal[
+    "bot", "suspect_score", "confidence", "tampering", "tor", "vpn", "proxy", "hosting", "virtual_machine"
+]
+"""What an event can tell of its device: each a field of the event, and a rule of the same name."""
+
+_OF_BROWSERS = frozenset({"bot", "virtual_machine"})
+# What Fingerprint computes from a request that was intercepted at the edge, where no script ran.
+OF_EDGE = frozenset({"vpn", "proxy", "hosting"})
 
 # The vendor promises nothing about the second part. Nothing that could change the path it becomes part of may pass.
 _ID = re.compile(r"([0-9]{13})\.[A-Za-z0-9]{1,32}")
@@ -29,7 +39,12 @@ class DeviceEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event, whichever way it came. None: nothing was computed, which is not a clean verdict.
 
     `event_id` is Fingerprint's own, so that two spellings of an id are one event.
-    `complete` is False if no verdicts were computed; all of them are None then. `confidence`: 0 to 1.
+    `complete` is False if no verdicts were computed; all of them are None then. `partial`: Fingerprint says that it has
+    not computed them yet. `confidence`: 0 to 1.
+    `agent`: the category of a known automation, such as ai_agent. `hosting`: the address is a data center's.
+    `networks`: every address and network that Fingerprint names for it; `relay`: these are a relay's. `failed`: what
+    Fingerprint meant to compute and could not. `unfamiliar`: fields with a value that this version does not know, which
+    counts as none.
     """
 
     event_id: str
@@ -48,6 +63,26 @@ class DeviceEvent(msgspec.Struct, frozen=True, kw_only=True):
     tor: bool | None
     virtual_machine: bool | None
     incognito: bool | None
+    # Since 0.2.0. Decisions of 0.1.0 lack these, and its processes ignore them: each needs a default.
+    hosting: bool | None = None
+    agent: str | None = None
+    platform: Platform = "browser"
+    source: EventSource = "device"
+    networks: tuple[str, ...] = ()
+    relay: bool | None = None
+    partial: bool = False
+    failed: tuple[DeviceSignal, ...] = ()
+    unfamiliar: tuple[str, ...] = ()
+
+    def can_carry(self, signal: DeviceSignal) -> bool:
+        """Return whether Fingerprint computes a signal for events of this kind at all, on any plan."""
+        if self.source == "edge":
+            return signal in OF_EDGE
+        return self.platform == "browser" or signal not in _OF_BROWSERS
+
+    def lacks(self, signal: DeviceSignal) -> bool:
+        """Return whether a signal is missing that the event could carry and whose computing did not fail."""
+        return getattr(self, signal) is None and self.can_carry(signal) and signal not in self.failed
 
 
 class EventFound(msgspec.Struct, frozen=True, tag=True):

@@ -9,7 +9,15 @@ from typing import Any
 
 import msgspec
 
-from service.providers.fingerprint.bodies import UNREADABLE, Confidence, DecodedEvent, decode_body, dig
+from service.providers.fingerprint.bodies import (
+    FAMILIES,
+    UNREADABLE,
+    Confidence,
+    DecodedEvent,
+    decode_body,
+    dig,
+    either,
+)
 from service.providers.fingerprint.event import EventUnavailable
 from service.providers.fingerprint.verdicts import NO_VERDICTS, Seen, Verdicts, compose
 
@@ -39,11 +47,17 @@ class _V4(msgspec.Struct):
     proxy: Any = None
     ip_blocklist: _Blocklist | None = None
     virtual_machine: Any = None
+    emulator: Any = None
+    simulator: Any = None
     incognito: Any = None
+    bot_info: Any = None
+    ip_info: Any = None
+    sdk: Any = None
+    vpn_methods: Any = None
 
     def computed(self) -> bool:
-        """Whether its verdicts mean anything: the vendor says that those of partial and edge events do not."""
-        return not (self.incremental_identification_status == "partially_completed" or self.source == "edge")
+        """Whether its verdicts mean anything: the vendor says that those of partial events do not."""
+        return bool(self.incremental_identification_status != "partially_completed")
 
 
 _decoder = msgspec.json.Decoder(_V4)
@@ -62,8 +76,14 @@ def read_v4(body: bytes, asked: str | None = None) -> DecodedEvent:
         visitor_id=dig(read.identification, "visitor_id"),
         confidence=dig(read.identification, "confidence", "score"),
         replayed=read.replayed,
-        ip_address=read.ip_address,
+        ip_address=read.ip_address or dig(read.ip_info, "v4", "address") or dig(read.ip_info, "v6", "address"),
         linked_id=read.linked_id,
+        platform=dig(read.sdk, "platform"),
+        source=read.source,
+        agent=read.bot_info,
+        relay=dig(read.vpn_methods, "relay"),
+        partial=not read.computed(),
+        networks=tuple(dig(read.ip_info, family, name) for family in FAMILIES for name in ("address", "asn_network")),
     )
     verdicts = Verdicts(
         bot=read.bot,
@@ -72,7 +92,8 @@ def read_v4(body: bytes, asked: str | None = None) -> DecodedEvent:
         vpn=read.vpn,
         proxy=read.proxy,
         tor=dig(read.ip_blocklist, "tor_node"),
-        virtual_machine=read.virtual_machine,
+        hosting=either(*(dig(read.ip_info, family, "datacenter_result") for family in FAMILIES)),
+        virtual_machine=either(read.virtual_machine, read.emulator, read.simulator),
         incognito=read.incognito,
     )
     return compose(seen, verdicts if read.computed() else NO_VERDICTS, asked) or EventUnavailable(UNREADABLE)

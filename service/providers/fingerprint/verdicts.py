@@ -7,19 +7,35 @@ unchecked.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from ipaddress import ip_network
+from typing import Any, TypeVar
 
 import msgspec
 
 from service import addresses
-from service.providers.fingerprint.event import Bot, DeviceEvent, read_time
+from service.providers.fingerprint.event import (
+    OF_EDGE,
+    Bot,
+    DeviceEvent,
+    DeviceSignal,
+    EventSource,
+    Platform,
+    read_time,
+)
 
 _BOTS: dict[str, Bot] = {"not_detected": "not_detected", "notDetected": "not_detected", "good": "good", "bad": "bad"}
 # Fingerprint's text for no visitor: strangers must not share a limit under it.
 _NOBODY = frozenset({"", "n/a"})
+_PLATFORMS: dict[str, Platform] = {"js": "browser", "unknown": "browser", "android": "android", "ios": "ios"}
+_SOURCES: dict[str, EventSource] = {"device": "device", "edge": "edge"}
+_CATEGORY = re.compile(r"[a-z_]{1,40}")
 _LONGEST_TEXT = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+T = TypeVar("T")
 
 
 class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +47,7 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
     vpn: Any
     proxy: Any
     tor: Any
+    hosting: Any
     virtual_machine: Any
     incognito: Any
 
@@ -39,7 +56,7 @@ NO_VERDICTS = Verdicts(**dict.fromkeys(Verdicts.__struct_fields__))
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """The rest of an event as it came. `timestamp`: unix milliseconds."""
+    """The rest of an event as it came. `timestamp`: unix milliseconds; `agent`: what is told of a known automation."""
 
     event_id: Any
     timestamp: Any
@@ -48,32 +65,85 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     replayed: Any
     ip_address: Any
     linked_id: Any
+    platform: Any = None
+    source: Any = None
+    agent: Any = None
+    relay: Any = None
+    partial: bool = False
+    networks: tuple[Any, ...] = ()
+    failed: tuple[DeviceSignal, ...] = ()
 
 
 def compose(seen: Seen, verdicts: Verdicts, asked: str | None) -> DeviceEvent | None:
-    """Make the event; `asked` is its id if it does not name itself. None if it has no id or no time."""
+    """Make the event; `asked` is its id if it does not name itself. None if it has no id or no time.
+
+    An edge event is always complete: where it names no automation, none was recognised.
+    """
     event_id = _read_text(seen.event_id) or asked
     at = event_id and (_read_moment(seen.timestamp) or read_time(event_id))
     if not event_id or not at:
         return None
-    return DeviceEvent(
+    source = _find(_SOURCES, seen.source) or "device"
+    if source == "edge":
+        verdicts = Verdicts(
+            **{name: getattr(verdicts, name) if name in OF_EDGE else None for name in Verdicts.__struct_fields__}
+        )
+    of_address = msgspec.structs.replace(NO_VERDICTS, hosting=verdicts.hosting)
+    event = DeviceEvent(
         event_id=event_id,
         observed_at=at,
-        complete=verdicts != NO_VERDICTS,
+        complete=verdicts not in (NO_VERDICTS, of_address) or source == "edge" or bool(seen.failed),
         visitor_id=_read_visitor(seen.visitor_id),
         confidence=_read_number(seen.confidence),
         replayed=_read_flag(seen.replayed),
         ip_address=_read_address(seen.ip_address),
         linked_id=_read_text(seen.linked_id),
-        bot=_BOTS.get(verdicts.bot) if isinstance(verdicts.bot, str) else None,
+        bot=_find(_BOTS, verdicts.bot),
         suspect_score=_read_number(verdicts.suspect_score),
         tampering=_read_flag(verdicts.tampering),
         vpn=_read_flag(verdicts.vpn),
         proxy=_read_flag(verdicts.proxy),
         tor=_read_flag(verdicts.tor),
+        hosting=_read_flag(verdicts.hosting),
         virtual_machine=_read_flag(verdicts.virtual_machine),
         incognito=_read_flag(verdicts.incognito),
+        agent=_read_agent(seen.agent),
+        platform=_find(_PLATFORMS, seen.platform) or "browser",
+        source=source,
+        networks=tuple(filter(None, map(_read_network, seen.networks))),
+        relay=_read_flag(seen.relay),
+        partial=seen.partial,
+        failed=seen.failed,
     )
+    unfamiliar = tuple(_list_unfamiliar(seen, verdicts, event))
+    return msgspec.structs.replace(event, unfamiliar=unfamiliar) if unfamiliar else event
+
+
+def _list_unfamiliar(seen: Seen, verdicts: Verdicts, event: DeviceEvent) -> Iterator[str]:
+    """Name the fields whose value was given and could not be read."""
+    for name in Verdicts.__struct_fields__:
+        if getattr(verdicts, name) is not None and getattr(event, name) is None:
+            yield name
+    if seen.confidence is not None and event.confidence is None:
+        yield "confidence"
+    if seen.agent is not None and event.agent is None:
+        yield "bot_info"
+    if seen.platform is not None and _find(_PLATFORMS, seen.platform) is None:
+        yield "platform"
+    if seen.source is not None and _find(_SOURCES, seen.source) is None:
+        yield "source"
+
+
+def _find(words: Mapping[str, T], value: object) -> T | None:
+    return words.get(value) if isinstance(value, str) else None
+
+
+def _read_agent(value: object) -> str | None:
+    """Return an automation's category in Fingerprint's words, whichever these are by now."""
+    if not isinstance(value, dict):
+        return None
+    category = value.get("category")
+    return category if isinstance(category, str) and _CATEGORY.fullmatch(category) else "unknown"
 
 
 def _read_flag(value: object) -> bool | None:
@@ -107,6 +177,14 @@ def _read_address(value: object) -> str | None:
     """Return an address in its canonical spelling; an IPv4-mapped one as IPv4."""
     address = addresses.read(value) if isinstance(value, str) else None
     return None if address is None else str(address)
+
+
+def _read_network(value: object) -> str | None:
+    """Return an address or a network in its canonical spelling."""
+    try:
+        return str(ip_network(value, strict=False)) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _read_moment(value: object) -> datetime | None:

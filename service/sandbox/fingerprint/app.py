@@ -62,6 +62,8 @@ class FingerprintStandIn:
 
     def fail(self, fault: Fault) -> StandInReply:
         """Write a failure as this version does; one that Fingerprint does not have is a 403."""
+        if fault.kind == "answer":
+            return _write_error(fault.status, fault.code)
         reply = self._word(_FAULTS.get(fault.kind, "inactive"))
         if fault.kind != "throttle":
             return reply
@@ -87,8 +89,11 @@ class FingerprintStandIn:
 
     def _word(self, trouble: Trouble) -> StandInReply:
         status, v4, v3 = _TROUBLES[trouble]
-        error = {"code": v4 if self._api == "v4" else v3, "message": trouble.replace("_", " ")}
-        return StandInReply(status, msgspec.json.encode({"error": error}))
+        return _write_error(status, v4 if self._api == "v4" else v3)
+
+
+def _write_error(status: int, code: str) -> StandInReply:
+    return StandInReply(status, msgspec.json.encode({"error": {"code": code, "message": code.replace("_", " ")}}))
 
 
 @post("/control/events", sync_to_thread=False)

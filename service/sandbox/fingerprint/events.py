@@ -23,20 +23,25 @@ Signal = Literal[
     "tampering",
     "virtual_machine",
     "incognito",
+    "ip_info",
 ]
+Product = Literal["identification", "bot", "suspect_score", "vpn", "proxy", "tor", "tampering", "virtual_machine"]
 _ID_LETTERS = string.ascii_letters + string.digits
 
 
 class Mint(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """An order for an event; by default, an ordinary person with an ordinary browser, just now.
 
-    `age`: seconds since it was made. `visible_after`: seconds from now during which it is not found.
-    `missing`: signals left out. `partially_completed` and `edge`: no verdict was computed. `sealed_api`:
-    which shape the sealed result holds.
+    `age`: seconds since it was made. `visible_after`: seconds from now during which it is not found. The bot `unknown`
+    is a value that Fingerprint does not have yet. `missing`: signals left out. `partially_completed`: no verdict was
+    computed. `platform`: of the SDK; the mobile ones have no bot, virtual machine or incognito signal. `edge`: made by
+    Fingerprint's edge API, with what that computes and nothing else. `agent`: the category of a known automation
+    (`bot_info`). `failed`: products that v3 answers with an error. `country`, `asn`, `asn_network`, `datacenter`,
+    `relay`: what is told of the address. `sealed_api`: which shape the sealed result holds.
     """
 
     visitor_id: str | None = None
-    bot: Literal["not_detected", "good", "bad"] = "not_detected"
+    bot: Literal["not_detected", "good", "bad", "unknown"] = "not_detected"
     suspect_score: int = 0
     confidence: float = 0.97
     replayed: bool = False
@@ -52,7 +57,15 @@ class Mint(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     anti_detect_browser: bool = False
     virtual_machine: bool = False
     incognito: bool = False
+    agent: str | None = None
+    country: str = "US"
+    asn: str = "7922"
+    asn_network: str | None = None
+    datacenter: bool = False
+    relay: bool = False
     missing: tuple[Signal, ...] = ()
+    failed: tuple[Product, ...] = ()
+    platform: Literal["js", "android", "ios", "unknown"] = "js"
     partially_completed: bool = False
     edge: bool = False
     visible_after: float = 0.0

@@ -57,7 +57,7 @@ def error(status: int, code: str, detail: str, pointer: str | None = None) -> St
     """Return one error. Telnyx's details repeat what was sent, numbers included, and so do these."""
     body: dict[str, Any] = {
         "code": code,
-        "title": _TITLES[code],
+        "title": _TITLES.get(code, code),
         "detail": detail,
         "meta": {"url": f"https://developers.telnyx.com/docs/overview/errors/{code}"},
     }
@@ -81,8 +81,8 @@ def word_fault(fault: Fault) -> StandInReply:
     if fault.kind == "error500":
         # Not JSON, as from a proxy on the way: the gateway must not expect Telnyx's shape in a 5xx.
         return StandInReply(500, b"<html><body>Internal Server Error</body></html>", (HTML,))
-    status, code = _FAULTS[fault.kind]
-    reply = error(status, code, f"{_TITLES[code]} ({fault.phone_number or 'any number'}).")
+    status, code = _FAULTS.get(fault.kind, (fault.status, fault.code))
+    reply = error(status, code, f"{_TITLES.get(code, code)} ({fault.phone_number or 'any number'}).")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return StandInReply(status, reply.body, (JSON, *_limit_headers(fault)))
     return reply

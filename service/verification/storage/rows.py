@@ -35,7 +35,8 @@ class Admission(msgspec.Struct):
     """One request, as `admit_v3` takes it. `policy`: the number of the policy whose limits apply.
 
     `sources`: hashes of where it comes from, as far as it may be known. `begins`: a slot is free for its send.
-    `call`: the database call in which it was first tried, which the store sets.
+    `call`: the database call in which it was first tried, which the store sets. `repeat`: by what a second tap within
+    `repeat_within` seconds is known.
     """
 
     id: UUID
@@ -60,6 +61,8 @@ class Admission(msgspec.Struct):
     sources: Sources
     begins: bool = True
     call: UUID | None = None
+    repeat: UUID | None = None
+    repeat_within: float = 0.0
 
 
 class Admitted(msgspec.Struct):
