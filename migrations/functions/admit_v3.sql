@@ -142,7 +142,7 @@ begin
                    case
                        when said.idem is not null then said.remaining
                        when noted.idem is not null then noted.remaining
-                       else least(greatest(i.codes - tapped.spent, 0), w.budget)
+                       when tapped.id is not null then least(greatest(i.codes - tapped.spent, 0), w.budget)
                    end as said_remaining,
                    noted.idem is not null and i.idem is null as settled,
                    case

@@ -4,7 +4,8 @@
 -- First the lock of each request's call is taken (p_calls: as in admit): the call is then over, or has not begun and
 -- will find the id here.
 -- A row on which another reply is based (a replay of its key, which is noted while the lease lasts, or a second tap,
--- which is noted under the row's id) is kept, and made due. So is one that another process has begun after the lease: it is too late to take that back, and `late` says so.
+-- which is noted under the row's id) is kept, and made due. So is one that another process has begun after the lease:
+-- it is too late to take that back, and `late` says so.
 -- p_accounts: the limit of the account, if the request counted there and not under the name of a known source.
 create or replace function withdraw(
     p_now timestamptz, p_ids uuid[], p_tokens uuid[], p_calls uuid[], p_idems uuid[], p_accounts uuid[]

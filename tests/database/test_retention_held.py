@@ -58,6 +58,9 @@ OLD_ROWS = {
     "alerts": """
         insert into alerts (kind, text, began_at, seen_at, ended_at) values ($1::uuid::text, 'x', $2, $2, $2)""",
     "traffic": "insert into traffic (minute, sends) values ($2, length($1::uuid::text))",
+    "rule_counts": """
+        insert into rule_counts (at, client, country, rule, mode, finding, count)
+        values ($2, $1::uuid::text, 'US', 'number', 'enforce', 'premium', 1)""",
     "audits": "insert into audits (at, action, subject) values ($2, 'search', $1)",
     "ledger": """
         insert into ledger (day, client_id, country, channel, sends, spent, stopped, saved)

@@ -82,9 +82,8 @@ async def test_forgetting_a_number_deletes_no_event_of_another_provider(queue: Q
 async def test_what_stood_before_there_was_more_than_one_is_of_the_one_that_there_was(
     queue: Queue, database_url: str
 ) -> None:
+    row = await queue.admit(uuid4())
     await asyncio.to_thread(command.downgrade, migrate.configure(database_url), "0003")
-    token = uuid4()
-    row = await queue.admit(token)
     recorded = "update sends set state = 'sent', provider = 'telnyx', provider_id = 'one' where verification_id = $1"
     await queue.pool.execute(recorded, row)
     kept = (
