@@ -19,6 +19,8 @@ from service.db.batch import Waiting
 from service.db.engine import Database
 from service.operators.blocks import Blocks
 from service.operators.exemptions import Exemptions
+from service.operators.observations import Observations
+from service.operators.outcomes import Outcomes
 from service.operators.verifications import OperatorQueries
 from service.providers.fingerprint.event import SealedEvents
 from service.providers.health_notes import HealthNotes
@@ -57,6 +59,8 @@ class Services(msgspec.Struct, frozen=True):
     operator_queries: OperatorQueries
     blocks: Blocks
     exemptions: Exemptions
+    outcomes: Outcomes
+    observations: Observations
     database: Database
     webhooks: WebhookRules
     refusals: WebhookRefusals
@@ -80,6 +84,8 @@ def make_services(
         operator_queries=OperatorQueries(database, vault, core.now),
         blocks=Blocks(database, vault, core.now),
         exemptions=Exemptions(database, vault, core.now),
+        outcomes=Outcomes(database, core.now),
+        observations=Observations(database, core.policies, core.now),
         database=database,
         webhooks=WebhookRules(
             allowed=settings.webhook_allowed_cidrs,

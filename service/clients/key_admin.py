@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Insert, Row, func, insert, select, update
+from sqlalchemy import Insert, Row, Update, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.clients.caller import Scope
@@ -31,12 +31,13 @@ class KeyAdmin:
         self._vault = vault
 
     async def create(
-        self, name: str, scope: Scope = "verify", *, test: bool = False, ends_after: timedelta | None = None
-    ) -> str:
+        self, name: str, scope: Scope = "verify", *, test: bool = False, ends_after: timedelta | None = None,
+        observe: timedelta | None = None,
+    ) -> str:  # fmt: skip
         """Create a key for a client, and the client if it is new; audited.
 
-        `ends_after`: how long the key is valid, None for no end. Raises GatewayError if the client is a test client and
-        the key is not, or the reverse.
+        `ends_after`: how long the key is valid, None for no end. `observe`: for how long the client's rules only
+        observe, from now on. Raises GatewayError if the client is a test client and the key is not, or the reverse.
         """
         key = new_api_key(test=test)
         async with self._database.begin() as connection:
@@ -48,6 +49,8 @@ class KeyAdmin:
             if client.test != test:
                 kind = "a test client" if client.test else "no test client"
                 raise GatewayError(f"{name} is {kind}, and stays what it was made.")
+            if observe is not None:
+                await connection.execute(_observe(client.id, observe))
             digest = self._vault.digests(key)[0]
             row = insert(ApiKeyRow).values(
                 client_id=client.id, digest=digest, hint=key[: key.index("_") + HINT], scope=scope,
@@ -80,6 +83,11 @@ class KeyAdmin:
             if revoked:
                 await connection.execute(_note("revoke_key", key_id))
         return revoked
+
+
+def _observe(client: int, length: timedelta) -> Update:
+    now = func.clock_timestamp()
+    return update(ClientRow).where(ClientRow.id == client).values(observed_from=now, observed_until=now + length)
 
 
 def _note(action: str, key_id: int) -> Insert:

@@ -16,7 +16,7 @@ from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
 from service.api.fields import read_number, read_window
 from service.api.openapi.document import BEARER, ApiCall
-from service.api.operator import blocks, exemptions, ledger
+from service.api.operator import blocks, exemptions, ledger, outcomes
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
 from service.api.services import services_of
@@ -79,6 +79,7 @@ router = Router(
         *blocks.HANDLERS,
         *exemptions.HANDLERS,
         *ledger.HANDLERS,
+        *outcomes.HANDLERS,
     ],
     security=BEARER,
     tags=["Operators"],
