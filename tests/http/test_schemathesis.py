@@ -17,6 +17,9 @@ POLICY = """
 phone = ["1000/1h"]
 ip = ["1000/1h"]
 account = ["1000/1h"]
+[operators]
+calls = ["1000/1m"]
+searches = ["1000/1m"]
 """
 # A key that was used for another request is refused, and a number may be impossible: both are right.
 UNTRUE = "positive_data_acceptance"
