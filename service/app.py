@@ -92,8 +92,8 @@ async def open_gateway(
         lifetime.hold(core.store.owed, owed.SETTLE_LIMIT + 1)
         await core.ended.refresh()
 
-        rules, unknown = policies.default.alerts, settings.webhook_max_unknown
-        alarms = Alarms(database, rules, vendors.alerts, health_notes, core.senders.health, now, unknown, core.tally)
+        unknown = settings.webhook_max_unknown
+        alarms = Alarms(database, policies, vendors.alerts, health_notes, core.senders.health, now, unknown, core.tally)
         worker = Worker(core, TelnyxProbe(vendors.telnyx, core.ended.pick), alarms)
         lifetime.at_end("worker", worker.stop, STOP_LIMIT)
         if working:

@@ -21,6 +21,8 @@ from service.db.engine import Database
 from service.operators.blocks import Blocks
 from service.operators.exemptions import Exemptions
 from service.operators.records import Records
+from service.operators.observations import Observations
+from service.operators.outcomes import Outcomes
 from service.operators.verifications import OperatorQueries
 from service.providers.fingerprint.event import SealedEvents
 from service.providers.health_notes import HealthNotes
@@ -61,6 +63,8 @@ class Services(msgspec.Struct, frozen=True):
     exemptions: Exemptions
     records: Records
     key_admin: KeyAdmin
+    outcomes: Outcomes
+    observations: Observations
     database: Database
     webhooks: WebhookRules
     refusals: WebhookRefusals
@@ -86,6 +90,8 @@ def make_services(
         exemptions=Exemptions(database, vault, core.now),
         records=Records(database),
         key_admin=KeyAdmin(database, vault),
+        outcomes=Outcomes(database, core.now),
+        observations=Observations(database, core.policies, core.now),
         database=database,
         webhooks=WebhookRules(
             allowed=settings.webhook_allowed_cidrs,

@@ -29,6 +29,9 @@ from service.worker.retention import Retention
 
 T = TypeVar("T")
 
+# Decisions are kept for 30 days: what happened before could not be told at the end.
+LONGEST_OBSERVATION = 28
+
 
 @click.command()
 def migrate() -> None:
@@ -67,7 +70,13 @@ def keys() -> None:
     metavar="LENGTH",
     help="How long the key is valid, such as 90d.",
 )
-def create(name: str, scope: Scope, *, test: bool, ends_after: timedelta | None) -> None:
+@click.option(
+    "--observe",
+    type=Length(most_days=LONGEST_OBSERVATION),
+    metavar="LENGTH",
+    help="For how long, such as 7d, the client's rules only observe; limits hold. Afterwards they are enforced.",
+)
+def create(name: str, scope: Scope, *, test: bool, ends_after: timedelta | None, observe: timedelta | None) -> None:
     """Create a key and print it, once.
 
     NAME is the client that the key belongs to: limits and settings apply to all keys of a name. Only the key is written
@@ -75,7 +84,9 @@ def create(name: str, scope: Scope, *, test: bool, ends_after: timedelta | None)
     """
     if not CLIENT.fullmatch(name):
         raise GatewayError("A client's name begins with a letter or digit and has at most 63 of a-z, 0-9, - and _.")
-    click.echo(_book(lambda book: book.create(name, scope, test=test, ends_after=ends_after)))
+    if observe is not None and (test or scope != "verify"):
+        raise GatewayError("--observe is for keys of the scope verify of clients that are no test clients.")
+    click.echo(_book(lambda book: book.create(name, scope, test=test, ends_after=ends_after, observe=observe)))
 
 
 @keys.command("list")

@@ -18,6 +18,7 @@ POLICY_COMMANDS = {
     "show": ("service.cli.showing", "Print the policy in force, as TOML."),
     "check": ("service.cli.policy", "Report every mistake in a policy file."),
     "backtest": ("service.cli.backtesting", "Decide recorded sends again under another policy file."),
+    "outcomes": ("service.cli.outcomes", "Tell whom rules stopped, or would have, and who of them were people."),
 }
 
 

@@ -110,9 +110,13 @@ class Authenticator:
                 scope=row["scope"],
                 policy=self._policies.of(row["name"]),
                 ends_at=row["ends_at"],
+                observed_until=self._policies.observed_until(row["name"], row["observed_until"]),
             )
             for row in await self._store.list()
         }
+        # What else a caller is never changes, but a period in which it is observed can be begun at any time.
+        fresh = {caller.key_id: caller for caller in self._by_digest.values()}
+        self._known = {digest: fresh.get(caller.key_id, caller) for digest, caller in self._known.items()}
 
 
 def _has_ended(caller: Caller) -> bool:

@@ -18,7 +18,10 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A client behind one of its keys, and the policy in force for it. `ends_at`: when the key ends."""
+    """A client behind one of its keys, and the policy in force for it. `ends_at`: when the key ends.
+
+    `observed_until`: for what is requested before, its rules only observe.
+    """
 
     key_id: int
     client_id: int
@@ -27,3 +30,4 @@ class Caller(msgspec.Struct, frozen=True):
     scope: Scope
     policy: Policy
     ends_at: datetime | None = None
+    observed_until: datetime | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Insert, Row, func, insert, select, update
+from sqlalchemy import Insert, Row, Update, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.clients.caller import Scope
@@ -44,13 +44,15 @@ class KeyAdmin:
         self._vault = vault
 
     async def create(
-        self, name: str, scope: Scope = "verify", *, test: bool = False, ends_after: timedelta | None = None
-    ) -> str:
+        self, name: str, scope: Scope = "verify", *, test: bool = False, ends_after: timedelta | None = None,
+        observe: timedelta | None = None,
+    ) -> str:  # fmt: skip
         """Create a key as `make` does; return the key alone."""
-        return (await self.make(name, scope, test=test, ends_after=ends_after)).key
+        return (await self.make(name, scope, test=test, ends_after=ends_after, observe=observe)).key
 
     async def make(
-        self, name: str, scope: Scope, *, test: bool, ends_after: timedelta | None, by: int | None = None
+        self, name: str, scope: Scope, *, test: bool, ends_after: timedelta | None, by: int | None = None,
+        observe: timedelta | None = None,
     ) -> NewKey:
         """Create a key for a client, and the client if it is new; audited under `by`, an operator's key.
 
@@ -67,6 +69,8 @@ class KeyAdmin:
             if client.test != test:
                 kind = "a test client" if client.test else "no test client"
                 raise OtherKind(f"{name} is {kind}, and stays what it was made.")
+            if observe is not None:
+                await connection.execute(_observe(client.id, observe))
             digest = self._vault.digests(key)[0]
             row = insert(ApiKeyRow).values(
                 client_id=client.id, digest=digest, hint=key[: key.index("_") + HINT], scope=scope,
@@ -99,6 +103,11 @@ class KeyAdmin:
             if revoked:
                 await connection.execute(_note("revoke_key", key_id, by))
         return revoked
+
+
+def _observe(client: int, length: timedelta) -> Update:
+    now = func.clock_timestamp()
+    return update(ClientRow).where(ClientRow.id == client).values(observed_from=now, observed_until=now + length)
 
 
 def _note(action: str, key_id: int, by: int | None) -> Insert:

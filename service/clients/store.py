@@ -22,7 +22,7 @@ from service.policy.model import Window
 LOOK_LIMIT = 2.75
 
 KEYS = """
-select k.id, k.client_id, c.name, c.test, k.scope, k.digest, k.ends_at
+select k.id, k.client_id, c.name, c.test, k.scope, k.digest, k.ends_at, c.observed_until
 from api_keys k join clients c on c.id = k.client_id
 where k.revoked_at is null
 """

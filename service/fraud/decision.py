@@ -59,12 +59,14 @@ def writable(decision: Decision) -> Decision:
     return msgspec.structs.replace(decision, facts=facts)
 
 
-def find(rules: Mapping[str, Rule], facts: Facts, policy: Policy, waived: Collection[str] = ()) -> Iterator[Finding]:
-    """Ask every rule that is on; a waived rule may object, but suppresses nothing."""
+def find(
+    rules: Mapping[str, Rule], facts: Facts, policy: Policy, waived: Collection[str] = (), *, observed: bool = False
+) -> Iterator[Finding]:
+    """Ask every rule that is on; one that is waived, or only observes this client, suppresses nothing."""
     for name, rule in rules.items():
         mode: Mode = getattr(policy.rules, name).mode
         if mode != "off" and (detail := rule(facts, policy)) is not None:
-            yield Finding(name, WAIVED if name in waived else mode, detail)
+            yield Finding(name, WAIVED if name in waived else "observe" if observed else mode, detail)
 
 
 def suppresses(findings: Iterable[Finding]) -> bool:

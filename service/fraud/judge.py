@@ -103,7 +103,7 @@ class Judge:
         """Gather what a stage needs, and ask its rules."""
         for need in stage.needs:
             known = await self._learn(need, question, policy, known)
-        found = ask(stage, known.facts, policy, question.waived, known.findings)
+        found = ask(stage, known.facts, policy, question.waived, known.findings, observed=question.observed)
         return msgspec.structs.replace(known, findings=found) if found or known.findings else known
 
     async def _learn(self, need: Need, question: Question, policy: Policy, known: Gathered) -> Gathered:

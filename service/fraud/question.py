@@ -22,7 +22,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     `captcha`: the token's result in an earlier send; `captcha_begun`: an earlier send may have spent the token, and the
     result was lost.
     `counts`: whether it may become a send at all; a decoy is weighed, and leaves no trace. `waived`: the rules (and
-    "limits", for all of them) that an operator waived for this number.
+    "limits", for all of them) that an operator waived for this number. `observed`: rules only observe; limits hold.
     """
 
     id: UUID
@@ -42,3 +42,4 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     captcha: CaptchaState | None = None
     captcha_begun: bool = False
     waived: Collection[str] = ()
+    observed: bool = False

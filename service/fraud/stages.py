@@ -106,10 +106,11 @@ RULES: dict[str, Rule] = {name: rule for stage in STAGES for name, rule in stage
 
 
 def ask(
-    stage: Stage, facts: Facts, policy: Policy, waived: Collection[str], before: Sequence[Finding] = ()
-) -> list[Finding]:
+    stage: Stage, facts: Facts, policy: Policy, waived: Collection[str], before: Sequence[Finding] = (), *,
+    observed: bool = False,
+) -> list[Finding]:  # fmt: skip
     """Ask a stage's rules; return what stands now, with what the stages before found."""
     # A recorded decision knows the line, and the stages before did not: `number` would be asked another question.
     shown = facts if "line" in stage.needs or facts.line is None else msgspec.structs.replace(facts, line=None)
-    found = list(find(stage.rules, shown, policy, waived))
+    found = list(find(stage.rules, shown, policy, waived, observed=observed))
     return [finding for finding in before if finding.rule not in stage.rules] + found if before else found

@@ -6,6 +6,7 @@ Made by policy.loading; read by verification, fraud, worker, operators and api. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -40,6 +41,19 @@ class SecondsOrOff(float):
     """The same, or "off", which is 0."""
 
     __slots__ = ()
+
+
+class Moment:
+    """A moment, written in the policy as a date or a date with its time (UTC, unless it says otherwise); "" is none."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: datetime | None) -> None:
+        self.at = at
+
+    def __repr__(self) -> str:
+        """Write it as in the policy."""
+        return str(self.at or '""')
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -330,11 +344,12 @@ class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one client's requests must bring, and its Verify profile."""
+    """What one client's requests must bring, its Verify profile, and from when on its rules are enforced."""
 
     ip_required: bool
     captcha_required: bool
     verify_profile_id: str
+    enforce_from: Moment
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -379,6 +394,13 @@ class Policies:
     def of(self, client: str) -> Policy:
         """Return a client's policy."""
         return self.clients.get(client, self.default)
+
+    def observed_until(self, client: str, own: datetime | None) -> datetime | None:
+        """Return until when a client's rules only observe: by the policy, else its own end (`keys create --observe`).
+
+        The policy comes first, so that a period which was begun with a key can be cut short, or made longer.
+        """
+        return self.of(client).client.enforce_from.at or own
 
     def __iter__(self) -> Iterator[Policy]:
         """Iterate over every policy in force."""

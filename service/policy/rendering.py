@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,5 +46,7 @@ def _write(path: str, table: Table, shipped: Table) -> Iterator[str]:
 
 
 def _literal(value: Any) -> str:
-    # A policy's values are strings, numbers, booleans and lists of strings: JSON writes them as TOML does.
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    # All others are strings, numbers, booleans and lists of strings: JSON writes them as TOML does.
     return json.dumps(value, ensure_ascii=False)

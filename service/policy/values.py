@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, time
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
 from service.channels import CHANNELS, Channel
 from service.phone import is_country
-from service.policy.model import Seconds, SecondsOrOff, Window
+from service.policy.model import Moment, Seconds, SecondsOrOff, Window
 from service.uuids import is_uuid
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -25,6 +26,9 @@ LONGEST_WINDOW = 30 * 86400.0
 # A time so far ahead of any row is still a valid date.
 LONGEST_TIME = 365 * 86400.0
 BY_CHANNEL = "by_channel"
+# What is outside is a typing mistake, and PostgreSQL takes dates that Python cannot read.
+FIRST_YEAR, LAST_YEAR = 2000, 2199
+NO_MOMENT = 'expected a date such as 2026-12-01, or a time such as 2026-12-01T09:00:00Z; "" for none'
 
 Check = Callable[[Any], str | None]
 
@@ -155,6 +159,8 @@ def _decode(kind: type, value: Any) -> Any:
         return _seconds(value)
     if kind is SecondsOrOff:
         return SecondsOrOff(0.0 if value in ("off", "0s") else _seconds(value))
+    if kind is Moment:
+        return Moment(None if value == "" else _moment(value))
     raise NotImplementedError
 
 
@@ -171,6 +177,19 @@ def _seconds(value: Any) -> Seconds:
         message = "must be at most 365d"
         raise ValueError(message)
     return Seconds(seconds)
+
+
+def _moment(value: Any) -> datetime:
+    """Read a date, or a date with its time, as TOML writes them or as a text. Raises ValueError."""
+    try:
+        read = datetime.fromisoformat(value) if isinstance(value, str) else value
+        read = read if isinstance(read, datetime) else datetime.combine(read, time())
+        at = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(NO_MOMENT) from None
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise ValueError(NO_MOMENT)
+    return at
 
 
 def read_seconds(value: Any) -> float:

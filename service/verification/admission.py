@@ -83,6 +83,7 @@ class Requests:
         # Noted before the lease is asked for: noted after a slow answer, the lease would look younger than it is.
         begun = time.monotonic()
         running = False
+        ask = _mark(caller, ask)
         try:
             item, token = self._admission(caller, ask, begins=begins)
             admitted = await self._store.admit(item, waiting)
@@ -140,6 +141,13 @@ class Requests:
         fresh_for = caller.policy.rules.event_stale.after
         answer = self._sealed.read(sealed, now=datetime.now(UTC), fresh_for=fresh_for)
         return answer.event.visitor_id if isinstance(answer, EventFound) else None
+
+
+def _mark(caller: Caller, ask: Ask) -> Ask:
+    """Note that rules only observe this request, for whichever process decides it."""
+    if caller.observed_until is None or caller.observed_until <= datetime.now(UTC):
+        return ask
+    return msgspec.structs.replace(ask, evidence=msgspec.structs.replace(ask.evidence, observed=True))
 
 
 def _claimed(caller: Caller, item: Admission, token: UUID, admitted: Admitted, channel: Channel) -> Claimed:

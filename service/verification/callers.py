@@ -19,7 +19,10 @@ from service.verification.storage.rows import Sources
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a request said of the end user. Stored sealed, and dropped with the verification."""
+    """What a request said of the end user. Stored sealed, and dropped with the verification.
+
+    `observed`: the client's rules only observed when it came, and do so for all sends of the verification.
+    """
 
     phone_number: str
     ip_address: str | None = None
@@ -27,6 +30,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     device_event_id: str | None = None
     device_sealed_result: str | None = None
     captcha_token: str | None = None
+    observed: bool = False
 
 
 class Ask(msgspec.Struct, frozen=True):

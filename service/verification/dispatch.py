@@ -267,6 +267,7 @@ def _question(job: Job, send: Send) -> Question:
         captcha=next((one.captcha for one in job.row.sends if one.captcha in ("passed", "failed")), None),
         captcha_begun=any(_begun_in_vain(one, send) for one in job.row.sends),
         waived=job.row.waived or (),
+        observed=evidence.observed,
     )
 
 

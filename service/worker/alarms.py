@@ -17,14 +17,16 @@ from service.db.calls import FunctionCall
 from service.db.engine import Database
 from service.fraud.tally import Tally
 from service.operators.device_signals import list_absent, list_unfamiliar, word_absent
+from service.operators.observations import Observations
 from service.operators.records import ALERT_KINDS
-from service.policy.model import AlertRules
+from service.policy.model import Policies
 from service.providers.alerts import Alerts
 from service.providers.health_notes import HealthNotes
 from service.providers.verify.health import ProviderHealth
 from service.settings import MAX_UNKNOWN
 from service.verification.gate import OTHERS
 from service.verification.storage.store import EVENTS_KEPT
+from service.worker.observed import ObservedClients
 from service.worker.suppressed import Suppressions
 from service.worker.traffic import SPANS, Traffic, find_unusual
 
@@ -70,11 +72,13 @@ class Alarms:
     """One process's alarm round."""
 
     def __init__(
-        self, database: Database, rules: AlertRules, alerts: Alerts, health_notes: HealthNotes, health: ProviderHealth,
+        self, database: Database, policies: Policies, alerts: Alerts, health_notes: HealthNotes, health: ProviderHealth,
         now: Callable[[], datetime | None] = lambda: None, max_unknown: int = MAX_UNKNOWN,
         tally: Tally | None = None,
     ) -> None:  # fmt: skip
         """`now`: as in Store; `tally`: what this process's decisions found."""
+        rules = policies.default.alerts
+        self._observed = ObservedClients(Observations(database, policies, now), now)
         self._suppressions = Suppressions(database.pool, tally or Tally(), rules, now)
         self._pool = database.pool
         self._rules = rules
@@ -134,7 +138,7 @@ class Alarms:
                 f"{unknown:,} webhooks within 15 minutes told of verifications that are not ours. Beyond "
                 f"{self._max_unknown:,} the oldest are dropped. Does another service share the Verify profile?"
             )
-        found |= await self._watch_signals() | await self._suppressions.find()
+        found |= await self._watch_signals() | await self._suppressions.find() | await self._observed.find()
         return found | find_unusual(Traffic(*row), self._rules)
 
     async def _watch_signals(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from service.api.schemas import operator as wire
 from service.api.schemas import operator_records as records
+from service.api.schemas import outcomes
 
 Named = dict[str, msgspec.Struct]
 
@@ -36,6 +37,8 @@ EXEMPTION = wire.ExemptionSeen(
     id=3, number="+1…42", rules=["block", "range"], limits=True, lockouts=False, reason="Called us, ticket 4711",
     began_at=NOON, until=NOON + timedelta(minutes=30), lifted_at=None, set_by="key 2", in_force=True,
 )  # fmt: skip
+OUTCOME = outcomes.OutcomeSeen("shop", "range", "enforce", numbers=120, verified=3, open=5, verified_share=0.025)
+WOULD = outcomes.OutcomeSeen("shop", "bot", "observe", numbers=120, verified=3, open=5, verified_share=0.025)
 
 EXAMPLES: dict[type[msgspec.Struct], Named] = {
     wire.VerificationSeen: {
@@ -65,6 +68,13 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
         "a day": records.Ledger(
             spent=0.8, saved=0.16, lines=[records.LedgerLine(NOON.date(), "shop", "US", "sms", 100, 0.8, 20, 0.16)],
             next_cursor=None,
+        )
+    },
+    outcomes.OutcomeList: {"one": outcomes.OutcomeList([OUTCOME])},
+    outcomes.ObservationList: {
+        "one": outcomes.ObservationList(
+            [outcomes.ObservationSeen("shop", NOON - timedelta(days=7), NOON, "key", over=True, numbers=4_000,
+                                      suppressed=120, verified=3, open=5, rules=[WOULD])]
         )
     },
     wire.BlockOrder: {

@@ -29,13 +29,18 @@ from service.db.schema.columns import BUSY, Base, Count, Created, Moment, Overri
 
 
 class ClientRow(Base):
-    """A product: owns verifications, budgets and settings under its name, with any number of keys."""
+    """A product: owns verifications, budgets and settings under its name, with any number of keys.
+
+    `observed_from`, `observed_until`: the period in which its rules only observe, as `keys create --observe` set it.
+    """
 
     __tablename__ = "clients"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     test: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Created]
+    observed_from: Mapped[Moment | None]
+    observed_until: Mapped[Moment | None]
 
 
 class ApiKeyRow(Base):
