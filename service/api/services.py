@@ -15,10 +15,12 @@ from netaddr import IPSet
 from service.api.access.strangers import Strangers
 from service.api.webhook_refusals import WebhookRefusals
 from service.clients.authenticator import Authenticator
+from service.clients.key_admin import KeyAdmin
 from service.db.batch import Waiting
 from service.db.engine import Database
 from service.operators.blocks import Blocks
 from service.operators.exemptions import Exemptions
+from service.operators.records import Records
 from service.operators.observations import Observations
 from service.operators.outcomes import Outcomes
 from service.operators.verifications import OperatorQueries
@@ -59,6 +61,8 @@ class Services(msgspec.Struct, frozen=True):
     operator_queries: OperatorQueries
     blocks: Blocks
     exemptions: Exemptions
+    records: Records
+    key_admin: KeyAdmin
     outcomes: Outcomes
     observations: Observations
     database: Database
@@ -84,6 +88,8 @@ def make_services(
         operator_queries=OperatorQueries(database, vault, core.now),
         blocks=Blocks(database, vault, core.now),
         exemptions=Exemptions(database, vault, core.now),
+        records=Records(database),
+        key_admin=KeyAdmin(database, vault),
         outcomes=Outcomes(database, core.now),
         observations=Observations(database, core.policies, core.now),
         database=database,

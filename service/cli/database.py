@@ -15,7 +15,7 @@ import click
 from service.cli.lengths import Length
 from service.cli.running import run
 from service.clients.caller import SCOPES, Scope
-from service.clients.key_admin import KeyAdmin
+from service.clients.key_admin import LONGEST_LIFE, KeyAdmin
 from service.db.asking import LARGEST_ID
 from service.db.engine import Database
 from service.db.schema.migrate import upgrade
@@ -29,8 +29,6 @@ from service.worker.retention import Retention
 
 T = TypeVar("T")
 
-# Days. PostgreSQL takes dates that Python cannot read: one such key would keep every key from being read.
-TEN_YEARS = 3650
 # Decisions are kept for 30 days: what happened before could not be told at the end.
 LONGEST_OBSERVATION = 28
 
@@ -68,7 +66,7 @@ def keys() -> None:
 @click.option(
     "--ends",
     "ends_after",
-    type=Length(most_days=TEN_YEARS),
+    type=Length(most_days=LONGEST_LIFE.days),
     metavar="LENGTH",
     help="How long the key is valid, such as 90d.",
 )

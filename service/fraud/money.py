@@ -24,6 +24,11 @@ class Booking(msgspec.Struct, frozen=True):
     of_all: float | None
 
 
+def add(amount: float, price: float) -> float:
+    """Add a price, to a millionth: 0.112 remains 0.112, however many are added."""
+    return round(amount + price, 6)
+
+
 def price_of(policy: Policy, country: str | None, channel: Channel) -> float:
     """Return the price of a send: the country's own for this channel, else the list's for all others."""
     own = policy.prices.countries.get(country or "", {})

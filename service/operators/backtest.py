@@ -12,7 +12,7 @@ from functools import cache
 import msgspec
 
 from service.fraud.decision import WAIVED, Decision, Finding, conclude
-from service.fraud.money import price_of
+from service.fraud.money import add, price_of
 from service.fraud.stages import STAGES, ask
 from service.fraud.store import SPENT
 from service.policy.model import Policies, Policy
@@ -100,10 +100,10 @@ class Backtest:
         decided = new if new.allow else old
         price = price_of(policy, decided.facts.number.country, decided.by or decided.facts.channel)
         if one.sent and not new.allow:
-            self.changes.saved += price
-            self.changes.saved_verified += price * one.verified
+            self.changes.saved = add(self.changes.saved, price)
+            self.changes.saved_verified = add(self.changes.saved_verified, price * one.verified)
         if new.allow and not old.allow:
-            self.changes.added += price
+            self.changes.added = add(self.changes.added, price)
 
     def _count(self, one: RecordedSend, old: Decision, new: Decision) -> None:
         changes = self.changes

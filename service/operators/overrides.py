@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,21 +16,28 @@ import msgspec
 from service.db.asking import CLOCK, LARGEST_ID, ask
 from service.db.engine import Database
 from service.errors import NotFound
-
-MOST_LISTED = 500
+from service.operators.pages import LAST, MOST_LISTED, OverridePlace, Page, cut, micros_of, moment_of
 
 # In each statement: $1 the time, or null for the database's, $2 the key; braces are filled from a Table.
 COLUMNS = """
 o.id, o.label, o.reason, o.began_at, o.until, o.lifted_at, o.set_by, {own},
 o.until > clock.now and o.lifted_at is null as in_force
 """
-# An attack from everywhere can have rules set more than are listed: they must not push out what an operator has set.
+# $2 when the first page was read, $3 and $4 the rank and id before which this one begins, $5 how many rows.
+# An attack from everywhere can have rules set more than a page holds: they must not push out what an operator has set.
 LIST = """
-with {clock}
-select {columns} from {table} o, clock
-where least(o.until, o.lifted_at) > clock.now - interval '1 day'
-order by in_force desc, o.set_by <> 'rule' desc, o.id desc limit $2
+with {clock}, ordered as (
+    select o.*, a.at as listed_at,
+           2 * (o.until > a.at and (o.lifted_at is null or o.lifted_at > a.at))::int + (o.set_by <> 'rule')::int as rank
+    from {table} o, clock, coalesce($2::timestamptz, clock.now) as a(at)
+    where least(o.until, o.lifted_at) > a.at - interval '1 day'
+)
+select {columns}, o.rank, o.listed_at from ordered o, clock
+where (o.rank, o.id) < ($3::int, $4::bigint)
+order by o.rank desc, o.id desc limit $5
 """
+# Above every rank.
+FIRST = 4
 SET = """
 with {clock}, made as (
     insert into {table} ({subject}, label, reason, {own}, began_at, until, set_by)
@@ -102,12 +109,11 @@ class Overrides(Generic[T]):
         self._kind = kind
         self._now = now
 
-    async def list(self) -> list[T]:
+    async def list(self, after: OverridePlace | None = None, most: int = MOST_LISTED) -> Page[T, OverridePlace]:
         """List those in force, then those that ended within a day; operators' before rules', the newest first."""
-        return [
-            msgspec.convert({**row}, self._kind)
-            for row in await ask(self._database, self._list, self._now(), MOST_LISTED)
-        ]
+        begin = (moment_of(after.at), after.rank, after.id) if after else (None, FIRST, LAST)
+        rows = await ask(self._database, self._list, self._now(), *begin, most + 1)
+        return cut(rows, most, lambda row: msgspec.convert(row, self._kind), _place)
 
     async def put(self, key: int, subject: UUID, label: str, reason: str, length: timedelta, *own: object) -> T:
         """Set one from now on, and audit it."""
@@ -120,3 +126,7 @@ class Overrides(Generic[T]):
             for lifted in await ask(self._database, self._lift, self._now(), key, row):
                 return msgspec.convert({**lifted}, self._kind)
         raise NotFound
+
+
+def _place(row: dict[str, Any]) -> OverridePlace:
+    return OverridePlace(micros_of(row["listed_at"]), row["rank"], row["id"])

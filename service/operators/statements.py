@@ -31,17 +31,28 @@ select v.id, c.name as client, v.test, v.deliver, {STATUS} as status, v.created_
        array(select distinct f ->> 'rule' from sends s, jsonb_array_elements(s.decision -> 'findings') as f
              where s.verification_id = v.id and f ->> 'mode' = 'enforce' order by 1) as suppressed_by
 from verifications v join clients c on c.id = v.client_id, clock
-where v.phone_hash = $3
-order by v.created_at desc limit $4
+where v.phone_hash = $3 and ($4::timestamptz is null or (v.created_at, v.id) < ($4, $5::uuid))
+order by v.created_at desc, v.id desc limit $6
 """  # noqa: S608 (ours)
 
+# Amounts are added up as doubles: rounded to a millionth, they are the sums of the prices again, and the lines of all
+# pages make up the totals. Without a line there is still a row, with the totals.
 LEDGER = f"""
-with {CLOCK}
-select l.day, c.name as client, coalesce(nullif(l.country, ''), '?') as country, l.channel, l.sends, l.spent,
-       l.stopped as suppressed, l.saved
-from clock, ledger l join clients c on c.id = l.client_id
-where l.day >= ((clock.now - $2::interval) at time zone 'UTC')::date
-order by l.day desc, 2, 3, 4
+with {CLOCK}, asked as (
+    select l.day, c.name as client, coalesce(nullif(l.country, ''), '?') as country, l.channel, l.sends,
+           round(l.spent::numeric, 6) as spent, l.stopped as suppressed, round(l.saved::numeric, 6) as saved
+    from clock, ledger l join clients c on c.id = l.client_id
+    where l.day >= ((clock.now - $2::interval) at time zone 'UTC')::date
+), page as (
+    select * from asked a
+    where $3::date is null or a.day < $3
+       or a.day = $3 and (a.client, a.country, a.channel) > ($4::text, $5::text, $6::text)
+    order by a.day desc, a.client, a.country, a.channel limit $7
+)
+select t.spent::float8 as all_spent, t.saved::float8 as all_saved, p.day, p.client, p.country, p.channel, p.sends,
+       p.spent::float8 as spent, p.suppressed, p.saved::float8 as saved
+from (select coalesce(sum(spent), 0) as spent, coalesce(sum(saved), 0) as saved from asked) t left join page p on true
+order by p.day desc, p.client, p.country, p.channel
 """  # noqa: S608 (ours)
 
 # Ids sort by time, so the key's index finds the window. Ids are made by the processes' clocks: so $3 is a little

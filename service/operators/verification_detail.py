@@ -15,6 +15,7 @@ import msgspec
 
 from service.channels import Channel
 from service.fraud.histories.history import History
+from service.operators.pages import LedgerPlace, Page
 from service.verification.states import Cause, SendState, Status
 
 
@@ -130,6 +131,14 @@ class LedgerEntry(msgspec.Struct, frozen=True):
     spent: float
     suppressed: int
     saved: float
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """A page of a window's lines, and the totals of the whole window."""
+
+    spent: float
+    saved: float
+    lines: Page[LedgerEntry, LedgerPlace]
 
 
 class Summary(msgspec.Struct, frozen=True):

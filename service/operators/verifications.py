@@ -18,10 +18,12 @@ from service.db.engine import Database
 from service.errors import NotFound
 from service.fraud.histories.subjects import number_of
 from service.operators import statements as sql
+from service.operators.pages import MOST_LISTED, LedgerPlace, MatchPlace, Page, cut, micros_of, moment_of
 from service.operators.verification_detail import (
     FindingCount,
     Group,
     GuessDetail,
+    Ledger,
     LedgerEntry,
     Match,
     SendDetail,
@@ -57,10 +59,16 @@ class OperatorQueries:
             return self._dossier(found)
         raise NotFound
 
-    async def search(self, key: int, phone_number: str, most: int) -> list[Match]:
+    async def search(
+        self, key: int, phone_number: str, most: int, after: MatchPlace | None = None
+    ) -> Page[Match, MatchPlace]:
         """List a number's verifications of every client, the newest first; audited under the operator's key."""
         phone_hash = number_of(self._vault, phone_number)
-        return [Match(**row) for row in await ask(self._database, sql.SEARCH, self._now(), key, phone_hash, most)]
+        begin = (moment_of(after.created_at), after.id) if after else (None, None)
+        rows = await ask(self._database, sql.SEARCH, self._now(), key, phone_hash, *begin, most + 1)
+        return cut(
+            rows, most, lambda row: Match(**row), lambda row: MatchPlace(micros_of(row["created_at"]), row["id"])
+        )
 
     async def summarise(self, window: timedelta) -> Summary:
         """Sum up what was requested within a window that ends now. Raises Unavailable if that takes too long."""
@@ -68,9 +76,12 @@ class OperatorQueries:
         [row] = await ask(self._database, sql.SUMMARY, self._now(), window, first_id(begin))
         return Summary(**row | {"groups": GROUPS.decode(row["groups"]), "findings": FOUND.decode(row["findings"])})
 
-    async def account(self, window: timedelta) -> list[LedgerEntry]:
+    async def account(self, window: timedelta, most: int = MOST_LISTED, after: LedgerPlace | None = None) -> Ledger:
         """Read the ledger of the days of a window that ends now, the newest first. Raises Unavailable."""
-        return [LedgerEntry(**row) for row in await ask(self._database, sql.LEDGER, self._now(), window)]
+        begin = msgspec.structs.astuple(after) if after else (None, None, None, None)
+        rows = await ask(self._database, sql.LEDGER, self._now(), window, *begin, most + 1)
+        lines = cut([row for row in rows if row["day"]], most, lambda row: msgspec.convert(row, LedgerEntry), _line)
+        return Ledger(rows[0]["all_spent"], rows[0]["all_saved"], lines)
 
     def _dossier(self, row: dict[str, Any]) -> VerificationDetail:
         sends, guesses = SENDS.decode(row["sends"]), GUESSES.decode(row["guesses"])
@@ -101,3 +112,7 @@ def _country(sends: list[SendDetail]) -> str | None:
             number = send.decision.facts.get("number")
             return number.get("country") if isinstance(number, dict) else None
     return None
+
+
+def _line(row: dict[str, Any]) -> LedgerPlace:
+    return LedgerPlace(row["day"], row["client"], row["country"], row["channel"])

@@ -18,6 +18,7 @@ from service.db.engine import Database
 from service.fraud.tally import Tally
 from service.operators.device_signals import list_absent, list_unfamiliar, word_absent
 from service.operators.observations import Observations
+from service.operators.records import ALERT_KINDS
 from service.policy.model import Policies
 from service.providers.alerts import Alerts
 from service.providers.health_notes import HealthNotes
@@ -31,10 +32,6 @@ from service.worker.traffic import SPANS, Traffic, find_unusual
 
 # Seconds between two rounds of one process, and of all together.
 LOOK_EVERY = 2.0
-KINDS = (
-    "volume", "spike", "conversion", "block", "telnyx", "telnyx_profile", "fingerprint", "fingerprint_quota", "captcha",
-    "budget", "webhooks", "signals", "suppressed", "observed",
-)  # fmt: skip
 MINUTE = 60
 
 WATCH = FunctionCall(
@@ -107,7 +104,7 @@ class Alarms:
         # Its answer was heard: asking under the old id would have everything that began told a second time.
         self._this_round = uuid4()
         still = {one.kind.partition(" ")[0] for one in incidents if one.event == "open"}
-        for kind in KINDS:
+        for kind in ALERT_KINDS:
             telemetry.ALERT_OPEN.labels(kind).set(float(kind in still))
         for event, kind, text, seconds in incidents:
             if event != "open":

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from service.worker.alarms import KINDS
+from service.operators.records import ALERT_KINDS
 from tests.deploy.test_dashboard import list_rules
 from tests.support.fraud import run_guarded
 from tests.support.gateway import Gateway, make_key
@@ -34,7 +34,7 @@ WELL: Series = {
     "verify_provider_open": "0+0x60", 'verify_profile_open{client="shop"}': "0+0x60",
     "verify_backlog_seconds": "0+0x60", "verify_dispatch_slots_free": "180+0x60",
     'verify_http_connections_closed_total{why="slow"}': "0+5x60",
-    **{f'verify_alert_open{{kind="{kind}"}}': "0+0x60" for kind in KINDS},
+    **{f'verify_alert_open{{kind="{kind}"}}': "0+0x60" for kind in ALERT_KINDS},
 }  # fmt: skip
 CASES: dict[str, list[Series]] = {
     "VerifyProcessDown": [{UP: "1+0x40 0+0x20"}],
@@ -114,7 +114,7 @@ def test_every_alert_is_tried_and_says_how_urgent_it_is_and_what_is_wrong() -> N
 def test_every_kind_of_incident_fires_an_alert() -> None:
     selectors = [selector for rule in list_rules() for selector in list_selectors(rule["expr"])]
     told = [dict(matchers)["kind"] for metric, matchers in selectors if metric == "verify_alert_open"]
-    assert sorted(kind for kinds in told for kind in kinds) == sorted(KINDS)
+    assert sorted(kind for kinds in told for kind in kinds) == sorted(ALERT_KINDS)
 
 
 async def test_prometheus_takes_its_configuration() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.worker.alarms import KINDS
+from service.operators.records import ALERT_KINDS
 from tests.support.metrics import list_documented, list_registered
 from tests.support.programs import DEPLOY, ask_program
 from tests.support.promql import Selector, list_grouping, list_selectors
@@ -62,7 +62,7 @@ def find_strangers(expression: str) -> Iterator[str]:
 
 def is_shown(metric: str, label: str, value: str) -> bool:
     if label == "kind" and metric.startswith("verify_alert"):
-        return value in KINDS
+        return value in ALERT_KINDS
     return label not in LISTED or re.search(rf'[`"]{value}["`]', list_documented()[metric][3]) is not None
 
 

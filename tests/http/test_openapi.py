@@ -30,10 +30,16 @@ STATUSES = {
     "searchNumber": {200, 400, 401, 403, 413, 415, 422, 429, 503},
     "summariseTraffic": {200, 401, 403, 422, 429, 503},
     "readLedger": {200, 401, 403, 422, 429, 503},
-    "listBlocks": {200, 401, 403, 429, 503},
+    "listAudits": {200, 401, 403, 422, 429, 503},
+    "listAlerts": {200, 401, 403, 422, 429, 503},
+    "listClients": {200, 401, 403, 422, 429, 503},
+    "listKeys": {200, 401, 403, 422, 429, 503},
+    "makeKey": {201, 400, 401, 403, 413, 415, 422, 429, 503},
+    "revokeKey": {200, 401, 403, 404, 429, 503},
+    "listBlocks": {200, 401, 403, 422, 429, 503},
     "setBlock": {201, 400, 401, 403, 413, 415, 422, 429, 503},
     "liftBlock": {200, 401, 403, 404, 429, 503},
-    "listExemptions": {200, 401, 403, 429, 503},
+    "listExemptions": {200, 401, 403, 422, 429, 503},
     "setExemption": {201, 400, 401, 403, 413, 415, 422, 429, 503},
     "liftExemption": {200, 401, 403, 404, 429, 503},
     "receiveTelnyxWebhook": {200, 400, 401, 403, 413, 503},
@@ -156,7 +162,7 @@ def test_every_whole_example_is_one(struct: type[msgspec.Struct]) -> None:
 
 
 def test_a_request_says_that_it_takes_no_other_fields() -> None:
-    for name in ("VerificationRequest", "CodeCheck", "NumberSearch", "BlockOrder", "ExemptionOrder"):
+    for name in ("VerificationRequest", "CodeCheck", "NumberSearch", "BlockOrder", "ExemptionOrder", "KeyOrder"):
         assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False
 
 

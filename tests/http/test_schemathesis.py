@@ -17,6 +17,9 @@ POLICY = """
 phone = ["1000/1h"]
 ip = ["1000/1h"]
 account = ["1000/1h"]
+[operators]
+calls = ["1000/1m"]
+searches = ["1000/1m"]
 """
 # A key that was used for another request is refused, and a number may be impossible: both are right.
 UNTRUE = "positive_data_acceptance"
@@ -58,7 +61,9 @@ async def test_every_answer_to_an_operator_is_in_the_file(database_url: str, tmp
         database = await open_database(database_url)
         key = f"Authorization: Bearer {await make_key(database, 'desk', scope='operator')}"
         await database.aclose()
-        only = ("--include-path-regex", "^/v1/operator/", "--exclude-checks", UNTRUE, "--max-examples", "15")
+        # It would revoke the key that it calls with.
+        only = ("--include-path-regex", "^/v1/operator/", "--exclude-operation-id", "revokeKey")
+        only += ("--exclude-checks", UNTRUE, "--max-examples", "15")
         code, said = await explore(process, tmp_path, "-H", key, *only)
         assert code == 0, said
         log = process.log.read_text()

@@ -12,7 +12,7 @@ from service.fraud.histories.subjects import Subject
 from service.fraud.store import FraudStore, Resolution, Weighing
 from service.fraud.store import RuleBlock as Raised
 from service.operators.blocks import Blocks
-from service.operators.overrides import MOST_LISTED
+from service.operators.pages import MOST_LISTED
 from service.vault import Vault
 from tests.fraud.test_pumping import pump
 from tests.support.fraud import begin_send, decide, enforced, mint, run_guarded, sends_to
@@ -114,7 +114,7 @@ async def test_what_was_weighed_before_a_block_was_lifted_does_not_raise_it_agai
     async def resolve(row: UUID) -> list[int]:
         order = Raised(subject.hash, "ip", "address", "evidence 9.0", *LENGTHS)
         await fraud_store.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
-        return [one.level for one in await blocks.list() if one.in_force]
+        return [one.level for one in (await blocks.list()).rows if one.in_force]
 
     async def weigh() -> UUID:
         row = await begin_send(database)
@@ -123,7 +123,7 @@ async def test_what_was_weighed_before_a_block_was_lifted_does_not_raise_it_agai
 
     assert await resolve(await weigh()) == [0]
     on_its_way = await weigh()
-    await blocks.lift(1, (await blocks.list())[0].id)
+    await blocks.lift(1, (await blocks.list()).rows[0].id)
     assert await resolve(on_its_way) == []
     assert await resolve(await weigh()) == [1]
 
@@ -137,7 +137,7 @@ async def test_a_block_doubles_until_it_is_as_long_as_it_has_to_be(database: Dat
         await fraud_store.weigh(Weighing(row, 1, 1, row, None, [subject]))
         order = Raised(subject.hash, "range", "US block_10k", "evidence 9.0", *LENGTHS, least)
         await fraud_store.resolve(Resolution(row, 1, goes=False, decision=decide(allow=False), blocks=[order]))
-        made = max(await blocks.list(), key=lambda one: one.id)
+        made = max((await blocks.list()).rows, key=lambda one: one.id)
         lasted.append((made.level, (made.until - made.began_at).total_seconds() / 60))
         await database.pool.execute("update blocks set until = clock_timestamp() where id = $1", made.id)
     assert lasted == [(0, 5), (1, 10), (3, 40), (4, 80), (8, 720)]
@@ -212,5 +212,5 @@ async def test_what_cannot_be_blocked_is_named_and_nothing_is_set(database_url: 
         for body, fields in WRONG:
             reply = await operator.call("POST", BLOCKS, {"duration": "1h", "reason": "since 2026-01-31 12:00"} | body)
             assert (reply.status, reply.body.get("fields")) == (422, fields), body
-        assert (await operator.call("GET", BLOCKS)).body == {"blocks": []}
+        assert (await operator.call("GET", BLOCKS)).body == {"blocks": [], "next_cursor": None}
         await block(operator, country="US", reason="since 2026-01-31 12:00, 12:30, 13:00: 4711 of 5000")

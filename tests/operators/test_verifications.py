@@ -139,6 +139,9 @@ async def test_neither_scope_does_the_others_work(database_url: str) -> None:
                 {"phone_number": PHONE, "duration": "1h", "reason": "x", "limits": True},
             ),
             ("DELETE", "/v1/operator/exemptions/1", None),
+            *(("GET", f"/v1/operator/{name}", None) for name in ("audits", "alerts", "clients", "keys")),
+            ("POST", "/v1/operator/keys", {"client": "shop"}),
+            ("DELETE", "/v1/operator/keys/1", None),
         ]
         for method, path, body in theirs:
             reply = await gateway.call(method, path, body)

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from service.api.schemas import operator as wire
+from service.api.schemas import operator_records as records
 from service.api.schemas import outcomes
 
 Named = dict[str, msgspec.Struct]
@@ -51,9 +52,10 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
     wire.NumberFound: {
         "one": wire.NumberFound(
             [wire.MatchSeen(ID, "shop", test=False, deliver=True, status="expired", created_at=NOON,
-                            channels=["sms"], suppressed_by=["sequential"])]
+                            channels=["sms"], suppressed_by=["sequential"])],
+            None,
         ),
-        "none": wire.NumberFound([]),
+        "none": wire.NumberFound([], None),
     },
     wire.TrafficSummary: {
         "hour": wire.TrafficSummary(
@@ -62,9 +64,10 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
             findings=[wire.RuleCount("sequential", "enforce", 20)],
         )
     },
-    wire.Ledger: {
-        "a day": wire.Ledger(
-            spent=0.8, saved=0.16, lines=[wire.LedgerLine(NOON.date(), "shop", "US", "sms", 100, 0.8, 20, 0.16)]
+    records.Ledger: {
+        "a day": records.Ledger(
+            spent=0.8, saved=0.16, lines=[records.LedgerLine(NOON.date(), "shop", "US", "sms", 100, 0.8, 20, 0.16)],
+            next_cursor=None,
         )
     },
     outcomes.OutcomeList: {"one": outcomes.OutcomeList([OUTCOME])},
@@ -81,11 +84,52 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
         "device": wire.BlockOrder("7d", "A farm of phones", visitor_id="Ibk1527CUFmcnjLwIs4A9"),
     },
     wire.BlockSeen: {"range": BLOCK, "lifted": LIFTED},
-    wire.BlockList: {"two": wire.BlockList([BLOCK, LIFTED])},
+    wire.BlockList: {"two": wire.BlockList([BLOCK, LIFTED], "WzE3Njk4NjA4MDAwMDAwMDAsMSwxN10")},
     wire.ExemptionOrder: {
         "rules": wire.ExemptionOrder("+14155550100", "30m", "Called us, ticket 4711", rules=["range", "block"]),
         "locked out": wire.ExemptionOrder("+14155550100", "1h", "Called us, ticket 4711", limits=True, lockouts=True),
     },
     wire.ExemptionSeen: {"rules": EXEMPTION},
-    wire.ExemptionList: {"one": wire.ExemptionList([EXEMPTION])},
+    records.AuditList: {
+        "two": records.AuditList(
+            [
+                records.AuditSeen(42, NOON, 2, "desk", "block", 17, "Pumped since noon"),
+                records.AuditSeen(41, NOON, None, None, "create_key", 2, None),
+            ],
+            "WzQxXQ",
+        )
+    },
+    records.AlertList: {
+        "open": records.AlertList(
+            [
+                records.AlertSeen(
+                    8, "block", "US block_10k", "A rule has blocked US block_10k: chance 1e-9.", NOON, NOON, None
+                )
+            ],
+            None,
+        )
+    },
+    records.ClientList: {
+        "one": records.ClientList(
+            [records.ClientSeen(1, "shop", test=False, created_at=NOON, last_used_at=NOON, keys=2)], None
+        )
+    },
+    records.KeyList: {
+        "one": records.KeyList(
+            [
+                records.KeySeen(
+                    2, "desk", test=False, scope="operator", hint="vg_x7Qp", created_at=NOON, last_used_at=NOON,
+                    ends_at=None, revoked_at=None,
+                )
+            ],
+            None,
+        )
+    },
+    records.KeyOrder: {
+        "product": records.KeyOrder("shop"),
+        "operator": records.KeyOrder("desk", "operator", duration="90d"),
+    },
+    records.KeyMade: {"made": records.KeyMade(2, "vg_the-key-itself")},
+    records.KeyRevoked: {"revoked": records.KeyRevoked(2)},
+    wire.ExemptionList: {"one": wire.ExemptionList([EXEMPTION], None)},
 }  # fmt: skip

@@ -15,11 +15,13 @@ from service.api.bodies import AnyRequest, read_body
 from service.api.fields import read_address, read_length, read_number, read_reason
 from service.api.openapi.document import ApiCall
 from service.api.options import list_methods
+from service.api.paging import read_limit, read_place, write_cursor
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
 from service.api.services import Services, services_of
 from service.errors import NotFound, Unavailable
 from service.operators.blocks import Target
+from service.operators.pages import OverridePlace
 from service.phone import describe, is_country
 
 BLOCK = msgspec.json.Decoder(wire.BlockOrder)
@@ -32,12 +34,14 @@ CHOICES = ("phone_number", "country", "ip_address", "visitor_id")
     operation_id="listBlocks",
     summary="List blocks",
     description="Those in force, and those that ended or were lifted within a day.",
-    call=ApiCall(means="The blocks.", gives=wire.BlockList),
+    call=ApiCall(means="The blocks.", gives=wire.BlockList, query=("limit", "cursor"), problems=(Invalid, Unavailable)),
 )
 async def list_blocks(request: AnyRequest) -> wire.BlockList:
     await operator_of(request)
-    found = await services_of(request).blocks.list()
-    return wire.BlockList([msgspec.convert(block, wire.BlockSeen, from_attributes=True) for block in found])
+    after, most = read_place(request, OverridePlace), read_limit(request)
+    page = await services_of(request).blocks.list(after, most)
+    seen = [msgspec.convert(block, wire.BlockSeen, from_attributes=True) for block in page.rows]
+    return wire.BlockList(seen, write_cursor(page.next))
 
 
 @post(

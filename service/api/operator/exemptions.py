@@ -11,11 +11,13 @@ from service.api.bodies import AnyRequest, read_body
 from service.api.fields import read_length, read_number, read_reason
 from service.api.openapi.document import ApiCall
 from service.api.options import list_methods
+from service.api.paging import read_limit, read_place, write_cursor
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
 from service.api.services import services_of
 from service.errors import NotFound, Unavailable
 from service.operators.exemptions import WIDE
+from service.operators.pages import OverridePlace
 from service.policy.model import Rules
 
 EXEMPTION = msgspec.json.Decoder(wire.ExemptionOrder)
@@ -29,12 +31,16 @@ NAMES = frozenset(field.name for field in msgspec.structs.fields(Rules))
     operation_id="listExemptions",
     summary="List exemptions",
     description="Those in force, and those that ended or were lifted within a day.",
-    call=ApiCall(means="The exemptions.", gives=wire.ExemptionList),
+    call=ApiCall(
+        means="The exemptions.", gives=wire.ExemptionList, query=("limit", "cursor"), problems=(Invalid, Unavailable)
+    ),
 )
 async def list_exemptions(request: AnyRequest) -> wire.ExemptionList:
     await operator_of(request)
-    found = await services_of(request).exemptions.list()
-    return wire.ExemptionList([msgspec.convert(one, wire.ExemptionSeen, from_attributes=True) for one in found])
+    after, most = read_place(request, OverridePlace), read_limit(request)
+    page = await services_of(request).exemptions.list(after, most)
+    seen = [msgspec.convert(one, wire.ExemptionSeen, from_attributes=True) for one in page.rows]
+    return wire.ExemptionList(seen, write_cursor(page.next))
 
 
 @post(

@@ -9,10 +9,12 @@ from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest
 from service.api.fields import read_window
 from service.api.openapi.document import ApiCall
+from service.api.paging import read_limit, read_place, write_cursor
 from service.api.problems import Invalid
-from service.api.schemas import operator as wire
+from service.api.schemas import operator_records as wire
 from service.api.services import services_of
 from service.errors import Unavailable
+from service.operators.pages import LedgerPlace
 
 LONGEST = 92 * 86_400
 
@@ -22,15 +24,22 @@ LONGEST = 92 * 86_400
     operation_id="readLedger",
     summary="See what was spent",
     description="Whole days (UTC), from the one in which the window begins, at the policy's prices of that day.",
-    call=ApiCall(means="The ledger.", gives=wire.Ledger, query=("window",), problems=(Invalid, Unavailable)),
+    call=ApiCall(
+        means="The ledger.",
+        gives=wire.Ledger,
+        query=("ledger_window", "limit", "cursor"),
+        problems=(Invalid, Unavailable),
+    ),
 )
 async def read_ledger(request: AnyRequest) -> wire.Ledger:
     services, _ = services_of(request), await operator_of(request)
-    lines = await services.operator_queries.account(read_window(request, "1d", LONGEST))
+    window, after, most = read_window(request, "1d", LONGEST), read_place(request, LedgerPlace), read_limit(request)
+    ledger = await services.operator_queries.account(window, most, after)
     return wire.Ledger(
-        spent=sum(line.spent for line in lines),
-        saved=sum(line.saved for line in lines),
-        lines=[msgspec.convert(line, wire.LedgerLine, from_attributes=True) for line in lines],
+        spent=ledger.spent,
+        saved=ledger.saved,
+        lines=[msgspec.convert(line, wire.LedgerLine, from_attributes=True) for line in ledger.lines.rows],
+        next_cursor=write_cursor(ledger.lines.next),
     )
 
 

@@ -16,11 +16,13 @@ from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
 from service.api.fields import read_number, read_window
 from service.api.openapi.document import BEARER, ApiCall
-from service.api.operator import blocks, exemptions, ledger, outcomes
+from service.api.operator import blocks, exemptions, keys, ledger, outcomes, records
+from service.api.paging import decode_cursor, write_cursor
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
 from service.api.services import services_of
 from service.errors import NotFound, Unavailable
+from service.operators.pages import MatchPlace
 
 SEARCH = msgspec.json.Decoder(wire.NumberSearch)
 LONGEST_WINDOW = 86_400
@@ -50,8 +52,12 @@ async def inspect_verification(request: AnyRequest, verification_id: FromPath[UU
 async def search_number(request: AnyRequest) -> wire.NumberFound:
     services, operator = services_of(request), await operator_of(request, search=True)
     data = await read_body(request, SEARCH)
-    found = await services.operator_queries.search(operator.key_id, read_number(data.phone_number), data.limit)
-    return wire.NumberFound([msgspec.convert(match, wire.MatchSeen, from_attributes=True) for match in found])
+    number, after = read_number(data.phone_number), None
+    if data.cursor is not None:
+        after = decode_cursor(data.cursor, MatchPlace)
+    page = await services.operator_queries.search(operator.key_id, number, data.limit, after)
+    seen = [msgspec.convert(match, wire.MatchSeen, from_attributes=True) for match in page.rows]
+    return wire.NumberFound(seen, write_cursor(page.next))
 
 
 @get(
@@ -78,7 +84,9 @@ router = Router(
         summarise_traffic,
         *blocks.HANDLERS,
         *exemptions.HANDLERS,
+        *keys.HANDLERS,
         *ledger.HANDLERS,
+        *records.HANDLERS,
         *outcomes.HANDLERS,
     ],
     security=BEARER,

@@ -6,15 +6,30 @@ operators.verification_detail and operators.blocks.
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
 from service.api.schemas.product import NO_NUL, TEXT, CreatedAt, ExpiresAt, Id, PhoneNumber, Status
 from service.channels import DEFAULT, Channel
+from service.fraud.decision import WAIVED
+from service.policy.model import Rules
+from service.providers.verify.protocol import Delivery
+from service.verification.states import Cause, SendState
 
+
+def word_of(words: Iterable[str]) -> dict[str, object]:
+    """Say in the OpenAPI file which words a text can be.
+
+    Not a Literal, which would have a reply fail on what another version has stored.
+    """
+    return {"enum": [*words]}
+
+
+RULES = (*(field.name for field in msgspec.structs.fields(Rules)), "budget", "budget_country")
 LENGTH = r"^[1-9][0-9]{0,5}[smhd](?!\n)$"
 NOON = "2026-01-31T12:00:00.000000Z"
 
@@ -45,12 +60,17 @@ Test = Annotated[bool, Meta(description="Whether it is a test client's.", exampl
 Deliver = Annotated[bool, Meta(description="false: the client asked for a decoy.", examples=[True])]
 Country = Annotated[str, Meta(description="ISO 3166 alpha-2; ? for a number without a country.", examples=["US"])]
 OfChannel = Annotated[Channel, Meta(description="The channel.", examples=[DEFAULT], extra_json_schema=TEXT)]
-RuleName = Annotated[str, Meta(description="The rule.", examples=["sequential"])]
+RuleName = Annotated[str, Meta(description="The rule.", examples=["sequential"], extra_json_schema=word_of(RULES))]
 RuleMode = Annotated[
     str,
     Meta(
-        description="The rule's mode; lifted: an operator waived it for this number.", examples=["enforce", "observe"]
+        description="The rule's mode; lifted: an operator waived it for this number.",
+        examples=["enforce", "observe"],
+        extra_json_schema=word_of(("observe", "enforce", WAIVED)),
     ),
+]
+NextCursor = Annotated[
+    str, Meta(description="The next page's cursor; null: this is the last one.", examples=["WzQyXQ"])
 ]
 
 
@@ -93,8 +113,12 @@ class SendSeen(msgspec.Struct):
 
     ordinal: Annotated[int, Meta(ge=1, description="Its place in the verification.", examples=[1])]
     channel: OfChannel
-    cause: Annotated[str, Meta(description="Why it was made.", examples=["request", "press", "failed"])]
-    state: Annotated[str, Meta(description="Its state.", examples=["sent", "refused", "in_doubt"])]
+    cause: Annotated[
+        Cause, Meta(description="Why it was made.", examples=["request", "press", "failed"], extra_json_schema=TEXT)
+    ]
+    state: Annotated[
+        SendState, Meta(description="Its state.", examples=["sent", "refused", "in_doubt"], extra_json_schema=TEXT)
+    ]
     wanted_at: At
     begun_at: At | None
     ended_at: At | None
@@ -106,7 +130,17 @@ class SendSeen(msgspec.Struct):
         | None
     )
     error: Annotated[str, Meta(description="Why it did not go out, in a word.", examples=["deadline"])] | None
-    delivery: Annotated[str, Meta(description="What Telnyx reported of its delivery.", examples=["delivered"])] | None
+    delivery: (
+        Annotated[
+            str,
+            Meta(
+                description="What Telnyx reported of its delivery.",
+                examples=["delivered"],
+                extra_json_schema=word_of(get_args(Delivery)),
+            ),
+        ]
+        | None
+    )
     delivery_at: At | None
     decision: Annotated[
         SendDecision | None, Meta(description="Why it was allowed or suppressed; null before that is decided.")
@@ -144,11 +178,22 @@ class VerificationSeen(msgspec.Struct):
     events: Annotated[list[TimelineEvent], Meta(description="What happened, in order.")]
 
 
-class NumberSearch(msgspec.Struct, forbid_unknown_fields=True):
+class NumberSearch(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A number to search for. The search is recorded in audits."""
 
     phone_number: PhoneNumber
     limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.", examples=[50])] = 50
+    cursor: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[A-Za-z0-9_-]{1,600}(?!\n)$",
+                description="The next_cursor of the page before.",
+                examples=["WzQyXQ"],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class MatchSeen(msgspec.Struct):
@@ -162,7 +207,8 @@ class MatchSeen(msgspec.Struct):
     created_at: CreatedAt
     channels: Annotated[list[Channel], Meta(description="The channels requested.", examples=[["sms"]])]
     suppressed_by: Annotated[
-        list[str], Meta(description="The rules that suppressed a send of it.", examples=[["country"]])
+        list[Annotated[str, Meta(extra_json_schema=word_of(RULES))]],
+        Meta(description="The rules that suppressed a send of it.", examples=[["country"]]),
     ]
 
 
@@ -170,6 +216,7 @@ class NumberFound(msgspec.Struct):
     """The verifications of a number, of every client."""
 
     verifications: Annotated[list[MatchSeen], Meta(description="The newest first.")]
+    next_cursor: NextCursor | None
 
 
 class RuleCount(msgspec.Struct):
@@ -207,32 +254,6 @@ class TrafficSummary(msgspec.Struct):
     verified_share: Annotated[float, Meta(ge=0, le=1, description="verified / sent_to.", examples=[0.75])] | None
     groups: Annotated[list[GroupCount], Meta(description="By country and channel, the busiest first.")]
     findings: Annotated[list[RuleCount], Meta(description="By rule and mode, the most frequent first.")]
-
-
-Money = Annotated[float, Meta(ge=0, description="In the currency of the policy's prices.", examples=[0.8])]
-
-
-class LedgerLine(msgspec.Struct):
-    """One day of one client, country and channel."""
-
-    day: Annotated[date, Meta(description="The day, UTC.", examples=["2026-01-31"])]
-    client: Client
-    country: Country
-    channel: OfChannel
-    sends: Annotated[int, Meta(ge=0, description="Codes that went out.", examples=[100])]
-    spent: Money
-    suppressed: Annotated[int, Meta(ge=0, description="Sends that a rule or a budget suppressed.", examples=[20])] = (
-        msgspec.field(name="stopped")
-    )
-    saved: Money
-
-
-class Ledger(msgspec.Struct):
-    """What was spent, and what the suppressed sends would have cost."""
-
-    spent: Money
-    saved: Money
-    lines: Annotated[list[LedgerLine], Meta(description="The newest day first.")]
 
 
 class BlockOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -297,13 +318,13 @@ class BlockList(msgspec.Struct):
     """Blocks in force, and those that ended within a day."""
 
     blocks: Annotated[
-        list[BlockSeen],
-        Meta(description="Those in force first, operators' before rules', the newest first; 500 at most."),
+        list[BlockSeen], Meta(description="Those in force first, operators' before rules', the newest first.")
     ]
+    next_cursor: NextCursor | None
 
 
 RuleNames = Annotated[
-    list[Annotated[str, Meta(min_length=1, max_length=64)]],
+    list[Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=word_of(RULES))]],
     Meta(
         max_length=64, description="Names of rules that may object but suppress nothing.", examples=[["range", "block"]]
     ),
@@ -354,3 +375,4 @@ class ExemptionList(msgspec.Struct):
     """Exemptions in force, and those that ended within a day."""
 
     exemptions: Annotated[list[ExemptionSeen], Meta(description="Those in force first, the newest first.")]
+    next_cursor: NextCursor | None
