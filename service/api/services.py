@@ -20,9 +20,9 @@ from service.db.batch import Waiting
 from service.db.engine import Database
 from service.operators.blocks import Blocks
 from service.operators.exemptions import Exemptions
-from service.operators.records import Records
 from service.operators.observations import Observations
 from service.operators.outcomes import Outcomes
+from service.operators.records import Records
 from service.operators.verifications import OperatorQueries
 from service.providers.fingerprint.event import SealedEvents
 from service.providers.health_notes import HealthNotes

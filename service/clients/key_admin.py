@@ -51,7 +51,13 @@ class KeyAdmin:
         return (await self.make(name, scope, test=test, ends_after=ends_after, observe=observe)).key
 
     async def make(
-        self, name: str, scope: Scope, *, test: bool, ends_after: timedelta | None, by: int | None = None,
+        self,
+        name: str,
+        scope: Scope,
+        *,
+        test: bool,
+        ends_after: timedelta | None,
+        by: int | None = None,
         observe: timedelta | None = None,
     ) -> NewKey:
         """Create a key for a client, and the client if it is new; audited under `by`, an operator's key.
