@@ -1,4 +1,4 @@
-"""simulate: play a trace of requests through the real gateway in virtual time, or make such a trace.
+"""simulate: play traces of requests through the real gateway in virtual time, or make such a trace.
 
 Needs no setting, account or database: it creates a scratch database, and deletes it afterwards.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -16,22 +17,32 @@ from service import telemetry
 from service.db.engine import open_database
 from service.fraud.stages import HISTORY
 from service.policy.model import Policy
+from service.simulation.measuring import HEAD, draw_line, measure
 from service.simulation.picture import draw
 from service.simulation.player import Player
 from service.simulation.report import Played, summarise
-from service.simulation.scenarios import compose
-from service.simulation.scratch import choose_policy, make_database
+from service.simulation.scenarios import ATTACKS, DRAWN_ATTACKS, GROUPS, compose
+from service.simulation.scratch import choose_policy, make_databases
 from service.simulation.trace import TraceLine, read, write
 
 FILE = click.Path(exists=True, dir_okay=False)
+SEVERAL = {"groups": tuple(GROUPS), "attacks": (*DRAWN_ATTACKS, *ATTACKS)}
 
 
 @click.command()
 @click.argument("trace", type=FILE, required=False)
 @click.option("--policy", "policy_path", type=FILE, help="A policy file that overrides the shipped policy.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--scenario", metavar="NAME", help="Make a trace of this kind: ordinary, sequential, range, trickle, ...")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same trace.")
+@click.option(
+    "--scenario",
+    "scenarios",
+    metavar="NAME",
+    multiple=True,
+    help="Make traces of this kind (ordinary, range, office, ...), of all `groups` or of all `attacks`.",
+)
+@click.option(
+    "--seed", "seeds", type=int, multiple=True, help="The same seed makes the same trace; 1 if none is given."
+)
 @click.option(
     "--knob",
     "knobs",
@@ -45,8 +56,8 @@ FILE = click.Path(exists=True, dir_okay=False)
 def simulate(
     trace: str | None,
     policy_path: str | None,
-    scenario: str | None,
-    seed: int,
+    scenarios: tuple[str, ...],
+    seeds: tuple[int, ...],
     knobs: tuple[str, ...],
     target: str | None,
     *,
@@ -55,14 +66,36 @@ def simulate(
     """Play a trace of people and attacks, or make one.
 
     TRACE has one request a line, as JSON; the report says who was suppressed, and by what. The countries of its people
-    are allowed, unless the policy file lists countries. With --scenario and --write such a trace is made.
+    are allowed, unless the policy file lists countries. With --scenario and --write such a trace is made; with
+    --scenario alone, which may be repeated like --seed, each is played, and one line says what became of it.
     """
-    if trace is not None and scenario is None:
+    made = [(name, seed) for name in _list_names(scenarios) for seed in seeds or (1,)]
+    if trace is not None and not made:
         _play(trace, policy_path, as_json=as_json)
-    elif trace is None and scenario is not None and target is not None:
-        _write(scenario, seed, knobs, target)
+    elif trace is None and made and target is None:
+        _measure(made, _read_knobs(knobs), policy_path, as_json=as_json)
+    elif trace is None and len(made) == 1 and target is not None:
+        _write(*made[0], knobs, target)
     else:
-        raise click.UsageError("Give a TRACE to play, or --scenario and --write to make one.")
+        raise click.UsageError("Give a TRACE to play, or --scenario, and --write to make one trace.")
+
+
+def _list_names(names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        yield from SEVERAL.get(name, (name,))
+
+
+def _measure(made: list[tuple[str, int]], knobs: dict[str, Any], policy_path: str | None, *, as_json: bool) -> None:
+    telemetry.configure_logs("ERROR")
+    if not as_json:
+        click.echo(HEAD)
+    with make_databases() as make_database:
+        for place, (name, seed) in enumerate(made):
+            lines = compose(name, seed, knobs)
+            policy = choose_policy(policy_path, lines)
+            played = asyncio.run(_run(make_database(f"scenario_{place}"), policy, lines))
+            one = measure(name, seed, summarise(played))
+            click.echo(msgspec.json.encode(one) if as_json else draw_line(one))
 
 
 def _write(scenario: str, seed: int, knobs: tuple[str, ...], target: str) -> None:
@@ -85,8 +118,8 @@ def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
     telemetry.configure_logs("ERROR")
     lines = list(read(path))
     policy = choose_policy(policy_path, lines)
-    with make_database() as url:
-        report = summarise(asyncio.run(_run(url, policy, lines)))
+    with make_databases() as make_database:
+        report = summarise(asyncio.run(_run(make_database("trace"), policy, lines)))
     allow, modes = policy.countries.allow, {name: getattr(policy.rules, name).mode for name in HISTORY.rules}
     if as_json:
         told = {"allow": allow, "modes": modes, "currency": policy.prices.currency}

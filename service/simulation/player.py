@@ -7,6 +7,7 @@ The gateway never sees a line's label.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
@@ -53,6 +54,8 @@ SOLVED = "solved"
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = bytes(32)
 EXPIRE_EVERY = timedelta(minutes=1)
+# Seconds after which the operator reports that a code could not be delivered.
+FAILS_AFTER = 10
 # Real seconds that one send may take, which waits only for the scratch database.
 PATIENCE = 30.0
 
@@ -89,12 +92,14 @@ class Player:
         self._requests = Requests(self._store, self._vault, Gate(health), dispatch, self._slots)
         self._guesses: list[tuple[float, int, UUID, TraceLine]] = []
         self._sent: set[UUID] = set()
+        self._failures = deque[tuple[datetime, str]]()
 
     async def play(self, lines: Iterable[TraceLine]) -> AsyncIterator[Played]:
         """Play the lines in order of time, and return what became of each. What would follow the last is left out."""
         caller = await self._enter()
         for place, line in enumerate(sorted(lines, key=lambda line: line.t)):
             await self._type_until(line.t, caller)
+            await self._fail_until(BEGIN + timedelta(seconds=line.t))
             self._now = BEGIN + timedelta(seconds=line.t)
             await self._expire()
             row, outcome = await self._ask(line, caller)
@@ -114,6 +119,7 @@ class Player:
 
     async def _ask(self, line: TraceLine, caller: Caller) -> tuple[UUID | None, LineOutcome]:
         self._judge.last, before = None, self._phones.sent
+        self._phones.reaches = line.delivered
         try:
             taken = await self._requests.request(caller, self._read(line))
         except Limited:
@@ -123,6 +129,8 @@ class Player:
         if taken.replayed:
             return taken.id, LineOutcome(result="repeated")
         await self._slots.drain(PATIENCE)
+        if not line.delivered and self._phones.sent > before:
+            self._failures.append((self._now + timedelta(seconds=FAILS_AFTER), self._phones.last))
         return taken.id, _outcome(self._judge.last, sent=self._phones.sent > before, cost=self._cost(line))
 
     def _cost(self, line: TraceLine) -> float:
@@ -162,6 +170,13 @@ class Player:
             settled = await self._store.settle(guess, result, self._policy)
             if settled.verified:
                 await self._judge.credit(row)
+
+    async def _fail_until(self, end: datetime) -> None:
+        """Report the failed deliveries until then, as a webhook would."""
+        while self._failures and self._failures[0][0] <= end:
+            self._now, provider_id = self._failures.popleft()
+            await self._store.keep_event(self._phones.name, f"failed {provider_id}", "failed", provider_id)
+            await self._store.apply_events()
 
     async def _expire(self) -> None:
         if self._now - self._expired >= EXPIRE_EVERY:

@@ -69,7 +69,7 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def hostile(self) -> bool:
         """Whether it is right to stop them."""
-        return self.label != PERSON
+        return not self.label.startswith(PERSON)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,9 +90,9 @@ def summarise(played: Iterable[Played], columns: int = COLUMNS) -> Report:
     plays = sorted(played, key=lambda play: play[0].t)
     ends = plays[-1][0].t if plays else 0.0
     column = ends / columns or 1.0
-    labels = sorted({line.label for line, _ in plays}, key=lambda label: (label != PERSON, label))
-    people = [play for play in plays if play[0].label == PERSON]
-    attacks = [play for play in plays if play[0].label != PERSON]
+    labels = sorted({line.label for line, _ in plays}, key=lambda label: (not label.startswith(PERSON), label))
+    people = [play for play in plays if not play[0].hostile]
+    attacks = [play for play in plays if play[0].hostile]
     return Report(
         ends=ends,
         column=column,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -27,19 +28,26 @@ STOPS_WITHIN = 30.0
 
 
 @contextmanager
-def make_database() -> Iterator[str]:
-    """Yield the URL of a migrated database on a server of its own, which is deleted afterwards. Blocks for seconds."""
+def make_databases() -> Iterator[Callable[[str], str]]:
+    """Yield what makes a migrated database by name, on a server of its own that is deleted afterwards.
+
+    Blocks for seconds.
+    """
     with tempfile.TemporaryDirectory(prefix="verify-gateway-simulation-") as folder:
         home = Path(folder)
         home.chmod(0o711)  # root's server runs as another account
         server = embedded.start(home, settings=FAST)
         try:
-            url = server.url()
-            migrate.upgrade(url)
-            yield url
+            yield partial(_make, server)
         finally:
             server.release()
             _wait_until_stopped(home)
+
+
+def _make(server: embedded.ServerShare, name: str) -> str:
+    url = server.url(name)
+    migrate.upgrade(url)
+    return url
 
 
 def choose_policy(path: str | None, lines: Iterable[TraceLine]) -> Policy:

@@ -27,20 +27,23 @@ from service.simulation.trace import TraceDevice
 
 
 class Phones(Provider):
-    """Every send is accepted at once. `sent`: how many."""
+    """Every send is accepted at once. `sent`: how many; `reaches`: whether the next will be delivered."""
 
     def __init__(self, name: str, *, real: bool) -> None:
         """`name` and `real`: as they stand in the database."""
         self.name = name
         self.real = real
         self.sent = 0
+        self.reaches = True
+        self.last = ""
         self._ids = count(1)
 
     @override
     async def send(self, order: Order) -> SendAnswer:
-        """Accept the send."""
+        """Accept the send. That it could not be delivered is told later, by a delivery event for `last`."""
         self.sent += 1
-        return Sent(f"{self.name}-{next(self._ids)}", "delivered")
+        self.last = f"{self.name}-{next(self._ids)}"
+        return Sent(self.last, "delivered" if self.reaches else "sent")
 
     @override
     async def check(self, provider_id: str, code: str) -> CheckAnswer:

@@ -20,7 +20,7 @@ PERSON = "person"
 # Fields of a device event that may be null, which means that the verdict is missing; leaving one out means its default.
 MISSING = ("bot", "suspect_score", "ip_address")
 
-Label = Annotated[str, msgspec.Meta(pattern=r"^(person|attack(:[A-Za-z0-9_.-]+)?)$")]
+Label = Annotated[str, msgspec.Meta(pattern=r"^(person|attack)(:[A-Za-z0-9_.-]+)?$")]
 CodeCount = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 # Seconds; a trace of more than ten years is a mistake.
 Time = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
@@ -50,6 +50,7 @@ class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
     """One request. `t`: seconds from the start; `verify_after`: seconds from `t` until the right code is entered.
 
     `wrong_codes` are entered before that, or instead of it if `verifies` is false. `label` is for counting.
+    `delivered`: False if the operator reports that the code could not be delivered.
     """
 
     t: Time
@@ -62,6 +63,12 @@ class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
     verifies: bool
     verify_after: Time = 20.0
     wrong_codes: CodeCount = 0
+    delivered: bool = True
+
+    @property
+    def hostile(self) -> bool:
+        """Whether it is right to stop it."""
+        return not self.label.startswith(PERSON)
 
 
 def read(path: str | Path) -> Iterator[TraceLine]:
@@ -89,7 +96,7 @@ def parse(text: bytes | str, number: int) -> TraceLine:
 
 def _complete(fields: dict[str, Any], number: int) -> dict[str, Any]:
     fields = {name: value for name, value in fields.items() if value is not None}
-    fields.setdefault("verifies", fields.get("label", PERSON) == PERSON)
+    fields.setdefault("verifies", str(fields.get("label", PERSON)).startswith(PERSON))
     if isinstance(device := fields.get("device"), dict):
         device = {name: value for name, value in device.items() if value is not None or name in MISSING}
         own = {"visitor_id": f"visitor of line {number}", "event_id": f"event of line {number}"}
@@ -113,7 +120,7 @@ def write(path: str | Path, lines: Iterable[TraceLine]) -> int:
 
 def served(lines: Iterable[TraceLine]) -> list[str]:
     """Return the countries of the people's numbers, sorted: what a policy for this trace allows."""
-    numbers = {line.phone_number for line in lines if line.label == PERSON}
+    numbers = {line.phone_number for line in lines if not line.hostile}
     return sorted({country for country in map(_country, numbers) if country is not None})
 
 

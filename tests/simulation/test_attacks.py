@@ -14,12 +14,13 @@ import pytest
 from service import phone
 from service.policy.loading import parse
 from service.policy.model import Window
-from service.simulation.scenarios import SCENARIOS, compose
+from service.simulation.scenarios import ATTACKS as REGISTERED
+from service.simulation.scenarios import DRAWN_ATTACKS, compose
 from service.simulation.trace import TraceDevice, TraceLine, served
 
 SEEDS = (1, 2, 3)
 FEW = {"people": {"visits": 100, "push": 1, "launch": 20, "offices": 5, "companies": 1, "families": 5}}
-ATTACKS = sorted(SCENARIOS.keys() - {"ordinary"})
+ATTACKS = sorted(REGISTERED)
 TRACES = [(name, seed) for name in ATTACKS for seed in SEEDS]
 some_seeds = pytest.mark.parametrize("seed", SEEDS)
 
@@ -198,3 +199,34 @@ def test_the_patient_one_verifies_a_few_to_look_healthy(seed: int) -> None:
     assert 0.2 < sum(line.verifies for line in lines) / len(lines) < 0.4
     blocks = Counter(line.phone_number[:-4] for line in lines if not line.verifies)
     assert len(blocks) == 2
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN_ATTACKS))
+def test_an_attacks_size_and_pace_are_drawn_from_its_seed(name: str) -> None:
+    traces = [[line for line in compose(name, seed) if line.hostile] for seed in SEEDS]
+    assert {line.label for lines in traces for line in lines} == {f"attack:{name}"}
+    assert len({len(lines) for lines in traces}) > 1
+    assert all(50 <= len(lines) <= 1500 for lines in traces)
+    assert all(phone.describe(line.phone_number).valid for line in traces[0])
+
+
+@some_seeds
+def test_numbers_that_verify_once_ask_ever_after(seed: int) -> None:
+    lines = attack("verified_once", seed)
+    asked = Counter(line.phone_number for line in lines)
+    assert {sum(line.verifies for line in lines if line.phone_number == number) for number in asked} == {1}
+    assert sum(asked.values()) / len(asked) > 4
+
+
+@some_seeds
+def test_what_hides_in_a_day_takes_about_ten_points_of_its_conversion(seed: int) -> None:
+    lines = [line for line in compose("hidden_in_day", seed) if line.label != "person" and line.t > 86_400]
+    people = [line for line in lines if not line.hostile]
+    assert 0.06 < sum(line.verifies for line in people) * (1 / len(people) - 1 / len(lines)) < 0.15
+
+
+@some_seeds
+def test_a_bombed_number_has_an_owner_who_verifies(seed: int) -> None:
+    lines = compose("bombing", seed)
+    (bombed,) = {line.phone_number for line in lines if line.hostile}
+    assert any(line.verifies for line in lines if line.phone_number == bombed and not line.hostile)

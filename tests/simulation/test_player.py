@@ -184,8 +184,28 @@ async def test_the_command_makes_a_trace(tmp_path: Path) -> None:
     assert done.out == f"Wrote {len(trace.read_text().splitlines())} requests.\n"
 
 
+async def test_the_command_plays_a_scenario_and_says_a_line_of_it() -> None:
+    small = ["--knob", "people.visits=5", "--knob", "people.families=0", "--knob", "people.offices=0"]
+    done = await run("simulate", "--scenario", "school_class", *small, "--json")
+    assert (done.code, done.err) == (0, "")
+    said = json.loads(done.out)
+    assert (said["scenario"], said["seed"], said["attack_stopped"]) == ("school_class", 1, None)
+    assert 0 <= said["group_by_limits"] < 1
+
+
+async def test_a_failed_delivery_is_reported_to_the_gateway(database: Database) -> None:
+    await play(database, [make_person(1, delivered=False, verifies=False), make_person(2)])
+    told = await database.pool.fetch("select delivery from sends order by ended_at")
+    assert [row["delivery"] for row in told] == ["failed", "delivered"]
+
+
 async def test_the_command_says_what_it_needs() -> None:
-    for words in ([], ["--scenario", "ordinary"], ["--scenario", "none", "--write", "x"], ["--policy", "none"]):
+    for words in (
+        [],
+        ["--scenario", "ordinary", "--scenario", "range", "--write", "x"],
+        ["--scenario", "none", "--write", "x"],
+        ["--policy", "none"],
+    ):
         done = await run_inside("simulate", *words)
         assert done.code in (1, 2), words
         assert "Traceback" not in done.err

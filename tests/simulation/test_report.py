@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from service.simulation.measuring import HEAD, draw_line, measure
 from service.simulation.picture import draw
 from service.simulation.report import LabelReport, LineOutcome, Played, Report, summarise
 from service.simulation.trace import TraceLine
@@ -118,3 +119,14 @@ def test_the_picture_can_do_without_block_characters() -> None:
 
 def test_nobodys_number_is_in_the_picture() -> None:
     assert "+1" not in draw(summarise(play("attack", [SENT, BOT])))
+
+
+def test_a_scenarios_line_tells_its_group_from_other_people_and_the_attacks_cost() -> None:
+    plays = [*play("person", [SENT] * 3 + [BOT]), *play("person:group", [SENT, REFUSED, BOT, BOT])]
+    plays += play("attack:range", [SENT, SENT, BOT, BOT])
+    one = measure("range", 7, summarise(plays))
+    assert (one.people_by_rules, one.people_by_limits, one.group_by_rules, one.group_by_limits) == (0.25, 0, 0.5, 0.25)
+    assert (one.attack_stopped, one.before, one.cost) == (0.5, 2, pytest.approx(0.1))
+    assert one.by_rule == {"bot": 5}
+    assert draw_line(one).split()[:6] == ["range", "7", "25.00%", "0.00%", "50.00%", "25.00%"]
+    assert len(HEAD.splitlines()) == 2

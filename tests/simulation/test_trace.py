@@ -32,7 +32,7 @@ devices = st.builds(
 lines = st.builds(
     TraceLine,
     t=times,
-    label=st.sampled_from(["person", "attack", "attack:one_use"]),
+    label=st.sampled_from(["person", "person:group", "attack", "attack:one_use"]),
     phone_number=texts,
     ip_address=st.none() | texts,
     account_id=st.none() | texts,
@@ -41,6 +41,7 @@ lines = st.builds(
     verifies=st.booleans(),
     verify_after=times,
     wrong_codes=st.integers(0, 9),
+    delivered=st.booleans(),
 )
 
 

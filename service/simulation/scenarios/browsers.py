@@ -31,7 +31,7 @@ class Replayed(Scenario, frozen=True, kw_only=True):
     slow: Rate = 400.0
     addresses: Some = 200
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Send each event again and again, from the address that it was seen at."""
         begins = pace(dice, self.begin, self.rate)
         for flagged in dice.share(self.events, self.flagged):
@@ -60,7 +60,7 @@ class Headless(Scenario, frozen=True, kw_only=True):
     addresses: Some = 200
     devices: Some = 300
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield the bots' requests."""
         rest = max(0.0, 1 - self.bad - self.good - self.suspect)
         looks = Wheel([("bad", self.bad), ("good", self.good), ("suspect", self.suspect), ("unknown", rest)])

@@ -29,7 +29,7 @@ class Unserved(Scenario, frozen=True, kw_only=True):
     addresses: Some = 150
     devices: Some = 180
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield requests for numbers abroad."""
         abroad = [country for country in self.countries if country not in world.numbers]
         if not abroad:
@@ -52,7 +52,7 @@ class VoicePremium(Scenario, frozen=True, kw_only=True):
     addresses: Some = 150
     devices: Some = 300
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield requests for calls."""
         dear = [(at.code, kind) for at in world.countries for kind in self.kinds if draw_of_kind(dice, at.code, kind)]
         if not dear:

@@ -1,6 +1,6 @@
-"""An ordinary day, and the base of every scenario: people, and an attack among them.
+"""An ordinary day, and the base of every scenario: people, and an attack or a group among them.
 
-Called by the package's registry; each attack builds on Scenario.
+Called by the package's registry; each attack and group builds on Scenario.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     people: Habits = Habits()
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
-        """Yield the attack's lines, in any order."""
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+        """Yield what comes beside ordinary traffic, in any order."""
         raise NotImplementedError
 
 
@@ -33,7 +33,7 @@ class Ordinary(Scenario, frozen=True, kw_only=True):
     """People alone: nobody attacks."""
 
     @override
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         yield from ()
 
 

@@ -29,7 +29,7 @@ class Ranges(Scenario, frozen=True, kw_only=True):
     addresses: Some = 120
     devices: Some = 140
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Pump one range after another."""
         for place, digits in enumerate(self.digits):
             country = world.pick(dice)
@@ -50,7 +50,7 @@ class OneCountry(Scenario, frozen=True, kw_only=True):
     addresses: Some = 350
     devices: Some = 400
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Pump the country."""
         country = world.pick(dice, self.country)
         rented = [world.numbers[country].rent(dice, digits=6) for _ in range(self.prefixes)]
@@ -74,7 +74,7 @@ class Patient(Scenario, frozen=True, kw_only=True):
     addresses: Some = 200
     devices: Some = 260
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Verify a few, pump the rest."""
         country = world.pick(dice)
         numbers = world.numbers[country]

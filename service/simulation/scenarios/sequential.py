@@ -42,7 +42,7 @@ class Sequential(Scenario, frozen=True, kw_only=True):
     addresses: Some = 300
     devices: Some = 350
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Begin a run every so often; they overlap where they are long."""
         for run in range(self.runs):
             country = world.pick(dice)

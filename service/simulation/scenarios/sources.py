@@ -34,7 +34,7 @@ class Burst(Scenario, frozen=True, kw_only=True):
     requests: Size = 250
     rate: Rate = 1500.0
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield each source's requests in turn."""
         for place, source in enumerate(self.sources):
             devices = 1 if source == "device" else self.requests
@@ -68,7 +68,7 @@ class Trickle(Scenario, frozen=True, kw_only=True):
     addresses: Some = 80
     devices: Some = 160
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield a request every few minutes."""
         country = world.pick(dice)
         rented = [world.numbers[country].rent(dice, self.digits) for _ in range(self.ranges)]
@@ -90,7 +90,7 @@ class OneUse(Scenario, frozen=True, kw_only=True):
     rate: Rate = 180.0
     ranges: Some = 6
 
-    def attack(self, world: World, dice: Dice) -> Iterator[TraceLine]:
+    def add(self, world: World, dice: Dice) -> Iterator[TraceLine]:
         """Yield requests, each from a new source."""
         rented = [world.numbers[world.pick(dice)].rent(dice, digits=4) for _ in range(self.ranges)]
         homes = list(dict.fromkeys(rent_homes(world, dice, self.requests * 2)))[: self.requests]
