@@ -1,5 +1,5 @@
 -- Say how attempts ended: taken (p_failure null), to be tried again after p_wait seconds, or given up (p_wait null).
--- An attempt that somebody else has begun anew since is theirs to end, unless this one was taken after all.
+-- An attempt after which another has begun, or a replay was asked for, says nothing any more.
 -- A client's endpoint is failing from the first attempt that failed until one is taken. It is disabled (d_) where
 -- something was given up, or where its owner said so.
 create or replace function finish_callbacks(
@@ -15,7 +15,7 @@ begin
             next_at = case when f.failure is not null then v_now + make_interval(secs => f.wait) end,
             failure = f.failure
         from unnest(p_id, p_attempt, p_wait, p_failure) as f(id, attempt, wait, failure)
-        where c.id = f.id and c.taken_at is null and (c.attempts = f.attempt or f.failure is null)
+        where c.id = f.id and c.taken_at is null and c.attempts = f.attempt
         returning c.client_id, c.taken_at is not null as taken
     ), told as (
         select e.client_id, bool_or(e.taken) as taken from ended e group by e.client_id

@@ -117,7 +117,7 @@ async def test_a_mistake_gets_a_sentence(gateway: Gateway, words: tuple[str, ...
 
 async def test_a_new_secret_key_seals_the_endpoints_anew(database_url: str, receiver: Receiver) -> None:
     """So that the old key can be removed once the new one has been in use."""
-    tag = "select substr(sealed, 1, 4) from callback_endpoints"
+    tag = "select encode(substr(sealed, 1, 4), 'hex') from callback_endpoints"
     async with run_gateway(database_url, **PRIVATE) as gateway:
         secret = await command(gateway, "set", "shop", receiver.url)
         before = await gateway.database.pool.fetchval(
