@@ -20,6 +20,7 @@ from service.api.openapi import page
 from service.api.operator import router
 from service.api.server.observation import Observation
 from service.api.services import Services, make_services
+from service.callbacks.delivery import CALL, Delivery
 from service.db import engine
 from service.db.schema import migrate
 from service.fraud.gathering.captcha_verdicts import CaptchaVerdicts
@@ -94,7 +95,9 @@ async def open_gateway(
 
         unknown = settings.webhook_max_unknown
         alarms = Alarms(database, policies, vendors.alerts, health_notes, core.senders.health, now, unknown, core.tally)
-        worker = Worker(core, TelnyxProbe(vendors.telnyx, core.ended.pick), alarms)
+        delivery = Delivery(database, vault, now, allow_private=settings.callback_allow_private)
+        lifetime.hold(delivery, CALL + 2)
+        worker = Worker(core, TelnyxProbe(vendors.telnyx, core.ended.pick), alarms, delivery)
         lifetime.at_end("worker", worker.stop, STOP_LIMIT)
         if working:
             worker.start()

@@ -180,6 +180,7 @@ class KeySettings(DatabaseSettings):
     secret_key: Annotated[Keys, Field(repr=False)]
     index_key: Annotated[Key, AfterValidator(_differ), Field(repr=False)]
     policy_file: str | None = None
+    callback_allow_private: bool = False
 
 
 class Settings(KeySettings):

@@ -66,6 +66,7 @@ OBJECTIONS = Counter(
 CAPTCHAS = Counter("verify_captchas", "Captchas that were verified, by result.", ["outcome"])
 LOOKUPS = Counter("verify_lookups", "Number look-ups at Telnyx, by line type, or missed.", ["kind"])
 WEBHOOKS = Counter("verify_webhooks", "Webhooks by outcome.", ["outcome"])
+CALLBACKS = Counter("verify_callbacks", "Attempts to bring a callback to its receiver, by how they ended.", ["outcome"])
 ALERTS = Counter("verify_alerts", "Incidents that this process reported, by kind: began and ended.", ["kind", "event"])
 ALERT_OPEN = Gauge("verify_alert_open", "1 while an incident is open, by kind.", ["kind"], multiprocess_mode="livemax")
 BACKLOG = Gauge(

@@ -92,6 +92,11 @@ class Vault:
         except (InvalidTag, ValueError):  # ValueError: the rest is shorter than a nonce
             return None
 
+    def reseal(self, row: UUID, sealed: bytes) -> bytes:
+        """Seal with the newest key what an older one has sealed, or return it as it is if no key of ours fits."""
+        plain = self.unseal(row, sealed)
+        return sealed if plain is None else self.seal(row, plain)
+
     @staticmethod
     def _row_key(secret: bytes, row: UUID) -> bytes:
         return hashlib.blake2b(row.bytes, digest_size=32, key=secret, person=b"row").digest()

@@ -107,6 +107,7 @@ def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
         "captcha_base_url": f"{stage}/captcha",
         "trusted_proxies": "",
         "webhook_allowed_cidrs": "127.0.0.0/8",
+        "callback_allow_private": "true",
         "webhook_require_https": False,
         "host": "127.0.0.1",
         "port": port,

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID, uuid4
 
 from service import telemetry
+from service.callbacks.endpoints import list_troubles, word_trouble
 from service.db.calls import FunctionCall
 from service.db.engine import Database
 from service.fraud.tally import Tally
@@ -138,6 +139,7 @@ class Alarms:
                 f"{unknown:,} webhooks within 15 minutes told of verifications that are not ours. Beyond "
                 f"{self._max_unknown:,} the oldest are dropped. Does another service share the Verify profile?"
             )
+        found |= {f"callbacks {one.client}": word_trouble(one) for one in await list_troubles(self._pool)}
         found |= await self._watch_signals() | await self._suppressions.find() | await self._observed.find()
         return found | find_unusual(Traffic(*row), self._rules)
 

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from service import telemetry
+from service.callbacks.delivery import Delivery
 from service.providers.verify.health import Prober
 from service.verification.core import Core
 from service.verification.states import LEASE
@@ -36,7 +37,7 @@ Round = Callable[[], Awaitable[object]]
 class Worker:
     """Everything that happens after the reply, in one process."""
 
-    def __init__(self, core: Core, prober: Prober, alarms: Alarms) -> None:
+    def __init__(self, core: Core, prober: Prober, alarms: Alarms, delivery: Delivery) -> None:
         self._store = core.store
         self._gate = core.gate
         self._prober = prober
@@ -48,6 +49,7 @@ class Worker:
         self._keys = core.keys
         self._retention = Retention(core.database, core.now)
         self._alarms = alarms
+        self._delivery = delivery
         # How the rows begin that this process can read.
         self._tags = core.vault.tags
         self._unreadable = False
@@ -67,6 +69,7 @@ class Worker:
             (self._ended.refresh, LOOK_EVERY, None),
             (self._purge, PURGE_EVERY, None),
             (self._alarms.look, ALARM_EVERY, None),
+            (self._delivery.deliver, CLAIM_EVERY, self._delivery.wanted),
         ]
         self._tasks = [asyncio.create_task(_repeat(*entry)) for entry in rounds]
 

@@ -119,6 +119,8 @@ KEPT = (
     Kept("lookups", "until", "0 days"),
     Kept("known_sources", "until", "0 days"),
     # Longer than any statement can still be on its way to the server.
+    # Longer than they are tried, so that what was given up can be replayed.
+    Kept("callbacks", "at", "7 days"),
     Kept("withdrawals", "at", "1 day"),
     Kept("histories", "ats[1]", "60 days", WALK),
     Kept("alerts", "ended_at", "30 days"),

@@ -172,13 +172,7 @@ class AuditRow(Base):
     """
 
     __tablename__ = "audits"
-    __table_args__ = (
-        CheckConstraint(
-            "action in ('search', 'block', 'unblock', 'exempt', 'unexempt', 'erase', 'create_key', 'revoke_key')",
-            name="action",
-        ),
-        Index("ix_audits_subject", "subject", postgresql_where=text("subject is not null")),
-    )
+    __table_args__ = (Index("ix_audits_subject", "subject", postgresql_where=text("subject is not null")),)
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[Moment]
     key_id: Mapped[int | None]

@@ -237,6 +237,40 @@ class WithdrawalRow(Base):
     at: Mapped[Moment]
 
 
+class CallbackEndpointRow(Base):
+    """Where a client's callbacks go. `sealed`: address and secrets; `host` is what operators see of the address."""
+
+    __tablename__ = "callback_endpoints"
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"), primary_key=True)
+    row: Mapped[UUID]
+    sealed: Mapped[bytes]
+    host: Mapped[str]
+    created_at: Mapped[Moment]
+    disabled_at: Mapped[Moment | None]
+    disabled_for: Mapped[str | None]
+    failing_since: Mapped[Moment | None]
+
+
+class CallbackRow(Base):
+    """How a verification ended, as its client is told. `next_at`: when that is tried next, None once that is over."""
+
+    __tablename__ = "callbacks"
+    __table_args__ = (
+        Index("ix_callbacks_due", "client_id", "next_at", postgresql_where=text("next_at is not null")),
+        Index("ix_callbacks_verification_id", "verification_id", postgresql_where=text("next_at is not null")),
+        BUSY,
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[int]
+    verification_id: Mapped[UUID]
+    status: Mapped[str]
+    at: Mapped[Moment] = mapped_column(index=True)
+    next_at: Mapped[Moment | None]
+    attempts: Mapped[int]
+    taken_at: Mapped[Moment | None]
+    failure: Mapped[str | None]
+
+
 class WebhookEventRow(Base):
     """What Telnyx reported of one verification: once, without its code and number.
 

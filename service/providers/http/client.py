@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from service.providers.http.public_addresses import ForbiddenAddress, is_public
 from service.providers.http.reply import HttpReply, HttpResult, NoReply
 
 # Idle connections are dropped before the servers' usual 5 s: if the other side closes one while a POST is under way,
@@ -54,8 +55,15 @@ class TrackedPayload(aiohttp.BytesPayload):
 class HttpClient:
     """Keep-alive connections to one origin. `connect_seconds`: for a place in the pool, name, TCP and TLS together."""
 
-    def __init__(self, connections: int, connect_seconds: float, headers: Mapping[str, str] | None = None) -> None:
-        """`headers` go with each call. The first call opens connections, which belong to its event loop."""
+    def __init__(
+        self, connections: int, connect_seconds: float, headers: Mapping[str, str] | None = None, *,
+        public_only: bool = False,
+    ) -> None:  # fmt: skip
+        """`headers` go with each call; `public_only`: refuse addresses inside, whatever the name resolves to.
+
+        The first call opens connections, which belong to its event loop.
+        """
+        self._make_socket = _make_public_socket if public_only else _make_socket
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # a body that is not decompressed cannot be a bomb
@@ -68,8 +76,9 @@ class HttpClient:
         self._closed = False
 
     async def call(
-        self, method: str, url: str, body: bytes | None, seconds: float, most_bytes: int = MOST_BYTES
-    ) -> HttpResult:
+        self, method: str, url: str, body: bytes | None, seconds: float, most_bytes: int = MOST_BYTES,
+        headers: Mapping[str, str] | None = None,
+    ) -> HttpResult:  # fmt: skip
         """Make one call of at most `seconds`. Raises nothing but cancellation."""
         if self._closed:
             return NoReply(handed_over=False, code="closed")
@@ -77,7 +86,9 @@ class HttpClient:
         try:
             async with (
                 asyncio.timeout(seconds),
-                self._session().request(method, URL(url, encoded=True), data=letter, allow_redirects=False) as response,
+                self._session().request(
+                    method, URL(url, encoded=True), data=letter, allow_redirects=False, headers=headers
+                ) as response,
             ):
                 return HttpReply(
                     response.status,
@@ -99,7 +110,7 @@ class HttpClient:
         if self._opened is None:
             self._opened = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=self._connections, keepalive_timeout=KEEP_ALIVE, socket_factory=_make_socket
+                    limit=self._connections, keepalive_timeout=KEEP_ALIVE, socket_factory=self._make_socket
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -115,6 +126,13 @@ def _make_socket(address: tuple[int, int, int, str, object]) -> socket.socket:
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED)
     return made
+
+
+def _make_public_socket(address: tuple[int, int, int, str, object]) -> socket.socket:
+    where = address[4]
+    if not isinstance(where, tuple) or not is_public(str(where[0])):
+        raise ForbiddenAddress
+    return _make_socket(address)
 
 
 async def _read(content: aiohttp.StreamReader, most_bytes: int) -> bytes:
@@ -133,6 +151,8 @@ async def _read(content: aiohttp.StreamReader, most_bytes: int) -> bytes:
 
 
 def _name(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ForbiddenAddress):
+        return "address_refused"
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return "no_connection"
     return "time_limit" if isinstance(error, TimeoutError) else "broken_off"

@@ -1,0 +1,3 @@
+drop trigger note_callback on verifications;
+drop table callbacks;
+drop table callback_endpoints;

@@ -1,0 +1,1 @@
+"""Callbacks: tells a client's backend how its verifications ended."""

@@ -1,0 +1,77 @@
+"""One callback as it goes over the wire: its body, its signature, and when it is tried again, by Standard Webhooks.
+
+Called by delivery. Pure. It must say nothing that its receiver could not have read from the verification's status:
+whether a code was sent, or to whom, is not in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from standardwebhooks.webhooks import Webhook
+
+Ending = Literal["verified", "locked", "expired", "canceled"]
+
+# Seconds from one attempt to the next, as Standard Webhooks proposes them: three days in all.
+RETRIES = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+# A tenth more or less, so that what failed together is not tried together.
+JITTER = 0.1
+SECRET_BYTES = 32
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What has ended, and how."""
+
+    verification_id: UUID
+    status: Ending
+
+
+class Event(msgspec.Struct, frozen=True):
+    """The body. `timestamp`: when it happened."""
+
+    type: str
+    timestamp: datetime
+    data: Subject
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A body with the headers that sign it."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+def write(verification: UUID, status: Ending, at: datetime) -> bytes:
+    """Write the body of one callback: the same at each attempt."""
+    return msgspec.json.encode(Event(f"verification.{status}", at.astimezone(UTC), Subject(verification, status)))
+
+
+def sign(callback: UUID, body: bytes, secrets: Sequence[str], now: datetime) -> Letter:
+    """Sign a body with each secret that is in force. `now`: the moment of this attempt."""
+    moment = now.astimezone(UTC)  # the package takes any other zone's hours for UTC's
+    name = f"msg_{callback.hex}"
+    signatures = [Webhook(secret).sign(name, moment, body.decode()) for secret in secrets]
+    headers = {
+        "webhook-id": name,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+    return Letter(body, headers)
+
+
+def new_secret() -> str:
+    """Make a secret of 256 random bits, as Standard Webhooks writes it."""
+    return "whsec_" + base64.b64encode(os.urandom(SECRET_BYTES)).decode()
+
+
+def wait_before(attempt: int, chance: float) -> float | None:
+    """Return how long to wait after a failed attempt (from 1), in seconds; None after the last. `chance`: 0 to 1."""
+    if attempt > len(RETRIES):
+        return None
+    return RETRIES[attempt - 1] * (1 + JITTER * (2 * chance - 1))
