@@ -330,11 +330,16 @@ class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one client's requests must bring, and its Verify profile."""
+    """What one client's requests must bring, and its Verify profile.
+
+    `app_name`, `messaging_template_id`: what the profile's messages say, "" for what the profile has.
+    """
 
     ip_required: bool
     captcha_required: bool
     verify_profile_id: str
+    app_name: str
+    messaging_template_id: str
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
