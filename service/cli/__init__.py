@@ -20,6 +20,7 @@ COMMANDS = {
     "dispatch": ("service.cli.dispatching", "Send what is due, without answering requests."),
     "migrate": ("service.cli.database", "Upgrade the database's schema to the newest version."),
     "keys": ("service.cli.database", "Create, list and revoke API keys."),
+    "doctor": ("service.cli.doctor", "Check this deployment and its Verify profiles, point by point."),
     "profile": ("service.cli.profiles", "Compare Verify profiles with the policy, and correct them."),
     "policy": ("service.cli.policy", "Show, check or backtest the policy."),
     "simulate": ("service.cli.simulating", "Play a trace of people and attacks, or make one."),

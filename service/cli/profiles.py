@@ -159,12 +159,12 @@ def _describe(found: ProfileReview) -> dict[str, Any]:
 def _print(found: ProfileReview, fields: list[ProfileField]) -> None:
     clients = ", ".join(client or "every client without its own" for client in found.clients)
     click.echo(f"Verify profile {found.profile_id} ({clients})")
-    rows = [(field.name, _word(field.theirs, unknown=field.unknown), field) for field in fields]
-    names, theirs = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
-    for name, value, field in rows:
+    values = {field.name: _word(field.theirs, unknown=field.unknown) for field in fields}
+    names, theirs = (max(map(len, texts), default=0) for texts in (values.keys(), values.values()))
+    for field in fields:
         ours = f"→ {_word(field.ours)}" if field.differs else "  as it should be"
-        click.echo(f"  {name:<{names}}  {value:<{theirs}}  {ours}")
-    if not rows:
+        click.echo(f"  {field.name:<{names}}  {values[field.name]:<{theirs}}  {ours}")
+    if not fields:
         click.echo("  as it should be")
     for conflict in found.conflicts:
         click.echo(f"  Note: {conflict}")

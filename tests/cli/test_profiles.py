@@ -170,14 +170,17 @@ async def test_a_telnyx_that_cannot_be_reached_or_does_not_answer_is_a_sentence(
     said = (await profile(telnyx, "show", TELNYX_BASE_URL="http://127.0.0.1:1/v2")).sentence()
     assert said.startswith("Telnyx cannot be reached: check TELNYX_BASE_URL")
 
+    over = asyncio.Event()
+
     async def hang(_: RawRequest, __: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(30)
+        await over.wait()
 
     async with serve_raw(hang) as server:
         profiles = VerifyProfiles("KEY", f"{server.url}/v2", seconds=0.2)
         with pytest.raises(GatewayError, match=r"^Telnyx did not answer within 8 s: try again\.$"):
             await profiles.read(PROFILE_ID)
         await profiles.aclose()
+        over.set()
 
 
 async def test_what_telnyx_refuses_to_write_is_named_by_its_field(telnyx: Caller) -> None:
@@ -207,8 +210,9 @@ async def test_what_telnyx_ignores_in_silence_is_named_and_what_it_has_besides_i
 
 
 def test_every_field_has_the_name_that_telnyxs_package_has() -> None:
-    for channel, section in (("sms", package.SMS), ("call", package.Call), ("whatsapp", package.Whatsapp)):
-        assert set(CHANGEABLE[channel]) == set(typing.get_type_hints(section))
+    sections = {"sms": package.SMS, "call": package.Call, "whatsapp": package.Whatsapp}
+    ours = {channel: set(names) for channel, names in CHANGEABLE.items() if channel in sections}
+    assert ours == {channel: set(typing.get_type_hints(section)) for channel, section in sections.items()}
 
 
 @pytest.mark.parametrize("line", ['app_name = "Grüße"', 'app_name = "a,b"', 'messaging_template_id = "x"'])

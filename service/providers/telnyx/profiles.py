@@ -81,6 +81,10 @@ class VerifyProfiles:
         self._base_url = base_url.rstrip("/")
         self._package = LoadedOnce(self._load)
 
+    async def start(self) -> None:
+        """Import the vendor's package in a thread (2 s); else the first call would wait for it."""
+        await self._package.get()
+
     async def read(self, profile_id: str) -> Profile:
         """Read one profile. Raises ProfileError."""
         package = await self._package.get()
