@@ -126,6 +126,13 @@ def _profile(value: object) -> object:
     return value
 
 
+def _webhook_address(value: HttpUrl) -> HttpUrl:
+    if value.path in (None, "/") or value.username or value.password:
+        message = "must be the whole address, such as https://verify.example.com/webhooks/verify, without a password"
+        raise ValueError(message)
+    return value
+
+
 def _go_with_provider(value: T, info: ValidationInfo) -> T:
     """Check that CAPTCHA_SECRET comes with CAPTCHA_PROVIDER, and neither it nor CAPTCHA_BASE_URL without."""
     if "captcha_provider" not in info.data:  # whose mistake is reported already
@@ -160,15 +167,19 @@ PublicKey = Annotated[bytes, BeforeValidator(_public_key)]
 Keys = Annotated[list[bytes], NoDecode, BeforeValidator(_keys)]
 Networks = Annotated[IPSet, NoDecode, BeforeValidator(_networks)]
 Url = Annotated[HttpUrl, Field()]
+WebhookUrl = Annotated[HttpUrl, AfterValidator(_webhook_address)]
 Secret = Annotated[str, BeforeValidator(_secret)]
+
+
+CONFIG = SettingsConfigDict(
+    env_ignore_empty=True, hide_input_in_errors=True, arbitrary_types_allowed=True, extra="ignore", frozen=True
+)
 
 
 class DatabaseSettings(BaseSettings):
     """What every command that touches the database needs."""
 
-    model_config = SettingsConfigDict(
-        env_ignore_empty=True, hide_input_in_errors=True, arbitrary_types_allowed=True, extra="ignore", frozen=True
-    )
+    model_config = CONFIG
 
     database_url: Annotated[str, BeforeValidator(_database), Field(repr=False)]
     database_pooler: Literal["none", "transaction"] = "none"
@@ -183,12 +194,24 @@ class KeySettings(DatabaseSettings):
     callback_allow_private: bool = False
 
 
-class Settings(KeySettings):
-    """Everything that `serve` and `dispatch` need."""
+class ProfileSettings(BaseSettings):
+    """What commands on the Verify profile need, which touch no database.
+
+    `webhook_url`, `webhook_failover_url`: what `profile sync` tells Telnyx, None to leave it as it is there.
+    """
+
+    model_config = CONFIG
 
     telnyx_api_key: Annotated[Secret, Field(repr=False)]
     telnyx_base_url: Url = HttpUrl("https://api.telnyx.com/v2")
     telnyx_verify_profile_id: Annotated[str, BeforeValidator(_profile)]
+    webhook_url: WebhookUrl | None = None
+    webhook_failover_url: WebhookUrl | None = None
+
+
+class Settings(ProfileSettings, KeySettings):
+    """Everything that `serve` and `dispatch` need."""
+
     telnyx_public_key: PublicKey | None = None
 
     fingerprint_secret_key: Annotated[Secret | None, Field(repr=False)] = None
@@ -218,6 +241,7 @@ class Settings(KeySettings):
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = POOL_SIZE
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     metrics_host: Annotated[str, AfterValidator(_go_with_port)] | None = None
+    doctor_accepted: Annotated[list[str], NoDecode, BeforeValidator(_words)] = []
 
 
 def load(kind: type[S], **given: Any) -> S:

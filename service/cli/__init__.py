@@ -21,6 +21,8 @@ COMMANDS = {
     "migrate": ("service.cli.database", "Upgrade the database's schema to the newest version."),
     "keys": ("service.cli.database", "Create, list and revoke API keys."),
     "callbacks": ("service.cli.callbacks", "Set where clients are told how verifications ended."),
+    "doctor": ("service.cli.doctor", "Check this deployment and its Verify profiles, point by point."),
+    "profile": ("service.cli.profiles", "Compare Verify profiles with the policy, and correct them."),
     "policy": ("service.cli.policy", "Show, check or backtest the policy."),
     "simulate": ("service.cli.simulating", "Play a trace of people and attacks, or make one."),
     "openapi": ("service.cli.openapi", "Write or check the OpenAPI file."),

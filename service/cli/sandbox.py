@@ -67,18 +67,23 @@ POLICY += "".join(f'[rules.{rule}]\nmode = "observe"\n' for rule in WATCHED)
 @click.option(
     "--home", type=click.Path(path_type=Path), default=HOME, show_default=True, help="The folder for its data."
 )
-def sandbox(port: int, stage_port: int, home: Path) -> None:
+@click.option("--stand-ins", is_flag=True, help="Run only the stand-ins, for a gateway that you set up yourself.")
+def sandbox(port: int, stage_port: int, home: Path, *, stand_ins: bool) -> None:
     """Run everything on this machine, without any account.
 
     Starts PostgreSQL, stand-ins for Telnyx and Fingerprint, a demo page and the real gateway. Prints their addresses,
-    an API key, and a curl command that requests a verification.
+    an API key, and a curl command that requests a verification. With --stand-ins, prints the settings of a gateway
+    that is to use them.
     """
     if os.environ.get("TELNYX_API_KEY", TELNYX_KEY) != TELNYX_KEY:
         raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
-    for wanted in (port, stage_port):
+    for wanted in (stage_port,) if stand_ins else (port, stage_port):
         check_free("127.0.0.1", wanted, "Choose other ports with --port and --stage-port.")
     home.mkdir(parents=True, exist_ok=True)
     telemetry.configure_logs("WARNING")
+    if stand_ins:
+        asyncio.run(_run_stand_ins(home, stage_port))
+        return
     click.echo("Starting PostgreSQL ...", err=True)
     url, release = resolve(f"embedded:{home / 'postgres'}")
     try:
@@ -158,6 +163,23 @@ async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> No
         for app, on in ((stage, stage_port), (create_app(settings), port))
     ]
     await _serve(servers, _words(gateway_url, f"http://127.0.0.1:{stage_port}", key))
+
+
+async def _run_stand_ins(home: Path, stage_port: int) -> None:
+    seed = base64.b64decode(_kept(home)["signing_seed"])
+    stage = create_sandbox(SandboxSettings(gateway_url="", gateway_key="", telnyx=TelnyxSettings(signing_seed=seed)))
+    address = f"http://127.0.0.1:{stage_port}"
+    settings = {
+        "TELNYX_API_KEY": TELNYX_KEY,
+        "TELNYX_BASE_URL": f"{address}/v2",
+        "TELNYX_VERIFY_PROFILE_ID": PROFILE_ID,
+        "TELNYX_PUBLIC_KEY": Signer(seed).public_key,
+        "CAPTCHA_PROVIDER": "turnstile",
+        "CAPTCHA_SECRET": captcha_app.SECRET,
+        "CAPTCHA_BASE_URL": f"{address}/captcha",
+    }
+    words = "\n".join(f"{name}={value}" for name, value in settings.items())
+    await _serve([_server(uvicorn.Config(stage, host="127.0.0.1", port=stage_port, **UVICORN))], words)
 
 
 async def _key(settings: Settings, home: Path) -> str:

@@ -344,12 +344,17 @@ class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one client's requests must bring, its Verify profile, and from when on its rules are enforced."""
+    """What one client's requests must bring, its Verify profile, and from when on its rules are enforced.
+
+    `app_name`, `messaging_template_id`: what the profile's messages say, "" for what the profile has.
+    """
 
     ip_required: bool
     captcha_required: bool
     verify_profile_id: str
     enforce_from: Moment
+    app_name: str
+    messaging_template_id: str
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -111,6 +111,15 @@ def _check_profile(value: str) -> str | None:
     return None if not value or is_uuid(value) else "must be the id of a Verify profile, a UUID"
 
 
+def _check_app_name(value: str) -> str | None:
+    allowed = re.fullmatch(r"[A-Za-z0-9 -]{0,30}", value)
+    return None if allowed else "must have at most 30 letters without accents, digits, spaces and -"
+
+
+def _check_template(value: str) -> str | None:
+    return None if not value or is_uuid(value) else "must be the id of a template, a UUID"
+
+
 # Bounds of values that have the right type.
 CHECKS: dict[str, Check] = {
     "lockout.codes_per_verification": _between(1, MOST_HITS),
@@ -122,6 +131,8 @@ CHECKS: dict[str, Check] = {
     "countries.allow": _check_countries,
     **{f"countries.{channel}": _check_countries for channel in CHANNELS},
     "client.verify_profile_id": _check_profile,
+    "client.app_name": _check_app_name,
+    "client.messaging_template_id": _check_template,
     # Used events are remembered for a day longer than this (worker.retention).
     "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
     "rules.event_bound.numbers": _between(1, 100),

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.cli.process.safety import find_unknown, find_unsafe
 from service.errors import SettingsError
+from service.operators.doctor.safety import find_unknown, find_unsafe
 from service.settings import Settings, load
 from tests.support.clusters import CHECKOUT
 from tests.support.gateway import Gateway, run_gateway, run_process

@@ -12,12 +12,12 @@ from importlib.metadata import version
 from prometheus_client import start_http_server
 
 from service import telemetry
-from service.cli.process.safety import find_unknown, find_unsafe
 from service.db import pooler as pooling
 from service.db.engine import open_database
 from service.db.schema import migrate
 from service.errors import GatewayError
 from service.fraud.gathering.captchas import check_provider
+from service.operators.doctor.safety import find_unknown, find_unsafe
 from service.policy import loading
 from service.policy.model import Policies
 from service.policy.neighbours import find_neighbours

@@ -94,6 +94,7 @@ class HttpClient:
                     response.status,
                     await _read(response.content, most_bytes),
                     response.headers.get("x-ratelimit-reset") or response.headers.get("retry-after"),
+                    response.headers.get("date"),
                 )
         except Exception as error:  # noqa: BLE001
             # Whatever the other side provokes ends as a value: an error's text would repeat the address, the key in a

@@ -21,12 +21,13 @@ T = TypeVar("T")
 class HttpReply(msgspec.Struct, frozen=True):
     """A reply whose status arrived. `body`: empty if it broke off or was too long.
 
-    `reset`: the header that says when to come back, x-ratelimit-reset or else retry-after.
+    `reset`: the header that says when to come back, x-ratelimit-reset or else retry-after. `date`: the header Date.
     """
 
     status: int
     body: bytes = b""
     reset: str | None = None
+    date: str | None = None
 
     @property
     def success(self) -> bool:

@@ -1,14 +1,14 @@
-"""The calls that are rare enough for the vendor's own package: a state, and a number's verifications.
+"""The calls that are rare enough for the vendor's own package: a state, a number's verifications, a Verify profile.
 
-Imported by providers.telnyx.client only, in a thread: the package costs 2 s and 80 MB. It must never be imported at the
-top of another module, and never retry.
+Imported by providers.telnyx.client and providers.telnyx.profiles only, in a thread: the package costs 2 s and 80 MB. It
+must never be imported at the top of another module, and never retry.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
 
 import httpx
 import telnyx
@@ -18,6 +18,8 @@ from service.providers.http.reply import HttpReply, HttpResult, NoReply
 
 _MOST_BYTES = 1_048_576
 _RESET = "x-ratelimit-reset"
+# What the package's own call to change a profile has an argument for: flashcall is not among them.
+_CHANGEABLE = frozenset({"name", "language", "webhook_url", "webhook_failover_url", "sms", "call", "whatsapp"})
 
 T = TypeVar("T")
 
@@ -44,7 +46,8 @@ class Through(httpx.AsyncBaseTransport):
         heard = await self._wire.call(request.method, url, body, self._seconds, _MOST_BYTES)
         if isinstance(heard, NoReply):
             raise Lost(heard)
-        headers = {"content-type": "application/json"} | ({_RESET: heard.reset} if heard.reset else {})
+        told = {_RESET: heard.reset, "date": heard.date}
+        headers = {"content-type": "application/json"} | {name: value for name, value in told.items() if value}
         return httpx.Response(heard.status, headers=headers, content=heard.body)
 
 
@@ -53,13 +56,7 @@ class TelnyxSdk:
 
     def __init__(self, wire: HttpClient, api_key: str, base_url: str, seconds: float) -> None:
         """Import and build what the calls need; takes up to 2 s, so never on the event loop."""
-        _hush()
-        client = telnyx.AsyncTelnyx(
-            api_key=api_key,
-            base_url=base_url,
-            max_retries=0,
-            http_client=httpx.AsyncClient(transport=Through(wire, seconds), trust_env=False),
-        )
+        client = _make_client(wire, api_key, base_url, seconds)
         self._verifications = client.verifications
         self._by_phone_number = client.verifications.by_phone_number
 
@@ -72,6 +69,41 @@ class TelnyxSdk:
         """Return a number's verifications and the number of pages, or the reply instead of a list."""
         listed = await _hear(self._by_phone_number.list(phone_number))
         return listed if isinstance(listed, HttpReply | NoReply) else (listed.data, listed.meta.total_pages)
+
+
+class ProfilesSdk:
+    """The vendor's client for Verify profiles, with its slow imports done."""
+
+    def __init__(self, wire: HttpClient, api_key: str, base_url: str, seconds: float) -> None:
+        """Import and build what the calls need; takes up to 2 s, so never on the event loop."""
+        self._profiles = _make_client(wire, api_key, base_url, seconds).verify_profiles.with_raw_response
+
+    async def read(self, profile_id: str) -> HttpResult:
+        """Read one profile: the reply, whose body has the record that the package understood."""
+        return await _hear_raw(self._profiles.retrieve(profile_id))
+
+    async def change(self, profile_id: str, sections: Mapping[str, Any]) -> HttpResult:
+        """Change one profile, once. `sections`: what the package has no argument for goes along as it is."""
+        known = {name: value for name, value in sections.items() if name in _CHANGEABLE}
+        others = {name: value for name, value in sections.items() if name not in _CHANGEABLE}
+        return await _hear_raw(self._profiles.update(profile_id, **known, extra_body=others or None))
+
+
+async def _hear_raw(call: Awaitable[Any]) -> HttpResult:
+    heard = await _hear(call)
+    if isinstance(heard, HttpReply | NoReply):
+        return heard
+    return HttpReply(heard.status_code, await heard.read(), date=heard.headers.get("date"))
+
+
+def _make_client(wire: HttpClient, api_key: str, base_url: str, seconds: float) -> telnyx.AsyncTelnyx:
+    _hush()
+    return telnyx.AsyncTelnyx(
+        api_key=api_key,
+        base_url=base_url,
+        max_retries=0,
+        http_client=httpx.AsyncClient(transport=Through(wire, seconds), trust_env=False),
+    )
 
 
 async def _hear(call: Awaitable[T]) -> T | HttpResult:

@@ -5,6 +5,7 @@ Called by the modules beside it that plan calls. Each failure is a `Declined` in
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import TypeVar
 
@@ -15,13 +16,18 @@ from service.sandbox.telnyx.replies import decline
 
 T = TypeVar("T")
 
+# Where msgspec says that a value is wrong, such as `$.sms.code_length`.
+_WHERE = re.compile(r"`\$\.([a-z_.]+)")
+
 
 def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Decode a body; 400 that says what is wrong in it."""
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeError) as wrong:
-        raise decline(400, "10015", f"The request body is not valid: {wrong}") from None
+        where = _WHERE.search(str(wrong))
+        pointer = "/" + where[1].replace(".", "/") if where else None
+        raise decline(400, "10015", f"The request body is not valid: {wrong}", pointer) from None
 
 
 def require_e164(phone_number: str) -> str:

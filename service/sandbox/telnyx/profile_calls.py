@@ -36,7 +36,8 @@ def plan_profile(telnyx: SimulatedTelnyx, request: Request) -> Planned:
             act = partial(_delete, telnyx, profile_id)
         case _:
             raise decline(404, "10005", "The requested resource or URL could not be found.")
-    return Planned(operation="profile", act=lambda: (act(), None))
+    named = request.parts[1] if request.parts[1:] else None
+    return Planned(operation="profile", act=lambda: (act(), None), profile_id=named)
 
 
 def plan_balance(telnyx: SimulatedTelnyx) -> Planned:

@@ -15,6 +15,7 @@ from service.sandbox.telnyx.state import write_time
 
 _App = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9 -]{1,30}\Z")]
 _AlphaSender = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9 ]{1,11}\Z")]
+_Seconds = Annotated[int, msgspec.Meta(ge=1)]
 _Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2}|\*)\Z")]
 _CodeLength = Annotated[int, msgspec.Meta(ge=4, le=10)]
 
@@ -25,8 +26,16 @@ class ChannelSettings(msgspec.Struct):
     app_name: _App | msgspec.UnsetType = msgspec.UNSET
     alpha_sender: _AlphaSender | msgspec.UnsetType | None = msgspec.UNSET
     code_length: _CodeLength | msgspec.UnsetType = msgspec.UNSET
-    default_verification_timeout_secs: int | msgspec.UnsetType = msgspec.UNSET
+    default_verification_timeout_secs: _Seconds | msgspec.UnsetType = msgspec.UNSET
     messaging_template_id: uuid.UUID | msgspec.UnsetType = msgspec.UNSET
+    whitelisted_destinations: list[_Country] | msgspec.UnsetType = msgspec.UNSET
+
+
+class FlashcallSettings(msgspec.Struct):
+    """A profile's settings for flashcalls: a calling number has the length that it has, and no words."""
+
+    app_name: _App | msgspec.UnsetType = msgspec.UNSET
+    default_verification_timeout_secs: _Seconds | msgspec.UnsetType = msgspec.UNSET
     whitelisted_destinations: list[_Country] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -49,7 +58,7 @@ class ProfileChange(msgspec.Struct):
     daily_spend_limit_enabled: bool | msgspec.UnsetType = msgspec.UNSET
     sms: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
     call: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
-    flashcall: ChannelSettings | msgspec.UnsetType = msgspec.UNSET
+    flashcall: FlashcallSettings | msgspec.UnsetType = msgspec.UNSET
     whatsapp: WhatsAppSettings | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -1,6 +1,7 @@
 """What is unsafe about a process's settings: the setting's name, what can happen, and what to do.
 
-Called by startup. Pure: looks at settings and at the names of variables, and never reveals a value.
+Called by cli.process.startup, operators.doctor.guide and operators.doctor.deployment. Pure: looks at settings and at
+the names of variables, and never reveals a value.
 """
 
 from __future__ import annotations

@@ -1,0 +1,96 @@
+"""A deployment at which the doctor finds nothing: sound settings and policy, a stand-in for Telnyx, a real database.
+
+Used by the tests of the doctor, each of which breaks one thing about it.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from service.clients.key_admin import KeyAdmin
+from service.db.engine import Database
+from service.operators.doctor.examination import Point, examine
+from service.policy import loading
+from service.sandbox.telnyx.service import PROFILE_ID
+from service.settings import Settings, load
+from service.vault import Vault
+from tests.support.commands import Done, run_inside
+from tests.support.fake_telnyx import Caller, call_telnyx
+
+SECRET = "captcha-secret-of-our-own"
+POLICY = f"""
+[countries]
+allow = ["DE", "FR"]
+[client]
+captcha_required = true
+[prices]
+source = "our contract"
+dated = "{datetime.now(UTC).date().isoformat()}"
+"""
+
+
+class Deployment:
+    """One deployment. `environment` and `policy` may be changed before an examination."""
+
+    def __init__(self, database: Database, url: str, telnyx: Caller, folder: Path) -> None:
+        self.database = database
+        self.telnyx = telnyx
+        self.policy = folder / "policy.toml"
+        self.policy.write_text(POLICY)
+        self.environment = {
+            "DATABASE_URL": url,
+            "SECRET_KEY": new_key(),
+            "INDEX_KEY": new_key(),
+            "TELNYX_API_KEY": telnyx.telnyx.settings.api_key,
+            "TELNYX_BASE_URL": f"{telnyx.url}/v2",
+            "TELNYX_VERIFY_PROFILE_ID": PROFILE_ID,
+            "TELNYX_PUBLIC_KEY": telnyx.telnyx.public_key,
+            "WEBHOOK_URL": "https://verify.example.com/webhooks/verify",
+            "ALERT_WEBHOOK_URL": "https://alerts.example.com/hook",
+            "CAPTCHA_PROVIDER": "turnstile",
+            "CAPTCHA_SECRET": SECRET,
+            "POLICY_FILE": str(self.policy),
+        }
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """What the stand-in's Verify profile says."""
+        found = self.telnyx.telnyx.profiles.find(PROFILE_ID)
+        assert found
+        return found.fields
+
+    async def add_key(self, name: str, **more: Any) -> None:
+        await KeyAdmin(self.database, Vault([b"s" * 32], b"i" * 32)).create(name, **more)
+
+    async def examine(self, *, processes: int = 1) -> dict[str, Point]:
+        """Examine it within this process; return the points by name."""
+        settings = load(Settings, **{name.lower(): value for name, value in self.environment.items()})
+        policies, names = loading.load(self.policy), list(self.environment)
+        points = await examine(settings, policies, self.database, names, processes)
+        return {point.name: point for point in points}
+
+    async def run(self, *words: str, **more: str) -> Done:
+        """Run a command on it, as its operator does."""
+        return await run_inside(*words, settings=self.environment | more)
+
+
+@asynccontextmanager
+async def deploy(database: Database, url: str, folder: Path) -> AsyncIterator[Deployment]:
+    """Deploy soundly: a profile that was synchronised, a product's key, and one for the metrics."""
+    async with call_telnyx() as telnyx:
+        deployment = Deployment(database, url, telnyx, folder)
+        done = await deployment.run("profile", "sync", "--yes")
+        assert done.code == 0, done
+        await deployment.add_key("shop")
+        await deployment.add_key("watch", scope="metrics")
+        yield deployment
+
+
+def new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
