@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, read_code, run_gateway, run_process, wrong
-from tests.support.receivers import PRIVATE, Receiver, call_back, check, hurry, run_receiver
+from tests.support.receivers import Receiver, call_back, check, hurry, run_receiver
 from tests.support.waiting import until
 
 SHORT = f"""{POLICY}
@@ -23,7 +23,7 @@ ENDPOINT = "select disabled_for from callback_endpoints"
 
 @pytest.fixture
 async def gateway(database_url: str) -> AsyncIterator[Gateway]:
-    async with run_gateway(database_url, **PRIVATE) as running:
+    async with run_gateway(database_url, CALLBACK_ALLOW_PRIVATE="true") as running:
         yield running
 
 

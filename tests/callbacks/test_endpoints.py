@@ -11,7 +11,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from tests.support.commands import run_inside
 from tests.support.gateway import SECRET_KEY, Gateway, read_code, run_gateway
-from tests.support.receivers import PRIVATE, Receiver, check, run_receiver
+from tests.support.receivers import Receiver, check, run_receiver
 from tests.support.waiting import until
 
 NEW_KEY = base64.b64encode(b"n" * 32).decode()
@@ -19,7 +19,7 @@ NEW_KEY = base64.b64encode(b"n" * 32).decode()
 
 @pytest.fixture
 async def gateway(database_url: str) -> AsyncIterator[Gateway]:
-    async with run_gateway(database_url, **PRIVATE) as running:
+    async with run_gateway(database_url, CALLBACK_ALLOW_PRIVATE="true") as running:
         yield running
 
 
@@ -118,13 +118,14 @@ async def test_a_mistake_gets_a_sentence(gateway: Gateway, words: tuple[str, ...
 async def test_a_new_secret_key_seals_the_endpoints_anew(database_url: str, receiver: Receiver) -> None:
     """So that the old key can be removed once the new one has been in use."""
     tag = "select encode(substr(sealed, 1, 4), 'hex') from callback_endpoints"
-    async with run_gateway(database_url, **PRIVATE) as gateway:
+    async with run_gateway(database_url, CALLBACK_ALLOW_PRIVATE="true") as gateway:
         secret = await command(gateway, "set", "shop", receiver.url)
         before = await gateway.database.pool.fetchval(
             "select encode(substr(sealed, 1, 4), 'hex') from callback_endpoints"
         )
-    rotated = {"SECRET_KEY": f"{NEW_KEY},{SECRET_KEY}"}
-    async with run_gateway(database_url, **PRIVATE, **rotated) as gateway:
+    async with run_gateway(
+        database_url, CALLBACK_ALLOW_PRIVATE="true", SECRET_KEY=f"{NEW_KEY},{SECRET_KEY}"
+    ) as gateway:
         await until(lambda: gateway.database.pool.fetchval(f"select ({tag}) <> $1", before), "it is sealed anew")
         await verify(gateway)
         await until(lambda: bool(receiver.told), "it is told")

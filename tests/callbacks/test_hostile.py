@@ -13,7 +13,7 @@ from service.providers.http.client import HttpClient
 from service.providers.http.public_addresses import is_public
 from service.providers.http.reply import NoReply
 from tests.support.gateway import PHONE, make_key, read_code, run_gateway
-from tests.support.receivers import KEYS, PRIVATE, call_back, run_receiver
+from tests.support.receivers import KEYS, call_back, run_receiver
 from tests.support.waiting import until
 
 INSIDE = [
@@ -68,7 +68,11 @@ async def test_without_the_setting_nothing_inside_is_called(database_url: str) -
 
 async def test_receivers_that_hang_take_nothing_from_another(database_url: str) -> None:
     """More is waiting for each of ten than one process posts at once; the other's callback comes within its time."""
-    async with run_receiver() as hanging, run_receiver() as good, run_gateway(database_url, **PRIVATE) as gateway:
+    async with (
+        run_receiver() as hanging,
+        run_receiver() as good,
+        run_gateway(database_url, CALLBACK_ALLOW_PRIVATE="true") as gateway,
+    ):
         hanging.hangs = True
         for place in range(10):
             await make_key(gateway.database, f"slow{place}")

@@ -20,7 +20,6 @@ from service.vault import Vault
 from tests.support.gateway import Gateway
 from tests.support.ports import free_port
 
-PRIVATE = {"CALLBACK_ALLOW_PRIVATE": "true"}
 KEYS = Vault([b"s" * 32], b"i" * 32)
 
 
