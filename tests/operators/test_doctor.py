@@ -28,7 +28,7 @@ from tests.support.ports import free_port
 from tests.support.raw_http import RawRequest, serve_raw, write_reply
 
 CLEAN = (
-    "truncate clients, api_keys, traffic, webhook_events, device_signals restart identity",
+    "truncate clients, api_keys, traffic, webhook_events, device_signals restart identity cascade",
     f"update alembic_version set version_num = '{max(migrate._list_revisions()[1])}'",
 )
 OTHER = "12ade33a-21c0-473b-b055-b3c836e1c292"
@@ -132,6 +132,7 @@ SIGNAL = """
 insert into device_signals (client_id, signal, missing_since, missing_at)
 select id, 'bot', clock_timestamp() - interval '30 days', clock_timestamp() from clients where name = 'shop'
 """
+OBSERVED = "update clients set observed_from = now(), observed_until = now() + interval '7 days' where name = 'shop'"
 OLD = '[prices]\nsource = "our contract"\ndated = "2020-01-31"\n'
 
 FAULTS: list[tuple[str, Status, str, Callable[[Deployment], Awaitable[None] | None]]] = [
@@ -149,6 +150,7 @@ FAULTS: list[tuple[str, Status, str, Callable[[Deployment], Awaitable[None] | No
     ("authentication", "warn", "none yet", sql("update api_keys set revoked_at = now() where scope = 'verify'")),
     ("pumping", "fail", "range is off", policy('[rules.range]\nmode = "off"\n')),
     ("pumping", "warn", "of shop only observes", policy('[clients.shop.rules.burst]\nmode = "observe"\n')),
+    ("pumping", "warn", "every rule only observes for shop", sql(OBSERVED)),
     ("code_length", "fail", "4 digits", policy("[verification]\ncode_length = 4\n")),
     ("code_length", "fail", "5 digits by sms", profile("sms", code_length=5)),
     ("code_length", "fail", "not the same for all", policy("[clients.shop.verification]\ncode_length = 8\n")),

@@ -221,3 +221,33 @@ async def test_a_number_look_up_tells_the_carriers_line_type(telnyx: Caller) -> 
     assert (data["country_code"], data["valid_number"]) == ("US", True)
     status, body = await telnyx.call("GET", "/v2/number_lookup/+9995550100")
     assert (status, body["errors"][0]["code"]) == (422, "10016")
+
+
+async def test_a_change_of_a_profile_replaces_what_it_names_and_ignores_what_telnyx_does_not_have(
+    telnyx: Caller,
+) -> None:
+    path = f"/v2/verify_profiles/{PROFILE_ID}"
+    change = {"sms": {"code_length": 8}, "flashcall": {"code_length": 8, "default_verification_timeout_secs": 120}}
+    _, body = await telnyx.call("PATCH", path, change)
+    assert body["data"]["sms"]["code_length"] == 8
+    assert body["data"]["sms"]["app_name"] == "Sandbox"
+    assert body["data"]["flashcall"] == {"default_verification_timeout_secs": 120}
+    assert body["data"]["call"]["code_length"] == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"sms": {"whitelisted_destinations": ["us"]}}, "/sms/whitelisted_destinations"),
+        ({"call": {"default_verification_timeout_secs": 0}}, "/call/default_verification_timeout_secs"),
+        ({"sms": {"app_name": "Grüße"}}, "/sms/app_name"),
+    ],
+)
+async def test_a_change_that_telnyx_refuses_says_where_and_changes_nothing(
+    telnyx: Caller, change: dict[str, object], pointer: str
+) -> None:
+    path = f"/v2/verify_profiles/{PROFILE_ID}"
+    before = (await telnyx.call("GET", path))[1]
+    status, body = await telnyx.call("PATCH", path, change)
+    assert (status, body["errors"][0]["source"]["pointer"]) == (400, pointer)
+    assert (await telnyx.call("GET", path))[1] == before

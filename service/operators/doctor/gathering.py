@@ -22,6 +22,7 @@ from service.db.schema import migrate
 from service.errors import GatewayError
 from service.operators.device_signals import list_absent
 from service.operators.doctor.diagnosis import Unknown
+from service.operators.observations import Observation, Observations
 from service.operators.verify_profiles import ProfileReview, ProfileUser, list_profiles, review
 from service.policy.model import Policies
 from service.providers.telnyx.profiles import VerifyProfiles
@@ -106,6 +107,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     keys: list[LiveKey] | Unknown
     traffic: TrafficFacts | Unknown
     absent: Mapping[str, list[str]] | Unknown
+    observations: list[Observation] | Unknown
     free: int | Unknown | None
 
 
@@ -113,7 +115,7 @@ async def gather(
     settings: Settings, policies: Policies, database: Database | Unknown, names: Sequence[str], processes: int
 ) -> Facts:
     """Ask for everything at once. `names`: of the environment's variables."""
-    profiles, server, schema, advice, keys, traffic, absent, free = await asyncio.gather(
+    profiles, server, schema, advice, keys, traffic, absent, observations, free = await asyncio.gather(
         _read_profiles(settings, policies),
         _ask(database, _read_server),
         _ask(database, migrate.check),
@@ -121,11 +123,13 @@ async def gather(
         _ask(database, _list_keys),
         _ask(database, _read_traffic),
         _ask(database, lambda opened: list_absent(opened.operator_pool)),
+        _ask(database, lambda opened: Observations(opened, policies).list()),
         _within(_read_free(settings.database_url)),
     )
     return Facts(
         settings=settings, policies=policies, names=names, processes=processes, profiles=profiles, server=server,
-        schema=schema, advice=advice, keys=keys, traffic=traffic, absent=absent, free=free,
+        schema=schema, advice=advice, keys=keys, traffic=traffic, absent=absent,
+        observations=observations, free=free,
     )  # fmt: skip
 
 

@@ -89,7 +89,19 @@ def judge_authentication(facts: Facts) -> Diagnosis:
 
 
 def judge_pumping(facts: Facts) -> Diagnosis:
-    return worst(_find_lax_rules(facts), f"The rules against pumping are enforced: {', '.join(PUMPING)}.")
+    found = list(_find_lax_rules(facts))
+    if isinstance(facts.observations, Unknown):
+        found.append(not_known(facts.observations))
+    else:
+        found += [
+            doubtful(
+                f"Until {one.until:%Y-%m-%d %H:%M} UTC every rule only observes for {one.client}.",
+                "Look at verify-gateway policy outcomes, and let enforce_from end the period once they are right.",
+            )
+            for one in facts.observations
+            if not one.over
+        ]
+    return worst(found, f"The rules against pumping are enforced: {', '.join(PUMPING)}.")
 
 
 def judge_code_length(facts: Facts) -> Diagnosis:
