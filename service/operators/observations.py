@@ -54,12 +54,13 @@ class Observations:
     """The periods of one database's clients."""
 
     def __init__(
-        self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None
-    ) -> None:
-        """`now`: as in Store."""
+        self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None,
+        limit: float | None = None,
+    ) -> None:  # fmt: skip
+        """`now`, `limit`: as in Outcomes."""
         self._database = database
         self._policies = policies
-        self._outcomes = Outcomes(database, now)
+        self._outcomes = Outcomes(database, now, limit)
         self._now = now
 
     async def list(self) -> list[Observation]:

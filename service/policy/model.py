@@ -185,12 +185,12 @@ class UnavailableDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Objects to captchas that were not solved; `fail`: what applies while the provider is unavailable.
 
-    `score` (at least), `actions` and `hostnames` (any, if the list is empty) hold where the provider tells them.
+    `least_score`, `actions` and `hostnames` (any, if the list is empty) hold where the provider tells them.
     """
 
     mode: Mode
     fail: Literal["open", "closed"]
-    score: float
+    least_score: float
     actions: list[str]
     hostnames: list[str]
 
@@ -285,6 +285,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proxy: PlainRule
     hosting: PlainRule
     virtual_machine: PlainRule
+    ip_country: PlainRule
     device: PlainRule
     phone_everywhere: PlainRule
     sequential: SequenceRule
