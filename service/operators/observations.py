@@ -1,7 +1,7 @@
 """Clients whose rules only observe for a while, and the report of what would have been stopped meanwhile.
 
-Called by api, by `verify-gateway policy` and by worker.alarms. Changes nothing: what is observed is decided by each
-request's time (verification.admission).
+Called by api, cli and worker.observed. Changes nothing: verification.admission decides whether a request is observed,
+when it admits it.
 """
 
 from __future__ import annotations

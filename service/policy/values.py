@@ -15,7 +15,7 @@ import msgspec
 
 from service.channels import CHANNELS, Channel
 from service.phone import is_country
-from service.policy.model import Moment, Seconds, SecondsOrOff, Window
+from service.policy.units import Moment, Seconds, SecondsOrOff, Window
 from service.uuids import is_uuid
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
