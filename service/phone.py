@@ -226,3 +226,8 @@ def calling_code(e164: str) -> int:
     """Return the country calling code of a number in E.164: the one code that it begins with."""
     codes = (int(e164[1:end]) for end in range(2, 5))
     return next((code for code in codes if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE), 0)
+
+
+def code_of(country: str) -> int:
+    """Return a country's calling code, 0 for one that has none; several countries may share one."""
+    return int(phonenumbers.country_code_for_region(country))

@@ -8,12 +8,22 @@ from __future__ import annotations
 from service.api.fields import read_account, read_address, read_number
 from service.api.problems import Invalid
 from service.api.schemas.product import VerificationRequest
-from service.policy.model import ClientSettings
+from service.channels import CHANNELS, Channel
+from service.policy.model import Policy
 from service.verification.callers import Ask, Evidence
 
 
-def read_request(settings: ClientSettings, data: VerificationRequest) -> Ask:
-    """Read a body as a client's settings want it. Raises Invalid, which names the field."""
+def list_open(policy: Policy) -> list[Channel]:
+    """List the channels that a request may name: whatever its number, so that the answer tells nothing of that."""
+    order = policy.fallback.order
+    return [*order, *(name for name, traits in CHANNELS.items() if not traits.opt_in and name not in order)]
+
+
+def read_request(policy: Policy, data: VerificationRequest) -> Ask:
+    """Read a body as a client's policy wants it. Raises Invalid, which names the field."""
+    settings = policy.client
+    if data.channel not in (opened := list_open(policy)):
+        raise Invalid("channel", detail=f"It is not in use here. Open are {', '.join(opened)}.")
     if data.ip_address is None and settings.ip_required:
         raise Invalid("ip_address", detail="The field is required.")
     # With neither, nothing but the number would be limited, and its wrong codes would have no source.

@@ -66,7 +66,7 @@ FEWEST_DIGITS, MOST_DIGITS = 4, 15
 async def request_verification(request: AnyRequest) -> Response[VerificationAccepted]:
     """Read a request and have it admitted."""
     services, caller = services_of(request), await caller_of(request)
-    ask = read_request(caller.policy.client, await read_body(request, REQUEST))
+    ask = read_request(caller.policy, await read_body(request, REQUEST))
     if (key := read_idempotency_key(request)) is not None:
         # The request as it was read: other spacing or spelling of the same number is the same request, not another one.
         idem, body = _idempotency(request, caller, "request", key, PACK.encode(ask))

@@ -23,6 +23,8 @@ from service.settings import DatabaseSettings
 
 # As long as decisions are kept.
 EVERYTHING = timedelta(days=31)
+# Seconds. A million requests take about one minute.
+LIMIT = 1800.0
 WHAT_IS_KNOWN = (
     "Verified: any code for the number was right within a day of the request, whichever way it took. Of numbers that a",
     "rule stopped this is the least that can be known: people who got no code and gave up are not among them. Of those",
@@ -43,7 +45,7 @@ def outcomes(since: timedelta | None, *, as_json: bool) -> None:
     policies = loading.load(os.environ.get("POLICY_FILE"))
 
     async def read(database: Database, _: object) -> tuple[list[ObservationReport], list[Outcome]]:
-        observations = Observations(database, policies)
+        observations = Observations(database, policies, limit=LIMIT)
         reports = [await observations.report(one) for one in await observations.list()]
         return reports, await read_outcomes(database, since)
 
@@ -59,7 +61,7 @@ def outcomes(since: timedelta | None, *, as_json: bool) -> None:
 
 async def read_outcomes(database: Database, since: timedelta | None) -> list[Outcome]:
     """Read the outcomes of a period that ends now, None for all that is kept. Raises Unavailable."""
-    return await Outcomes(database).read(min(since or EVERYTHING, EVERYTHING))
+    return await Outcomes(database, limit=LIMIT).read(min(since or EVERYTHING, EVERYTHING))
 
 
 def tabulate(found: Sequence[Outcome]) -> Iterator[str]:

@@ -20,7 +20,7 @@ import uvicorn
 from service import telemetry
 from service.cli.process.descriptors import most_connections, raise_limit
 from service.cli.process.ports import check_free
-from service.cli.process.startup import announce, check, expose_metrics
+from service.cli.process.startup import announce, check, check_ports, expose_metrics
 from service.errors import GatewayError
 from service.settings import KEEP_ALIVE, Settings, load
 
@@ -47,6 +47,7 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
     limit = raise_limit()
     place = (host or settings.host, settings.port if port is None else port)
     _check_certificate(ssl_certfile, ssl_keyfile)
+    check_ports(settings, *place)
     check_free(*place, "Choose another with --host and --port.")
     policies, schema = asyncio.run(check(settings))
     with _gather_metrics(workers):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -23,10 +23,11 @@ from service.simulation.player import Player
 from service.simulation.report import Played, summarise
 from service.simulation.scenarios import ATTACKS, DRAWN_ATTACKS, GROUPS, compose
 from service.simulation.scratch import choose_policy, make_databases
-from service.simulation.trace import TraceLine, read, write
+from service.simulation.trace import TraceError, TraceLine, read, write
 
 FILE = click.Path(exists=True, dir_okay=False)
 SEVERAL = {"groups": tuple(GROUPS), "attacks": (*DRAWN_ATTACKS, *ATTACKS)}
+MOST_NAMED = 20
 
 
 @click.command()
@@ -65,9 +66,10 @@ def simulate(
 ) -> None:
     """Play a trace of people and attacks, or make one.
 
-    TRACE has one request a line, as JSON; the report says who was suppressed, and by what. The countries of its people
-    are allowed, unless the policy file lists countries. With --scenario and --write such a trace is made; with
-    --scenario alone, which may be repeated like --seed, each is played, and one line says what became of it.
+    TRACE has one request a line, as JSON; the report says who was suppressed, and by what, and which lines could not be
+    read. The countries of its people are allowed, unless the policy file lists countries. With --scenario and --write
+    such a trace is made; with --scenario alone, which may be repeated like --seed, each is played, and one line says
+    what became of it.
     """
     made = [(name, seed) for name in _list_names(scenarios) for seed in seeds or (1,)]
     if trace is not None and not made:
@@ -116,20 +118,33 @@ def _read_knobs(knobs: tuple[str, ...]) -> dict[str, Any]:
 
 def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
     telemetry.configure_logs("ERROR")
-    lines = list(read(path))
+    wrong: list[TraceError] = []
+    lines = list(read(path, wrong.append))
+    # Without a line that can be read it is no trace: the mistake is in the file's name, or in all of it.
+    if wrong and not lines:
+        raise wrong[0]
     policy = choose_policy(policy_path, lines)
     with make_databases() as make_database:
         report = summarise(asyncio.run(_run(make_database("trace"), policy, lines)))
     allow, modes = policy.countries.allow, {name: getattr(policy.rules, name).mode for name in HISTORY.rules}
     if as_json:
-        told = {"allow": allow, "modes": modes, "currency": policy.prices.currency}
+        told = {"allow": allow, "modes": modes, "currency": policy.prices.currency, "unreadable": list(map(str, wrong))}
         click.echo(msgspec.json.encode(told | msgspec.to_builtins(report)))
         return
+    for line in _list_wrong(wrong):
+        click.echo(line)
     click.echo(f"allow: {', '.join(allow) or 'none'}")
     click.echo(f"rules on histories: {', '.join(f'{name} {mode}' for name, mode in modes.items())}")
     prices = policy.prices
     click.echo(f"money: {prices.currency}, by a list of {prices.dated} ({prices.source})\n")
     click.echo(draw(report, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))
+
+
+def _list_wrong(wrong: Sequence[TraceError]) -> Iterator[str]:
+    if wrong:
+        yield f"unreadable, and left out: {len(wrong)}"
+        yield from (f"  {error}" for error in wrong[:MOST_NAMED])
+        yield from ["  ..."] * (len(wrong) > MOST_NAMED)
 
 
 async def _run(url: str, policy: Policy, lines: list[TraceLine]) -> list[Played]:

@@ -16,7 +16,7 @@ from service.db.asking import ask
 from service.db.calls import Columns, FunctionCall
 from service.db.engine import Database
 from service.db.insisting import insist
-from service.policy.model import Window
+from service.policy.units import Window
 
 # Seconds within which a look for keys must have ended: a request may be waiting for it.
 LOOK_LIMIT = 2.75

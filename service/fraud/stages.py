@@ -71,6 +71,7 @@ DEVICE = Stage(
         "proxy": device_rules.judge_proxy,
         "hosting": device_rules.judge_hosting,
         "virtual_machine": device_rules.judge_virtual_machine,
+        "ip_country": device_rules.judge_ip_country,
     },
 )
 HISTORY = Stage(

@@ -22,7 +22,7 @@ from service.fraud.histories.history import History
 from service.fraud.histories.subjects import Subject
 from service.fraud.money import Booking
 from service.phone import NumberKind
-from service.policy.model import Window
+from service.policy.units import Window
 
 KEEP = 48
 KEEP_LIMITS = 1000

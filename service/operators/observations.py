@@ -1,7 +1,7 @@
 """Clients whose rules only observe for a while, and the report of what would have been stopped meanwhile.
 
-Called by api, by `verify-gateway policy` and by worker.alarms. Changes nothing: what is observed is decided by each
-request's time (verification.admission).
+Called by api, cli and worker.observed. Changes nothing: verification.admission decides whether a request is observed,
+when it admits it.
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ class Observations:
     """The periods of one database's clients."""
 
     def __init__(
-        self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None
-    ) -> None:
-        """`now`: as in Store."""
+        self, database: Database, policies: Policies, now: Callable[[], datetime | None] = lambda: None,
+        limit: float | None = None,
+    ) -> None:  # fmt: skip
+        """`now`, `limit`: as in Outcomes."""
         self._database = database
         self._policies = policies
-        self._outcomes = Outcomes(database, now)
+        self._outcomes = Outcomes(database, now, limit)
         self._now = now
 
     async def list(self) -> list[Observation]:

@@ -1,18 +1,17 @@
 """What became of the numbers that rules stopped, or would have stopped: by client and rule, how many were verified.
 
-Called by api, by `verify-gateway policy`, and by operators.observations. From recorded decisions; changes nothing, and
-names nobody.
+Called by api, cli and operators.observations. From recorded decisions; changes nothing, and names nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from service.db.asking import ask
+from service.db.asking import ask, ask_at_length
 from service.db.engine import Database
 from service.vault import first_id
 
@@ -89,9 +88,12 @@ class Scope(msgspec.Struct, frozen=True):
 class Outcomes:
     """Reads the outcomes of one database."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime | None] = lambda: None) -> None:
-        """`now`: as in Store."""
+    def __init__(
+        self, database: Database, now: Callable[[], datetime | None] = lambda: None, limit: float | None = None
+    ) -> None:
+        """`now`: as in Store; `limit`: seconds that a statement may take, None for the operators' two."""
         self._database = database
+        self._limit = limit
         self._now = now
 
     async def read(self, window: timedelta) -> list[Outcome]:
@@ -102,10 +104,15 @@ class Outcomes:
     async def read_scope(self, scope: Scope) -> list[Outcome]:
         """Read those of some requests. Raises Unavailable if that takes too long."""
         now = self._now() or datetime.now(UTC)
-        rows = await ask(self._database, OUTCOMES, *scope.keys(), scope.rules, WITHIN, now)
+        rows = await self._ask(OUTCOMES, *scope.keys(), scope.rules, WITHIN, now)
         return [Outcome(**row) for row in rows]
 
     async def count_numbers(self, scope: Scope) -> int:
         """Count the numbers of a client's requests. Raises Unavailable."""
-        [row] = await ask(self._database, ASKED, *scope.keys())
+        [row] = await self._ask(ASKED, *scope.keys())
         return int(row["numbers"])
+
+    async def _ask(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        if self._limit is None:
+            return await ask(self._database, statement, *values)
+        return await ask_at_length(self._database, self._limit, statement, *values)

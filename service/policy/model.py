@@ -13,47 +13,9 @@ import msgspec
 
 from service.channels import Channel
 from service.phone import NumberKind
+from service.policy.units import Moment, Seconds, SecondsOrOff, Window
 
 Mode = Literal["off", "observe", "enforce"]
-
-
-class Window:
-    """At most `max` in any `seconds`."""
-
-    __slots__ = ("max", "seconds")
-
-    def __init__(self, most: int, seconds: float) -> None:
-        self.max = most
-        self.seconds = seconds
-
-    def __repr__(self) -> str:
-        """Write it as in the policy."""
-        return f"{self.max}/{self.seconds:g}s"
-
-
-class Seconds(float):
-    """A length of time in seconds, written in the policy as "30s" or "5m"."""
-
-    __slots__ = ()
-
-
-class SecondsOrOff(float):
-    """The same, or "off", which is 0."""
-
-    __slots__ = ()
-
-
-class Moment:
-    """A moment, written in the policy as a date or a date with its time (UTC, unless it says otherwise); "" is none."""
-
-    __slots__ = ("at",)
-
-    def __init__(self, at: datetime | None) -> None:
-        self.at = at
-
-    def __repr__(self) -> str:
-        """Write it as in the policy."""
-        return str(self.at or '""')
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -185,12 +147,12 @@ class UnavailableDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Objects to captchas that were not solved; `fail`: what applies while the provider is unavailable.
 
-    `score` (at least), `actions` and `hostnames` (any, if the list is empty) hold where the provider tells them.
+    `least_score`, `actions` and `hostnames` (any, if the list is empty) hold where the provider tells them.
     """
 
     mode: Mode
     fail: Literal["open", "closed"]
-    score: float
+    least_score: float
     actions: list[str]
     hostnames: list[str]
 
@@ -285,6 +247,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proxy: PlainRule
     hosting: PlainRule
     virtual_machine: PlainRule
+    ip_country: PlainRule
     device: PlainRule
     phone_everywhere: PlainRule
     sequential: SequenceRule

@@ -15,7 +15,7 @@ import msgspec
 
 from service.channels import CHANNELS, Channel
 from service.phone import is_country
-from service.policy.model import Moment, Seconds, SecondsOrOff, Window
+from service.policy.units import Moment, Seconds, SecondsOrOff, Window
 from service.uuids import is_uuid
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -136,7 +136,7 @@ CHECKS: dict[str, Check] = {
     # Used events are remembered for a day longer than this (worker.retention).
     "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
     "rules.event_bound.numbers": _between(1, 100),
-    "rules.captcha.score": _between(0, 1),
+    "rules.captcha.least_score": _between(0, 1),
     **{f"prices.{channel}": _check_amount for channel in CHANNELS},
     "prices.countries": _check_prices,
     "budgets.everything": _check_amount,

@@ -147,7 +147,7 @@ class Player:
             "captcha_token": SOLVED,
             "channel": line.channel,
         }
-        ask = read_request(self._policy.client, msgspec.convert(fields, VerificationRequest))
+        ask = read_request(self._policy, msgspec.convert(fields, VerificationRequest))
         if line.device is not None:
             self._book.show(line.device, self._now)
         return ask

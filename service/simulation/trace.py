@@ -6,7 +6,7 @@ that does not exist or an invalid address may be just what a trace wants to try.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -71,16 +71,25 @@ class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
         return not self.label.startswith(PERSON)
 
 
-def read(path: str | Path) -> Iterator[TraceLine]:
-    """Read a trace in the file's order, a line at a time. Raises TraceError at the first line that is wrong.
+def read(path: str | Path, unreadable: Callable[[TraceError], None] | None = None) -> Iterator[TraceLine]:
+    """Read a trace in the file's order, a line at a time.
 
-    Defaults for what a line leaves out or has as null: people verify and attackers do not; a device without an id is a
-    new one, and was seen at the request's own address.
+    `unreadable` is told of each line that is wrong, and the others are read; without it, raises TraceError at the first
+    one. Defaults for what a line leaves out or has as null: people verify and attackers do not; a device without an id
+    is a new one, and was seen at the request's own address.
     """
     with Path(path).open("rb") as file:
         for number, text in enumerate(file, 1):
-            if text.strip():
-                yield parse(text, number)
+            if not text.strip():
+                continue
+            try:
+                line = parse(text, number)
+            except TraceError as error:
+                if unreadable is None:
+                    raise
+                unreadable(error)
+            else:
+                yield line
 
 
 def parse(text: bytes | str, number: int) -> TraceLine:

@@ -27,7 +27,7 @@ from service.providers.verify.health import ProviderHealth
 from service.settings import MAX_UNKNOWN
 from service.verification.gate import OTHERS
 from service.verification.storage.store import EVENTS_KEPT
-from service.worker.observed import ObservedClients
+from service.worker.observed import REPORT_LIMIT, ObservedClients
 from service.worker.suppressed import Suppressions
 from service.worker.traffic import SPANS, Traffic, find_unusual
 
@@ -79,7 +79,7 @@ class Alarms:
     ) -> None:  # fmt: skip
         """`now`: as in Store; `tally`: what this process's decisions found."""
         rules = policies.default.alerts
-        self._observed = ObservedClients(Observations(database, policies, now), now)
+        self._observed = ObservedClients(Observations(database, policies, now, REPORT_LIMIT), now)
         self._suppressions = Suppressions(database.pool, tally or Tally(), rules, now)
         self._pool = database.pool
         self._rules = rules

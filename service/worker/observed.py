@@ -14,6 +14,8 @@ from service.operators.observations import Observation, Observations, word_repor
 
 # An end is told of for so long: a service that was down at that moment still tells of it.
 TOLD_FOR = timedelta(hours=1)
+# Seconds that a report may hold up the other alerts, once at the end of a period: some 500,000 requests.
+REPORT_LIMIT = 25.0
 UNCOUNTED = "`verify-gateway policy outcomes` tells what the rules would have stopped."
 
 

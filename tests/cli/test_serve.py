@@ -82,6 +82,14 @@ async def test_a_port_that_is_taken_is_named(database_url: str) -> None:
         assert "no.invalid:8080" in (await serve(gateway, "serve", "--host", "no.invalid")).sentence()
 
 
+async def test_one_port_for_calls_and_metrics_is_refused_before_anything_is_opened(database_url: str) -> None:
+    away = {"DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none", "METRICS_PORT": "9464", "PORT": "9464"}
+    async with run_gateway(database_url, serve=False) as gateway:
+        for host in ("0.0.0.0", "localhost"):  # noqa: S104 (compared with, not bound to)
+            said = (await serve(gateway, "serve", HOST=host, **away)).sentence()
+            assert said == "METRICS_PORT and PORT are both 9464: /metrics needs a port of its own."
+
+
 async def test_an_invalid_certificate_is_refused(database_url: str, tmp_path: Path) -> None:
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("nonsense")

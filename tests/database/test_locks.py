@@ -19,7 +19,7 @@ from service.fraud.money import Booking
 from service.fraud.store import FraudStore, Resolution, SendLimit, Weighed, Weighing
 from service.operators.erasure import AT_ONCE, erase
 from service.phone import describe
-from service.policy.model import Window
+from service.policy.units import Window
 from service.verification.storage.rows import Admission
 from tests.support.admission import NOON, VAULT, WIDE, AdmissionHarness, over
 

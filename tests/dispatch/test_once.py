@@ -14,7 +14,7 @@ from service.db.engine import Database
 from service.fraud.histories.subjects import Subject, subjects_of
 from service.fraud.money import Booking
 from service.fraud.store import FraudStore, Resolution, RuleBlock, SendLimit, Weighing
-from service.policy.model import Window
+from service.policy.units import Window
 from service.sandbox.faults import Fault, Operation
 from tests.support.admission import VAULT
 from tests.support.dispatching import acted_on, crash, end_lease, ended

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.channels import Channel
-from service.policy.model import FallbackSettings, Seconds
+from service.policy.model import FallbackSettings
+from service.policy.units import Seconds
 from service.verification.states import (
     MOST_SENDS,
     Begin,

@@ -139,15 +139,13 @@ async def test_a_decoy_of_four_channels_is_like_a_real_one(database_url: str, cl
 @pytest.mark.parametrize(
     ("policy", "phone"),
     [
-        ("", PHONE),
         (ORDER, PHONE),
-        (LISTED, PHONE),
         (ORDER + LISTED, CANADIAN),
         (ORDER + '[countries]\nallow = ["GB"]\nwhatsapp = ["US"]\n', PHONE),
     ],
-    ids=["as shipped", "in the order alone", "in the lists alone", "another country", "a country that is not served"],
+    ids=["in the order alone", "another country", "a country that is not served"],
 )
-async def test_nothing_goes_by_whatsapp_unless_order_and_lists_name_it_and_no_caller_sees_that(
+async def test_nothing_goes_by_whatsapp_to_a_country_that_its_list_leaves_out_and_no_caller_sees_that(
     database_url: str, policy: str, phone: str
 ) -> None:
     async with run_gateway(database_url, policy=BASE + policy) as gateway:
@@ -155,6 +153,27 @@ async def test_nothing_goes_by_whatsapp_unless_order_and_lists_name_it_and_no_ca
         assert (reply.status, reply.body["status"], reply.body["attempts_remaining"]) == (202, "pending", 5)
         assert await enforced(gateway, reply.body["id"]) == {"country"}
         assert calls_to(gateway, phone) == []
+
+
+@pytest.mark.parametrize("policy", ["", LISTED], ids=["as shipped", "in the lists alone"])
+async def test_a_request_by_whatsapp_is_refused_at_once_and_for_every_number_while_it_is_off(
+    database_url: str, policy: str
+) -> None:
+    on = '[clients.other.fallback]\norder = ["sms", "whatsapp"]\n[clients.other.countries]\nwhatsapp = ["US"]\n'
+    async with run_gateway(database_url, policy=BASE + policy + on) as gateway:
+        replies = [
+            await gateway.request(phone, channel="whatsapp", deliver=deliver, idem=f"{phone}-{deliver}")
+            for phone in (PHONE, CANADIAN, UNDELIVERED, "+33612345678") for deliver in (True, False)
+        ]  # fmt: skip
+        assert {(reply.status, reply.body["detail"], *reply.body["fields"]) for reply in replies} == {
+            (422, "It is not in use here. Open are sms, call, flashcall.", "channel")
+        }
+        assert await gateway.database.pool.fetchval("select count(*) from verifications") == 0
+        # It was not taken: the same Idempotency-Key serves the request by another channel.
+        assert (await gateway.request(PHONE, idem=f"{PHONE}-True")).status == 202
+        other = await gateway.client("other")
+        assert (await other.request(PHONE, channel="whatsapp")).status == 202
+        assert (await other.request(OTHER_PHONE, channel="call")).status == 202
 
 
 async def test_as_shipped_whatsapp_is_never_offered_and_three_channels_are_all(database_url: str) -> None:
@@ -169,7 +188,7 @@ async def test_as_shipped_whatsapp_is_never_offered_and_three_channels_are_all(d
 
 
 async def test_a_backtest_says_what_would_go_by_whatsapp_once_it_is_on(database_url: str, tmp_path: Path) -> None:
-    async with run_gateway(database_url, policy=BASE) as gateway:
+    async with run_gateway(database_url, policy=BASE + ORDER) as gateway:
         assert await enforced(gateway, await gateway.begin(channel="whatsapp")) == {"country"}
         (tmp_path / "policy.toml").write_text(ON)
         settings = {"DATABASE_URL": database_url}
@@ -180,9 +199,11 @@ async def test_a_backtest_says_what_would_go_by_whatsapp_once_it_is_on(database_
 
 async def test_a_trace_may_ask_for_whatsapp_and_is_decided_by_the_policy(database_url: str, tmp_path: Path) -> None:
     line = TraceLine(t=0.0, phone_number=PHONE, ip_address="198.51.100.7", channel="whatsapp", verifies=True)
-    (tmp_path / "policy.toml").write_text(ON)
+    files = {name: tmp_path / f"{name}.toml" for name in ("order", "on")}
+    files["order"].write_text(BASE + ORDER)
+    files["on"].write_text(ON)
     database = await open_database(database_url)
-    for path, result in ((None, "suppressed"), (str(tmp_path / "policy.toml"), "sent")):
+    for path, result in ((None, "error"), (str(files["order"]), "suppressed"), (str(files["on"]), "sent")):
         player = Player(database, choose_policy(path, [line]))
         assert [outcome.result async for _, outcome in player.play([line])] == [result]
         await database.pool.execute("truncate verifications, sends, counters")

@@ -50,3 +50,18 @@ async def test_as_shipped_an_event_from_elsewhere_is_noted_and_the_code_goes(dat
         near = await ask_from(gateway, {"ip": "198.51.100.1", "asn_network": "198.51.0.0/16"}, "198.51.7.9")
         assert "event_ip" not in await findings_of(gateway, near)
         assert sends_to(gateway, PHONE) == 2
+
+
+@pytest.mark.parametrize("version", ["v4", "v3"])
+async def test_an_address_in_another_country_than_the_number_is_noted_and_the_code_goes(
+    database_url: str, version: str
+) -> None:
+    limits = '[clients.shop.limits]\nphone = ["100/1h"]\n'
+    async with run_guarded(database_url, limits, FINGERPRINT_API=version) as gateway:
+        abroad = await ask_from(gateway, {"country": "DE"}, "203.0.113.9")
+        assert (await findings_of(gateway, abroad))["ip_country"] == "observe"
+        assert await read_code(gateway)
+        # The same calling code, a relay, and what is no country say nothing.
+        for order in ({"country": "CA"}, {"country": "DE", "relay": True}, {"country": "ZZ"}, {"country": "US"}):
+            near = await ask_from(gateway, {**order}, "203.0.113.9")
+            assert "ip_country" not in await findings_of(gateway, near), order

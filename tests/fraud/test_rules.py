@@ -106,6 +106,7 @@ TABLE: Table = {
     "proxy": ({"device": event(proxy=True)}, {"device": event(vpn=True)}),
     "hosting": ({"device": event(hosting=True)}, {"device": event(proxy=True)}),
     "virtual_machine": ({"device": event(virtual_machine=True)}, {"device": event()}),
+    "ip_country": ({"device": event(countries=("DE", "FR"))}, {"device": event(countries=("CA", "FR"))}),
     "block": (over("range", converted(3), block=7), over("range", converted(3), lifted=60.0)),
     "sequential": (over("block_10k", unconverted(4, apart=1)), over("block_10k", unconverted(4))),
     "range": (over("block_100k", [(a, m * 10, g) for a, m, g in unconverted(8)]), over("block_100k", converted(30))),

@@ -19,7 +19,18 @@ from tests.support.fraud import findings_of, mint, run_guarded
 from tests.support.gateway import Gateway
 
 DECISION = "select decision::text from sends where verification_id = $1"
-NEW_OF_EVENT = ("hosting", "agent", "platform", "source", "networks", "relay", "partial", "failed", "unfamiliar")
+NEW_OF_EVENT = (
+    "hosting",
+    "agent",
+    "platform",
+    "source",
+    "networks",
+    "relay",
+    "partial",
+    "failed",
+    "unfamiliar",
+    "countries",
+)
 
 
 class OldEvent(msgspec.Struct, kw_only=True):

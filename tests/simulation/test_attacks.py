@@ -13,7 +13,7 @@ import pytest
 
 from service import phone
 from service.policy.loading import parse
-from service.policy.model import Window
+from service.policy.units import Window
 from service.simulation.scenarios import ATTACKS as REGISTERED
 from service.simulation.scenarios import DRAWN_ATTACKS, compose
 from service.simulation.trace import TraceDevice, TraceLine, served

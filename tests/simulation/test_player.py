@@ -177,6 +177,23 @@ async def test_the_command_brings_its_own_database_and_prints_the_report(tmp_pat
     assert said["modes"]["range"] == "enforce"
 
 
+async def test_the_command_counts_lines_that_it_cannot_read_names_them_and_plays_the_others(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    write(trace, PUMPED[:2])
+    known = trace.read_text()
+    trace.write_text('{"t": 1, "phone_number": "+13125550100", "channel": "pigeon"}\n' + known + '{"t": 9}\nno line\n')
+    done = await run("simulate", str(trace))
+    assert (done.code, done.err) == (0, "")
+    first, *lines = done.out.splitlines()
+    assert first == "unreadable, and left out: 3"
+    assert lines[0].startswith("  line 1 of the trace: Invalid enum value 'pigeon'")
+    assert lines[1].startswith("  line 4 of the trace: Object missing required field `phone_number`")
+    assert lines[2].startswith("  line 5 of the trace: ")
+    assert "sent 2, refused" in done.out
+    trace.write_text("no line\n" * 2)
+    assert (await run("simulate", str(trace))).sentence().startswith("line 1 of the trace: ")
+
+
 async def test_the_command_makes_a_trace(tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     words = ["--scenario", "ordinary", "--seed", "3", "--knob", "people.visits=10", "--write", str(trace)]

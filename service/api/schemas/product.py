@@ -22,7 +22,12 @@ NO_NUL = r"^[^\x00]+$"
 TEXT = {"type": "string"}  # msgspec leaves the type out beside an enum
 
 FirstChannel = Annotated[
-    Channel, Meta(description="The channel to use first.", examples=[DEFAULT], extra_json_schema=TEXT)
+    Channel,
+    Meta(
+        description="The channel to use first; 422 for one that is off, as WhatsApp is as shipped.",
+        examples=[DEFAULT],
+        extra_json_schema=TEXT,
+    ),
 ]
 NextChannel = Annotated[Channel, Meta(description="The next channel.", examples=["call"], extra_json_schema=TEXT)]
 Status = Annotated[

@@ -25,6 +25,9 @@ from service.settings import Settings
 
 # Objects made since the last garbage collection beyond those freed: a few MB at most.
 NEW_OBJECTS = 20_000
+METRICS_HOST = "127.0.0.1"
+LOCAL = {"localhost": METRICS_HOST}
+EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 (compared with, not bound to)
 
 
 async def check(settings: Settings) -> tuple[Policies, str]:
@@ -41,11 +44,18 @@ async def check(settings: Settings) -> tuple[Policies, str]:
         await database.aclose()
 
 
+def check_ports(settings: Settings, host: str, port: int) -> None:
+    """Raise GatewayError where the calls and the metrics would be answered on one and the same port."""
+    hosts = {LOCAL.get(one, one) for one in (host, settings.metrics_host or METRICS_HOST)}
+    if settings.metrics_port == port and (len(hosts) == 1 or hosts & EVERYWHERE):
+        raise GatewayError(f"METRICS_PORT and PORT are both {port}: /metrics needs a port of its own.")
+
+
 def expose_metrics(settings: Settings) -> None:
     """Serve the metrics of all workers on METRICS_PORT, where it is set. Raises GatewayError."""
     if settings.metrics_port is None:
         return
-    host = settings.metrics_host or "127.0.0.1"
+    host = settings.metrics_host or METRICS_HOST
     try:
         start_http_server(settings.metrics_port, addr=host, registry=telemetry.registry())
     except OSError as error:

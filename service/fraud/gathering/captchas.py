@@ -91,7 +91,7 @@ class Captchas:
 
 def _find_fault(passed: CaptchaPassed, rule: CaptchaRule) -> str | None:
     """Say what the policy does not accept of a captcha that was solved; what the provider does not tell is no fault."""
-    if passed.score is not None and passed.score < rule.score:
+    if passed.score is not None and passed.score < rule.least_score:
         return f"score {passed.score:.1f}"
     if passed.action is not None and rule.actions and passed.action not in rule.actions:
         return "another action"

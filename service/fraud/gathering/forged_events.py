@@ -10,7 +10,7 @@ from collections import OrderedDict
 from uuid import UUID
 
 from service.fraud.store import FraudStore, SendLimit
-from service.policy.model import Window
+from service.policy.units import Window
 from service.vault import Vault
 
 # Addresses remembered at most; the oldest are forgotten first.

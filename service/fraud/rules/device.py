@@ -5,6 +5,7 @@ Called through fraud.stages. Pure. A verdict that is missing is not a clean one,
 
 from __future__ import annotations
 
+from service import phone
 from service.fraud.facts import UNAVAILABLE, VERDICTS, Facts
 from service.policy.model import Policy
 
@@ -111,6 +112,18 @@ def judge_proxy(facts: Facts, _: Policy) -> str | None:
 
 def judge_hosting(facts: Facts, _: Policy) -> str | None:
     return "data center" if facts.device.event and facts.device.event.hosting else None
+
+
+def judge_ip_country(facts: Facts, _: Policy) -> str | None:
+    """Object to an address in another country than the number's, unless the two share a calling code.
+
+    A relay's address says nothing of where its user is.
+    """
+    event, country = facts.device.event, facts.number.country
+    if event is None or event.relay or not event.countries or country is None:
+        return None
+    codes = {phone.code_of(one) for one in event.countries}
+    return None if phone.code_of(country) in codes else f"address in {', '.join(event.countries)}"
 
 
 def judge_virtual_machine(facts: Facts, _: Policy) -> str | None:

@@ -14,7 +14,8 @@ from service.operators.doctor.diagnosis import Diagnosis, Unknown, doubtful, fit
 from service.operators.doctor.gathering import Facts, LiveKey, ToldProfile
 from service.operators.doctor.safety import find_unsafe
 from service.operators.verify_profiles import CODE_LENGTH, DESTINATIONS, TIME_LIMIT, ProfileField
-from service.policy.model import Policy, Window
+from service.policy.model import Policy
+from service.policy.units import Window
 
 SYNC = "Run verify-gateway profile sync."
 TELNYX = IPSet(["192.76.120.192/27"])

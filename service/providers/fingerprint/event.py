@@ -42,7 +42,8 @@ class DeviceEvent(msgspec.Struct, frozen=True, kw_only=True):
     `complete` is False if no verdicts were computed; all of them are None then. `partial`: Fingerprint says that it has
     not computed them yet. `confidence`: 0 to 1.
     `agent`: the category of a known automation, such as ai_agent. `hosting`: the address is a data center's.
-    `networks`: every address and network that Fingerprint names for it; `relay`: these are a relay's. `failed`: what
+    `networks`: every address and network that Fingerprint names for it; `relay`: these are a relay's; `countries`: in
+    which they are, in ISO 3166 alpha-2. `failed`: what
     Fingerprint meant to compute and could not. `unfamiliar`: fields with a value that this version does not know, which
     counts as none.
     """
@@ -73,6 +74,7 @@ class DeviceEvent(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
     failed: tuple[DeviceSignal, ...] = ()
     unfamiliar: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
 
     def can_carry(self, signal: DeviceSignal) -> bool:
         """Return whether Fingerprint computes a signal for events of this kind at all, on any plan."""

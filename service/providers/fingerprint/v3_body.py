@@ -125,6 +125,7 @@ def read_v3(body: bytes, asked: str | None = None) -> DecodedEvent:
             for family in FAMILIES
             for path in (("address",), ("asn", "network"))
         ),
+        countries=tuple(dig(products.ip_info, "data", family, "geolocation", "country", "code") for family in FAMILIES),
         failed=tuple(_SIGNALS[name] for name in failed),
     )
     verdicts = Verdicts(

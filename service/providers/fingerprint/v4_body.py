@@ -84,6 +84,7 @@ def read_v4(body: bytes, asked: str | None = None) -> DecodedEvent:
         relay=dig(read.vpn_methods, "relay"),
         partial=not read.computed(),
         networks=tuple(dig(read.ip_info, family, name) for family in FAMILIES for name in ("address", "asn_network")),
+        countries=tuple(dig(read.ip_info, family, "geolocation", "country_code") for family in FAMILIES),
     )
     verdicts = Verdicts(
         bot=read.bot,

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from service import addresses
+from service.phone import is_country
 from service.providers.fingerprint.event import (
     OF_EDGE,
     Bot,
@@ -71,6 +72,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     relay: Any = None
     partial: bool = False
     networks: tuple[Any, ...] = ()
+    countries: tuple[Any, ...] = ()
     failed: tuple[DeviceSignal, ...] = ()
 
 
@@ -114,6 +116,7 @@ def compose(seen: Seen, verdicts: Verdicts, asked: str | None) -> DeviceEvent | 
         relay=_read_flag(seen.relay),
         partial=seen.partial,
         failed=seen.failed,
+        countries=tuple(sorted({one for one in seen.countries if isinstance(one, str) and is_country(one)})),
     )
     unfamiliar = tuple(_list_unfamiliar(seen, verdicts, event))
     return msgspec.structs.replace(event, unfamiliar=unfamiliar) if unfamiliar else event

@@ -12,7 +12,8 @@ from typing import Literal
 import msgspec
 
 from service.db.calls import write
-from service.policy.model import Policies, Policy, Window
+from service.policy.model import Policies, Policy
+from service.policy.units import Window
 
 # Each is the column of a verification (of an Admission) that holds the subject.
 LimitKind = Literal["phone_limit", "ip_limit", "account_limit", "source_budget", "total_budget"]
