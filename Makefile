@@ -51,8 +51,8 @@ openapi: $(READY) ## regenerate openapi/openapi.json
 
 .PHONY: lock
 lock: ## update the lock files (needs uv); UPGRADE=--upgrade for the newest versions
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra embedded --group dev --output-file requirements-dev.lock
-	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock $(TESTS_ONLY)
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra embedded --extra otel --group dev --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra otel --constraint requirements-dev.lock --output-file requirements.lock $(TESTS_ONLY)
 	$(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
 # The environment has no pip until the lock installs it, so that ensurepip is not needed (on Debian it is a package of

@@ -14,11 +14,12 @@ import msgspec
 from litestar import Litestar
 from litestar.types import ASGIApp, ControllerRouterHandler
 
+from service import tracing
 from service.api import health, verifications, webhooks
 from service.api.answers import answer
 from service.api.openapi import page
 from service.api.operator import router
-from service.api.server.observation import Observation
+from service.api.server.observation import Observation, name_requests
 from service.api.services import Services, make_services
 from service.callbacks.delivery import CALL, Delivery
 from service.db import engine
@@ -76,6 +77,8 @@ async def open_gateway(
     PolicyError.
     """
     async with Lifetime() as lifetime:
+        tracing.start()
+        lifetime.at_end("tracing", tracing.stop, tracing.STOP_LIMIT + 1)
         policies = loading.load(settings.policy_file)
         check_provider(policies, configured=settings.captcha_provider is not None)
         vault, health_notes = Vault(settings.secret_key, settings.index_key), HealthNotes()
@@ -116,7 +119,8 @@ def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) ->
             opened()
             yield
 
-    return Observation(create_routes([lifespan]), settings.trusted_proxies)
+    tracing.start()
+    return Observation(tracing.wrap(name_requests(create_routes([lifespan]))), settings.trusted_proxies)
 
 
 def create_routes(lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]]) -> Litestar:

@@ -34,6 +34,7 @@ from service.verification.admission import Requests
 from service.verification.checks import Checks
 from service.verification.core import Core
 from service.verification.delivery_events import DeliveryEvents
+from service.verification.traces import Traces
 
 # The scope's key for the waiting caller: since when they wait, and whether the connection is still open.
 WAITING = "verify_gateway.waiting"
@@ -58,6 +59,7 @@ class Services(msgspec.Struct, frozen=True):
     checks: Checks
     actions: VerificationActions
     events: DeliveryEvents
+    traces: Traces
     operator_queries: OperatorQueries
     blocks: Blocks
     exemptions: Exemptions
@@ -81,10 +83,11 @@ def make_services(
         vault=vault,
         keys=core.keys,
         strangers=Strangers(),
-        requests=Requests(store, vault, core.gate, core.dispatch, core.slots, sealed),
+        requests=Requests(store, vault, core.gate, core.dispatch, core.slots, core.traces, sealed),
         checks=core.checks,
         actions=VerificationActions(store, core.gate, core.slots),
         events=DeliveryEvents(store, wake),
+        traces=core.traces,
         operator_queries=OperatorQueries(database, vault, core.now),
         blocks=Blocks(database, vault, core.now),
         exemptions=Exemptions(database, vault, core.now),

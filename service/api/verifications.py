@@ -11,6 +11,7 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
+from service import tracing
 from service.api.access.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
 from service.api.openapi.document import BEARER, ApiCall
@@ -110,7 +111,9 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     if (key := read_idempotency_key(request)) is not None:
         # The key is part of what is hashed: without it a code of six digits could be found by trying them all.
         idem, body = _idempotency(request, caller, "verify", key, PACK.encode((key, verification_id, code)))
-    checked = await services.checks.check(caller, verification_id, code, idem, body, waiting=waiting_of(request))
+    async with services.traces.join("check", verification_id):
+        checked = await services.checks.check(caller, verification_id, code, idem, body, waiting=waiting_of(request))
+        tracing.note(status=checked.status, replayed=checked.replayed)
     reply = CodeChecked(
         id=verification_id, status=checked.status, verified=checked.verified, attempts_remaining=checked.remaining
     )
@@ -142,8 +145,9 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
 )
 async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
     """Use the next channel."""
-    actions, caller = services_of(request).actions, await caller_of(request)
-    return _status(await actions.use_fallback(caller, verification_id, waiting_of(request)))
+    services, caller = services_of(request), await caller_of(request)
+    async with services.traces.join("fallback", verification_id):
+        return _status(await services.actions.use_fallback(caller, verification_id, waiting_of(request)))
 
 
 @post(
@@ -154,8 +158,9 @@ async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> 
     call=ApiCall(means="Canceled.", gives=VerificationStatus, problems=(NotFound, Closed, Unavailable)),
 )
 async def cancel_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
-    actions, caller = services_of(request).actions, await caller_of(request)
-    return _status(await actions.cancel(caller, verification_id, waiting_of(request)))
+    services, caller = services_of(request), await caller_of(request)
+    async with services.traces.join("cancel", verification_id):
+        return _status(await services.actions.cancel(caller, verification_id, waiting_of(request)))
 
 
 router = Router(

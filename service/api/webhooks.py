@@ -59,6 +59,7 @@ async def receive_webhook(request: Request[Any, Any, Any]) -> Received:
         raise MalformedRequest
     if event is not None:
         await services.events.keep(event)
+        services.traces.tell(event)
     telemetry.WEBHOOKS.labels("kept" if event else "ignored").inc()
     return Received()
 

@@ -46,6 +46,7 @@ from service.verification.senders import Senders
 from service.verification.slots import Slots
 from service.verification.states import GuessResult
 from service.verification.storage.store import Store
+from service.verification.traces import Traces
 
 CLIENT = "simulation"
 # A trace knows of no captchas: whoever asks has solved one, and nobody is asked about it.
@@ -88,8 +89,9 @@ class Player:
         health = ProviderHealth()
         decoy = Phones("silent", real=False)
         senders = Senders(real=self._phones, decoy=decoy, test=decoy, idle=decoy, health=health, profile_id=CLIENT)
-        dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask, spread=0.0)
-        self._requests = Requests(self._store, self._vault, Gate(health), dispatch, self._slots)
+        traces = Traces(database)
+        dispatch = Dispatch(self._store, self._judge, senders, self._slots.ask, traces, spread=0.0)
+        self._requests = Requests(self._store, self._vault, Gate(health), dispatch, self._slots, traces)
         self._guesses: list[tuple[float, int, UUID, TraceLine]] = []
         self._sent: set[UUID] = set()
         self._failures = deque[tuple[datetime, str]]()

@@ -24,6 +24,7 @@ from service.verification.slots import Slots
 from service.verification.states import Offer, Send, offer
 from service.verification.storage.rows import Admission, Admitted, Claimed, HeldRow
 from service.verification.storage.store import Store
+from service.verification.traces import Traces
 
 PACK = msgspec.msgpack.Encoder()
 
@@ -49,9 +50,11 @@ class Requests:
         gate: Gate,
         dispatch: Dispatch,
         slots: Slots,
+        traces: Traces,
         sealed: SealedEvents | None = None,
     ) -> None:
         """`sealed` opens sealed results, where Fingerprint's keys are set."""
+        self._traces = traces
         self._sealed = sealed
         self._store = store
         self._vault = vault
@@ -87,6 +90,8 @@ class Requests:
         try:
             item, token = self._admission(caller, ask, begins=begins)
             admitted = await self._store.admit(item, waiting)
+            if admitted.outcome == "admitted":
+                self._traces.begin(item.id)
             if admitted.outcome == "admitted" and admitted.leased:
                 row = _claimed(caller, item, token, admitted, ask.channel)
                 job = Job(row, caller.policy, ask.evidence, begun)

@@ -24,6 +24,7 @@ from service.verification.senders import Senders, make_senders
 from service.verification.slots import Slots
 from service.verification.storage.owed import DatabaseClock
 from service.verification.storage.store import Store
+from service.verification.traces import Traces
 
 
 class Core(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     dispatch: Dispatch
     checks: Checks
     tally: Tally
+    traces: Traces
 
 
 def make_core(
@@ -58,7 +60,7 @@ def make_core(
     senders = make_senders(provider, ended, vault, policies, settings.telnyx_verify_profile_id)
     # The same health that the senders report to: with one of its own the gate would never close.
     gate = Gate(senders.health, senders.profile_id, settings.max_backlog)
-    slots, tally = Slots(settings.max_sends), Tally()
+    slots, tally, traces = Slots(settings.max_sends), Tally(), Traces(database)
     return Core(
         database=database,
         vault=vault,
@@ -70,7 +72,8 @@ def make_core(
         ended=ended,
         gate=gate,
         slots=slots,
-        dispatch=Dispatch(store, judge, senders, slots.ask, tally=tally),
+        dispatch=Dispatch(store, judge, senders, slots.ask, traces, tally=tally),
         checks=Checks(store, judge, senders, gate),
         tally=tally,
+        traces=traces,
     )

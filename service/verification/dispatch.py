@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from service import phone, telemetry
+from service import phone, telemetry, tracing
 from service.addresses import network_of
 from service.channels import CHANNELS
 from service.db.calls import JsonText
@@ -41,6 +41,7 @@ from service.verification.senders import Senders
 from service.verification.states import LEASE, SEND_LIMIT, Rest, Send, plan
 from service.verification.storage.rows import Claimed, SendRecord
 from service.verification.storage.store import Store
+from service.verification.traces import Traces
 
 T = TypeVar("T")
 JSON = msgspec.json.Encoder()
@@ -85,10 +86,11 @@ class Dispatch:
     """Makes sends, from the decision to the record."""
 
     def __init__(
-        self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None], spread: float = SPREAD,
-        tally: Tally | None = None,
+        self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None], traces: Traces,
+        spread: float = SPREAD, tally: Tally | None = None,
     ) -> None:  # fmt: skip
         """`hurry` is called when a verification has something to do at once; `tally` counts what is decided."""
+        self._traces = traces
         self._tally = tally or Tally()
         self._spread = spread
         self._judge = judge
@@ -101,6 +103,10 @@ class Dispatch:
 
         It is decided once: an earlier decision stands, even if its process has died since.
         """
+        async with self._traces.join("send", job.row.id, channel=send.channel, cause=send.cause):
+            await self._make(job, send)
+
+    async def _make(self, job: Job, send: Send) -> None:
         await asyncio.sleep(_dice.uniform(0.0, self._spread))
         decision = await self._decide(job, send) if send.allowed is None else None
         allowed = bool(send.allowed) if decision is None else decision.allow
@@ -124,6 +130,10 @@ class Dispatch:
 
         That process may be alive, and about to take back a request that it answered 503.
         """
+        async with self._traces.join("take over a send", job.row.id, channel=send.channel, cause=send.cause):
+            await self._take_over(job, send)
+
+    async def _take_over(self, job: Job, send: Send) -> None:
         # Of a suppressed send nothing can have left: looked up at Telnyx, it could adopt what is not its own.
         provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and send.allowed is not False)
         found = await self._find(job, send, provider)
@@ -134,9 +144,20 @@ class Dispatch:
 
     async def give_up(self, job: Job, send: Send) -> None:
         """Record a send as abandoned, because its deadline has passed."""
-        await self._record(job, send, None, SendResult("abandoned", error="deadline"), None)
+        async with self._traces.join("give up a send", job.row.id, channel=send.channel, cause=send.cause):
+            await self._record(job, send, None, SendResult("abandoned", error="deadline"), None)
 
     async def _decide(self, job: Job, send: Send) -> Decision:
+        with tracing.span("decide"):
+            decision = await self._judge_send(job, send)
+            rules = [finding.rule for finding in decision.findings]
+            tracing.note(allow=decision.allow, rules=rules, policy_version=decision.policy_version)
+        for finding in decision.findings:
+            telemetry.FINDINGS.labels(finding.rule, finding.mode).inc()
+            telemetry.log.info("rule", verification=str(job.row.id), **_told(finding))
+        return decision
+
+    async def _judge_send(self, job: Job, send: Send) -> Decision:
         question = _question(job, send)
         if job.row.test:
             decision = self._judge.decide_test(question, job.policy)
@@ -147,9 +168,6 @@ class Dispatch:
             decision = await self.keep_trying(job, lambda: self._judge.settle(question, job.policy, gathered))
             if job.row.deliver and send.ordinal == 1:
                 self._tally.note(job.row.client, decision)
-        for finding in decision.findings:
-            telemetry.FINDINGS.labels(finding.rule, finding.mode).inc()
-            telemetry.log.info("rule", verification=str(job.row.id), **_told(finding))
         return decision
 
     def _pause(self, job: Job) -> float:
@@ -230,6 +248,7 @@ class Dispatch:
         telemetry.SENDS.labels(send.by or send.channel, name, outcome.state if kept else "lost_lease").inc()
         if outcome.state != "due":
             telemetry.SEND_SECONDS.observe((job.clock() - send.wanted_at).total_seconds())
+        tracing.note(provider=name, outcome=outcome.state, kept=kept)
         telemetry.log.info(
             "send", verification=str(job.row.id), channel=send.by or send.channel, provider=name,
             outcome=outcome.state, error=outcome.error, kept=kept,

@@ -114,6 +114,8 @@ KEPT = (
     Kept("device_events", "first_used_at", "31 days"),
     # A verdict is good for minutes; nothing that is still on its way could bring it back after this.
     Kept("captcha_verdicts", "at", "1 hour"),
+    # No webhook or check of a verification comes later.
+    Kept("traces", "at", "1 day"),
     Kept("blocks", "least(until, lifted_at)", "30 days"),
     Kept("exemptions", "until", "30 days"),
     Kept("lookups", "until", "0 days"),

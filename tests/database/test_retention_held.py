@@ -33,6 +33,7 @@ OLD_ROWS = {
     "guesses": """
         insert into guesses (id, verification_id, state, counted_at, settle_at, idem)
         values ($1, $1, 'wrong', $2, $2, $1)""",
+    "traces": "insert into traces (verification_id, place, at) values ($1, 'place', $2)",
     "idempotency_keys": """
         insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining)
         values ($1, $1, $1, $2, $2, 5)""",

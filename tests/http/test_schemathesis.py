@@ -62,8 +62,8 @@ async def test_every_answer_to_an_operator_is_in_the_file(database_url: str, tmp
         key = f"Authorization: Bearer {await make_key(database, 'desk', scope='operator')}"
         await database.aclose()
         # It would revoke the key that it calls with.
-        only = ("--include-path-regex", "^/v1/operator/", "--exclude-operation-id", "revokeKey")
-        only += ("--exclude-checks", UNTRUE, "--max-examples", "15")
+        only = ["--include-path-regex", "^/v1/operator/", "--exclude-operation-id", "revokeKey"]
+        only += ["--exclude-checks", UNTRUE, "--max-examples", "15"]
         code, said = await explore(process, tmp_path, "-H", key, *only)
         assert code == 0, said
         log = process.log.read_text()

@@ -21,6 +21,7 @@ from service.vault import Vault
 from tests.support.commands import environment_with
 from tests.support.gateway import Gateway, run_gateway
 from tests.support.leak_scenarios import PLANTED, SECRETS, Seen, run_everything
+from tests.support.otlp import open_collector
 from tests.support.ports import free_port
 from tests.support.sinks import dump, find_secrets, read_server_log, spell
 from tests.support.waiting import PATIENCE
@@ -39,6 +40,11 @@ telemetry.configure_logs = configure_loudly
 from service.cli import main
 main(sys.argv[1:])
 """
+# Every header of every request, wherever an instrumentation could be asked to note it.
+EVERYTHING = {
+    f"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_{side}_{what}": ".*"
+    for side in ("SERVER", "CLIENT") for what in ("REQUEST", "RESPONSE")
+} | {"OTEL_BSP_SCHEDULE_DELAY": "100"}  # fmt: skip
 POLICY = '[limits]\nip = ["1000/1h"]\naccount = ["1000/1h"]\n[countries]\nallow = ["US"]\n'
 
 
@@ -88,7 +94,11 @@ def test_the_search_finds_a_secret_in_every_spelling() -> None:
 async def test_what_was_planted_is_found_in_no_sink(database_url: str, tmp_path: Path) -> None:
     telnyx = TelnyxSettings(api_key=str(PLANTED["telnyx key"]), fixed_code=str(PLANTED["code"]))
     log = tmp_path / "log"
-    async with run_gateway(database_url, policy=POLICY, telnyx=telnyx, serve=False) as gateway:
+    async with (
+        open_collector() as collector,
+        run_gateway(database_url, policy=POLICY, telnyx=telnyx, serve=False) as gateway,
+    ):
+        gateway.environment |= {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url} | EVERYTHING
         gateway.key = await make_key(gateway, "verify")
         async with run_loudly(gateway, log) as calls:
             await run_everything(gateway, calls, database_url)
@@ -101,7 +111,9 @@ async def test_what_was_planted_is_found_in_no_sink(database_url: str, tmp_path:
         "database": await dump(database_url),
         "server's log": read_server_log(database_url),
         "openapi": write_document(create_routes([]), "0"),
+        "spans": collector.text,
     }
+    assert {"send", "decide", "check", "webhook", "GET unmatched"} <= {span.name for span in collector.spans}
     assert '"level":"debug"' in sinks["log"], "not as loud as it should be"
     for event in ("unexpected", "send", "rule", "http"):
         assert f'"event":"{event}"' in sinks["log"], event

@@ -19,7 +19,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPResponseBodyEvent, HTTPResponseStartEvent
 from netaddr import IPSet
 
-from service import telemetry
+from service import telemetry, tracing
 from service.api.access.auth import noted_caller
 from service.api.access.source import source_of
 from service.api.problems import KINDS, MEDIA_TYPE
@@ -40,6 +40,21 @@ REFUSAL_HEADERS = (
 # Finding a metric by its labels costs more than counting, and there are few.
 count_of = cache(telemetry.REQUESTS.labels)
 seconds_of = cache(telemetry.SECONDS.labels)
+
+
+def name_requests(app: ASGIApp) -> ASGIApp:
+    """Wrap an app so that the span of a request is named after its route, never after its path."""
+
+    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Message) -> None:
+            # Before the reply is out: with its last byte the span ends.
+            if message["type"] == "http.response.start" and scope["type"] == ScopeType.HTTP:
+                tracing.name_request(scope["method"], scope.get("path_template") or "unmatched")
+            await send(message)
+
+        await app(scope, receive, answer)
+
+    return run if tracing.is_on() else app
 
 
 class Observation:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from prometheus_client import start_http_server
 
-from service import telemetry
+from service import telemetry, tracing
 from service.db import pooler as pooling
 from service.db.engine import open_database
 from service.db.schema import migrate
@@ -32,6 +32,7 @@ EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 (compared with, not bound to)
 
 async def check(settings: Settings) -> tuple[Policies, str]:
     """Read the policy and ask the database for its schema: return both. Raises GatewayError where one is unfit."""
+    tracing.check()
     policies = loading.load(settings.policy_file)
     check_provider(policies, configured=settings.captcha_provider is not None)
     database = await open_database(settings.database_url, pooler=settings.database_pooler)

@@ -229,6 +229,15 @@ class IdempotencyKeyRow(Base):
     replayed: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
+class TraceRow(Base):
+    """Where a verification's request stands in its trace. See verification.traces."""
+
+    __tablename__ = "traces"
+    verification_id: Mapped[UUID] = mapped_column(primary_key=True)
+    place: Mapped[bytes]
+    at: Mapped[Moment] = mapped_column(index=True)
+
+
 class WithdrawalRow(Base):
     """The id of a request, guess or fallback answered 503 after an unclear end: it must not be committed later."""
 

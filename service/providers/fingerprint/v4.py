@@ -23,7 +23,7 @@ class V4:
     def __init__(self, secret_key: str, base_url: str, *, connections: int = 100) -> None:
         """`base_url` is one of HOSTS, without a version."""
         self._events = f"{base_url.rstrip('/')}/v4/events/"
-        self._wire = HttpClient(connections, CONNECT, {"Authorization": f"Bearer {secret_key}"})
+        self._wire = HttpClient(connections, CONNECT, {"Authorization": f"Bearer {secret_key}"}, traced=True)
 
     async def start(self) -> None:
         """Do nothing: nothing is slow to import."""

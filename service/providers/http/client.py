@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from service import tracing
 from service.providers.http.public_addresses import ForbiddenAddress, is_public
 from service.providers.http.reply import HttpReply, HttpResult, NoReply
 
@@ -57,13 +58,15 @@ class HttpClient:
 
     def __init__(
         self, connections: int, connect_seconds: float, headers: Mapping[str, str] | None = None, *,
-        public_only: bool = False,
+        public_only: bool = False, traced: bool = False,
     ) -> None:  # fmt: skip
         """`headers` go with each call; `public_only`: refuse addresses inside, whatever the name resolves to.
 
-        The first call opens connections, which belong to its event loop.
+        `traced`: calls are in traces, and say where (a W3C traceparent: ids, which mean nothing to the other side). The
+        first call opens connections, which belong to its event loop.
         """
         self._make_socket = _make_public_socket if public_only else _make_socket
+        self._traced = traced
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # a body that is not decompressed cannot be a bomb
@@ -117,6 +120,7 @@ class HttpClient:
                 auto_decompress=False,
                 headers=self._headers,
                 timeout=self._timeout,
+                trace_configs=tracing.hooks() if self._traced else None,
             )
         return self._opened
 

@@ -77,7 +77,7 @@ class TelnyxProvider:
         self._api_key = api_key
         self._base_url = base_url.rstrip("/")
         self._limits = limits or TimeLimits()
-        self._wire = HttpClient(connections, self._limits.connect, {"Authorization": f"Bearer {api_key}"})
+        self._wire = HttpClient(connections, self._limits.connect, {"Authorization": f"Bearer {api_key}"}, traced=True)
         self._package = LoadedOnce(self._load)
 
     async def start(self) -> None:

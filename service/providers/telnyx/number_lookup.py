@@ -70,7 +70,7 @@ class TelnyxLines:
     def __init__(self, api_key: str, base_url: str, *, seconds: float = CALL, connections: int = 100) -> None:
         self._base_url = base_url.rstrip("/")
         self._seconds = seconds
-        self._wire = HttpClient(connections, CONNECT, {"Authorization": f"Bearer {api_key}"})
+        self._wire = HttpClient(connections, CONNECT, {"Authorization": f"Bearer {api_key}"}, traced=True)
 
     async def find(self, phone_number: str) -> NumberKind | Missed:
         """Ask about one number, once."""
