@@ -24,6 +24,7 @@ from service.api.services import Services, make_services
 from service.callbacks.delivery import CALL, Delivery
 from service.db import engine
 from service.db.schema import migrate
+from service.fraud.countries import Countries
 from service.fraud.gathering.captcha_verdicts import CaptchaVerdicts
 from service.fraud.gathering.captchas import Captchas, check_provider
 from service.fraud.gathering.device_events import DeviceEvents
@@ -39,7 +40,8 @@ from service.settings import Settings
 from service.vault import Vault
 from service.verification.core import make_core
 from service.verification.storage import owed
-from service.worker.alarms import Alarms
+from service.worker.alarms import Alarms, Watched
+from service.worker.countries import CountryWatch
 from service.worker.loop import STOP_LIMIT, Worker
 
 LARGEST_BODY = 64 * 1024
@@ -91,13 +93,17 @@ async def open_gateway(
 
         fraud_store, events = FraudStore(database, now), DeviceEvents(vendors.devices, vendors.sealed, health_notes)
         captchas = Captchas(vendors.captcha, CaptchaVerdicts(vault, fraud_store), health_notes)
-        judge = Judge(vault, fraud_store, events, captchas, vendors.lines, health_notes)
+        countries = Countries(vault, database.pool, now)
+        judge = Judge(vault, fraud_store, events, captchas, vendors.lines, health_notes, countries)
         core = make_core(database, vault, policies, judge, vendors.telnyx, settings, now)
         lifetime.hold(core.store.owed, owed.SETTLE_LIMIT + 1)
         await core.ended.refresh()
+        await countries.read_usual()
+        await countries.read_alarms()
 
         unknown = settings.webhook_max_unknown
-        alarms = Alarms(database, policies, vendors.alerts, health_notes, core.senders.health, now, unknown, core.tally)
+        watched = Watched(core.tally, CountryWatch(database.pool, countries, policies.default, now))
+        alarms = Alarms(database, policies, vendors.alerts, health_notes, core.senders.health, now, unknown, watched)
         delivery = Delivery(database, vault, now, allow_private=settings.callback_allow_private)
         lifetime.hold(delivery, CALL + 2)
         worker = Worker(core, TelnyxProbe(vendors.telnyx, core.ended.pick), alarms, delivery)
@@ -106,7 +112,10 @@ async def open_gateway(
             worker.start()
 
         webhook = TelnyxWebhook(settings.telnyx_public_key)
-        yield Gateway(make_services(core, settings, vendors.sealed, webhook, health_notes, worker.events.set), worker)
+        services = make_services(
+            core, settings, vendors.sealed, webhook, health_notes, worker.events.set, countries, captchas
+        )
+        yield Gateway(services, worker)
 
 
 def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) -> ASGIApp:

@@ -95,5 +95,9 @@ class SameKeyInFlight(GatewayError):
     """A request with this Idempotency-Key is being answered."""
 
 
+class ChallengeRequired(GatewayError):
+    """The alarm of the number's country or of the network is up, and the request brought no good captcha."""
+
+
 class OtherRequestSameKey(GatewayError):
     """This Idempotency-Key was used for another request."""

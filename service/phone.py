@@ -87,6 +87,9 @@ TWO_FORMS = (
 TWO_FORMED = ("+54", "+55", "+57", "+39", "+972")
 
 
+# Of the beginning of a range: how many digits are shown at most, and how many of its numbers' are left open at least.
+MOST_SHOWN, OPEN_DIGITS = 6, 4
+
 # A plus, and at most 15 digits; shorter than seven is no telephone's.
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
@@ -220,6 +223,19 @@ def mask(e164: str) -> str:
     """Mask a number for operators: its calling code and, unless its country is small, last two digits."""
     shown = "" if describe(e164).country in SMALL else e164[-2:]
     return f"+{calling_code(e164)}…{shown}"
+
+
+def show_beginning(prefix: str) -> str:
+    """Return as much of the beginning of numbers as leaves ten thousand of them: a plus, and six digits at most."""
+    code = calling_code(prefix)
+    lengths = [
+        length
+        for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ())
+        if (plan := phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, region)) is not None
+        for length in (plan.general_desc.possible_length if plan.general_desc is not None else ())
+    ]
+    shown = len(str(code)) + max(0, min(max(lengths, default=0), 15 - len(str(code))) - OPEN_DIGITS)
+    return prefix[: 1 + min(MOST_SHOWN, shown)]
 
 
 def calling_code(e164: str) -> int:

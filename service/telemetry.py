@@ -64,6 +64,17 @@ OBJECTIONS = Counter(
     ["client", "country", "rule", "mode"],
 )
 CAPTCHAS = Counter("verify_captchas", "Captchas that were verified, by result.", ["outcome"])
+CHALLENGES = Counter(
+    "verify_challenges",
+    "Requests that needed a captcha because of an alarm, by client: required or passed.",
+    ["client", "outcome"],
+)
+COUNTRY_ALARM_OPEN = Gauge(
+    "verify_country_alarm_open",
+    "1 while a country's incident is open, by kind.",
+    ["kind", "country"],
+    multiprocess_mode="livemax",
+)
 LOOKUPS = Counter("verify_lookups", "Number look-ups at Telnyx, by line type, or missed.", ["kind"])
 WEBHOOKS = Counter("verify_webhooks", "Webhooks by outcome.", ["outcome"])
 CALLBACKS = Counter("verify_callbacks", "Attempts to bring a callback to its receiver, by how they ended.", ["outcome"])

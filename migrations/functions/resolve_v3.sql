@@ -5,6 +5,8 @@
 -- nothing and returns the stored decision (`decided`; null if it is the one that was passed in).
 -- Books what is sent and what is not, and refuses what is over a budget of the day. A country's budget is exact because
 -- its history is locked here; the budget for everything, if there is one, has a lock of its own.
+-- m_most_unconverted: how many sends of the day (UTC) to a country may have gone out for nothing, if that is limited: of
+-- all of them, each code that was entered accounts for m_worth.
 -- Raises the blocks that the rules asked for: b_first seconds, doubled each time while the one before is remembered
 -- (p_block_remembered), and doubled on until no shorter than b_least, but b_longest at most; none for a send that was
 -- weighed before an operator lifted a block.
@@ -16,7 +18,7 @@ create or replace function resolve_v3(
     b_item int[], b_subject uuid[], b_kind text[], b_label text[], b_reason text[], b_first float8[],
     b_longest float8[], b_least float8[],
     m_item int[], m_client_id int[], m_country text[], m_channel text[], m_price float8[],
-    m_of_country float8[], m_of_all float8[]
+    m_of_country float8[], m_of_all float8[], m_most_unconverted float8[], m_worth float8[]
 ) returns table (item int, decided jsonb)
 language plpgsql
 as $$
@@ -63,8 +65,9 @@ begin
         if p_strike[i] is not null then
             perform count_hits(array[p_strike[i]], p_keep, v_now);
         end if;
-        select * into m from unnest(m_item, m_client_id, m_country, m_channel, m_price, m_of_country, m_of_all)
-            as x(item, client, country, channel, price, of_country, of_all) where x.item = i;
+        select * into m from unnest(
+            m_item, m_client_id, m_country, m_channel, m_price, m_of_country, m_of_all, m_most_unconverted, m_worth
+        ) as x(item, client, country, channel, price, of_country, of_all, most_unconverted, worth) where x.item = i;
         -- Booked, and without a decision: it was resolved by a process of the release before.
         if p_goes[i] and not v_send.booked then
             select min(l.name) into v_refused_by
@@ -84,6 +87,19 @@ begin
                     select b.country, v_spent[b.item] from unnest(m_country, m_item) as b(country, item)
                     union all
                     select m.country, 0
+                ) as x;
+            end if;
+            if v_refused_by is null and m.most_unconverted is not null then
+                select case
+                    when x.sends + 1 - m.worth * x.converted > m.most_unconverted then 'budget_unconverted'
+                end into v_refused_by
+                from (
+                    select coalesce(sum(h.sends), 0) + (
+                               select coalesce(sum(v_sends[b.item]), 0) from unnest(m_country, m_item) as b(country, item)
+                               where b.country = m.country
+                           ) as sends,
+                           coalesce(sum(h.converted), 0) as converted
+                    from country_hours h where h.country = m.country and h.hour >= date_trunc('day', v_now, 'UTC')
                 ) as x;
             end if;
         end if;
@@ -151,5 +167,12 @@ begin
         from blocks o where o.subject = b.subject and o.until > v_now - p_block_remembered
     ) as g
     where g.held is not true;
+    -- Last, as in refund_sends: two that hold each other's lines would wait for each other.
+    insert into country_hours as h (country, hour, sends, converted)
+    select x.country, date_trunc('hour', v_ats[x.item], 'UTC'), sum(v_sends[x.item]), 0
+    from unnest(m_item, m_country) as x(item, country)
+    where v_sends[x.item] > 0 and v_ats[x.item] is not null
+    group by 1, 2 order by 1, 2
+    on conflict (country, hour) do update set sends = h.sends + excluded.sends;
 end
 $$;

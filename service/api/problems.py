@@ -142,6 +142,13 @@ KINDS: dict[type[Exception], ProblemKind] = {
         "This Idempotency-Key was used for another request",
         "Use a new key for a new request.",
     ),
+    # Of a whole country or network: it must say nothing of the number.
+    errors.ChallengeRequired: ProblemKind(
+        "challenge-required",
+        422,
+        "A captcha is needed",
+        "Have the end user solve a captcha, and ask again with its captcha_token and a new Idempotency-Key.",
+    ),
     HeadTooLarge: ProblemKind("head-too-large", 431, "The headers are too large", "Send 64 KiB at most."),
     # Which limit it was is not said: it would tell that somebody else has asked for this number.
     errors.Limited: ProblemKind("limited", 429, "Too many requests", "Wait as long as Retry-After says.", wait=1),

@@ -18,6 +18,8 @@ from service.clients.authenticator import Authenticator
 from service.clients.key_admin import KeyAdmin
 from service.db.batch import Waiting
 from service.db.engine import Database
+from service.fraud.countries import Countries
+from service.fraud.gathering.captchas import Captchas
 from service.operators.blocks import Blocks
 from service.operators.exemptions import Exemptions
 from service.operators.observations import Observations
@@ -34,6 +36,7 @@ from service.verification.admission import Requests
 from service.verification.checks import Checks
 from service.verification.core import Core
 from service.verification.delivery_events import DeliveryEvents
+from service.verification.step_up import StepUp
 from service.verification.traces import Traces
 
 # The scope's key for the waiting caller: since when they wait, and whether the connection is still open.
@@ -67,6 +70,7 @@ class Services(msgspec.Struct, frozen=True):
     key_admin: KeyAdmin
     outcomes: Outcomes
     observations: Observations
+    countries: Countries
     database: Database
     webhooks: WebhookRules
     refusals: WebhookRefusals
@@ -75,7 +79,7 @@ class Services(msgspec.Struct, frozen=True):
 
 def make_services(
     core: Core, settings: Settings, sealed: SealedEvents | None, webhook: DeliveryWebhook, health_notes: HealthNotes,
-    wake: Callable[[], None],
+    wake: Callable[[], None], countries: Countries, captchas: Captchas,
 ) -> Services:  # fmt: skip
     """Put them together. `wake`: has kept webhooks applied."""
     database, vault, store = core.database, core.vault, core.store
@@ -83,7 +87,9 @@ def make_services(
         vault=vault,
         keys=core.keys,
         strangers=Strangers(),
-        requests=Requests(store, vault, core.gate, core.dispatch, core.slots, core.traces, sealed),
+        requests=Requests(
+            store, vault, core.gate, core.dispatch, core.slots, core.traces, sealed, StepUp(vault, countries, captchas)
+        ),
         checks=core.checks,
         actions=VerificationActions(store, core.gate, core.slots),
         events=DeliveryEvents(store, wake),
@@ -95,6 +101,7 @@ def make_services(
         key_admin=KeyAdmin(database, vault),
         outcomes=Outcomes(database, core.now),
         observations=Observations(database, core.policies, core.now),
+        countries=countries,
         database=database,
         webhooks=WebhookRules(
             allowed=settings.webhook_allowed_cidrs,

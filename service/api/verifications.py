@@ -29,6 +29,7 @@ from service.api.schemas.product import (
 from service.api.services import services_of, waiting_of
 from service.clients.caller import Caller
 from service.errors import (
+    ChallengeRequired,
     Closed,
     GuessesInFlight,
     Limited,
@@ -55,12 +56,14 @@ FEWEST_DIGITS, MOST_DIGITS = 4, 15
     description="The reply comes at once and is always the same: whether a code goes out is decided afterwards. A 429 "
     "is a limit of the number, the address or the account, or a wrong-code budget; it never says which. The same "
     "request within seconds of one that is pending (a second tap on the button) gets that one's reply, whatever its "
-    "Idempotency-Key: nothing more is sent or counted. Another channel is another request.",
+    "Idempotency-Key: nothing more is sent or counted. Another channel is another request. A client may be "
+    "set to get a 422 of the type challenge-required while a country or a network is under attack, unless the request "
+    "brings a good captcha_token: the same for every number of that country.",
     call=ApiCall(
         means="Accepted. The same for every number, sent to or not.",
         takes=VerificationRequest,
         gives=VerificationAccepted,
-        problems=(Limited, Unavailable),
+        problems=(Limited, ChallengeRequired, Unavailable),
         idempotent=True,
     ),
 )

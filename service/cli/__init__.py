@@ -23,6 +23,7 @@ COMMANDS = {
     "callbacks": ("service.cli.callbacks", "Set where clients are told how verifications ended."),
     "doctor": ("service.cli.doctor", "Check this deployment and its Verify profiles, point by point."),
     "profile": ("service.cli.profiles", "Compare Verify profiles with the policy, and correct them."),
+    "exemptions": ("service.cli.exempting", "List, set and lift what operators waive."),
     "policy": ("service.cli.policy", "Show, check or backtest the policy."),
     "simulate": ("service.cli.simulating", "Play a trace of people and attacks, or make one."),
     "openapi": ("service.cli.openapi", "Write or check the OpenAPI file."),

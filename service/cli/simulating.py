@@ -20,7 +20,7 @@ from service.policy.model import Policy
 from service.simulation.measuring import HEAD, draw_line, measure
 from service.simulation.picture import draw
 from service.simulation.player import Player
-from service.simulation.report import Played, summarise
+from service.simulation.report import CountryAlarm, Played, summarise
 from service.simulation.scenarios import ATTACKS, DRAWN_ATTACKS, GROUPS, compose
 from service.simulation.scratch import choose_policy, make_databases
 from service.simulation.trace import TraceError, TraceLine, read, write
@@ -95,7 +95,7 @@ def _measure(made: list[tuple[str, int]], knobs: dict[str, Any], policy_path: st
         for place, (name, seed) in enumerate(made):
             lines = compose(name, seed, knobs)
             policy = choose_policy(policy_path, lines)
-            played = asyncio.run(_run(make_database(f"scenario_{place}"), policy, lines))
+            played, _ = asyncio.run(_run(make_database(f"scenario_{place}"), policy, lines))
             one = measure(name, seed, summarise(played))
             click.echo(msgspec.json.encode(one) if as_json else draw_line(one))
 
@@ -125,7 +125,8 @@ def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
         raise wrong[0]
     policy = choose_policy(policy_path, lines)
     with make_databases() as make_database:
-        report = summarise(asyncio.run(_run(make_database("trace"), policy, lines)))
+        played, alarms = asyncio.run(_run(make_database("trace"), policy, lines))
+    report = summarise(played, alarms=alarms)
     allow, modes = policy.countries.allow, {name: getattr(policy.rules, name).mode for name in HISTORY.rules}
     if as_json:
         told = {"allow": allow, "modes": modes, "currency": policy.prices.currency, "unreadable": list(map(str, wrong))}
@@ -137,6 +138,8 @@ def _play(path: str, policy_path: str | None, *, as_json: bool) -> None:
     click.echo(f"rules on histories: {', '.join(f'{name} {mode}' for name, mode in modes.items())}")
     prices = policy.prices
     click.echo(f"money: {prices.currency}, by a list of {prices.dated} ({prices.source})\n")
+    for alarm in report.alarms:
+        click.echo(f"alert after {alarm.t / 3600:.1f} h: {alarm.text}\n")
     click.echo(draw(report, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))
 
 
@@ -147,16 +150,17 @@ def _list_wrong(wrong: Sequence[TraceError]) -> Iterator[str]:
         yield from ["  ..."] * (len(wrong) > MOST_NAMED)
 
 
-async def _run(url: str, policy: Policy, lines: list[TraceLine]) -> list[Played]:
+async def _run(url: str, policy: Policy, lines: list[TraceLine]) -> tuple[list[Played], list[CountryAlarm]]:
     database = await open_database(url)
     played: list[Played] = []
+    player = Player(database, policy)
     try:
         with click.progressbar(
             length=len(lines), label="playing", file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar:
-            async for play in Player(database, policy).play(lines):
+            async for play in player.play(lines):
                 played.append(play)
                 bar.update(1)
     finally:
         await database.aclose()
-    return played
+    return played, player.alarms

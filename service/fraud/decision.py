@@ -19,6 +19,8 @@ from service.policy.model import Mode, Policy
 
 # The stored word for a rule that an operator waived.
 WAIVED: Final = "lifted"
+# What operators waive of a number or a range that is safe: every rule.
+ALL_RULES: Final = "rules"
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -66,7 +68,8 @@ def find(
     for name, rule in rules.items():
         mode: Mode = getattr(policy.rules, name).mode
         if mode != "off" and (detail := rule(facts, policy)) is not None:
-            yield Finding(name, WAIVED if name in waived else "observe" if observed else mode, detail)
+            lifted = name in waived or ALL_RULES in waived
+            yield Finding(name, WAIVED if lifted else "observe" if observed else mode, detail)
 
 
 def suppresses(findings: Iterable[Finding]) -> bool:

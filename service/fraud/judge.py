@@ -13,7 +13,8 @@ from uuid import UUID
 import msgspec
 
 from service import phone
-from service.fraud.decision import Decision, Finding, conclude, suppresses
+from service.fraud.countries import Countries
+from service.fraud.decision import ALL_RULES, Decision, Finding, conclude, suppresses
 from service.fraud.facts import UNAVAILABLE, CaptchaState, DeviceFacts, Facts
 from service.fraud.gathering.captchas import Captchas
 from service.fraud.gathering.device_events import DeviceEvents, ReadEvent
@@ -22,9 +23,9 @@ from service.fraud.gathering.line_types import LineTypes
 from service.fraud.gathering.signals import SignalTracker
 from service.fraud.histories.history import PAUSES, pause
 from service.fraud.histories.subjects import subjects_of
-from service.fraud.money import Booking, book
+from service.fraud.money import INSURANCE, Booking, book
 from service.fraud.question import Question
-from service.fraud.rules.history import guilty_ranges
+from service.fraud.rules.history import guilty_ranges, is_challenged
 from service.fraud.stages import EARLY, LATE, NUMBER, Need, Stage, ask
 from service.fraud.store import FraudStore, Resolution, RuleBlock, SendLimit, Weighed, Weighing
 from service.policy.model import Policy
@@ -55,8 +56,10 @@ class Judge:
     def __init__(
         self, vault: Vault, store: FraudStore, events: DeviceEvents, captchas: Captchas,
         look_up: LineLookup | None = None, health_notes: HealthNotes | None = None,
+        countries: Countries | None = None,
     ) -> None:  # fmt: skip
-        """`look_up` finds a number's line type; `health_notes` is told of spent budgets."""
+        """`look_up` finds a number's line type; `health_notes` is told of spent budgets; `countries` are kept up."""
+        self._countries = countries or Countries(vault)
         self._health_notes = health_notes or HealthNotes()
         self._vault = vault
         self._store = store
@@ -65,6 +68,12 @@ class Judge:
         self._forged_events = ForgedEventTracker(vault, store)
         self._lines = LineTypes(look_up, store)
         self._signals = SignalTracker()
+
+    def widen(self, question: Question) -> Question:
+        """Add to what is waived for a send's number what is waived for its range or country."""
+        number = question.phone_number
+        more = self._countries.waived_for(number, phone.describe(number).country) if self._countries.waives else []
+        return msgspec.structs.replace(question, waived=[*question.waived, *more]) if more else question
 
     async def decide(self, question: Question, policy: Policy) -> Decision:
         """Decide one send. Raises Unavailable."""
@@ -186,13 +195,22 @@ class Judge:
                 decision=so_far,
                 limits=[limit for limit in limits if not _is_waived(question, limit)],
                 blocks=list(blocks),
-                booking=_booking(question, policy, so_far),
+                booking=self._book(question, policy, so_far),
                 strike=known.strike,
             )
         )
         for over in (OVER_BUDGET[one.rule] for one in decision.findings if one.rule in OVER_BUDGET):
             self._health_notes.note("budget", f"{over} is spent. More is sent tomorrow (UTC).")
         return decision
+
+    def _book(self, question: Question, policy: Policy, decision: Decision) -> Booking | None:
+        if not question.counts:
+            return None
+        waived = ALL_RULES in question.waived or INSURANCE in question.waived
+        usual = self._countries.usual.get(decision.facts.number.country or "")
+        insured = not waived and not is_challenged(decision.facts, policy)
+        channel = decision.by or question.channel
+        return book(policy, question.client_id, decision.facts, channel, usual, insured=insured)
 
     def _limits(self, question: Question, policy: Policy, known: Gathered, read: ReadEvent) -> Iterator[SendLimit]:
         if any(one.rule == "number_unknown" and one.mode == "observe" for one in known.findings):
@@ -228,11 +246,6 @@ def _add(gathered: Gathered, weighed: Weighed) -> Gathered:
     device = msgspec.structs.replace(device, bound=weighed.bound, absent=tuple(weighed.absent))
     facts = msgspec.structs.replace(gathered.facts, device=device, histories=weighed.histories)
     return msgspec.structs.replace(gathered, facts=facts, weighed=weighed)
-
-
-def _booking(question: Question, policy: Policy, decision: Decision) -> Booking | None:
-    channel = decision.by or question.channel
-    return book(policy, question.client_id, decision.facts, channel) if question.counts else None
 
 
 def _is_waived(question: Question, limit: SendLimit) -> bool:

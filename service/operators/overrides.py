@@ -41,7 +41,7 @@ FIRST = 4
 SET = """
 with {clock}, made as (
     insert into {table} ({subject}, label, reason, {own}, began_at, until, set_by)
-    select $3, $4, $5, {values}, now, now + $6::interval, 'key ' || $2::int from clock
+    select $3, $4, $5, {values}, now, now + $6::interval, coalesce('key ' || $2::int, 'the command line') from clock
     returning *
 ), noted as (
     insert into audits (at, key_id, action, subject, row_id, reason)
@@ -115,12 +115,12 @@ class Overrides(Generic[T]):
         rows = await ask(self._database, self._list, self._now(), *begin, most + 1)
         return cut(rows, most, lambda row: msgspec.convert(row, self._kind), _place)
 
-    async def put(self, key: int, subject: UUID, label: str, reason: str, length: timedelta, *own: object) -> T:
-        """Set one from now on, and audit it."""
+    async def put(self, key: int | None, subject: UUID, label: str, reason: str, length: timedelta, *own: object) -> T:
+        """Set one from now on, and audit it; without a key: by the command line."""
         [row] = await ask(self._database, self._set, self._now(), key, subject, label, reason, length, *own)
         return msgspec.convert({**row}, self._kind)
 
-    async def lift(self, key: int, row: int) -> T:
+    async def lift(self, key: int | None, row: int) -> T:
         """Lift one that is in force. Raises NotFound."""
         if 0 < row <= LARGEST_ID:
             for lifted in await ask(self._database, self._lift, self._now(), key, row):

@@ -20,7 +20,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 ALERT_KINDS = (
     "volume", "spike", "conversion", "block", "telnyx", "telnyx_profile", "fingerprint", "fingerprint_quota", "captcha",
-    "budget", "webhooks", "signals", "suppressed", "observed", "callbacks",
+    "budget", "webhooks", "signals", "suppressed", "observed", "callbacks", "drift",
+    "unconverted",
 )  # fmt: skip
 # In each statement: $1 the id before which the page begins, $2 how many rows.
 AUDITS = """

@@ -285,6 +285,9 @@ class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conversion_least_sends: int
     suppressed_least_share: float
     suppressed_least_requests: int
+    drift_least_sends: int
+    drift_least_share: float
+    drift_deviations: float
     ends_after: Seconds
 
 
@@ -299,21 +302,29 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be spent in a day (UTC), in the currency of the prices; 0 means no budget."""
+    """What may be spent in a day (UTC), in the currency of the prices; 0 means no budget.
+
+    `unconverted_…`: how many sends of a day to one country may go out for nothing, as fraud.countries counts them.
+    """
 
     everything: float
     each_country: float
     countries: dict[str, float]
+    unconverted_times_busiest: float
+    unconverted_least: int
+    unconverted_countries: dict[str, float]
 
 
 class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one client's requests must bring, its Verify profile, and from when on its rules are enforced.
 
+    `step_up`: what they must bring while the alarm of their number's country or of their network is up.
     `app_name`, `messaging_template_id`: what the profile's messages say, "" for what the profile has.
     """
 
     ip_required: bool
     captcha_required: bool
+    step_up: Literal["off", "captcha"]
     verify_profile_id: str
     enforce_from: Moment
     app_name: str

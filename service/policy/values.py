@@ -99,6 +99,11 @@ def _check_budgets(value: dict[str, float]) -> str | None:
     return _check_countries(list(value)) or _check_amounts(value.values())
 
 
+def _check_counts(value: dict[str, float]) -> str | None:
+    wrong = any(not 0 <= count <= MOST_MONEY for count in value.values())
+    return _check_countries(list(value)) or ("must be how many sends, 0 or more" if wrong else None)
+
+
 def _check_amount(value: float) -> str | None:
     return _check_amounts([value])
 
@@ -142,6 +147,10 @@ CHECKS: dict[str, Check] = {
     "budgets.everything": _check_amount,
     "budgets.each_country": _check_amount,
     "budgets.countries": _check_budgets,
+    "budgets.unconverted_times_busiest": _between(0, 1000),
+    "budgets.unconverted_least": _between(1, 10**9),
+    "budgets.unconverted_countries": _check_counts,
+    "alerts.drift_least_sends": _between(1, 10**9),
 }
 
 

@@ -24,6 +24,7 @@ from service.clients.key_admin import KeyAdmin
 from service.clients.store import KeyStore
 from service.db.engine import Database
 from service.errors import GatewayError, Limited
+from service.fraud.countries import Countries
 from service.fraud.decision import Decision
 from service.fraud.gathering.captcha_verdicts import CaptchaVerdicts
 from service.fraud.gathering.captchas import Captchas
@@ -34,7 +35,7 @@ from service.fraud.question import Question
 from service.fraud.store import SPENT, FraudStore
 from service.policy.model import Policies, Policy
 from service.providers.verify.health import ProviderHealth
-from service.simulation.report import LineOutcome, LineResult, Played
+from service.simulation.report import CountryAlarm, LineOutcome, LineResult, Played
 from service.simulation.stand_ins import EventBook, Phones
 from service.simulation.trace import TraceLine
 from service.vault import Vault, new_id
@@ -47,6 +48,7 @@ from service.verification.slots import Slots
 from service.verification.states import GuessResult
 from service.verification.storage.store import Store
 from service.verification.traces import Traces
+from service.worker.countries import CountryWatch
 
 CLIENT = "simulation"
 # A trace knows of no captchas: whoever asks has solved one, and nobody is asked about it.
@@ -57,6 +59,7 @@ SECRET = bytes(32)
 EXPIRE_EVERY = timedelta(minutes=1)
 # Seconds after which the operator reports that a code could not be delivered.
 FAILS_AFTER = 10
+LOOK_EVERY = timedelta(minutes=15)
 # Real seconds that one send may take, which waits only for the scratch database.
 PATIENCE = 30.0
 
@@ -85,7 +88,12 @@ class Player:
         self._book, self._phones, self._slots = EventBook(), Phones("telnyx", real=True), Slots(1)
         fraud_store = FraudStore(database, self._clock)
         captchas = Captchas(None, CaptchaVerdicts(self._vault, fraud_store))
-        self._judge = Witness(self._vault, fraud_store, DeviceEvents(self._book, None), captchas)
+        self._countries = Countries(self._vault, database.pool, self._clock)
+        self._watch = CountryWatch(database.pool, self._countries, policy, self._clock, every=0.0)
+        self._watched = BEGIN
+        self._judge = Witness(
+            self._vault, fraud_store, DeviceEvents(self._book, None), captchas, countries=self._countries
+        )
         health = ProviderHealth()
         decoy = Phones("silent", real=False)
         senders = Senders(real=self._phones, decoy=decoy, test=decoy, idle=decoy, health=health, profile_id=CLIENT)
@@ -95,6 +103,7 @@ class Player:
         self._guesses: list[tuple[float, int, UUID, TraceLine]] = []
         self._sent: set[UUID] = set()
         self._failures = deque[tuple[datetime, str]]()
+        self.alarms: list[CountryAlarm] = []
 
     async def play(self, lines: Iterable[TraceLine]) -> AsyncIterator[Played]:
         """Play the lines in order of time, and return what became of each. What would follow the last is left out."""
@@ -104,6 +113,7 @@ class Player:
             await self._fail_until(BEGIN + timedelta(seconds=line.t))
             self._now = BEGIN + timedelta(seconds=line.t)
             await self._expire()
+            await self._look()
             row, outcome = await self._ask(line, caller)
             if row is not None and outcome.result == "sent":
                 self._sent.add(row)
@@ -179,6 +189,17 @@ class Player:
             self._now, provider_id = self._failures.popleft()
             await self._store.keep_event(self._phones.name, f"failed {provider_id}", "failed", provider_id)
             await self._store.apply_events()
+
+    async def _look(self) -> None:
+        """Look at the countries, as the alarm round does, and note what rings for the first time."""
+        if self._now - self._watched < LOOK_EVERY:
+            return
+        self._watched = self._now
+        await self._countries.read_usual()
+        known = {alarm.kind for alarm in self.alarms}
+        t = (self._now - BEGIN).total_seconds()
+        found = await self._watch.find()
+        self.alarms += [CountryAlarm(kind, t, text) for kind, text in found.items() if kind not in known]
 
     async def _expire(self) -> None:
         if self._now - self._expired >= EXPIRE_EVERY:

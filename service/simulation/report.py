@@ -33,6 +33,14 @@ class LineOutcome(msgspec.Struct, frozen=True, kw_only=True):
     cost: float = 0.0
 
 
+class CountryAlarm(msgspec.Struct, frozen=True):
+    """A country's incident. `t`: seconds from the start until it rang."""
+
+    kind: str
+    t: float
+    text: str
+
+
 Played = tuple[TraceLine, LineOutcome]
 
 
@@ -75,7 +83,8 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The whole trace. Times are seconds from its start; `column`: seconds that one count of the chart covers.
 
-    `people`, `attacks`: the sums over labels, None if the trace has no such line; `labels`: each of them.
+    `people`, `attacks`: the sums over labels, None if the trace has no such line; `labels`: each of them. `alarms`: of
+    countries.
     """
 
     ends: float
@@ -83,9 +92,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     people: LabelReport | None
     attacks: LabelReport | None
     labels: list[LabelReport] = msgspec.field(name="parts")
+    alarms: list[CountryAlarm] = []
 
 
-def summarise(played: Iterable[Played], columns: int = COLUMNS) -> Report:
+def summarise(played: Iterable[Played], columns: int = COLUMNS, alarms: Sequence[CountryAlarm] = ()) -> Report:
     """Make the report. `played`: every line with its outcome, in any order."""
     plays = sorted(played, key=lambda play: play[0].t)
     ends = plays[-1][0].t if plays else 0.0
@@ -95,6 +105,7 @@ def summarise(played: Iterable[Played], columns: int = COLUMNS) -> Report:
     attacks = [play for play in plays if play[0].hostile]
     return Report(
         ends=ends,
+        alarms=list(alarms),
         column=column,
         people=_report_label(PERSON, people, column, columns) if people else None,
         attacks=_report_label("attacks", attacks, column, columns) if attacks else None,

@@ -22,6 +22,7 @@ from service.verification.dispatch import Dispatch, Job
 from service.verification.gate import Gate
 from service.verification.slots import Slots
 from service.verification.states import Offer, Send, offer
+from service.verification.step_up import StepUp
 from service.verification.storage.rows import Admission, Admitted, Claimed, HeldRow
 from service.verification.storage.store import Store
 from service.verification.traces import Traces
@@ -52,8 +53,10 @@ class Requests:
         slots: Slots,
         traces: Traces,
         sealed: SealedEvents | None = None,
+        step_up: StepUp | None = None,
     ) -> None:
-        """`sealed` opens sealed results, where Fingerprint's keys are set."""
+        """`sealed` opens sealed results, where Fingerprint's keys are set; `step_up` asks for captchas in an alarm."""
+        self._step_up = step_up
         self._traces = traces
         self._sealed = sealed
         self._store = store
@@ -66,9 +69,11 @@ class Requests:
     async def request(self, caller: Caller, ask: Ask, waiting: Waiting | None = None) -> Accepted:
         """Admit one request; `waiting`: the caller that waits for it.
 
-        Raises Unavailable, Limited, NotAuthorized, SameKeyInFlight, OtherRequestSameKey.
+        Raises Unavailable, Limited, NotAuthorized, SameKeyInFlight, OtherRequestSameKey, ChallengeRequired.
         """
         self._gate.check_requests(caller.policy)
+        if self._step_up is not None:
+            ask = await self._step_up.check(caller, ask)
         if ask.idem is None:
             return await self._admit(caller, ask, waiting)
         if ask.idem in self._in_flight:

@@ -12,6 +12,7 @@ import msgspec
 from service.accounts import normalise
 from service.addresses import network_of
 from service.channels import Channel
+from service.fraud.facts import CaptchaState
 from service.fraud.histories.subjects import number_of
 from service.phone import subscriber_of
 from service.vault import Vault
@@ -22,6 +23,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a request said of the end user. Stored sealed, and dropped with the verification.
 
     `observed`: the client's rules only observed when it came, and do so for all sends of the verification.
+    `captcha`: what became of its token, if that was verified before the reply.
     """
 
     phone_number: str
@@ -31,6 +33,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     device_sealed_result: str | None = None
     captcha_token: str | None = None
     observed: bool = False
+    captcha: CaptchaState | None = None
 
 
 class Ask(msgspec.Struct, frozen=True):

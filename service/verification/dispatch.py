@@ -158,7 +158,7 @@ class Dispatch:
         return decision
 
     async def _judge_send(self, job: Job, send: Send) -> Decision:
-        question = _question(job, send)
+        question = self._judge.widen(_question(job, send))
         if job.row.test:
             decision = self._judge.decide_test(question, job.policy)
         else:
@@ -283,7 +283,8 @@ def _question(job: Job, send: Send) -> Question:
         event_id=evidence.device_event_id,
         sealed_result=evidence.device_sealed_result,
         captcha_token=evidence.captcha_token,
-        captcha=next((one.captcha for one in job.row.sends if one.captcha in ("passed", "failed")), None),
+        captcha=evidence.captcha
+        or next((one.captcha for one in job.row.sends if one.captcha in ("passed", "failed")), None),
         captcha_begun=any(_begun_in_vain(one, send) for one in job.row.sends),
         waived=job.row.waived or (),
         observed=evidence.observed,

@@ -27,6 +27,7 @@ from service.providers.verify.health import ProviderHealth
 from service.settings import MAX_UNKNOWN
 from service.verification.gate import OTHERS
 from service.verification.storage.store import EVENTS_KEPT
+from service.worker.countries import CountryWatch
 from service.worker.observed import REPORT_LIMIT, ObservedClients
 from service.worker.suppressed import Suppressions
 from service.worker.traffic import SPANS, Traffic, find_unusual
@@ -69,18 +70,26 @@ class Incident(NamedTuple):
     seconds: float
 
 
+class Watched(NamedTuple):
+    """What this process's decisions found, and its watch over countries."""
+
+    tally: Tally
+    countries: CountryWatch | None = None
+
+
 class Alarms:
     """One process's alarm round."""
 
     def __init__(
         self, database: Database, policies: Policies, alerts: Alerts, health_notes: HealthNotes, health: ProviderHealth,
         now: Callable[[], datetime | None] = lambda: None, max_unknown: int = MAX_UNKNOWN,
-        tally: Tally | None = None,
+        watched: Watched | None = None,
     ) -> None:  # fmt: skip
-        """`now`: as in Store; `tally`: what this process's decisions found."""
+        """`now`: as in Store."""
         rules = policies.default.alerts
+        tally, self._countries = watched or Watched(Tally())
         self._observed = ObservedClients(Observations(database, policies, now, REPORT_LIMIT), now)
-        self._suppressions = Suppressions(database.pool, tally or Tally(), rules, now)
+        self._suppressions = Suppressions(database.pool, tally, rules, now)
         self._pool = database.pool
         self._rules = rules
         self._alerts = alerts
@@ -110,6 +119,9 @@ class Alarms:
         for event, kind, text, seconds in incidents:
             if event != "open":
                 self._tell(event, kind.partition(" ")[0], text if event == "began" else _word_end(text, seconds))
+        # Last: an incident that began or ended is told once, whatever is wrong with the database now.
+        if self._countries is not None:
+            await self._countries.keep_up([one.kind for one in incidents if one.event == "open"])
 
     async def _take_in(self, noted: dict[str, str]) -> list[Incident]:
         wrong = dict(noted)
@@ -141,6 +153,8 @@ class Alarms:
             )
         found |= {f"callbacks {one.client}": word_trouble(one) for one in await list_troubles(self._pool)}
         found |= await self._watch_signals() | await self._suppressions.find() | await self._observed.find()
+        if self._countries is not None:
+            found |= await self._countries.find()
         return found | find_unusual(Traffic(*row), self._rules)
 
     async def _watch_signals(self) -> dict[str, str]:

@@ -127,6 +127,8 @@ KEPT = (
     Kept("histories", "ats[1]", "60 days", WALK),
     Kept("alerts", "ended_at", "30 days"),
     Kept("traffic", "minute", "30 days"),
+    # A day, the fortnight before it, and a margin for the hours of the day.
+    Kept("country_hours", "hour", "17 days"),
     # A day, and the week before it: what a rule usually stops.
     Kept("rule_counts", "at", "9 days"),
     Kept("audits", "at", "365 days", FIRST),

@@ -62,6 +62,7 @@ OLD_ROWS = {
     "rule_counts": """
         insert into rule_counts (at, client, country, rule, mode, finding, count)
         values ($2, $1::uuid::text, 'US', 'number', 'enforce', 'premium', 1)""",
+    "country_hours": "insert into country_hours (country, hour, sends, converted) values ($1::uuid::text, $2, 1, 0)",
     "audits": "insert into audits (at, action, subject) values ($2, 'search', $1)",
     "ledger": """
         insert into ledger (day, client_id, country, channel, sends, spent, stopped, saved)

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+from service.api.schemas import exemptions, outcomes
 from service.api.schemas import operator as wire
 from service.api.schemas import operator_records as records
-from service.api.schemas import outcomes
 
 Named = dict[str, msgspec.Struct]
 
@@ -33,8 +33,9 @@ BLOCK = wire.BlockSeen(
     until=NOON + timedelta(hours=2), lifted_at=None, set_by="key 2", in_force=True,
 )  # fmt: skip
 LIFTED = msgspec.structs.replace(BLOCK, lifted_at=NOON + timedelta(minutes=5), in_force=False)
-EXEMPTION = wire.ExemptionSeen(
-    id=3, number="+1…42", rules=["block", "range"], limits=True, lockouts=False, reason="Called us, ticket 4711",
+EXEMPTION = exemptions.ExemptionSeen(
+    id=3, kind="number", number="+1…42", safe=False, rules=["block", "range"], limits=True, lockouts=False,
+    reason="Called us, ticket 4711",
     began_at=NOON, until=NOON + timedelta(minutes=30), lifted_at=None, set_by="key 2", in_force=True,
 )  # fmt: skip
 OUTCOME = outcomes.OutcomeSeen("shop", "range", "enforce", numbers=120, verified=3, open=5, verified_share=0.025)
@@ -85,11 +86,17 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
     },
     wire.BlockSeen: {"range": BLOCK, "lifted": LIFTED},
     wire.BlockList: {"two": wire.BlockList([BLOCK, LIFTED], "WzE3Njk4NjA4MDAwMDAwMDAsMSwxN10")},
-    wire.ExemptionOrder: {
-        "rules": wire.ExemptionOrder("+14155550100", "30m", "Called us, ticket 4711", rules=["range", "block"]),
-        "locked out": wire.ExemptionOrder("+14155550100", "1h", "Called us, ticket 4711", limits=True, lockouts=True),
+    exemptions.ExemptionOrder: {
+        "rules": exemptions.ExemptionOrder(
+            "30m", "Called us, ticket 4711", phone_number="+14155550100", rules=["range", "block"]
+        ),
+        "locked out": exemptions.ExemptionOrder(
+            "1h", "Called us, ticket 4711", phone_number="+14155550100", limits=True, lockouts=True
+        ),
+        "safe range": exemptions.ExemptionOrder("30d", "Our own test phones", prefix="+4474651", safe=True),
+        "launch": exemptions.ExemptionOrder("2d", "Launch in Britain", country="GB", rules=["budget_unconverted"]),
     },
-    wire.ExemptionSeen: {"rules": EXEMPTION},
+    exemptions.ExemptionSeen: {"rules": EXEMPTION},
     records.AuditList: {
         "two": records.AuditList(
             [
@@ -131,5 +138,5 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
     },
     records.KeyMade: {"made": records.KeyMade(2, "vg_the-key-itself")},
     records.KeyRevoked: {"revoked": records.KeyRevoked(2)},
-    wire.ExemptionList: {"one": wire.ExemptionList([EXEMPTION], None)},
+    exemptions.ExemptionList: {"one": exemptions.ExemptionList([EXEMPTION], None)},
 }  # fmt: skip

@@ -13,17 +13,14 @@ from service.api.openapi.document import ApiCall
 from service.api.options import list_methods
 from service.api.paging import read_limit, read_place, write_cursor
 from service.api.problems import Invalid
-from service.api.schemas import operator as wire
+from service.api.schemas import exemptions as wire
 from service.api.services import services_of
 from service.errors import NotFound, Unavailable
-from service.operators.exemptions import WIDE
+from service.fraud.decision import ALL_RULES
+from service.operators.exemptions import LONGEST, WIDE, NotExemptable
 from service.operators.pages import OverridePlace
-from service.policy.model import Rules
 
 EXEMPTION = msgspec.json.Decoder(wire.ExemptionOrder)
-# For one person who is trying now. A longer one would be forgotten, and stand open to an attack.
-LONGEST = 3600
-NAMES = frozenset(field.name for field in msgspec.structs.fields(Rules))
 
 
 @get(
@@ -47,17 +44,26 @@ async def list_exemptions(request: AnyRequest) -> wire.ExemptionList:
     "/exemptions",
     status_code=201,
     operation_id="setExemption",
-    summary="Exempt a number",
-    description="From chosen rules, from limits, or from lockouts, for an hour at most: for somebody who is known to "
-    "be a person. It applies to what is requested from now on, for every client.",
+    summary="Exempt a number, a range or a country",
+    description="A number, from chosen rules, from limits, or from lockouts, for an hour at most: for somebody who is "
+    "known to be a person. A number or a range that is known to be safe, from rules, for 90 days at most: limits and "
+    "budgets hold. A country, from what judges the whole country, for 90 days at most. It applies to what is requested "
+    "from now on, for every client; that of a range or a country, within seconds.",
     call=ApiCall(means="The exemption is in force.", takes=wire.ExemptionOrder, gives=wire.ExemptionSeen),
 )
 async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
     services, operator = services_of(request), await operator_of(request)
     data = await read_body(request, EXEMPTION)
-    number, waived, reason = read_number(data.phone_number), _waived(data), read_reason(data.reason)
-    length = read_length(data.duration, "duration", LONGEST)
-    exemption = await services.exemptions.set(operator.key_id, number, waived, reason, length)
+    number = read_number(data.phone_number) if data.phone_number is not None else None
+    reason = read_reason(data.reason)
+    waived = [*data.rules, *(name for name in WIDE if getattr(data, name)), *([ALL_RULES] if data.safe else [])]
+    length = read_length(data.duration, "duration", round(LONGEST.total_seconds()))
+    try:
+        target = services.exemptions.choose(number, data.prefix, data.country)
+        exemption = await services.exemptions.set(operator.key_id, target, waived, reason, length)
+    except NotExemptable as error:
+        raise Invalid(*error.fields, detail=str(error)) from None
+    await services.countries.read_alarms()
     return msgspec.convert(exemption, wire.ExemptionSeen, from_attributes=True)
 
 
@@ -66,23 +72,14 @@ async def set_exemption(request: AnyRequest) -> wire.ExemptionSeen:
     status_code=200,
     operation_id="liftExemption",
     summary="Lift an exemption",
-    description="At once, for what is requested from now on.",
+    description="At once, for what is requested from now on; that of a range or a country, within seconds.",
     call=ApiCall(means="Lifted.", gives=wire.ExemptionSeen, problems=(NotFound, Unavailable)),
 )
 async def lift_exemption(request: AnyRequest, exemption_id: FromPath[int]) -> wire.ExemptionSeen:
-    operator = await operator_of(request)
-    exemption = await services_of(request).exemptions.lift(operator.key_id, exemption_id)
+    services, operator = services_of(request), await operator_of(request)
+    exemption = await services.exemptions.lift(operator.key_id, exemption_id)
+    await services.countries.read_alarms()
     return msgspec.convert(exemption, wire.ExemptionSeen, from_attributes=True)
 
 
 HANDLERS = [list_methods("/exemptions", "GET", "POST"), list_exemptions, set_exemption, lift_exemption]
-
-
-def _waived(data: wire.ExemptionOrder) -> list[str]:
-    """Return what is to be waived. Raises Invalid for nothing, or for a rule that does not exist."""
-    if set(data.rules) - NAMES:
-        raise Invalid("rules", detail="There is no such rule: verify-gateway policy show lists them.")
-    waived = sorted({*data.rules, *(name for name in WIDE if getattr(data, name))})
-    if not waived:
-        raise Invalid("rules", *WIDE, detail="Name what is to be waived: rules, limits or lockouts.")
-    return waived

@@ -29,7 +29,7 @@ def word_of(words: Iterable[str]) -> dict[str, object]:
     return {"enum": [*words]}
 
 
-RULES = (*(field.name for field in msgspec.structs.fields(Rules)), "budget", "budget_country")
+RULES = (*(field.name for field in msgspec.structs.fields(Rules)), "budget", "budget_country", "budget_unconverted")
 LENGTH = r"^[1-9][0-9]{0,5}[smhd](?!\n)$"
 NOON = "2026-01-31T12:00:00.000000Z"
 
@@ -320,59 +320,4 @@ class BlockList(msgspec.Struct):
     blocks: Annotated[
         list[BlockSeen], Meta(description="Those in force first, operators' before rules', the newest first.")
     ]
-    next_cursor: NextCursor | None
-
-
-RuleNames = Annotated[
-    list[Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=word_of(RULES))]],
-    Meta(
-        max_length=64, description="Names of rules that may object but suppress nothing.", examples=[["range", "block"]]
-    ),
-]
-LiftLimits = Annotated[
-    bool, Meta(description="Whether limits, those of rules too, count but refuse nothing.", examples=[True])
-]
-LiftLockouts = Annotated[
-    bool,
-    Meta(
-        description="Whether the number's wrong-code budgets refuse nothing. Five still lock a verification.",
-        examples=[False],
-    ),
-]
-
-
-class ExemptionOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Which number to exempt, and from what."""
-
-    phone_number: PhoneNumber
-    duration: Annotated[
-        str,
-        Meta(pattern=LENGTH, examples=["30m"], description="For how long: a whole number and s, m or h; at most 1h."),
-    ]
-    reason: Reason
-    rules: RuleNames = []
-    limits: LiftLimits = False
-    lockouts: LiftLockouts = False
-
-
-class ExemptionSeen(msgspec.Struct):
-    """An exemption: what it waives does not stop what is requested for its number while it is in force."""
-
-    id: Annotated[int, Meta(ge=1, description="The id by which to lift it.", examples=[3])]
-    number: Annotated[str, Meta(description="Country code and last two digits.", examples=["+1…42"])]
-    rules: RuleNames
-    limits: LiftLimits
-    lockouts: LiftLockouts
-    reason: Reason
-    began_at: BeganAt
-    until: Until
-    lifted_at: LiftedAt | None
-    set_by: SetBy
-    in_force: InForce
-
-
-class ExemptionList(msgspec.Struct):
-    """Exemptions in force, and those that ended within a day."""
-
-    exemptions: Annotated[list[ExemptionSeen], Meta(description="Those in force first, the newest first.")]
     next_cursor: NextCursor | None

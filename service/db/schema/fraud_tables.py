@@ -59,6 +59,20 @@ class LedgerRow(Base):
     saved: Mapped[Count]
 
 
+class CountryHourRow(Base):
+    """How many sends of an hour went out to a country, over all clients, and how many of them converted since.
+
+    By the time at which they were weighed. See worker.countries.
+    """
+
+    __tablename__ = "country_hours"
+    __table_args__ = (BUSY,)
+    country: Mapped[str] = mapped_column(primary_key=True)
+    hour: Mapped[Moment] = mapped_column(primary_key=True, index=True)
+    sends: Mapped[int]
+    converted: Mapped[int]
+
+
 class DeviceEventRow(Base):
     """A device event, hashed, the client and number that brought it first, and the further numbers that it served."""
 

@@ -75,12 +75,21 @@ class CounterRow(Base):
 
 
 class ExemptionRow(OverrideColumns, Base):
-    """What operators waive for a number for a while: limits, lockouts, names of rules. `label`: the number, masked."""
+    """What operators waive for a number, a range or a country for a while: limits, lockouts, names of rules, all rules.
+
+    `label`: the number, masked, or the beginning of a range's. `digits`: how many a range's numbers have in common;
+    `phone_hash` is then their hash, or the country's.
+    """
 
     __tablename__ = "exemptions"
-    __table_args__ = (Index("ix_exemptions_phone_hash_until", "phone_hash", "until"),)
+    __table_args__ = (
+        CheckConstraint("kind in ('number', 'range', 'country')", name="kind"),
+        Index("ix_exemptions_phone_hash_until", "phone_hash", "until"),
+    )
     phone_hash: Mapped[UUID]
     lifts: Mapped[list[str]]
+    kind: Mapped[str] = mapped_column(server_default=text("'number'"))
+    digits: Mapped[Small | None]
 
 
 class VerificationRow(Base):

@@ -105,8 +105,9 @@ def check_provider(policies: Policies, *, configured: bool) -> None:
     """Raise SettingsError if a client must send captchas and no provider is configured."""
     if configured:
         return
-    wanting = ["client.captcha_required"] if policies.default.client.captcha_required else []
-    wanting += [f"clients.{n}.captcha_required" for n, p in policies.clients.items() if p.client.captcha_required]
+    named = [("client", policies.default), *((f"clients.{name}", policy) for name, policy in policies.clients.items())]
+    wanting = [f"{where}.captcha_required" for where, policy in named if policy.client.captcha_required]
+    wanting += [f"{where}.step_up" for where, policy in named if policy.client.step_up != "off"]
     if wanting:
         lines = ["These settings need attention:", f"  CAPTCHA_PROVIDER: is missing; the policy sets {wanting[0]}"]
         raise SettingsError("\n".join(lines))

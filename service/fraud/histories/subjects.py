@@ -81,6 +81,11 @@ def range_of(vault: Vault, e164: str, digits: int) -> UUID:
     return vault.hash(b"history.range", e164[:-digits], str(digits))
 
 
+def prefix_of(vault: Vault, e164: str, digits: int) -> UUID:
+    """Hash the numbers that have the first so many digits of a number in common."""
+    return vault.hash(b"prefix", e164[1 : digits + 1], str(digits))
+
+
 def country_of(vault: Vault, country: str) -> UUID:
     """Hash a country, in ISO 3166 alpha-2."""
     return vault.hash(b"history.country", country)

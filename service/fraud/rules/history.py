@@ -33,9 +33,10 @@ ONE_UNCONVERTED = 0.7
 ALARMED = {"block_1m": 1 / 3}
 
 
-def judge_block(facts: Facts, _: Policy) -> str | None:
+def judge_block(facts: Facts, policy: Policy) -> str | None:
     """Object while a block is in force on any subject; for a known number, only if an operator set it."""
     held = [kind for kind, history in facts.histories.items() if history.block is not None]
+    held = [kind for kind in held if not _is_stepped_up(facts, policy, kind)]
     holding = [kind for kind in held if facts.histories[kind].firm or not _is_spared(facts, kind)]
     return f"blocked: {', '.join(holding)}" if holding else None
 
@@ -91,7 +92,7 @@ def judge_country_spike(facts: Facts, policy: Policy) -> str | None:
 def judge_country_conversion(facts: Facts, policy: Policy) -> str | None:
     """Object to a country in which hardly any send converts, unless the number, its address or its range is spared."""
     history = facts.histories.get("country")
-    if history is None or _is_spared(facts, "country"):
+    if history is None or _is_spared(facts, "country") or _is_stepped_up(facts, policy, "country"):
         return None
     evidence = _country_evidence(facts, policy)
     above = threshold(history, policy.rules.country_conversion.above_nats)
@@ -106,6 +107,8 @@ def judge_ip_conversion(facts: Facts, policy: Policy) -> str | None:
 def judge_burst(facts: Facts, policy: Policy) -> str | None:
     """Object to a network whose addresses take turns and hardly convert, or rush and do not convert at all."""
     history = facts.histories.get("network")
+    if _is_stepped_up(facts, policy, "network"):
+        return None
     rush = histories.rush(history) if history and not _is_spared(facts, "network") else 0
     if rush > policy.rules.burst.above_per_minute:
         return f"{rush} in a minute"
@@ -139,7 +142,7 @@ def judge_many_countries(facts: Facts, policy: Policy) -> str | None:
 
 def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, attack: float) -> str | None:
     history = facts.histories.get(kind)
-    if history is None or _is_spared(facts, kind):
+    if history is None or _is_spared(facts, kind) or _is_stepped_up(facts, policy, kind):
         return None
     # Of a source with many requests a second, only young ones are kept.
     evidence = unconverted_evidence(history, Measure(rule.above_nats, _usual(facts), attack, first=0))
@@ -162,6 +165,8 @@ def _add(facts: Facts, policy: Policy, evidence: float, crowding: float, needed:
 def _alarm(facts: Facts, policy: Policy) -> float:
     """Return what a pumped country adds (nats) to the evidence against its ranges and sources."""
     rule = policy.rules.country_conversion
+    if _is_stepped_up(facts, policy, "country"):
+        return 0.0
     return min(rule.most_alarm_nats, max(0.0, _country_evidence(facts, policy, RECENT) - rule.alarm_above_nats))
 
 
@@ -179,6 +184,20 @@ def _country_evidence(facts: Facts, policy: Policy, oldest: float = math.inf) ->
         oldest,
     )
     return unconverted_evidence(history, measure)
+
+
+def is_challenged(facts: Facts, policy: Policy) -> bool:
+    """Return whether a request solved the captcha that its client is asked for while an alarm is up."""
+    return policy.client.step_up == "captcha" and facts.captcha == "passed"
+
+
+def _is_stepped_up(facts: Facts, policy: Policy, kind: str) -> bool:
+    """Return whether a rule's block on a whole country or network stops only those who solve no captcha.
+
+    Otherwise people would be asked for one, and then stopped in silence all the same.
+    """
+    history = facts.histories.get(kind) if kind in ("country", "ip", "network") else None
+    return history is not None and history.block is not None and not history.firm and is_challenged(facts, policy)
 
 
 def _usual_per_hour(rule: RangeRule, kind: str) -> float:
