@@ -6,7 +6,7 @@ across a call to the outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -127,11 +127,17 @@ class TokenVerdict(msgspec.Struct, frozen=True):
 
 
 class SendLimit(msgspec.Struct, frozen=True):
-    """A limit in which an allowed send reserves a place."""
+    """A limit in which an allowed send reserves a place.
+
+    `total`: where it is set, `windows` count what was not converted, and these everything. `apart`: a known source has a
+    count of its own.
+    """
 
     name: str
     subject: UUID
     windows: list[Window]
+    total: list[Window] | None = None
+    apart: bool = False
 
 
 class RuleBlock(msgspec.Struct, frozen=True):
@@ -173,12 +179,14 @@ class _Resolved(msgspec.Struct, frozen=True):
 
 
 class _SendLimitWindow(msgspec.Struct, frozen=True):
-    """One window of a limit."""
+    """One window of a limit. `given_back`: it counts what was not converted."""
 
     name: str
     subject: UUID
     max: int
     seconds: float
+    given_back: bool
+    apart: bool
 
 
 WEIGH = FunctionCall(
@@ -233,8 +241,7 @@ class FraudStore:
                 for i in items
             ],
             limits=[
-                (n, _SendLimitWindow(limit.name, limit.subject, window.max, window.seconds))
-                for n, item in enumerate(items, 1) for limit in item.limits for window in limit.windows
+                (n, window) for n, item in enumerate(items, 1) for limit in item.limits for window in _windows(limit)
             ],
             blocks=[(n, block) for n, item in enumerate(items, 1) for block in item.blocks],
             bookings=[(n, item.booking) for n, item in enumerate(items, 1) if item.booking is not None],
@@ -260,6 +267,12 @@ class FraudStore:
         rows = await self._pool.fetch(IS_SPENT, self._now(), *_columns(lines, 4))
         spent = {row[0] for row in rows}
         return [n in spent for n in range(1, len(limits) + 1)]
+
+
+def _windows(limit: SendLimit) -> Iterator[_SendLimitWindow]:
+    for given_back, windows in ((limit.total is not None, limit.windows), (False, limit.total or ())):
+        for window in windows:
+            yield _SendLimitWindow(limit.name, limit.subject, window.max, window.seconds, given_back, limit.apart)
 
 
 def _weighed(item: Weighing, row: Record) -> Weighed | Decision:

@@ -57,13 +57,16 @@ class Moment:
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Sliding windows for each subject."""
+    """Sliding windows for each subject. `ip`, `account`, `device`: of what was not converted; their totals: of all."""
 
     phone: list[Window]
     ip: list[Window]
+    ip_total: list[Window]
     account: list[Window]
+    account_total: list[Window]
     phone_everywhere: list[Window]
     device: list[Window]
+    device_total: list[Window]
 
 
 class OperatorLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -37,6 +37,8 @@ def read_value(kind: Any, value: Any, path: str, mistakes: list[str]) -> Any:
     """Read one value, or a table with all its values, as the given type; None if there is a mistake, which is noted."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _read_table(kind, value, path, mistakes)
+    if kind == list[Window] and isinstance(value, str):
+        value = [value]  # a single window may stand without its list
     try:
         read = msgspec.convert(value, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
