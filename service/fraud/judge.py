@@ -226,7 +226,7 @@ def _learnt(known: Gathered, **facts: CaptchaState | phone.NumberKind | str | No
 def _add(gathered: Gathered, weighed: Weighed) -> Gathered:
     device = gathered.event.device if gathered.event else DeviceFacts("none")
     device = msgspec.structs.replace(device, bound=weighed.bound, absent=tuple(weighed.absent))
-    facts = msgspec.structs.replace(gathered.facts, device=device, histories=weighed.histories)
+    facts = msgspec.structs.replace(gathered.facts, device=device, histories=weighed.histories, codes=weighed.codes)
     return msgspec.structs.replace(gathered, facts=facts, weighed=weighed)
 
 

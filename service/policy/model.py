@@ -185,6 +185,13 @@ class UnavailableDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     ip: list[Window]
 
 
+class CodesRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects once so many codes of a day were sent and not entered."""
+
+    mode: Mode
+    codes: int
+
+
 class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Objects to captchas that were not solved; `fail`: what applies while the provider is unavailable.
 
@@ -290,6 +297,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     virtual_machine: PlainRule
     device: PlainRule
     phone_everywhere: PlainRule
+    number_unconverted: CodesRule
     sequential: SequenceRule
     range: RangeRule
     country_spike: SpikeRule

@@ -12,8 +12,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from service.policy.totals import add_totals
 from service.policy.loading import default_text, merge, own_text, parse, read_tables, rename_all
+from service.policy.totals import add_totals
 
 Table = dict[str, Any]
 

@@ -138,6 +138,7 @@ CHECKS: dict[str, Check] = {
     # Used events are remembered for a day longer than this (worker.retention).
     "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
     "rules.event_bound.numbers": _between(1, 100),
+    "rules.number_unconverted.codes": _between(1, MOST_HITS),
     "rules.captcha.score": _between(0, 1),
     **{f"prices.{channel}": _check_amount for channel in CHANNELS},
     "prices.countries": _check_prices,
@@ -167,7 +168,7 @@ def _choices(kind: Any) -> tuple[str, ...]:
 
 def _decode(kind: type, value: Any) -> Any:
     if kind is Window:
-        return _window(value)
+        return read_window(value)
     if kind is Seconds:
         return _seconds(value)
     if kind is SecondsOrOff:
@@ -177,7 +178,8 @@ def _decode(kind: type, value: Any) -> Any:
     raise NotImplementedError
 
 
-def _window(value: Any) -> Window:
+def read_window(value: Any) -> Window:
+    """Read a window such as 3/10m. Raises ValueError."""
     found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,7}[smhd])", str(value))
     if not found or not 1 <= int(found[1]) <= MOST_HITS or not 0 < _length(found[2]) <= LONGEST_WINDOW:
         message = 'expected "count/window" such as "3/10m", count 1 to 1000, window at most 30d'
