@@ -21,7 +21,7 @@ def add_totals(given: Table) -> None:
     """
     clients = given.get("clients")
     for table in (given, *(clients.values() if isinstance(clients, dict) else ())):
-        limits = table.get("limits") if isinstance(table, dict) else None
+        limits: Any = table.get("limits") if isinstance(table, dict) else None
         for name, total in TOTALS.items() if isinstance(limits, dict) else ():
             if name in limits and total not in limits and (raised := _raise(limits[name])):
                 limits[total] = raised

@@ -33,6 +33,13 @@ LISTS = "select unconverted, hits from counters where subject = $1"
 UNVERIFIED = "select count(*) from verifications where ip_limit = $1 and status <> 'verified'"
 
 
+async def read_lists(database: Database, subject: UUID | None) -> tuple[list[datetime], list[datetime]]:
+    """Read what a subject counts: what was not given back, and all."""
+    row = await database.pool.fetchrow(LISTS, subject)
+    assert row
+    return row[0], row[1]
+
+
 async def open_at(database: Database, policy: str = POLICY) -> AdmissionHarness:
     harness = AdmissionHarness(database, policy)
     await harness.join("shop", "bank")
@@ -58,7 +65,7 @@ async def guess(harness: AdmissionHarness, row: UUID, result: GuessResult = "rig
 
 @pytest.mark.parametrize("source", [{"ip_address": ADDRESS}, {"account_id": "me"}])
 async def test_a_code_that_is_entered_makes_room_for_one_more_until_the_total_is_reached(
-    database_url: str, source: dict[str, str]
+    database_url: str, source: dict[str, Any]
 ) -> None:
     """Over HTTP. By account each request comes from another address."""
 
@@ -104,19 +111,19 @@ async def test_each_verification_gives_back_its_own_places_with_those_of_its_fal
     assert used.outcome == "used"
     item = harness.item(account="me")
     assert item.account_limit
-    before, hits = await database.pool.fetchrow(LISTS, item.ip_limit) or ((), ())
+    before, hits = await read_lists(database, item.ip_limit)
     assert before == hits
     assert len(hits) == 4
     one = await guess(harness, ours[0])
     for _ in range(2):  # a reply that was lost is asked for again
         await harness.store.settle(one, "right", policy)
     kept = [hits[1], hits[2]]  # the other request's, and the other client's; not the fallback's and its request's
-    assert tuple(await database.pool.fetchrow(LISTS, item.ip_limit) or ()) == (kept, hits)
-    assert [len(each) for each in await database.pool.fetchrow(LISTS, item.account_limit) or ()] == [1, 2]
+    assert await read_lists(database, item.ip_limit) == (kept, hits)
+    assert [len(each) for each in await read_lists(database, item.account_limit)] == [1, 2]
     await guess(harness, theirs, client="bank")
-    assert (await database.pool.fetchrow(LISTS, item.ip_limit) or ())[0] == [hits[2]]
+    assert (await read_lists(database, item.ip_limit))[0] == [hits[2]]
     await guess(harness, ours[1], "wrong")
-    assert (await database.pool.fetchrow(LISTS, item.ip_limit) or ())[0] == [hits[2]]
+    assert (await read_lists(database, item.ip_limit))[0] == [hits[2]]
 
 
 async def test_two_right_codes_of_one_verification_give_back_one_place(database: Database) -> None:
@@ -159,7 +166,7 @@ async def check_places(gateway: Gateway) -> int:
     """Compare the places that are held with the requests that were not converted."""
     pool = gateway.database.pool
     subject = await pool.fetchval("select ip_limit from verifications limit 1")
-    unconverted, hits = await pool.fetchrow(LISTS, subject) or ((), ())
+    unconverted, hits = await read_lists(gateway.database, subject)
     assert set(unconverted) <= set(hits)
     assert len(hits) == await pool.fetchval("select count(*) from verifications")
     assert len(unconverted) == await pool.fetchval(UNVERIFIED, subject)
@@ -174,7 +181,7 @@ async def test_what_is_taken_back_after_an_unclear_end_is_in_neither_count(datab
         await harness.store.admit(item)
     harness.store.owed.requests.put(gone)
     assert await harness.store.owed.settle_up(30)
-    unconverted, hits = await database.pool.fetchrow(LISTS, kept.ip_limit) or ((), ())
+    unconverted, hits = await read_lists(database, kept.ip_limit)
     assert unconverted == hits
     assert hits == [NOON]
 
