@@ -12,7 +12,9 @@
 -- whose end is unclear, or takes it back (withdraw), therefore finds it over or not begun; and an item that was taken
 -- back before it came is not admitted any more.
 -- Limits: item i obeys the windows whose w_set is p_policy[i]; a window's kind is the column of the subject that it
--- counts. p_keep: how many hits a subject keeps.
+-- counts. p_keep: how many hits a subject keeps. Of address and account a window counts what was not converted
+-- (counters.unconverted), and one of the kind ip_total or account_total counts everything. The times of the places that
+-- a request takes there stay with its verification: by them settle_guess_v2 and withdraw find them again.
 -- What an operator has waived for a number is looked up here and stays with its verification.
 -- p_sources: an equal number for each item, the strongest first, null for none. If the number was verified from one of
 -- them, the limits of number and account and the wrong-code budgets are that known source's own.
@@ -62,6 +64,7 @@ declare
     v_turn int[];
     v_wait int[];
     v_left int[] := p_codes;
+    v_known uuid[] := array_fill(null::uuid, array[cardinality(p_id)]);
     v_round int := p_again::int;
     v_now timestamptz;
     v record;
@@ -73,6 +76,7 @@ begin
         where k.until > coalesce(p_now, clock_timestamp())
         order by 1, s.n
     loop
+        v_known[v.item] := v.source;
         p_phone_limit[v.item] := apart(v.source, 'phone');
         p_account_limit[v.item] := case when p_account_limit[v.item] is not null then apart(v.source, 'account') end;
         p_source_budget[v.item] := apart(v.source, 'codes');
@@ -113,18 +117,23 @@ begin
                 from unnest(v_open) as o(item)
             ), waits as (
                 select i.item,
-                       max(extract(epoch from c.hits[w.max] - v_now) + w.seconds)::float8 as wait,
+                       max(case
+                           when s.total is not null and w.kind = s.kind then
+                               wait_for_place(coalesce(c.unconverted, c.hits), c.hits, w.max, w.seconds, v_now)
+                           else extract(epoch from c.hits[w.max] - v_now) + w.seconds
+                       end)::float8 as wait,
                        min(w.max - (select count(*)::int from unnest(c.hits[1:w.max]) as hit
                                     where hit > v_now - make_interval(secs => w.seconds)))
                            filter (where s.lift = 'lockouts') as budget
                 from items i
                 cross join lateral (values
-                    ('phone_limit', i.phone, 'limits'), ('ip_limit', i.ip, 'limits'), ('account_limit', i.account, 'limits'),
-                    ('source_budget', i.source, 'lockouts'), ('total_budget', i.total, 'lockouts')
-                ) as s(kind, subject, lift)
+                    ('phone_limit', null, i.phone, 'limits'), ('ip_limit', 'ip_total', i.ip, 'limits'),
+                    ('account_limit', 'account_total', i.account, 'limits'),
+                    ('source_budget', null, i.source, 'lockouts'), ('total_budget', null, i.total, 'lockouts')
+                ) as s(kind, total, subject, lift)
                 join counters c on c.subject = s.subject
                 join unnest(w_set, w_kind, w_max, w_seconds) as w(set, kind, max, seconds)
-                  on w.set = i.set and w.kind = s.kind
+                  on w.set = i.set and w.kind in (s.kind, s.total)
                 where (s.lift = any (i.lifts)) is not true
                 group by i.item
             )
@@ -222,15 +231,19 @@ begin
                    p_token[t.item] as token, v_now + make_interval(secs => p_lifetime[t.item]) as expires_at
             from unnest(v_turn) as t(item)
         ), hits as (
-            insert into counters as c (subject, hits)
-            select s.subject, array[v_now]
+            insert into counters as c (subject, hits, unconverted)
+            select s.subject, array[v_now], case when s.given_back then array[v_now] end
             from items i
             cross join lateral (values
-                (p_phone_limit[i.item]), (p_ip_limit[i.item]), (p_account_limit[i.item])
-            ) as s(subject)
+                (p_phone_limit[i.item], false), (p_ip_limit[i.item], true), (p_account_limit[i.item], true)
+            ) as s(subject, given_back)
             where s.subject is not null
-            on conflict (subject) do update
-                set hits = (greatest(v_now, c.hits[1] + interval '1 microsecond') || c.hits)[1:p_keep]
+            on conflict (subject) do update set
+                hits = (greatest(v_now, c.hits[1] + interval '1 microsecond') || c.hits)[1:p_keep],
+                unconverted = case when excluded.unconverted is not null then (
+                    greatest(v_now, c.hits[1] + interval '1 microsecond') || coalesce(c.unconverted, c.hits)
+                )[1:p_keep] else c.unconverted end
+            returning c.subject, c.hits[1] as place
         ), begun as (
             insert into sends as s (verification_id, ordinal, phone_hash, channel, cause, state, wanted_at, due_at, begun_at)
             select i.id, 1, i.phone_hash, i.channel, 'request', 'begun', v_now, v_now, v_now
@@ -244,18 +257,20 @@ begin
         ), made as (
             insert into verifications as v (
                 id, client_id, phone_hash, used, deliver, test, created_at, expires_at, pressed_at,
-                phone_limit, ip_limit, source_budget, total_budget, sealed,
-                next_action_at, lease_until, lease_token, lifts, sources, repeat_key
+                phone_limit, ip_limit, ip_places, account_limit, account_place, source_budget, total_budget, sealed,
+                next_action_at, lease_until, lease_token, lifts, sources, known_source, repeat_key
             )
             select i.id, p_client_id[i.item], i.phone_hash, array[i.channel],
                    p_deliver[i.item], p_test[i.item], v_now, i.expires_at, v_now,
-                   p_phone_limit[i.item], p_ip_limit[i.item], p_source_budget[i.item], p_total_budget[i.item],
-                   p_sealed[i.item],
+                   p_phone_limit[i.item],
+                   p_ip_limit[i.item], array(select h.place from hits h where h.subject = p_ip_limit[i.item]),
+                   p_account_limit[i.item], (select h.place from hits h where h.subject = p_account_limit[i.item]),
+                   p_source_budget[i.item], p_total_budget[i.item], p_sealed[i.item],
                    case when i.token is null then v_now else v_now + p_lease + p_grace end,
                    case when i.token is not null then v_now + p_lease end,
                    i.token,
                    case when v_exempt then lifts_of(i.phone_hash, v_now) end,
-                   array_remove(array(select unnest(p_sources[i.item:i.item])), null),
+                   array_remove(array(select unnest(p_sources[i.item:i.item])), null), v_known[i.item],
                    p_repeat[i.item]
             from items i
             returning v.id, v.lifts

@@ -58,6 +58,7 @@ begin
     update audits a set subject = null where a.subject = p_phone;
     update sends s set
         phone_hash = gen_random_uuid(), decision = null, provider_id = null, weighed = null, weighed_at = null,
+        device_limit = null, device_place = null,
         state = case s.state when 'due' then 'abandoned' when 'begun' then 'in_doubt' else s.state end,
         ended_at = coalesce(s.ended_at, v_now)
     from verifications v
@@ -68,7 +69,8 @@ begin
     update verifications v set
         phone_hash = gen_random_uuid(), phone_limit = gen_random_uuid(), ip_limit = null,
         source_budget = gen_random_uuid(), total_budget = gen_random_uuid(), sealed = null, lifts = null, sources = null,
-        repeat_key = null,
+        repeat_key = null, account_limit = null, account_place = null, ip_places = null,
+        known_source = null,
         status = case when v.status <> 'pending' then v.status when v.expires_at <= v_now then 'expired' else 'canceled' end,
         closed_at = coalesce(v.closed_at, least(v.expires_at, v_now)),
         next_action_at = case when v.lease_until > v_now then v.next_action_at end,

@@ -1,5 +1,5 @@
--- A caller's fallback to the next channel: guarded by the clock, counted in the limits of phone and ip, and made the
--- row's next action unless that channel was used before. The result does not reveal what was sent.
+-- A caller's fallback to the next channel: guarded by the clock, counted in the limits of phone and ip (its place is given
+-- back with the request's), and made the row's next action unless that channel was used before. The result does not reveal what was sent.
 -- p_extends_to: for at least this long a code is valid afterwards, but not beyond p_longest from the request, and never
 -- shorter than before.
 create or replace function use_fallback(
@@ -18,6 +18,7 @@ declare
     v_now timestamptz;
     v_channel text;
     v_wait float8;
+    v_place timestamptz;
 begin
     if not exists (select from api_keys k where k.id = p_key and k.revoked_at is null) then
         return query select 'unauthorized', null, null::timestamptz, null::timestamptz, null::timestamptz,
@@ -38,17 +39,24 @@ begin
     end;
     if outcome is null then
         perform hold_subjects(array[v.phone_hash, v.ip_limit]);
-        select max(extract(epoch from c.hits[w.max] - v_now) + w.seconds) into v_wait
+        select max(case w.kind
+            when 'ip_limit' then wait_for_place(coalesce(c.unconverted, c.hits), c.hits, w.max, w.seconds, v_now)
+            else extract(epoch from c.hits[w.max] - v_now) + w.seconds
+        end) into v_wait
         from unnest(w_kind, w_max, w_seconds) as w(kind, max, seconds)
-        join counters c on c.subject = case w.kind when 'phone_limit' then v.phone_limit when 'ip_limit' then v.ip_limit end
+        join counters c on c.subject = case
+            when w.kind = 'phone_limit' then v.phone_limit when w.kind in ('ip_limit', 'ip_total') then v.ip_limit
+        end
         where ('limits' = any (v.lifts)) is not true;
         if v_wait > 0 then
             outcome := 'limited';
             wait := v_wait;
         else
             outcome := 'used';
-            perform count_hits(array[v.phone_limit, v.ip_limit], p_keep, v_now);
+            perform count_hits(array[v.phone_limit], p_keep, v_now);
+            v_place := take_place(v.ip_limit, p_keep, v_now);
             update verifications r set
+                ip_places = r.ip_places || v_place,
                 used = r.used || v_channel,
                 pressed_at = v_now,
                 expires_at = greatest(r.expires_at, least(v_now + p_extends_to, r.created_at + p_longest)),

@@ -55,12 +55,17 @@ begin
                 delete from sends s where s.verification_id = v.id;
                 delete from idempotency_keys k where k.idem = p_idems[v_item];
                 delete from verifications r where r.id = v.id;
-                -- Its hit is the first one at or after its creation; a later caller's cannot be as near.
+                perform give_back(array[v.ip_limit], v.ip_places, true);
+                perform give_back(array[v.account_limit], array[v.account_place], true);
+                -- Its hit is the first one at or after its creation; a later caller's cannot be as near. (A process of
+                -- the release before keeps no place of address and account.)
                 update counters c set hits = without(c.hits, h.place)
                 from (
                     select x.subject, count(*)::int as place, min(hit) as hit
                     from counters x cross join unnest(x.hits) as hit
-                    where x.subject = any (counted(v, p_accounts[v_item])) and hit >= v.created_at
+                    where hit >= v.created_at and x.subject = any (
+                        case when v.ip_places is null then counted(v, p_accounts[v_item]) else array[v.phone_limit] end
+                    )
                     group by x.subject
                 ) as h
                 where c.subject = h.subject and h.hit < v.created_at + interval '1 millisecond';

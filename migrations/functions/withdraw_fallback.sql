@@ -5,6 +5,7 @@ create or replace function withdraw_fallback(p_now timestamptz, p_id uuid, p_fal
 declare
     v verifications;
     v_begun boolean;
+    v_place timestamptz;
 begin
     perform take_back(p_id, p_fallback);
     select * into v from verifications r where r.id = p_id and r.press = p_fallback;
@@ -19,15 +20,22 @@ begin
     end if;
     delete from sends s where s.verification_id = p_id and s.cause = 'press' and s.wanted_at = v.pressed_at;
     perform hold_subjects(array[v.phone_hash, v.ip_limit]);
+    -- Unless a process of the release before has made one of them, each channel has its place.
+    if cardinality(v.ip_places) = cardinality(v.used) then
+        v_place := v.ip_places[cardinality(v.ip_places)];
+        perform give_back(array[v.ip_limit], array[v_place], true);
+    end if;
+    -- Otherwise its hit is the first one at or after it.
     update counters c set hits = without(c.hits, h.place)
     from (
         select x.subject, count(*)::int as place, min(hit) as hit
         from counters x cross join unnest(x.hits) as hit
-        where x.subject in (v.phone_limit, v.ip_limit) and hit >= v.pressed_at
+        where x.subject in (v.phone_limit, case when v_place is null then v.ip_limit end) and hit >= v.pressed_at
         group by x.subject
     ) as h
     where c.subject = h.subject and h.hit < v.pressed_at + interval '1 millisecond';
     update verifications r set
+        ip_places = array_remove(r.ip_places, v_place),
         used = r.used[:cardinality(r.used) - 1], pressed_at = v.before_press[1], expires_at = v.before_press[2]
     where r.id = p_id and r.status = 'pending';
     perform release_fallback(p_now, p_id, p_fallback);

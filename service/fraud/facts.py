@@ -43,6 +43,16 @@ class DeviceFacts(msgspec.Struct, frozen=True):
     absent: tuple[str, ...] = ()
 
 
+class UnconvertedCodes(msgspec.Struct, frozen=True):
+    """How many codes went to the number for other requests and were not entered, if it has been verified.
+
+    Of a day, and since the last that was entered: a known source's own, or all of them.
+    """
+
+    of_a_day: int = 0
+    in_a_row: int = 0
+
+
 class Facts(msgspec.Struct, frozen=True):
     """One send's facts. `captcha` is `unread` if the provider was unavailable; `captcha_told`: why it is `failed`.
 
@@ -56,6 +66,7 @@ class Facts(msgspec.Struct, frozen=True):
     captcha: CaptchaState = "none"
     line: phone.NumberKind | None = None
     captcha_told: str | None = None
+    codes: UnconvertedCodes = UnconvertedCodes()
 
     @property
     def kind(self) -> phone.NumberKind:

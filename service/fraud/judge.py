@@ -217,10 +217,10 @@ class Judge:
             yield from self._limits_of_unknown(question, policy, known.facts.number.country or "")
         if policy.rules.phone_everywhere.mode == "enforce":
             subject = self._vault.hash(b"limit.every", phone.subscriber_of(question.phone_number))
-            yield SendLimit("phone_everywhere", subject, policy.limits.phone_everywhere)
+            yield SendLimit("phone_everywhere", subject, policy.limits.phone_everywhere, apart=True)
         if read.visitor_id is not None and policy.rules.device.mode == "enforce":
             subject = self._vault.hash(b"limit.device", str(question.client_id), read.visitor_id)
-            yield SendLimit("device", subject, policy.limits.device)
+            yield SendLimit("device", subject, policy.limits.device, total=policy.limits.device_total)
         unavailable = policy.rules.device_unread
         if read.device.state == UNAVAILABLE and question.network is not None and unavailable.mode == "enforce":
             subject = self._vault.hash(b"limit.unread", question.network)
@@ -244,7 +244,7 @@ def _learnt(known: Gathered, **facts: CaptchaState | phone.NumberKind | str | No
 def _add(gathered: Gathered, weighed: Weighed) -> Gathered:
     device = gathered.event.device if gathered.event else DeviceFacts("none")
     device = msgspec.structs.replace(device, bound=weighed.bound, absent=tuple(weighed.absent))
-    facts = msgspec.structs.replace(gathered.facts, device=device, histories=weighed.histories)
+    facts = msgspec.structs.replace(gathered.facts, device=device, histories=weighed.histories, codes=weighed.codes)
     return msgspec.structs.replace(gathered, facts=facts, weighed=weighed)
 
 

@@ -78,6 +78,7 @@ HISTORY = Stage(
     "history",
     {
         "block": history_rules.judge_block,
+        "number_unconverted": history_rules.judge_number_unconverted,
         "sequential": history_rules.judge_sequential,
         "range": history_rules.judge_range,
         "country_spike": history_rules.judge_country_spike,

@@ -6,7 +6,7 @@ across a call to the outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -18,6 +18,7 @@ from service.db.calls import Columns, FunctionCall, JsonText
 from service.db.engine import Database
 from service.db.pool import Record
 from service.fraud.decision import Decision, writable
+from service.fraud.facts import UnconvertedCodes
 from service.fraud.histories.history import History
 from service.fraud.histories.subjects import Subject
 from service.fraud.money import Booking
@@ -100,7 +101,7 @@ class Weighed(msgspec.Struct, frozen=True):
     """A send's histories, by kind; `bound`: whether the event belongs to this client and number (None: no event).
 
     `absent`: signals that the event lacks, and that the client's events never carry. `line`: the line type from an
-    earlier look-up, while that is valid.
+    earlier look-up, while that is valid. `codes`: the number's that were not entered.
     """
 
     bound: bool | None
@@ -108,6 +109,7 @@ class Weighed(msgspec.Struct, frozen=True):
     subjects: list[Subject]
     histories: dict[str, History]
     line: NumberKind | None
+    codes: UnconvertedCodes
 
 
 class KeptLineType(msgspec.Struct, frozen=True):
@@ -127,11 +129,17 @@ class TokenVerdict(msgspec.Struct, frozen=True):
 
 
 class SendLimit(msgspec.Struct, frozen=True):
-    """A limit in which an allowed send reserves a place."""
+    """A limit in which an allowed send reserves a place.
+
+    `total`: where it is set, `windows` count what was not converted, and these everything. `apart`: a known source
+    has a count of its own.
+    """
 
     name: str
     subject: UUID
     windows: list[Window]
+    total: list[Window] | None = None
+    apart: bool = False
 
 
 class RuleBlock(msgspec.Struct, frozen=True):
@@ -173,18 +181,20 @@ class _Resolved(msgspec.Struct, frozen=True):
 
 
 class _SendLimitWindow(msgspec.Struct, frozen=True):
-    """One window of a limit."""
+    """One window of a limit. `given_back`: it counts what was not converted."""
 
     name: str
     subject: UUID
     max: int
     seconds: float
+    given_back: bool
+    apart: bool
 
 
 WEIGH = FunctionCall(
-    "weigh_v3", ("item", "bound", "absent", "histories", "line", "decided"),
+    "weigh_v4", ("item", "bound", "absent", "histories", "line", "recent", "in_a_row", "decided"),
     now=datetime, keep=int, day=timedelta, fortnight=timedelta, block_remembered=timedelta,
-    expected_for=timedelta, noted_for=timedelta,
+    expected_for=timedelta, noted_for=timedelta, codes_within=timedelta,
     items=Columns(Weighing, only=("id", "ordinal", "client_id", "phone_hash", "event", "numbers")),
     subjects=Columns(Subject, "s", only=("hash", "mark"), of_items=True),
     signals=Columns(SeenSignal, "g", of_items=True),
@@ -219,7 +229,7 @@ class FraudStore:
     async def _weigh(self, items: Sequence[Weighing]) -> list[Weighed | Decision]:
         rows = await self._pool.fetch(*WEIGH(
             now=self._now(), keep=KEEP, day=A_DAY, fortnight=A_FORTNIGHT, block_remembered=BLOCK_REMEMBERED,
-            expected_for=EXPECTED_FOR, noted_for=NOTED_FOR,
+            expected_for=EXPECTED_FOR, noted_for=NOTED_FOR, codes_within=A_DAY,
             signals=[(n, signal) for n, item in enumerate(items, 1) for signal in item.signals],
             items=items, subjects=[(n, subject) for n, item in enumerate(items, 1) for subject in item.subjects],
         ))  # fmt: skip
@@ -233,8 +243,7 @@ class FraudStore:
                 for i in items
             ],
             limits=[
-                (n, _SendLimitWindow(limit.name, limit.subject, window.max, window.seconds))
-                for n, item in enumerate(items, 1) for limit in item.limits for window in limit.windows
+                (n, window) for n, item in enumerate(items, 1) for limit in item.limits for window in _windows(limit)
             ],
             blocks=[(n, block) for n, item in enumerate(items, 1) for block in item.blocks],
             bookings=[(n, item.booking) for n, item in enumerate(items, 1) if item.booking is not None],
@@ -262,13 +271,19 @@ class FraudStore:
         return [n in spent for n in range(1, len(limits) + 1)]
 
 
+def _windows(limit: SendLimit) -> Iterator[_SendLimitWindow]:
+    for given_back, windows in ((limit.total is not None, limit.windows), (False, limit.total or ())):
+        for window in windows:
+            yield _SendLimitWindow(limit.name, limit.subject, window.max, window.seconds, given_back, limit.apart)
+
+
 def _weighed(item: Weighing, row: Record) -> Weighed | Decision:
-    _, bound, absent, histories, line, decided = row
+    _, bound, absent, histories, line, recent, in_a_row, decided = row
     if decided:
         return DECISIONS.decode(str(decided))
     found = HISTORIES.decode(str(histories))
     by_kind: dict[str, History] = {s.kind: history for s, history in zip(item.subjects, found, strict=True)}
-    return Weighed(bound, absent, item.subjects, by_kind, line)
+    return Weighed(bound, absent, item.subjects, by_kind, line, UnconvertedCodes(recent, in_a_row))
 
 
 def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object] | None]:

@@ -17,6 +17,7 @@ from service.errors import PolicyError
 from service.policy.model import Policies, Policy, Renamed
 from service.policy.renamed import rename
 from service.policy.toml_lines import line_of
+from service.policy.totals import add_totals
 from service.policy.values import read_value
 
 Table = dict[str, Any]
@@ -51,6 +52,7 @@ def parse(own: str) -> Policies:
     version = hashlib.sha256((default_text() + own).encode()).hexdigest()[:12]
     mistakes: list[str] = []
     moved = rename_all(given, mistakes)
+    add_totals(given)
     clients = given.pop("clients", {})
     tables = merge(base, given)
     default = _build(tables, "", mistakes, version=version, number=0)

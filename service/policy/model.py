@@ -19,13 +19,16 @@ Mode = Literal["off", "observe", "enforce"]
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Sliding windows for each subject."""
+    """Sliding windows for each subject. `ip`, `account`, `device`: of what was not converted; their totals: of all."""
 
     phone: list[Window]
     ip: list[Window]
+    ip_total: list[Window]
     account: list[Window]
+    account_total: list[Window]
     phone_everywhere: list[Window]
     device: list[Window]
+    device_total: list[Window]
 
 
 class OperatorLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +147,13 @@ class UnavailableDeviceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     ip: list[Window]
 
 
+class CodesRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects once so many codes of a day were sent and not entered."""
+
+    mode: Mode
+    codes: int
+
+
 class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Objects to captchas that were not solved; `fail`: what applies while the provider is unavailable.
 
@@ -250,6 +260,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ip_country: PlainRule
     device: PlainRule
     phone_everywhere: PlainRule
+    number_unconverted: CodesRule
     sequential: SequenceRule
     range: RangeRule
     country_spike: SpikeRule

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from service.policy.loading import default_text, merge, own_text, parse, read_tables, rename_all
+from service.policy.totals import add_totals
 
 Table = dict[str, Any]
 
@@ -23,6 +24,7 @@ def render(path: str | Path | None) -> str:
     version = parse(own).default.version
     shipped, given = tomllib.loads(default_text()), read_tables(own)
     rename_all(given, [])
+    add_totals(given)
     clients = given.pop("clients", {})
     lines = [f"# The policy in force, version {version}."]
     lines += _write("", merge(shipped, given), shipped)

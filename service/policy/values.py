@@ -37,6 +37,8 @@ def read_value(kind: Any, value: Any, path: str, mistakes: list[str]) -> Any:
     """Read one value, or a table with all its values, as the given type; None if there is a mistake, which is noted."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _read_table(kind, value, path, mistakes)
+    if kind == list[Window] and isinstance(value, str):
+        value = [value]  # a single window may stand without its list
     try:
         read = msgspec.convert(value, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -142,6 +144,7 @@ CHECKS: dict[str, Check] = {
     "rules.event_stale.after": _most(LONGEST_WINDOW, "30d"),
     "rules.event_bound.numbers": _between(1, 100),
     "rules.captcha.least_score": _between(0, 1),
+    "rules.number_unconverted.codes": _between(1, MOST_HITS),
     **{f"prices.{channel}": _check_amount for channel in CHANNELS},
     "prices.countries": _check_prices,
     "budgets.everything": _check_amount,
@@ -174,7 +177,7 @@ def _choices(kind: Any) -> tuple[str, ...]:
 
 def _decode(kind: type, value: Any) -> Any:
     if kind is Window:
-        return _window(value)
+        return read_window(value)
     if kind is Seconds:
         return _seconds(value)
     if kind is SecondsOrOff:
@@ -184,7 +187,8 @@ def _decode(kind: type, value: Any) -> Any:
     raise NotImplementedError
 
 
-def _window(value: Any) -> Window:
+def read_window(value: Any) -> Window:
+    """Read a window such as 3/10m. Raises ValueError."""
     found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,7}[smhd])", str(value))
     if not found or not 1 <= int(found[1]) <= MOST_HITS or not 0 < _length(found[2]) <= LONGEST_WINDOW:
         message = 'expected "count/window" such as "3/10m", count 1 to 1000, window at most 30d'

@@ -167,8 +167,8 @@ async def test_an_event_that_it_bound_serves_the_corrected_number_too(old: Old) 
     bind = "insert into device_events (event, client_id, phone_hash, first_used_at) values ($1, 1, $2, now())"
     await old.pool.execute(bind, event, mine)
     bound = """
-        select bound from weigh_v3(null, 9, '1 day', '14 days', '1 day', '7 days', '1 hour', array[$1::uuid], array[1],
-            array[1], array[$2::uuid], array[$3::uuid], array[2], '{}', '{}', '{}', '{}', '{}', '{}')
+        select bound from weigh_v4(null, 9, '1 day', '14 days', '1 day', '7 days', '1 hour', '1 day', array[$1::uuid],
+            array[1], array[1], array[$2::uuid], array[$3::uuid], array[2], '{}', '{}', '{}', '{}', '{}', '{}')
     """
     phones = (mine, corrected, new_id(), corrected)
     found = [await old.pool.fetchval(bound, old.item.id, phone, event) for phone in phones]

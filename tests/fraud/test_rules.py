@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from service.channels import CHANNELS
-from service.fraud.facts import DeviceFacts, Facts
+from service.fraud.facts import DeviceFacts, Facts, UnconvertedCodes
 from service.fraud.histories.history import History
 from service.fraud.stages import RULES
 from service.phone import NumberPlan
@@ -80,6 +80,10 @@ TABLE: Table = {
     "number": (
         {"number": NumberPlan("US", valid=True, kind="premium")},
         {"number": NumberPlan("US", valid=True, kind="voip")},
+    ),
+    "number_unconverted": (
+        {"codes": UnconvertedCodes(of_a_day=3)},
+        {"codes": UnconvertedCodes(of_a_day=2, in_a_row=9)},
     ),
     "number_unknown": (
         {"number": NumberPlan("US", valid=False, kind="unknown"), "line": "unknown"},

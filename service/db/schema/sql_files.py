@@ -18,7 +18,7 @@ SETTINGS = (
 BY_KEYS_ALONE = frozenset({
     "admit_v3", "apply_webhooks_v3", "backlog_v2", "budget_left_v2", "claim_v2", "credit", "expire", "record_v3",
     "refund_sends", "reserve_guess_v3", "reserve_once_v2", "resolve_v3", "settle_guess_v2", "use_fallback",
-    "use_fallback_once", "watch_traffic_v2", "weigh_v3", "withdraw",
+    "unconverted_codes", "use_fallback_once", "watch_traffic_v2", "weigh_v4", "withdraw",
 })  # fmt: skip
 
 

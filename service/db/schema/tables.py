@@ -65,6 +65,7 @@ class ApiKeyRow(Base):
 class CounterRow(Base):
     """The last counted times of one subject, newest first, from which every window of that subject is read.
 
+    `unconverted`: those of them whose place was not given back; null where none ever is.
     No index but the key, so that an update touches no index.
     """
 
@@ -72,6 +73,7 @@ class CounterRow(Base):
     __table_args__ = (BUSY,)
     subject: Mapped[UUID] = mapped_column(primary_key=True)
     hits: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+    unconverted: Mapped[list[datetime] | None] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
 
 
 class ExemptionRow(OverrideColumns, Base):
@@ -100,7 +102,9 @@ class VerificationRow(Base):
     `nudged`: something happened while a lease was held. `lifts`: what operators had waived for the number when it was
     requested. `sources`: what becomes known once its code is entered. `pressed_at`: when the caller last asked
     for a channel. `press`: the id of a fallback whose caller may not have been answered yet, and `before_press`:
-    pressed_at and expires_at before it. `repeat_key`: by what a second tap is known, hashed.
+    pressed_at and expires_at before it. `repeat_key`: by what a second tap is known, hashed. `ip_places`,
+    `account_place`: when the request and its fallbacks took places that its code gives back; `known_source`: under
+    which source it counts, if under a known one.
     """
 
     __tablename__ = "verifications"
@@ -137,6 +141,10 @@ class VerificationRow(Base):
     press: Mapped[UUID | None]
     before_press: Mapped[list[datetime] | None] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
     repeat_key: Mapped[UUID | None]
+    account_limit: Mapped[UUID | None]
+    account_place: Mapped[Moment | None]
+    ip_places: Mapped[list[datetime] | None] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+    known_source: Mapped[UUID | None]
 
 
 class KnownSourceRow(Base):
@@ -191,6 +199,8 @@ class SendRow(Base):
     booked: Mapped[str | None]
     price: Mapped[Count | None]
     booked_on: Mapped[date | None]
+    device_limit: Mapped[UUID | None]
+    device_place: Mapped[Moment | None]
 
 
 class GuessRow(Base):

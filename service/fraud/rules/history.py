@@ -29,6 +29,8 @@ from service.policy.model import Policy, RangeRule, SourceRule
 
 # With less evidence than one unconverted send (nats), a country's alarm adds nothing.
 ONE_UNCONVERTED = 0.7
+# After so many codes in a row that were not entered, a number that was verified is judged as any other.
+MOST_IN_A_ROW = 3
 # The share of a country's alarm that counts against a range: the largest ranges have people of all sorts.
 ALARMED = {"block_1m": 1 / 3}
 
@@ -39,6 +41,12 @@ def judge_block(facts: Facts, policy: Policy) -> str | None:
     held = [kind for kind in held if not _is_stepped_up(facts, policy, kind)]
     holding = [kind for kind in held if facts.histories[kind].firm or not _is_spared(facts, kind)]
     return f"blocked: {', '.join(holding)}" if holding else None
+
+
+def judge_number_unconverted(facts: Facts, policy: Policy) -> str | None:
+    """Object to a number that was verified before and now leaves a day's codes unread, as a pumped one does."""
+    unconverted = facts.codes.of_a_day
+    return f"{unconverted} codes of a day not entered" if unconverted >= policy.rules.number_unconverted.codes else None
 
 
 def judge_sequential(facts: Facts, policy: Policy) -> str | None:
@@ -209,11 +217,15 @@ def _usual(facts: Facts) -> float:
 
 
 def _is_spared(facts: Facts, kind: str) -> bool:
-    """Return whether a send is not judged by this subject: its number, its address or its range has converted."""
+    """Return whether a send is not judged by this subject: its number, its address or its range converts.
+
+    Not for good: neither a number nor an address is spared for one code entered once and many that were not since.
+    """
     block, ip = facts.histories.get("block_10k"), facts.histories.get("ip")
-    if kind != "device" and block is not None and histories.is_known(block):
+    known = block is not None and histories.is_known(block) and facts.codes.in_a_row < MOST_IN_A_ROW
+    if kind != "device" and known:
         return True
-    if kind in ("network", "country") and ip is not None and any(ip.converted):
+    if kind in ("network", "country") and ip is not None and any(ip.converted) and histories.is_converting(ip):
         return True
     return kind == "country" and _is_range_converting(facts)
 

@@ -15,8 +15,11 @@ from service.db.calls import write
 from service.policy.model import Policies, Policy
 from service.policy.units import Window
 
-# Each is the column of a verification (of an Admission) that holds the subject.
-LimitKind = Literal["phone_limit", "ip_limit", "account_limit", "source_budget", "total_budget"]
+# Each is the column of a verification (of an Admission) that holds the subject. Those of address and account count what
+# was not converted; beside them the totals count everything of the same subject.
+LimitKind = Literal[
+    "phone_limit", "ip_limit", "ip_total", "account_limit", "account_total", "source_budget", "total_budget"
+]
 # The windows of one policy, or of several, as `write` has them.
 Written = tuple[str, ...]
 
@@ -44,7 +47,9 @@ def windows_of(policy: Policy) -> list[tuple[LimitKind, Window]]:
     kinds: dict[LimitKind, list[Window]] = {
         "phone_limit": limits.phone,
         "ip_limit": limits.ip,
+        "ip_total": limits.ip_total,
         "account_limit": limits.account,
+        "account_total": limits.account_total,
         "source_budget": [lockout.codes_per_phone],
         "total_budget": [lockout.codes_per_phone_total],
     }

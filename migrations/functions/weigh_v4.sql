@@ -8,14 +8,18 @@
 -- Notes which signals (g_) the events of a client carry, and returns those missing ones that never come (`absent`): none
 -- of its events carried them, or none since before p_expected_for, with events that lacked them for as long.
 -- p_noted_for: after how long what is noted already is written again.
+-- Counts what was sent to the number and not entered, within p_codes_within and in a row (unconverted_codes): exact,
+-- because one send to a number is begun at a time.
 -- p_day, p_fortnight: the times in which a history's daily and fortnightly counts fade to 1/e; p_block_remembered: for
 -- how long a block that has ended is still reported.
-create or replace function weigh_v3(
+create or replace function weigh_v4(
     p_now timestamptz, p_keep int, p_day interval, p_fortnight interval, p_block_remembered interval,
-    p_expected_for interval, p_noted_for interval,
+    p_expected_for interval, p_noted_for interval, p_codes_within interval,
     p_id uuid[], p_ordinal int[], p_client_id int[], p_phone_hash uuid[], p_event uuid[], p_numbers int[],
     s_item int[], s_hash uuid[], s_mark int[], g_item int[], g_signal text[], g_state text[]
-) returns table (item int, bound boolean, absent text[], histories json, line text, decided jsonb)
+) returns table (
+    item int, bound boolean, absent text[], histories json, line text, recent int, in_a_row int, decided jsonb
+)
 language plpgsql
 as $$
 #variable_conflict use_column
@@ -71,6 +75,8 @@ begin
                 absent := null;
                 histories := null;
                 line := null;
+                recent := null;
+                in_a_row := null;
                 return next;
                 continue;
             end if;
@@ -93,6 +99,7 @@ begin
             )
         );
         line := (select l.kind from lookups l where l.phone_hash = p_phone_hash[i] and l.until > v_now);
+        select n.recent, n.in_a_row into recent, in_a_row from unconverted_codes(p_id[i], v_now - p_codes_within) as n;
         with counted as (
             insert into histories as h (subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak)
             select s.subject, array[v_now], array[s.mark], array[false], 1, 0, 1, 0, 0
