@@ -81,7 +81,7 @@ HANDLERS = [list_methods("/exemptions", "GET", "POST"), list_exemptions, set_exe
 def _waived(data: wire.ExemptionOrder) -> list[str]:
     """Return what is to be waived. Raises Invalid for nothing, or for a rule that does not exist."""
     if set(data.rules) - NAMES:
-        raise Invalid("rules", detail="There is no such rule: verify-gateway policy show lists them.")
+        raise Invalid("rules", detail=f"There is no such rule. The rules are {', '.join(sorted(NAMES))}.")
     waived = sorted({*data.rules, *(name for name in WIDE if getattr(data, name))})
     if not waived:
         raise Invalid("rules", *WIDE, detail="Name what is to be waived: rules, limits or lockouts.")
