@@ -43,6 +43,8 @@ STATUSES = {
     "listExemptions": {200, 401, 403, 422, 429, 503},
     "setExemption": {201, 400, 401, 403, 413, 415, 422, 429, 503},
     "liftExemption": {200, 401, 403, 404, 429, 503},
+    "readOutcomes": {200, 401, 403, 422, 429, 503},
+    "listObservations": {200, 401, 403, 429, 503},
     "receiveTelnyxWebhook": {200, 400, 401, 403, 413, 503},
     "readHealth": {200},
     "readReadiness": {200, 503},

@@ -170,9 +170,12 @@ class KeyOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     scope: Annotated[OfScope, Meta(description="What the key is to open; verify if left out.")] = "verify"
     test: Annotated[
         bool,
-        Meta(description="true: a test client's; false if left out. Its numbers never reach Telnyx. A client stays what it was made.",
-             examples=[False]),
-    ] = False  # fmt: skip
+        Meta(
+            description="true: a test client's; false if left out. Its numbers never reach Telnyx. A client stays what "
+            "it was made.",
+            examples=[False],
+        ),
+    ] = False
     duration: (
         Annotated[
             str,
