@@ -6,10 +6,10 @@ says whom to count, never whom to let in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
+Kinds = list[tuple[IPv4Network | IPv6Network, str]]
 
 HOUSEHOLD = 64  # bits of an IPv6 address that one household shares
 # Bits of the network around an address, of a size that can be rented as a whole.
@@ -34,16 +34,26 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     # Proxies make up addresses of 240.0.0.0/4 for IPv6 users of an IPv4 service.
     "reserved": ("192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "2001:2::/48"),
 }
-SPECIAL_NETWORKS = tuple((ip_network(text), kind) for kind, texts in SPECIAL.items() for text in texts)
-SPECIAL_V6 = tuple((network, kind) for network, kind in SPECIAL_NETWORKS if isinstance(network, IPv6Network))
-# By first octet: most requests come from one of which no network is special, and every request is looked up.
-SPECIAL_V4: dict[int, list[tuple[IPv4Network, str]]] = {}
-for _network, _kind in SPECIAL_NETWORKS:
-    if isinstance(_network, IPv4Network):
-        for _octet in range(_network[0].packed[0], _network[-1].packed[0] + 1):
-            SPECIAL_V4.setdefault(_octet, []).append((_network, _kind))
-# Everything in IPv6 that is routed over the Internet.
+# Everything in IPv6 that is routed over the Internet, but for what is special.
 GLOBAL_V6 = IPv6Network("2000::/3")
+
+
+def _sort_special() -> tuple[dict[int, Kinds], Kinds, Kinds]:
+    """Sort them so that few are looked at for each request: IPv4 by first octet, IPv6 inside GLOBAL_V6 and outside."""
+    by_octet: dict[int, Kinds] = {}
+    inside: Kinds = []
+    outside: Kinds = []
+    for kind, texts in SPECIAL.items():
+        for network in map(ip_network, texts):
+            if isinstance(network, IPv6Network):
+                (inside if network.subnet_of(GLOBAL_V6) else outside).append((network, kind))
+                continue
+            for octet in range(int(network[0]) >> 24, (int(network[-1]) >> 24) + 1):
+                by_octet.setdefault(octet, []).append((network, kind))
+    return by_octet, inside, outside
+
+
+SPECIAL_V4, SPECIAL_GLOBAL_V6, SPECIAL_V6 = _sort_special()
 
 
 def parse(text: str) -> Address | None:
@@ -82,10 +92,12 @@ def neighbours_of(network: str) -> str:
 def find_special(address: Address) -> str | None:
     """Return what kind of special address it is, at which no end user is seen over the Internet; None if it is not."""
     if isinstance(address, IPv4Address):
-        return _find_kind(address, SPECIAL_V4.get(address.packed[0], ()))
+        networks = SPECIAL_V4.get(int(address) >> 24)
+        return _find_kind(address, networks) if networks else None
+    if address in GLOBAL_V6:
+        return _find_kind(address, SPECIAL_GLOBAL_V6)
     # Behind a translator of the operator's own, users have addresses that no other network knows.
-    ordinary = address in GLOBAL_V6 or address in LOCAL
-    return _find_kind(address, SPECIAL_V6) or (None if ordinary else "reserved")
+    return _find_kind(address, SPECIAL_V6) or (None if address in LOCAL else "reserved")
 
 
 def is_near(address: Address, network: str) -> bool | None:
@@ -96,7 +108,7 @@ def is_near(address: Address, network: str) -> bool | None:
     return address in other.supernet(new_prefix=min(other.prefixlen, NEIGHBOURS[other.version]))
 
 
-def _find_kind(address: Address, networks: Iterable[tuple[IPv4Network | IPv6Network, str]]) -> str | None:
+def _find_kind(address: Address, networks: Kinds) -> str | None:
     return next((kind for network, kind in networks if address in network), None)
 
 
