@@ -16,14 +16,18 @@ TESTS_ONLY := --no-emit-package polyfactory --no-emit-package faker --no-emit-pa
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: sandbox
 sandbox: $(READY) ## run everything on this machine, without any account; ARGS="--port 9000"
 	@$(BIN)/verify-gateway sandbox $(ARGS)
 
+.PHONY: node-tools
+node-tools: ## install what the tests of generated clients need of Node
+	@.ci/node-tools
+
 .PHONY: test
-test: $(READY) ## run the tests, four at a time; ARGS="-n0 -k name" to choose some
+test: $(READY) node-tools ## run the tests, four at a time; ARGS="-n0 -k name" to choose some
 	@$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(ARGS)
 
 .PHONY: chaos

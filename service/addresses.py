@@ -6,9 +6,10 @@ says whom to count, never whom to let in.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
+Kinds = list[tuple[IPv4Network | IPv6Network, str]]
 
 HOUSEHOLD = 64  # bits of an IPv6 address that one household shares
 # Bits of the network around an address, of a size that can be rented as a whole.
@@ -21,13 +22,38 @@ TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6N
 # NAT64 within one operator's network. The operator chooses where the IPv4 address is (RFC 6052). Only the usual place
 # is read; other addresses count as a whole, because a /64 may be all of the operator's users.
 LOCAL = IPv6Network("64:ff9b:1::/48")
-# Addresses that say nothing of where their user is: a company's own, a carrier's inside (CGN), this machine, and those
-# that a proxy makes up for IPv6 users of an IPv4 service (240/4).
-NOWHERE = tuple(
-    ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-                 "240.0.0.0/4", "fc00::/7", "fe80::/10", "::1/128")
-)  # fmt: skip
+# In these no end user is ever seen over the Internet. Networks reserved for documentation are not among them: examples
+# and tests use those.
+SPECIAL: dict[str, tuple[str, ...]] = {
+    "unspecified": ("0.0.0.0/8", "::/128"),
+    "loopback": ("127.0.0.0/8", "::1/128"),
+    "private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10"),
+    "link-local": ("169.254.0.0/16", "fe80::/10"),
+    "carrier-internal": ("100.64.0.0/10",),
+    "multicast": ("224.0.0.0/4", "ff00::/8"),
+    # Proxies make up addresses of 240.0.0.0/4 for IPv6 users of an IPv4 service.
+    "reserved": ("192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "2001:2::/48"),
+}
+# Everything in IPv6 that is routed over the Internet, but for what is special.
+GLOBAL_V6 = IPv6Network("2000::/3")
+
+
+def _sort_special() -> tuple[dict[int, Kinds], Kinds, Kinds]:
+    """Sort them so that few are looked at for each request: IPv4 by first octet, IPv6 inside GLOBAL_V6 and outside."""
+    by_octet: dict[int, Kinds] = {}
+    inside: Kinds = []
+    outside: Kinds = []
+    for kind, texts in SPECIAL.items():
+        for network in map(ip_network, texts):
+            if isinstance(network, IPv6Network):
+                (inside if network.subnet_of(GLOBAL_V6) else outside).append((network, kind))
+                continue
+            for octet in range(int(network[0]) >> 24, (int(network[-1]) >> 24) + 1):
+                by_octet.setdefault(octet, []).append((network, kind))
+    return by_octet, inside, outside
+
+
+SPECIAL_V4, SPECIAL_GLOBAL_V6, SPECIAL_V6 = _sort_special()
 
 
 def parse(text: str) -> Address | None:
@@ -63,17 +89,27 @@ def neighbours_of(network: str) -> str:
     return str(ip_network((address, NEIGHBOURS[address.version]), strict=False))
 
 
-def tells_place(address: Address) -> bool:
-    """Return whether an address can be compared with others to tell where its user is."""
-    return not any(address in network for network in NOWHERE)
+def find_special(address: Address) -> str | None:
+    """Return what kind of special address it is, at which no end user is seen over the Internet; None if it is not."""
+    if isinstance(address, IPv4Address):
+        networks = SPECIAL_V4.get(int(address) >> 24)
+        return _find_kind(address, networks) if networks else None
+    if address in GLOBAL_V6:
+        return _find_kind(address, SPECIAL_GLOBAL_V6)
+    # Behind a translator of the operator's own, users have addresses that no other network knows.
+    return _find_kind(address, SPECIAL_V6) or (None if address in LOCAL else "reserved")
 
 
 def is_near(address: Address, network: str) -> bool | None:
     """Return whether an address is in the network around another one, or in a network; None if they say nothing."""
     other = ip_network(network)
-    if other.version != address.version or not tells_place(other.network_address) or not tells_place(address):
+    if other.version != address.version or find_special(other.network_address) or find_special(address):
         return None
     return address in other.supernet(new_prefix=min(other.prefixlen, NEIGHBOURS[other.version]))
+
+
+def _find_kind(address: Address, networks: Kinds) -> str | None:
+    return next((kind for network, kind in networks if address in network), None)
 
 
 def _unwrap(address: IPv6Address) -> Address:

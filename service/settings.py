@@ -226,6 +226,7 @@ class Settings(ProfileSettings, KeySettings):
     ] = None
     captcha_base_url: Annotated[Url | None, AfterValidator(_go_with_provider)] = None
 
+    allow_private_user_addresses: bool = False
     trusted_proxies: Networks = IPSet()
     webhook_allowed_cidrs: Networks = IPSet(["192.76.120.192/27"])
     webhook_require_https: bool = True

@@ -6,7 +6,6 @@ type and place, without its text.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -24,14 +23,15 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     kind = kind_of(error)
     if kind is UNEXPECTED:
         telemetry.log.error("unexpected", route=request.scope.get("path_template", ""), exc_info=error)
-    problem = kind.problem()
+    problem = kind.problem(wait=getattr(error, "retry_after", None))
     if isinstance(error, Invalid):
-        problem = kind.problem(str(error), error.fields or None)
+        problem = kind.problem(str(error), fields=error.fields or None)
     elif isinstance(error, WrongScope):
         problem = kind.problem(str(error))
     elif isinstance(error, Closed):
         problem = kind.problem(ended=error.status)
-    return Response(problem, status_code=kind.status, media_type=MEDIA_TYPE, headers=_headers(kind, error))
+    headers = _headers(problem, error)
+    return Response(problem, status_code=kind.status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def kind_of(error: Exception) -> ProblemKind:
@@ -46,10 +46,8 @@ def kind_of(error: Exception) -> ProblemKind:
     return UNEXPECTED
 
 
-def _headers(kind: ProblemKind, error: Exception) -> dict[str, str]:
+def _headers(problem: Problem, error: Exception) -> dict[str, str]:
     headers: Mapping[str, str] = getattr(error, "headers", None) or {}
-    if kind.status == HTTPStatus.UNAUTHORIZED:
+    if problem.status == HTTPStatus.UNAUTHORIZED:
         headers = {**headers, "WWW-Authenticate": "Bearer"}
-    # Rounded up: a caller that comes back a part of a second too early would be refused again.
-    wait = getattr(error, "retry_after", kind.wait)
-    return {**headers, "Retry-After": str(max(1, math.ceil(wait)))} if wait is not None else dict(headers)
+    return {**headers, "Retry-After": str(problem.retry_after)} if problem.retry_after is not None else dict(headers)

@@ -19,6 +19,10 @@ LENGTH = re.compile(r"[1-9][0-9]{0,5}[smhd]", re.ASCII)
 DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 # A plus and a digit, or as many digits as a number has, grouped however people do.
 NUMBER_LIKE = re.compile(r"[+\uff0b]\s*\d|(?:\d(?:[^\w:,;]|_){0,3}){9,}")
+NOT_PUBLIC = (
+    "no end user comes from it over the Internet. Send the address at which your outermost proxy saw the end user. "
+    "Whoever runs the gateway can allow such addresses: ALLOW_PRIVATE_USER_ADDRESSES."
+)
 
 
 def read_number(text: str) -> str:
@@ -31,9 +35,15 @@ def read_number(text: str) -> str:
 
 def read_address(text: str) -> str:
     """Read the IP address to count by: the IPv4 address, where an IPv6 one only carries it."""
-    address = addresses.read(text)
-    if address is None:
-        raise Invalid("ip_address", detail="Not an IP address.")
+    return str(_read_address(text))
+
+
+def read_public_address(text: str) -> str:
+    """Read the IP address to count by, of somebody on the Internet."""
+    address = _read_address(text)
+    # A proxy's or the caller's own: all end users would count as one, and use up each other's limit.
+    if kind := addresses.find_special(address):
+        raise Invalid("ip_address", detail=f"This address is {kind}: {NOT_PUBLIC}")
     return str(address)
 
 
@@ -64,3 +74,10 @@ def read_reason(text: str) -> str:
     if NUMBER_LIKE.search(DATE.sub(":", text)):
         raise Invalid("reason", detail="This looks like somebody's number: leave it out.")
     return text
+
+
+def _read_address(text: str) -> addresses.Address:
+    address = addresses.read(text)
+    if address is None:
+        raise Invalid("ip_address", detail="Not an IP address.")
+    return address

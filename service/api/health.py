@@ -29,6 +29,7 @@ PROBED = [HttpMethod.GET, HttpMethod.HEAD]
     http_method=PROBED,
     operation_id="readHealth",
     summary="Check that the process answers",
+    description="Looks at nothing beyond the process itself: restart it when this fails.",
     tags=["Health"],
     call=ApiCall(means="The process answers.", gives=Health, problems=()),
 )
@@ -43,6 +44,7 @@ async def read_health() -> Health:
     http_method=PROBED,
     operation_id="readReadiness",
     summary="Check that requests can be served",
+    description="Send it no requests while this fails.",
     tags=["Health"],
     call=ApiCall(means="Requests can be served.", gives=Health),
 )

@@ -6,6 +6,7 @@ caller and an error in the log.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import msgspec
@@ -16,6 +17,11 @@ from service import errors
 
 BASE = "urn:verify-gateway:problem:"
 MEDIA_TYPE = "application/problem+json"
+
+EndedStatus = Annotated[
+    str,
+    msgspec.Meta(title="EndedStatus", extra_json_schema={"enum": ["verified", "locked", "expired", "canceled"]}),
+]
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -29,6 +35,13 @@ class Problem(msgspec.Struct, omit_defaults=True):
     detail: Annotated[
         str, msgspec.Meta(description="What to do about it.", examples=["Wait as long as Retry-After says."])
     ]
+    retry_after: (
+        Annotated[
+            int,
+            msgspec.Meta(description="Seconds to wait, as in the header Retry-After.", ge=1, examples=[30]),
+        ]
+        | None
+    ) = None
     fields: (
         Annotated[
             list[str],
@@ -41,35 +54,54 @@ class Problem(msgspec.Struct, omit_defaults=True):
     ) = None
     verification_status: (
         Annotated[
-            str,
-            msgspec.Meta(
-                description="How the verification ended, for the type `closed`.",
-                examples=["locked"],
-                extra_json_schema={"enum": ["verified", "locked", "expired", "canceled"]},
-            ),
+            EndedStatus,
+            msgspec.Meta(description="How the verification ended.", examples=["locked"]),
         ]
         | None
     ) = None
 
 
 class ProblemKind(msgspec.Struct, frozen=True):
-    """One kind of problem. `wait`: seconds for Retry-After if the error does not say; None for no header."""
+    """One kind of problem. `wait`: seconds for Retry-After if the error does not say; None for no header.
+
+    `own`: the field that problems of this kind alone have.
+    """
 
     name: str
     status: int
     title: str
     detail: str
     wait: float | None = None
+    own: str | None = None
 
-    def problem(self, detail: str | None = None, fields: list[str] | None = None, ended: str | None = None) -> Problem:
-        """Word one problem of this kind."""
-        return Problem(BASE + self.name, self.title, self.status, detail or self.detail, fields, ended)
+    @property
+    def members(self) -> list[str]:
+        """List what its problems carry beside `type`, `title`, `status` and `detail`."""
+        return ([] if self.wait is None else ["retry_after"]) + ([] if self.own is None else [self.own])
+
+    def problem(
+        self,
+        detail: str | None = None,
+        *,
+        wait: float | None = None,
+        fields: list[str] | None = None,
+        ended: str | None = None,
+    ) -> Problem:
+        """Word one problem of this kind. `wait`: seconds, if not the usual ones."""
+        seconds = round_up(self.wait if wait is None else wait)
+        return Problem(BASE + self.name, self.title, self.status, detail or self.detail, seconds, fields, ended)
 
     def example(self) -> Problem:
         """Word an example for the documentation."""
-        if self.name == "invalid":
-            return self.problem("The field is required.", ["phone_number"])
-        return self.problem(ended="locked" if self.name == "closed" else None)
+        if self.own == "fields":
+            return self.problem("The field is required.", fields=["phone_number"])
+        return self.problem(ended="locked" if self.own == "verification_status" else None)
+
+
+def round_up(wait: float | None) -> int | None:
+    """Return the whole seconds to wait."""
+    # Rounded up: a caller that comes back a part of a second too early would be refused again.
+    return None if wait is None else max(1, math.ceil(wait))
 
 
 class Invalid(errors.GatewayError):
@@ -117,7 +149,9 @@ KINDS: dict[type[Exception], ProblemKind] = {
     MethodNotAllowedException: ProblemKind(
         "method-not-allowed", 405, "Method not allowed", "The header Allow lists the methods of this address."
     ),
-    errors.Closed: ProblemKind("closed", 409, "The verification has ended", "Request a new one."),
+    errors.Closed: ProblemKind(
+        "closed", 409, "The verification has ended", "Request a new one.", own="verification_status"
+    ),
     errors.TooEarly: ProblemKind(
         "too-early", 409, "The next channel is not available yet", "Wait as long as Retry-After says.", wait=1
     ),
@@ -135,7 +169,9 @@ KINDS: dict[type[Exception], ProblemKind] = {
     WrongMediaType: ProblemKind(
         "wrong-media-type", 415, "The body is not JSON", "Send Content-Type: application/json."
     ),
-    Invalid: ProblemKind("invalid", 422, "The request is not valid", "Correct the fields that are named."),
+    Invalid: ProblemKind(
+        "invalid", 422, "The request is not valid", "Correct the fields that are named.", own="fields"
+    ),
     errors.OtherRequestSameKey: ProblemKind(
         "idempotency-mismatch",
         422,

@@ -75,6 +75,7 @@ class Services(msgspec.Struct, frozen=True):
     webhooks: WebhookRules
     refusals: WebhookRefusals
     metrics_here: bool
+    private_addresses: bool
 
 
 def make_services(
@@ -111,6 +112,7 @@ def make_services(
         ),
         refusals=WebhookRefusals(health_notes),
         metrics_here=settings.metrics_port is None,
+        private_addresses=settings.allow_private_user_addresses,
     )
 
 

@@ -5,6 +5,7 @@ Routed by app. Translates between HTTP and verification; decides nothing.
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -16,7 +17,7 @@ from service.api.access.auth import caller_of
 from service.api.bodies import AnyRequest, read_body, read_idempotency_key
 from service.api.openapi.document import BEARER, ApiCall
 from service.api.problems import Invalid
-from service.api.request_body import read_request
+from service.api.request_body import list_missing, read_request
 from service.api.schemas.product import (
     MESSAGE,
     CodeCheck,
@@ -70,11 +71,12 @@ FEWEST_DIGITS, MOST_DIGITS = 4, 15
 async def request_verification(request: AnyRequest) -> Response[VerificationAccepted]:
     """Read a request and have it admitted."""
     services, caller = services_of(request), await caller_of(request)
-    ask = read_request(caller.policy, await read_body(request, REQUEST))
+    body = await read_body(request, REQUEST, partial(list_missing, caller.policy.client))
+    ask = read_request(caller.policy, body, private_addresses=services.private_addresses)
     if (key := read_idempotency_key(request)) is not None:
         # The request as it was read: other spacing or spelling of the same number is the same request, not another one.
-        idem, body = _idempotency(request, caller, "request", key, PACK.encode(ask))
-        ask = msgspec.structs.replace(ask, idem=idem, body=body)
+        idem, same = _idempotency(request, caller, "request", key, PACK.encode(ask))
+        ask = msgspec.structs.replace(ask, idem=idem, body=same)
     taken = await services.requests.request(caller, ask, waiting_of(request))
     reply = VerificationAccepted(
         id=taken.id,
@@ -127,6 +129,8 @@ async def verify_code(request: AnyRequest, verification_id: FromPath[UUID]) -> R
     "/verifications/{verification_id:uuid}",
     operation_id="readVerification",
     summary="Read a verification's status",
+    description="As far as your own calls, the clock and the codes tried have brought it: whether a code was sent or "
+    "delivered does not show.",
     call=ApiCall(means="Its status.", gives=VerificationStatus, problems=(NotFound, Unavailable)),
 )
 async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:
@@ -158,6 +162,7 @@ async def use_fallback(request: AnyRequest, verification_id: FromPath[UUID]) -> 
     status_code=200,
     operation_id="cancelVerification",
     summary="End a verification",
+    description="From now on no code is accepted, and nothing more is sent. What was sent is not called back.",
     call=ApiCall(means="Canceled.", gives=VerificationStatus, problems=(NotFound, Closed, Unavailable)),
 )
 async def cancel_verification(request: AnyRequest, verification_id: FromPath[UUID]) -> VerificationStatus:

@@ -110,6 +110,7 @@ def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
         "captcha_provider": "turnstile",
         "captcha_secret": captcha_app.SECRET,
         "captcha_base_url": f"{stage}/captcha",
+        "allow_private_user_addresses": True,
         "trusted_proxies": "",
         "webhook_allowed_cidrs": "127.0.0.0/8",
         "callback_allow_private": "true",

@@ -156,7 +156,7 @@ def longest_of(target: ExemptionTarget, waived: Collection[str]) -> timedelta:
 def _check(target: ExemptionTarget, waived: Collection[str]) -> None:
     names = set(waived) - {*WIDE, ALL_RULES}
     if names - RULES:
-        raise NotExemptable("rules", detail="There is no such rule: verify-gateway policy show lists them.")
+        raise NotExemptable("rules", detail=f"There is no such rule. The rules are {', '.join(sorted(RULES))}.")
     if not waived:
         raise NotExemptable("rules", *WIDE, detail="Name what is to be waived: rules, limits or lockouts.")
     if target.kind != "number" and (wide := [name for name in WIDE if name in waived]):

@@ -163,16 +163,16 @@ def _join(path: str, name: str) -> str:
 
 def _reason(kind: Any, text: str) -> str:
     if text.startswith("Invalid enum value"):
-        reason = f"must be one of {', '.join(_choices(kind))}"
+        reason = f"must be one of {', '.join(list_choices(kind))}"
         return ": ".join([text.split("'")[1], reason]) if "at `key`" in text else reason
     reason = text.partition(" - at `$")[0]
     return f"{reason[:1].lower()}{reason[1:]}"
 
 
-def _choices(kind: Any) -> tuple[str, ...]:
+def list_choices(kind: Any) -> tuple[str, ...]:
     """Return the words that a type allows, whatever they stand in."""
     inner = get_args(kind)
-    return inner if get_origin(kind) is Literal else next(filter(None, map(_choices, inner)), ())
+    return inner if get_origin(kind) is Literal else next(filter(None, map(list_choices, inner)), ())
 
 
 def _decode(kind: type, value: Any) -> Any:

@@ -159,7 +159,8 @@ class Player:
             "captcha_token": SOLVED,
             "channel": line.channel,
         }
-        ask = read_request(self._policy, msgspec.convert(fields, VerificationRequest))
+        data = msgspec.convert(fields, VerificationRequest)
+        ask = read_request(self._policy, data, private_addresses=True)
         if line.device is not None:
             self._book.show(line.device, self._now)
         return ask

@@ -67,7 +67,8 @@ async def open_world(folder: Path, book: Book, commands: Sequence[str]) -> Async
                 policy = folder / "policy.toml"
                 policy.write_text(observe_histories(write_policy()))
                 told = SimulatedTelnyx(TelnyxSettings(signing_seed=SEED))
-                settings = environment_of("", telnyx.url, policy, told)
+                private = {"ALLOW_PRIVATE_USER_ADDRESSES": "true"}  # people.py makes them up in private networks
+                settings = environment_of("", telnyx.url, policy, told, **private)
                 async with open_gateways(commands, settings, sites, ports, folder, book) as gateways:
                     world = World(sites, telnyx, gateways, keys, session, book)
                     await world.wait_until_ready()

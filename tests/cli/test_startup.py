@@ -62,6 +62,7 @@ def test_safe_settings_raise_no_warning() -> None:
         ("trusted_proxies", "::/0"),
         ("trusted_proxies", "10.0.0.0/8,64.0.0.0/2"),
         ("webhook_require_https", False),
+        ("allow_private_user_addresses", True),
         ("telnyx_base_url", "http://api.telnyx.example/v2"),
         ("fingerprint_base_url", "http://127.0.0.1:9"),
         ("alert_webhook_url", "http://alerts.example/"),

@@ -34,7 +34,8 @@ async def ask_from(gateway: Gateway, order: dict[str, object], address: str) -> 
 
 
 async def test_people_whose_exit_changes_get_their_codes_where_the_rule_is_enforced(database_url: str) -> None:
-    async with run_guarded(database_url, ENFORCED + '[clients.shop.limits]\nphone = ["100/1h"]\n') as gateway:
+    policy, private = ENFORCED + '[clients.shop.limits]\nphone = ["100/1h"]\n', "ALLOW_PRIVATE_USER_ADDRESSES"
+    async with run_guarded(database_url, policy, **{private: "true"}) as gateway:
         for name, (order, address) in NEAR.items():
             assert "event_ip" not in await findings_of(gateway, await ask_from(gateway, order, address)), name
         for name, (order, address) in FAR.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -119,6 +120,81 @@ async def test_a_field_that_is_missing_or_wrong_is_named(
     gateway: Gateway, body: bytes, fields: list[str] | None
 ) -> None:
     assert assert_problem(await send(gateway, body), 422, "invalid").fields == fields
+
+
+SEVERAL = {
+    "nothing": ({}, ["phone_number", "ip_address"], "phone_number, ip_address: the field is required."),
+    "nothing but an account": ({"account_id": "a"}, ["phone_number", "ip_address"], None),
+    "nothing but null": ({"ip_address": None}, ["phone_number", "ip_address"], None),
+    "nothing but what is unknown": ({"phone": "+1", "ip": "x"}, ["phone_number", "ip_address", "phone", "ip"], None),
+    "unknown and unnamed": (
+        PLAIN | {"442079460123": 1, "x1": 2},
+        None,
+        "There is no such field.",
+    ),
+    "two wrong values": (
+        PLAIN | {"channel": "pigeon", "deliver": "no"},
+        ["channel", "deliver"],
+        "channel: one of sms, whatsapp, call, flashcall. deliver: expected `bool`, got `str`.",
+    ),
+    "missing and wrong": (
+        {"channel": "pigeon"},
+        ["phone_number", "ip_address", "channel"],
+        "phone_number, ip_address: the field is required. channel: one of sms, whatsapp, call, flashcall.",
+    ),
+    "a thousand unknown ones": (PLAIN | {f"x{'y' * (at % 30)}{'z' * (at // 30)}": 1 for at in range(900)}, None, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "fields", "detail"), SEVERAL.values(), ids=SEVERAL)
+async def test_everything_that_is_missing_or_wrong_is_named_at_once(
+    gateway: Gateway, body: dict[str, object], fields: list[str] | None, detail: str | None
+) -> None:
+    answer = await send(gateway, msgspec.json.encode(body))
+    problem = assert_problem(answer, 422, "invalid")
+    assert len(answer.body) < 2_000
+    if len(body) < 100:
+        assert problem.fields == fields
+    if detail is not None:
+        assert problem.detail == detail
+
+
+async def test_a_value_that_is_none_of_the_allowed_ones_lists_them(gateway: Gateway) -> None:
+    problem = assert_problem(await send(gateway, plain(channel="pigeon")), 422, "invalid")
+    assert (problem.fields, problem.detail) == (["channel"], "One of sms, whatsapp, call, flashcall.")
+
+
+REQUIRING = """
+[clients.captcha]
+captcha_required = true
+[clients.homeless]
+ip_required = false
+"""
+
+
+async def test_what_a_client_must_send_is_named_with_what_everybody_must(database_url: str) -> None:
+    settings: dict[str, Any] = {"CAPTCHA_PROVIDER": "turnstile", "CAPTCHA_SECRET": "SANDBOX_CAPTCHA_SECRET"}
+    number = {"phone_number": "+13125550142"}
+    async with run_gateway(database_url, policy=REQUIRING, **settings) as served:
+        captcha, homeless = await served.client("captcha"), await served.client("homeless")
+        for calls, body, fields in (
+            (captcha, {}, ["phone_number", "ip_address", "captcha_token"]),
+            (captcha, number, ["ip_address", "captcha_token"]),
+            (homeless, {}, ["phone_number", "account_id"]),
+            (homeless, {"account_id": "a"}, ["phone_number"]),
+            (homeless, number, ["account_id"]),
+        ):
+            reply = await calls.call("POST", PATH, body)
+            assert (reply.status, reply.body["fields"]) == (422, fields)
+
+
+async def test_who_is_to_wait_is_told_how_long_in_the_body_too(database_url: str) -> None:
+    async with run_gateway(database_url, policy='[limits]\nphone = ["1/1h"]\nip = ["1000/1h"]\n') as served:
+        verification = await served.begin()
+        early = await served.use_fallback(verification)
+        for reply, kind in ((await served.request(), "limited"), (early, "too-early")):
+            assert reply.body["type"].endswith(kind)
+            assert reply.body["retry_after"] == int(reply.headers["retry-after"]) > 1
 
 
 REPEATED = {

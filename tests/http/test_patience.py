@@ -44,7 +44,7 @@ class Wagon:
 async def _ask(gateway: Gateway, phone: str, place: int, wait: float) -> tuple[Reply, float]:
     await asyncio.sleep(wait)
     begun = time.monotonic()
-    reply = await gateway.request(phone, ip_address=f"192.0.{place // 250}.{place % 250}")
+    reply = await gateway.request(phone, ip_address=f"203.0.{place // 250}.{place % 250}")
     return reply, time.monotonic() - begun
 
 

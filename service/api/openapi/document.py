@@ -17,9 +17,10 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from service.api.openapi.components import camel, describe_problems, describe_structs, unite
 from service.api.openapi.examples import EXAMPLES
 from service.api.openapi.wording import COMPONENTS, HEAD, PARAMETERS
-from service.api.problems import KINDS, MEDIA_TYPE, Invalid, MalformedRequest, Problem, ProblemKind, WrongMediaType
+from service.api.problems import KINDS, MEDIA_TYPE, Invalid, MalformedRequest, ProblemKind, WrongMediaType
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight, Unavailable, WrongScope
 
 BEARER: list[dict[str, list[str]]] = [{"apiKey": []}]
@@ -28,6 +29,7 @@ IDEMPOTENCY_PROBLEMS = (Invalid, SameKeyInFlight, OtherRequestSameKey)
 JSON_TYPE = "application/json"
 
 Json = dict[str, Any]
+Failures = dict[str, list[ProblemKind]]
 
 
 class ApiCall(msgspec.Struct, frozen=True):
@@ -45,32 +47,23 @@ class ApiCall(msgspec.Struct, frozen=True):
 def write_document(app: Litestar, version: str) -> str:
     """Write the OpenAPI file of an app's routes."""
     paths: dict[str, Json] = {}
-    failures: dict[str, Json] = {}
-    structs: set[type[msgspec.Struct]] = {Problem}
-    for route, handler, call in _calls(app):
+    failures: Failures = {}
+    calls = list(_calls(app))
+    for route, handler, call in calls:
         # HTTP derives HEAD from GET; it is not a call of its own.
         method = next(iter(handler.http_methods - {HttpMethod.HEAD})).lower()
         paths.setdefault(route.path_format, {})[method] = _operation(route, handler, call, failures)
-        structs |= {struct for struct in (call.takes, call.gives) if struct}
-    ordered = sorted(structs, key=lambda struct: struct.__name__)
-    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
-    for schema in schemas.values():
-        _hoist(schema)
+    schemas = describe_structs({call.takes for *_, call in calls if call.takes}, {call.gives for *_, call in calls})
+    schemas |= describe_problems({kind.name: kind for kinds in failures.values() for kind in kinds}.values())
+    responses = {name: _failure(kinds) for name, kinds in sorted(failures.items())}
     document = {
         "openapi": "3.1.0",
         **HEAD,
         "info": HEAD["info"] | {"version": version},
         "paths": paths,
-        "components": COMPONENTS | {"responses": failures, "schemas": dict(sorted(schemas.items()))},
+        "components": COMPONENTS | {"responses": responses, "schemas": dict(sorted(schemas.items()))},
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-
-
-def _hoist(schema: Json) -> None:
-    """Move the description of a nullable field from its first choice to the field, where generators look."""
-    for field in schema["properties"].values():
-        for choice in field.get("anyOf", []):
-            field.update({word: choice.pop(word) for word in ("description", "examples") if word in choice})
 
 
 def _calls(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler, ApiCall]]:
@@ -81,7 +74,7 @@ def _calls(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler, ApiCall
                 yield route, handler, call
 
 
-def _operation(route: HTTPRoute, handler: HTTPRouteHandler, call: ApiCall, failures: dict[str, Json]) -> Json:
+def _operation(route: HTTPRoute, handler: HTTPRouteHandler, call: ApiCall, failures: Failures) -> Json:
     security = handler.resolve_security()
     parameters = [PARAMETERS[name] for name in (*route.path_parameters, *call.query)]
     parameters += [PARAMETERS["Idempotency-Key"]] if call.idempotent else []
@@ -103,8 +96,8 @@ def _success(call: ApiCall) -> Json:
     return {"description": call.means, "headers": _headers(names), "content": {JSON_TYPE: _content(call.gives)}}
 
 
-def _failures(call: ApiCall, described: dict[str, Json], *, secured: bool) -> Json:
-    """Return references to the call's failures by status, and add their descriptions to `described`."""
+def _failures(call: ApiCall, failures: Failures, *, secured: bool) -> Json:
+    """Return references to the call's failures by status, and add what each may be to `failures`."""
     raised = list(call.problems)
     raised += [NotAuthorized, WrongScope, Limited] if secured else []
     raised += call.body_problems if call.takes else ()
@@ -113,20 +106,23 @@ def _failures(call: ApiCall, described: dict[str, Json], *, secured: bool) -> Js
     by_status: dict[int, list[ProblemKind]] = {}
     for kind in sorted(kinds.values(), key=lambda kind: (kind.status, kind.name)):
         by_status.setdefault(kind.status, []).append(kind)
-    names = {status: ".".join(kind.name for kind in alike) for status, alike in by_status.items()}
-    described.update({names[status]: _failure(status, alike) for status, alike in by_status.items()})
+    names = {status: "Or".join(camel(kind.name) for kind in alike) for status, alike in by_status.items()}
+    failures.update({names[status]: alike for status, alike in by_status.items()})
     return {str(status): {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}
 
 
-def _failure(status: int, kinds: list[ProblemKind]) -> Json:
-    names = ["X-Request-Id"]
-    names += ["Retry-After"] if any(kind.wait is not None for kind in kinds) else []
-    names += ["WWW-Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []
+def _failure(kinds: list[ProblemKind]) -> Json:
+    headers = _headers(["X-Request-Id"])
+    if waiting := [kind for kind in kinds if kind.wait is not None]:
+        always = len(waiting) == len(kinds)
+        headers["Retry-After"] = {"$ref": f"#/components/headers/{'Retry-After' if always else 'Retry-After-If-Any'}"}
+    if kinds[0].status == HTTPStatus.UNAUTHORIZED:
+        headers |= _headers(["WWW-Authenticate"])
     examples = {kind.name: {"value": _plain(kind.example())} for kind in kinds}
     return {
         "description": " ".join(f"{kind.title}." for kind in kinds),
-        "headers": _headers(names),
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+        "headers": headers,
+        "content": {MEDIA_TYPE: {"schema": unite(kinds), "examples": examples}},
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
+SECONDS: Json = {"type": "integer", "minimum": 1, "examples": [30]}
 REQUEST_ID = "01a2001c325a71f0"
 
 HEAD: Json = {
@@ -18,6 +19,7 @@ HEAD: Json = {
         "description": "Request a verification of a phone number, check its code, read its status. "
         "Replies never reveal whether a number exists, is blocked, or was sent a code. "
         "Errors are RFC 9457 problem+json with a stable `type`; every reply carries `X-Request-Id`.",
+        "contact": {"name": "Whoever runs this gateway"},
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     },
     "servers": [{"url": "/", "description": "Wherever this gateway is served."}],
@@ -43,10 +45,8 @@ COMPONENTS: Json = {
             "required": True,
             "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$", "examples": [REQUEST_ID]},
         },
-        "Retry-After": {
-            "description": "Seconds to wait.",
-            "schema": {"type": "integer", "minimum": 1, "examples": [30]},
-        },
+        "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": SECONDS},
+        "Retry-After-If-Any": {"description": "Seconds to wait, if waiting helps.", "schema": SECONDS},
         "Idempotent-Replayed": {
             "description": "Present when this repeats the reply to an earlier call: one with the same Idempotency-Key, "
             "or the first of two taps.",
@@ -85,22 +85,22 @@ PARAMETERS: dict[str, Json] = {
         "name": "window",
         "in": "query",
         "required": False,
-        "description": "How far back from now: a whole number and s, m, h or d, at most 24h.",
-        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhd]$", "default": "1h", "examples": ["1h"]},
+        "description": "How far back from now: a whole number and s, m, h or d, at most 24h; 1h if left out.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhd]$", "examples": ["1h"]},
     },
     "ledger_window": {
         "name": "window",
         "in": "query",
         "required": False,
-        "description": "How far back from now: a whole number and s, m, h or d, at most 92d.",
-        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhd]$", "default": "1d", "examples": ["7d"]},
+        "description": "How far back from now: a whole number and s, m, h or d, at most 92d; 1d if left out.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhd]$", "examples": ["7d"]},
     },
     "limit": {
         "name": "limit",
         "in": "query",
         "required": False,
-        "description": "How many at most.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 500, "examples": [50]},
+        "description": "How many at most; 500 if left out.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 500, "examples": [50]},
     },
     "cursor": {
         "name": "cursor",
@@ -137,4 +137,23 @@ PARAMETERS: dict[str, Json] = {
             "examples": ["6f8c0a52-checkout-4711"],
         },
     },
+}
+# What is said of the components that are no structs: enumerations, and objects without fields of their own.
+NAMED: dict[str, str] = {
+    "BlockKind": "What a block is on.",
+    "Channel": "How a code goes out.",
+    "KeyScope": "What a key opens.",
+    "RuleMode": "What becomes of a send to which a rule objects.",
+    "RuleName": "A rule, or a budget, which can suppress like one.",
+    "EndedStatus": "How a verification has ended.",
+    "SendFacts": "What the rules saw of a send, by its kind.",
+    "Status": "A verification's status: pending, until it has ended in one of the other ways.",
+}
+# What a struct cannot say of its fields together. Generators ignore it; validators do not.
+RULES: dict[str, Json] = {
+    "VerificationRequest": {
+        # Also true where there is no ip_address: null is as good as nothing.
+        "if": {"properties": {"ip_address": {"type": "null"}}},
+        "then": {"properties": {"account_id": {"type": "string"}}, "required": ["account_id"]},
+    }
 }

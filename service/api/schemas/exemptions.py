@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from service.api.schemas.operator import (
     LENGTH,
-    RULES,
+    AnyRule,
     BeganAt,
     InForce,
     LiftedAt,
@@ -21,12 +21,11 @@ from service.api.schemas.operator import (
     Reason,
     SetBy,
     Until,
-    word_of,
 )
 from service.api.schemas.product import NO_NUL, TEXT, PhoneNumber
 
 RuleNames = Annotated[
-    list[Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=word_of(RULES))]],
+    list[AnyRule],
     Meta(
         max_length=64, description="Names of rules that may object but suppress nothing.", examples=[["range", "block"]]
     ),
@@ -49,7 +48,7 @@ SafeFromRules = Annotated[
 ]
 ExemptedKind = Annotated[
     Literal["number", "range", "country"],
-    Meta(description="What is exempted.", examples=["number"], extra_json_schema=TEXT),
+    Meta(title="ExemptionKind", description="What is exempted.", examples=["number"], extra_json_schema=TEXT),
 ]
 
 

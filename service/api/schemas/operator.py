@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from service.api.schemas.product import NO_NUL, TEXT, CreatedAt, ExpiresAt, Id, PhoneNumber, Status
-from service.channels import DEFAULT, Channel
+from service.api.schemas.product import NO_NUL, TEXT, AnyChannel, CreatedAt, ExpiresAt, Id, PhoneNumber, Status
+from service.channels import DEFAULT
 from service.fraud.decision import WAIVED
 from service.policy.model import Rules
 from service.providers.verify.protocol import Delivery
@@ -30,7 +30,7 @@ def word_of(words: Iterable[str]) -> dict[str, object]:
 
 
 RULES = (*(field.name for field in msgspec.structs.fields(Rules)), "budget", "budget_country", "budget_unconverted")
-LENGTH = r"^[1-9][0-9]{0,5}[smhd](?!\n)$"
+LENGTH = r"^[1-9][0-9]{0,5}[smhd]\Z"
 NOON = "2026-01-31T12:00:00.000000Z"
 
 At = Annotated[datetime, Meta(tz=True, description="When it happened.", examples=[NOON])]
@@ -50,20 +50,19 @@ Reason = Annotated[
 ]  # fmt: skip
 Duration = Annotated[
     str,
-    Meta(
-        pattern=LENGTH, examples=["30m"],
-        description="For how long: a whole number and s, m, h or d.",
-    ),
-]  # fmt: skip
+    Meta(pattern=LENGTH, examples=["30m"], description="For how long: a whole number and s, m, h or d; at most 30d."),
+]
 Client = Annotated[str, Meta(description="Whose verification it is.", examples=["shop"])]
 Test = Annotated[bool, Meta(description="Whether it is a test client's.", examples=[False])]
 Deliver = Annotated[bool, Meta(description="false: the client asked for a decoy.", examples=[True])]
 Country = Annotated[str, Meta(description="ISO 3166 alpha-2; ? for a number without a country.", examples=["US"])]
-OfChannel = Annotated[Channel, Meta(description="The channel.", examples=[DEFAULT], extra_json_schema=TEXT)]
-RuleName = Annotated[str, Meta(description="The rule.", examples=["sequential"], extra_json_schema=word_of(RULES))]
+OfChannel = Annotated[AnyChannel, Meta(description="The channel.", examples=[DEFAULT])]
+AnyRule = Annotated[str, Meta(title="RuleName", extra_json_schema=word_of(RULES))]
+RuleName = Annotated[AnyRule, Meta(description="The rule.", examples=["sequential"])]
 RuleMode = Annotated[
     str,
     Meta(
+        title="RuleMode",
         description="The rule's mode; lifted: an operator waived it for this number.",
         examples=["enforce", "observe"],
         extra_json_schema=word_of(("observe", "enforce", WAIVED)),
@@ -90,6 +89,7 @@ class SendDecision(msgspec.Struct):
     facts: Annotated[
         dict[str, Any],
         Meta(
+            title="SendFacts",
             description="What the rules saw. Histories do not contain the digits of numbers.",
             examples=[{"number": {"country": "US", "valid": True, "kind": "mobile"}, "channel": "sms"}],
         ),
@@ -97,11 +97,10 @@ class SendDecision(msgspec.Struct):
     policy_version: Annotated[str, Meta(description="The policy's version.", examples=["0f8b2c6d1e57"])]
     by: (
         Annotated[
-            Channel,
+            AnyChannel,
             Meta(
                 description="The channel used instead of the one requested: a landline's sms goes as a call.",
                 examples=["call"],
-                extra_json_schema=TEXT,
             ),
         ]
         | None
@@ -182,12 +181,12 @@ class NumberSearch(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tru
     """A number to search for. The search is recorded in audits."""
 
     phone_number: PhoneNumber
-    limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.", examples=[50])] = 50
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many at most; 50 if left out.", examples=[50])] = 50
     cursor: (
         Annotated[
             str,
             Meta(
-                pattern=r"^[A-Za-z0-9_-]{1,600}(?!\n)$",
+                pattern=r"^[A-Za-z0-9_-]{1,600}\Z",
                 description="The next_cursor of the page before.",
                 examples=["WzQyXQ"],
             ),
@@ -205,9 +204,9 @@ class MatchSeen(msgspec.Struct):
     deliver: Deliver
     status: Status
     created_at: CreatedAt
-    channels: Annotated[list[Channel], Meta(description="The channels requested.", examples=[["sms"]])]
+    channels: Annotated[list[AnyChannel], Meta(description="The channels requested.", examples=[["sms"]])]
     suppressed_by: Annotated[
-        list[Annotated[str, Meta(extra_json_schema=word_of(RULES))]],
+        list[AnyRule],
         Meta(description="The rules that suppressed a send of it.", examples=[["country"]]),
     ]
 
@@ -269,9 +268,9 @@ class BlockOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
         ]
         | None
     ) = None
-    country: (
-        Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="ISO 3166 alpha-2.", examples=["US"])] | None
-    ) = None
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z", description="ISO 3166 alpha-2.", examples=["US"])] | None = (
+        None
+    )
     ip_address: (
         Annotated[
             str,
@@ -300,7 +299,7 @@ class BlockSeen(msgspec.Struct):
     id: Annotated[int, Meta(ge=1, description="The id by which to lift it.", examples=[17])]
     kind: Annotated[
         Literal["range", "country", "ip", "device"],
-        Meta(description="What is blocked.", examples=["range"], extra_json_schema=TEXT),
+        Meta(title="BlockKind", description="What is blocked.", examples=["range"], extra_json_schema=TEXT),
     ]
     label: Annotated[str, Meta(description="What is blocked, without anybody's number.", examples=["US block_10k"])]
     reason: Annotated[str, Meta(description="Why.", examples=["chance 1e-9"])]

@@ -26,6 +26,7 @@ OfTest = Annotated[bool, Meta(description="Whether it is a test client.", exampl
 OfScope = Annotated[
     Scope,
     Meta(
+        title="KeyScope",
         description="What the key opens: the product's calls, the operator's and the metrics, or the metrics alone.",
         examples=["verify"],
         extra_json_schema=TEXT,
@@ -162,16 +163,19 @@ class KeyOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     client: Annotated[
         str,
         Meta(
-            pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(?!\n)$", examples=["shop"],
+            pattern=r"^[a-z0-9][a-z0-9_-]{0,62}\Z", examples=["shop"],
             description="The client that it belongs to: limits and settings apply to all keys of a name.",
         ),
     ]  # fmt: skip
-    scope: OfScope = "verify"
+    scope: Annotated[OfScope, Meta(description="What the key is to open; verify if left out.")] = "verify"
     test: Annotated[
         bool,
-        Meta(description="A test client's: its numbers never reach Telnyx. A client stays what it was made.",
-             examples=[False]),
-    ] = False  # fmt: skip
+        Meta(
+            description="true: a test client's; false if left out. Its numbers never reach Telnyx. A client stays what "
+            "it was made.",
+            examples=[False],
+        ),
+    ] = False
     duration: (
         Annotated[
             str,

@@ -17,22 +17,24 @@ from service.channels import DEFAULT, Channel
 
 MESSAGE = "If this number can receive codes, one is on its way."
 
-# Patterns must work in Python's regular expressions and in ECMAScript's: `(?!\n)$` is the end in both.
+# The OpenAPI file has patterns for every engine, without look-around; there `\Z`, Python's end of a text, is written $.
 NO_NUL = r"^[^\x00]+$"
 TEXT = {"type": "string"}  # msgspec leaves the type out beside an enum
+# A title makes a component of it, which every field that has it refers to.
+AnyChannel = Annotated[Channel, Meta(title="Channel", extra_json_schema=TEXT)]
 
 FirstChannel = Annotated[
-    Channel,
+    AnyChannel,
     Meta(
-        description="The channel to use first; 422 for one that is off, as WhatsApp is as shipped.",
+        description=f"The channel to use first, {DEFAULT} if left out; 422 for one that is off, as WhatsApp is as "
+        "shipped.",
         examples=[DEFAULT],
-        extra_json_schema=TEXT,
     ),
 ]
-NextChannel = Annotated[Channel, Meta(description="The next channel.", examples=["call"], extra_json_schema=TEXT)]
+NextChannel = Annotated[AnyChannel, Meta(description="The next channel.", examples=["call"])]
 Status = Annotated[
     Literal["pending", "verified", "locked", "expired", "canceled"],
-    Meta(description="The verification's status.", examples=["pending"], extra_json_schema=TEXT),
+    Meta(title="Status", description="The verification's status.", examples=["pending"], extra_json_schema=TEXT),
 ]
 PhoneNumber = Annotated[
     str,
@@ -46,8 +48,10 @@ IpAddress = Annotated[
     str,
     Meta(
         min_length=2, max_length=45, pattern=NO_NUL, examples=["203.0.113.9"],
-        description="The end user's address (not your server's). Required, unless the operator made it optional for "
-        "you; then account_id is. IPv6 counts by /64, and as IPv4 where it only carries that.",
+        description="The end user's address: not your server's or proxy's, nor one that the Internet does not know, "
+        "such as 10.0.0.1 or ::1, which is refused (422). Required, unless the operator made it optional for you "
+        "(`ip_required` in the policy); a request without it must have account_id. IPv6 counts by /64, and as IPv4 "
+        "where it only carries that.",
     ),
 ]  # fmt: skip
 AccountId = Annotated[
@@ -70,14 +74,14 @@ DeviceEventId = Annotated[
 SealedResult = Annotated[
     str,
     Meta(
-        min_length=4, max_length=32768, pattern=r"^[A-Za-z0-9+/]+={0,2}(?!\n)$", examples=["noXc7SXO+mqeAGrvBMgObg=="],
+        min_length=4, max_length=32768, pattern=r"^[A-Za-z0-9+/]+={0,2}\Z", examples=["noXc7SXO+mqeAGrvBMgObg=="],
         description="Fingerprint's sealed client result, base64: a new one for each submit, as an event id is.",
     ),
 ]  # fmt: skip
 CaptchaToken = Annotated[
     str,
     Meta(
-        min_length=1, max_length=8192, pattern=r"^[\x21-\x7e]+(?!\n)$", examples=["10000000-aaaa-bbbb-cccc-00000001"],
+        min_length=1, max_length=8192, pattern=r"^[\x21-\x7e]+\Z", examples=["10000000-aaaa-bbbb-cccc-00000001"],
         description="The token that the captcha gave the end user's browser, new for each submit. For two minutes it "
         "also serves a retry, or one corrected number, from the same address.",
     ),
@@ -86,16 +90,14 @@ Deliver = Annotated[
     bool,
     Meta(
         examples=[True],
-        description="false makes a decoy: use it when the number is not registered with you. Nothing is sent, and "
-        "nothing that you or the end user can see differs.",
+        description="true if left out. false makes a decoy: use it when the number is not registered with you. "
+        "Nothing is sent, and nothing that you or the end user can see differs.",
     ),
 ]
 Code = Annotated[
     str,
     Meta(
         min_length=4, max_length=80, examples=["123456"],
-        # Of ASCII only; the handler also takes other spaces and dashes, and explains it better than a pattern.
-        extra_json_schema={"pattern": r"^\s*\+?(\s*\d)([-.\s]*\d){3,14}[-.\s]*$"},
         description="4 to 15 digits, as the end user typed or pasted them. Spaces, a leading +, hyphens and dots "
         "inside, and invisible characters are dropped. A code that iOS filled in twice (123456123456) is read once.",
     ),
@@ -186,7 +188,7 @@ class CodeChecked(msgspec.Struct):
 class Health(msgspec.Struct):
     """That the process answers."""
 
-    status: Annotated[Literal["ok"], Meta(description="Always ok.", examples=["ok"], extra_json_schema=TEXT)] = "ok"
+    status: Annotated[Literal["ok"], Meta(description="Always ok.", extra_json_schema=TEXT)] = "ok"
 
 
 class Received(msgspec.Struct):

@@ -31,11 +31,12 @@ HEADER = b"x-request-id"
 # Refused keys and webhooks; a 429 without a caller is for too many unknown keys.
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 BUSY = KINDS[Unavailable]
-REFUSAL = msgspec.json.encode(BUSY.problem())
+RETRY_AFTER = 2
+REFUSAL = msgspec.json.encode(BUSY.problem(wait=RETRY_AFTER))
 REFUSAL_HEADERS = (
     (b"content-type", MEDIA_TYPE.encode()),
     (b"content-length", str(len(REFUSAL)).encode()),
-    (b"retry-after", b"2"),
+    (b"retry-after", str(RETRY_AFTER).encode()),
 )
 # Finding a metric by its labels costs more than counting, and there are few.
 count_of = cache(telemetry.REQUESTS.labels)

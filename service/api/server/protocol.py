@@ -205,14 +205,15 @@ class Protocol(HttpToolsProtocol):
             # The app may still be reading this body, and must not reply after we have.
             self.cycle.disconnected = True
         telemetry.REQUESTS.labels("unmatched", kind.status).inc()
-        body = msgspec.json.encode(kind.problem("Send HTTP/1.1." if kind.status == HTTPStatus.BAD_REQUEST else None))
+        problem = kind.problem("Send HTTP/1.1." if kind.status == HTTPStatus.BAD_REQUEST else None)
+        body = msgspec.json.encode(problem)
         headers = [
             *self.server_state.default_headers,
             (b"content-type", MEDIA_TYPE.encode()),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", secrets.token_hex(8).encode()),
             (b"connection", b"close"),
-            *([(b"retry-after", b"%d" % kind.wait)] if kind.wait else []),
+            *([(b"retry-after", b"%d" % problem.retry_after)] if problem.retry_after else []),
         ]
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[kind.status] + lines + b"\r\n" + body)

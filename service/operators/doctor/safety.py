@@ -50,6 +50,12 @@ def find_unsafe(settings: Settings) -> Iterator[Unsafe]:
             "Signatures of webhooks are not checked: whoever sends from Telnyx's network can report false deliveries.",
             "Set it to the public key in Telnyx's portal (Keys & Credentials).",
         )
+    if settings.allow_private_user_addresses:
+        yield Unsafe(
+            "ALLOW_PRIVATE_USER_ADDRESSES",
+            "Requests may give a proxy's address for the end user's: all users would share one limit, unnoticed.",
+            "Leave it unset, unless your end users are in networks of your own.",
+        )
     yield from _find_open_networks(settings)
     yield from _find_plain_text(settings)
     yield from _find_weak_secrets(settings)

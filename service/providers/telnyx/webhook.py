@@ -25,7 +25,7 @@ DELIVERIES: dict[str, Delivery] = {
 # What an event of each type tells where its `delivery_status` is none of those. Other types tell us nothing.
 TYPES: dict[str, Delivery] = {"verify.sent": "sent", "verify.delivered": "delivered", "verify.failed": "failed"}
 
-WORD = r"^[\x21-\x7e]+(?!\n)$"
+WORD = r"^[\x21-\x7e]+\Z"
 EventId = Annotated[
     str,
     Meta(
