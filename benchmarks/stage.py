@@ -19,13 +19,14 @@ from benchmarks.requests import CODE
 from service.sandbox.faults import Operation
 from service.sandbox.stage import SandboxStage
 from service.sandbox.telnyx.app import create_telnyx
-from service.sandbox.telnyx.profiles import ChannelSettings, ProfileChange
+from service.sandbox.telnyx.profiles import ChannelSettings, FlashcallSettings, ProfileChange
 from service.sandbox.telnyx.service import PROFILE_ID, SimulatedTelnyx, TelnyxSettings
 
 SEED = b"0123456789abcdef0123456789abcdef"
 OPERATIONS: tuple[Operation, ...] = ("send", "check", "state", "lookup")
 PERIOD, TICK = 20.0, 0.02  # seconds of the drift's wave, and from one draw to the next
 HOME = ChannelSettings(whitelisted_destinations=["US"])
+FLASHCALL_HOME = FlashcallSettings(whitelisted_destinations=["US"])
 
 
 async def pace(stage: SandboxStage, seconds: float, drift: float) -> None:
@@ -44,7 +45,7 @@ async def main(seconds: float, drift: float, webhook_url: str | None = None) -> 
     profile = telnyx.profiles.find(PROFILE_ID)
     if profile is None:
         raise LookupError(PROFILE_ID)
-    profile.change(ProfileChange(sms=HOME, call=HOME, flashcall=HOME))
+    profile.change(ProfileChange(sms=HOME, call=HOME, flashcall=FLASHCALL_HOME))
     app = create_telnyx(telnyx, stage)
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         print(listener.getsockname()[1], flush=True)

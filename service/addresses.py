@@ -31,8 +31,8 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "link-local": ("169.254.0.0/16", "fe80::/10"),
     "carrier-internal": ("100.64.0.0/10",),
     "multicast": ("224.0.0.0/4", "ff00::/8"),
-    # Proxies make up addresses of 240.0.0.0/4 for IPv6 users of an IPv4 service.
-    "reserved": ("192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "2001:2::/48"),
+    # The rest of 240.0.0.0/4 is taken: proxies make addresses up there for IPv6 users of an IPv4 service.
+    "reserved": ("192.0.0.0/24", "198.18.0.0/15", "255.255.255.255/32", "2001:2::/48"),
 }
 # Everything in IPv6 that is routed over the Internet, but for what is special.
 GLOBAL_V6 = IPv6Network("2000::/3")

@@ -23,7 +23,7 @@ REFUSED = {
     "169.254.169.254": "link-local", "fe80::1": "link-local",
     "100.64.0.1": "carrier-internal", "100.127.255.254": "carrier-internal",
     "224.0.0.1": "multicast", "239.1.2.3": "multicast", "ff02::1": "multicast",
-    "240.0.0.1": "reserved", "255.255.255.255": "reserved", "198.18.0.1": "reserved", "192.0.0.8": "reserved",
+    "255.255.255.255": "reserved", "198.18.0.1": "reserved", "192.0.0.8": "reserved",
     "2001:2::1": "reserved", "100::1": "reserved", "4000::1": "reserved",
     # Inside another address, which only carries it.
     "::ffff:10.0.0.1": "private", "::ffff:127.0.0.1": "loopback", "64:ff9b::192.168.0.1": "private",
@@ -32,6 +32,7 @@ REFUSED = {
 }  # fmt: skip
 # Next to those, in networks for documentation, and behind an operator's own translator.
 TAKEN = [
+    "240.0.0.1", "250.17.4.9",
     "9.255.255.255", "11.0.0.1", "172.15.255.254", "172.32.0.1", "100.63.255.254", "100.128.0.1", "192.0.1.1",
     "192.167.255.254", "169.253.1.1", "198.17.0.1", "198.20.0.1", "223.255.255.1", "1.1.1.1", "203.0.113.9",
     "192.0.2.1", "198.51.100.7", "2001:db8::17", "2606:4700::1", "2a00:1450::1", "::ffff:203.0.113.9",
@@ -63,7 +64,7 @@ async def test_every_other_address_is_taken(gateway: Gateway) -> None:
 
 async def test_whoever_runs_the_gateway_can_allow_them(database_url: str) -> None:
     async with run_gateway(database_url, ALLOW_PRIVATE_USER_ADDRESSES="true") as gateway:
-        for place, address in enumerate(("10.0.0.1", "127.0.0.1", "::1", NOBODY, "fe80::1", "240.0.0.1")):
+        for place, address in enumerate(("10.0.0.1", "127.0.0.1", "::1", NOBODY, "fe80::1", "198.18.0.1")):
             assert (await gateway.request(f"+131255501{place:02}", ip_address=address)).status == 202, address
         assert (await gateway.request(ip_address="10.0.0.256")).status == 422
 

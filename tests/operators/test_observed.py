@@ -44,8 +44,7 @@ async def country_mode(gateway: Gateway, verification: str, ordinal: int = 1) ->
 
 
 async def test_rules_only_observe_a_new_client_and_enforce_for_all_others(database_url: str) -> None:
-    settings = {"FINGERPRINT_SECRET_KEY": FINGERPRINT_KEY}
-    async with run_gateway(database_url, policy=SERVED, **settings) as gateway:
+    async with run_gateway(database_url, policy=SERVED, FINGERPRINT_SECRET_KEY=FINGERPRINT_KEY) as gateway:
         newcomer = await join(gateway, "newcomer", "--observe", "7d")
         event, other = await mint(gateway, bot="bad"), await mint(gateway, bot="bad")
         for number in (FRENCH, PREMIUM):

@@ -11,13 +11,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from service.sandbox.telnyx.profiles import ChannelSettings, ProfileChange
+from service.sandbox.telnyx.profiles import ChannelSettings, FlashcallSettings, ProfileChange
 from service.sandbox.telnyx.service import PROFILE_ID
 from tests.conftest import command
 from tests.support.gateway import PHONE, Gateway, Reply
 
 Test = Callable[..., Awaitable[None]]
 HOME = ChannelSettings(whitelisted_destinations=["US"])
+FLASHCALL_HOME = FlashcallSettings(whitelisted_destinations=["US"])
 KINDS: dict[str, dict[str, Any]] = {
     "real": {"phone_number": PHONE},
     "deliver: false": {"phone_number": "+13125550145", "deliver": False},
@@ -30,7 +31,7 @@ KINDS: dict[str, dict[str, Any]] = {
 def refuse_canada(gateway: Gateway) -> None:
     profile = gateway.telnyx.profiles.find(PROFILE_ID)
     assert profile
-    profile.change(ProfileChange(sms=HOME, call=HOME, flashcall=HOME))
+    profile.change(ProfileChange(sms=HOME, call=HOME, flashcall=FLASHCALL_HOME))
 
 
 class Uneven(AssertionError):
