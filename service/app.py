@@ -98,8 +98,7 @@ async def open_gateway(
         core = make_core(database, vault, policies, judge, vendors.telnyx, settings, now)
         lifetime.hold(core.store.owed, owed.SETTLE_LIMIT + 1)
         await core.ended.refresh()
-        await countries.read_usual()
-        await countries.read_alarms()
+        await countries.read_first()
 
         unknown = settings.webhook_max_unknown
         watched = Watched(core.tally, CountryWatch(database.pool, countries, policies.default, now))

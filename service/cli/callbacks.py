@@ -29,7 +29,7 @@ DAY = timedelta(days=1)
 
 @click.group()
 def callbacks() -> None:
-    """Set where a client's backend is told how its verifications ended.
+    """Set where clients are told how verifications ended.
 
     Needs DATABASE_URL, SECRET_KEY and INDEX_KEY, the same ones as serve, and CALLBACK_ALLOW_PRIVATE where that is set.
     Running processes take a change in within seconds.
@@ -56,7 +56,14 @@ def show() -> None:
 
 @callbacks.command()
 @CLIENT
-@click.option("--overlap", type=Length(most_days=30), default="24h", show_default=True, metavar="LENGTH")
+@click.option(
+    "--overlap",
+    type=Length(most_days=30),
+    default="24h",
+    show_default=True,
+    metavar="LENGTH",
+    help="For how long the secret before signs too.",
+)
 def rotate(client: str, overlap: timedelta) -> None:
     """Make a new secret and print it, once. Both sign until the overlap is over."""
     click.echo(_work(client, lambda endpoints: endpoints.rotate(client, overlap)))

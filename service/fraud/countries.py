@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from service import telemetry
 from service.db.asking import CLOCK
 from service.db.pool import Pool
+from service.errors import Unavailable
 from service.fraud.histories import subjects
 from service.fraud.money import USUAL_SHARE, Usual
 from service.vault import Vault
@@ -75,6 +77,14 @@ class Countries:
         self._alarmed: Collection[str] = frozenset()
         self._networks: Collection[UUID] = frozenset()
         self._waived: dict[tuple[str, int], dict[UUID, list[str]]] = {}
+
+    async def read_first(self) -> None:
+        """Read both before the first decision, if they can be read: the rounds will, and nobody waits for them."""
+        try:
+            await self.read_usual()
+            await self.read_alarms()
+        except Unavailable as error:
+            telemetry.log.warning("countries_unknown", exc_info=error)
 
     async def read_usual(self) -> None:
         """Read what was usual on the days before today. Raises Unavailable."""

@@ -1,6 +1,6 @@
 """One line on each scenario: what a policy does to its people, to its group and to its attack.
 
-Called by cli with the report on a played scenario. Only counts and divides.
+Called by cli. Only counts and divides.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """OpenTelemetry's SDK, set up by its own variables; the only module that imports it.
 
-Imported by tracing alone, and only where a collector is named. What instrumentations note of a request (paths, queries,
+Imported only where a collector is named, by the package that it is in. What instrumentations note of a request (paths, queries,
 headers, texts of errors) is a stranger's: nothing leaves but the names below.
 """
 

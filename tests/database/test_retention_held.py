@@ -51,6 +51,9 @@ OLD_ROWS = {
     "lookups": "insert into lookups (phone_hash, kind, until) values ($1, 'mobile', $2)",
     "captcha_verdicts": """
         insert into captcha_verdicts (token, verdict, phone_hashes, at) values ($1, 'passed', '{}', $2)""",
+    "callbacks": """
+        insert into callbacks (id, client_id, verification_id, status, at, attempts)
+        values ($1, 1, $1, 'verified', $2, 0)""",
     "withdrawals": "insert into withdrawals (id, at) values ($1, $2)",
     "known_sources": "insert into known_sources (source, phone_hash, until) values ($1, $1, $2)",
     "histories": """
