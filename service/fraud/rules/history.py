@@ -52,7 +52,7 @@ def judge_number_unconverted(facts: Facts, policy: Policy) -> str | None:
 def judge_sequential(facts: Facts, policy: Policy) -> str | None:
     """Object to numbers closer together than by chance, or at equal distances."""
     history, rule = facts.histories.get("block_10k"), policy.rules.sequential
-    if history is None:
+    if history is None or histories.is_converting(history):
         return None
     unlikely = sequences.aligned(history, BLOCK, rule.above_log10)
     if unlikely > rule.above_log10:
@@ -79,7 +79,9 @@ def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
             continue
         needed = threshold(history, rule.above_nats, HEALTHY_RANGE)
         crowding = crowded(history, _usual_per_hour(rule, kind), rule.most_crowding_nats)
-        if (whole := _add(facts, policy, evidence, crowding, needed, ALARMED.get(kind, 1.0))) > needed:
+        # After a block, a range where people read codes is judged by whether they do, and by nothing else.
+        share = 0.0 if history.lifted is not None and any(history.converted) else ALARMED.get(kind, 1.0)
+        if (whole := _add(facts, policy, evidence, crowding, needed, share)) > needed:
             found[str(kind)] = whole
     return found
 
@@ -144,7 +146,9 @@ def judge_device_numbers(facts: Facts, policy: Policy) -> str | None:
 def judge_many_countries(facts: Facts, policy: Policy) -> str | None:
     """Object to an address that requested numbers of many countries, unconverted."""
     history = facts.histories.get("ip")
-    count = histories.countries_of(history) if history else 0
+    if history is None or histories.is_converting(history):
+        return None
+    count = histories.countries_of(history)
     return f"{count} countries" if count > policy.rules.many_countries.above else None
 
 
