@@ -112,17 +112,3 @@ def unconverted_evidence(history: History, measure: Measure) -> float:
 def _young(age: int, usual: float, attack: float) -> float:
     seen = -math.expm1(-max(0, age) / ENTERING)
     return math.log((1 - attack * seen) / (1 - usual * seen))
-
-
-def crowded(history: History, expected: float, most: float) -> float:
-    """Return the evidence (nats, `most` at most) that there are more requests within the hour than usual.
-
-    `expected`: how many an hour are no surprise; converted ones (twice) and the history's own fortnight raise it.
-    After a block there is none: whoever comes then is judged by whether they enter their code.
-    """
-    if history.lifted is not None:
-        return 0.0
-    recent = [done for age, done in zip(history.ages, history.converted, strict=True) if age < HOUR]
-    converted = sum(recent)
-    usual = max(expected, 3 * history.long_sends / (14 * 24), 2.0 * converted)
-    return min(most, max(0.0, (len(recent) - converted) * math.log(8) - 7 * usual))

@@ -19,13 +19,12 @@ from service.fraud.histories.evidence import (
     OLD,
     RECENT,
     Measure,
-    crowded,
     threshold,
     unconverted_evidence,
     usual_conversion,
 )
 from service.fraud.histories.history import BLOCK, PARTS, RANGES
-from service.policy.model import Policy, RangeRule, SourceRule
+from service.policy.model import Policy, SourceRule
 
 # With less evidence than one unconverted send (nats), a country's alarm adds nothing.
 ONE_UNCONVERTED = 0.7
@@ -33,6 +32,8 @@ ONE_UNCONVERTED = 0.7
 MOST_IN_A_ROW = 3
 # The share of a country's alarm that counts against a range: the largest ranges have people of all sorts.
 ALARMED = {"block_1m": 1 / 3}
+# The ranges that are small enough for a rush to be no crowd of people.
+RUSHED = ("block_10k", "block_100k")
 
 
 def judge_block(facts: Facts, policy: Policy) -> str | None:
@@ -63,26 +64,27 @@ def judge_sequential(facts: Facts, policy: Policy) -> str | None:
 
 def judge_range(facts: Facts, policy: Policy) -> str | None:
     """Object to a range whose sends do not convert."""
-    found = [f"{kind} {evidence:.1f}" for kind, evidence in guilty_ranges(facts, policy).items()]
-    return ", ".join(found) or None
+    return ", ".join(f"{kind} {told}" for kind, told in guilty_ranges(facts, policy).items()) or None
 
 
-def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
-    """Return a number's ranges with more evidence (nats) against them than the rule allows."""
+def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, str]:
+    """Return a number's ranges with more evidence (nats) against them than the rule allows, or in which many rush."""
     rule, usual = policy.rules.range, _usual(facts)
     found = {}
     for kind in RANGES:
         if (history := facts.histories.get(kind)) is None or _is_spared(facts, kind):
             continue
+        if kind in RUSHED and (rush := histories.rush(history)) > rule.above_per_minute:
+            found[str(kind)] = f"{rush} in a minute"
+            continue
         measure = Measure(rule.above_nats, usual, ATTACK_CONVERSION, PARTS.get(kind, 0), rule.most_nats_per_tenth)
         if (evidence := unconverted_evidence(history, measure)) < rule.least_unconverted_nats:
             continue
         needed = threshold(history, rule.above_nats, HEALTHY_RANGE)
-        crowding = crowded(history, _usual_per_hour(rule, kind), rule.most_crowding_nats)
         # After a block, a range where people read codes is judged by whether they do, and by nothing else.
         share = 0.0 if history.lifted is not None and any(history.converted) else ALARMED.get(kind, 1.0)
-        if (whole := _add(facts, policy, evidence, crowding, needed, share)) > needed:
-            found[str(kind)] = whole
+        if (whole := _add(facts, policy, evidence, needed, share)) > needed:
+            found[str(kind)] = f"{whole:.1f}"
     return found
 
 
@@ -158,20 +160,17 @@ def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, att
         return None
     # Of a source with many requests a second, only young ones are kept.
     evidence = unconverted_evidence(history, Measure(rule.above_nats, _usual(facts), attack, first=0))
-    needed, crowding = (
-        threshold(history, rule.above_nats),
-        crowded(history, rule.usual_per_hour, rule.most_crowding_nats),
-    )
+    needed = threshold(history, rule.above_nats)
     share = 1.0 if evidence > ONE_UNCONVERTED and history.lifted is None else 0.0
-    whole = _add(facts, policy, evidence, crowding, needed, share)
+    whole = _add(facts, policy, evidence, needed, share)
     return f"evidence {whole:.1f}" if whole > needed else None
 
 
-def _add(facts: Facts, policy: Policy, evidence: float, crowding: float, needed: float, share: float) -> float:
-    """Add crowding or a share of the alarm, whichever is more; the alarm, which costs most, only if it can decide."""
-    if evidence + crowding > needed or evidence + share * policy.rules.country_conversion.most_alarm_nats <= needed:
-        return evidence + crowding
-    return evidence + max(crowding, share * _alarm(facts, policy))
+def _add(facts: Facts, policy: Policy, evidence: float, needed: float, share: float) -> float:
+    """Add a share of the country's alarm, which costs most, only if it can decide."""
+    if evidence > needed or evidence + share * policy.rules.country_conversion.most_alarm_nats <= needed:
+        return evidence
+    return evidence + share * _alarm(facts, policy)
 
 
 def _alarm(facts: Facts, policy: Policy) -> float:
@@ -210,10 +209,6 @@ def _is_stepped_up(facts: Facts, policy: Policy, kind: str) -> bool:
     """
     history = facts.histories.get(kind) if kind in ("country", "ip", "network") else None
     return history is not None and history.block is not None and not history.firm and is_challenged(facts, policy)
-
-
-def _usual_per_hour(rule: RangeRule, kind: str) -> float:
-    return float(getattr(rule, kind.replace("block", "usual_per_hour")))
 
 
 def _usual(facts: Facts) -> float:
