@@ -37,8 +37,8 @@ BELOW, BELOW_CONVERTED, BELOW_COUNTRY = 0.65, 1.5, 2.5
 # Only sends of this last half hour (seconds) count for a country's alarm.
 RECENT = 1800.0
 # A subject whose day has so many more converted sends than a third of all needs ln 2 more evidence (see threshold),
-# because it has more chances of bad luck. A range needs it sooner: few people have numbers in one.
-HEALTHY, HEALTHY_RANGE = 10.0, 0.5
+# because it has more chances of bad luck.
+HEALTHY = 10.0
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -70,9 +70,9 @@ def usual_conversion(country: History | None) -> float:
     return min(MOST_CONVERSION, max(LEAST_CONVERSION, round(share, 2)))
 
 
-def threshold(history: History, above: float, healthy: float = HEALTHY) -> float:
+def threshold(history: History, above: float) -> float:
     """Return how much evidence (nats) this subject needs: more for a busy and healthy one, which has more bad luck."""
-    return above + math.log1p(max(0.0, 1.5 * history.day_converted - 0.5 * history.day_sends) / healthy)
+    return above + math.log1p(max(0.0, 1.5 * history.day_converted - 0.5 * history.day_sends) / HEALTHY)
 
 
 def unconverted_evidence(history: History, measure: Measure) -> float:

@@ -15,7 +15,6 @@ from service.fraud.histories.evidence import (
     ATTACK_CONVERSION,
     BELOW_COUNTRY,
     HARDLY_ANY_CONVERSION,
-    HEALTHY_RANGE,
     OLD,
     RECENT,
     Measure,
@@ -80,7 +79,7 @@ def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, str]:
         measure = Measure(rule.above_nats, usual, ATTACK_CONVERSION, PARTS.get(kind, 0), rule.most_nats_per_tenth)
         if (evidence := unconverted_evidence(history, measure)) < rule.least_unconverted_nats:
             continue
-        needed = threshold(history, rule.above_nats, HEALTHY_RANGE)
+        needed = threshold(history, rule.above_nats)
         # After a block, a range where people read codes is judged by whether they do, and by nothing else.
         share = 0.0 if history.lifted is not None and any(history.converted) else ALARMED.get(kind, 1.0)
         if (whole := _add(facts, policy, evidence, needed, share)) > needed:
