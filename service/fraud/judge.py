@@ -26,7 +26,7 @@ from service.fraud.histories.subjects import subjects_of
 from service.fraud.money import INSURANCE, Booking, book
 from service.fraud.question import Question
 from service.fraud.reasons import Occasion, explain
-from service.fraud.rules.history import guilty_ranges, is_challenged
+from service.fraud.rules.history import guilty_ranges, is_challenged, judge_network
 from service.fraud.stages import EARLY, LATE, NUMBER, Need, Stage, ask
 from service.fraud.store import FraudStore, Resolution, RuleBlock, SendLimit, Weighed, Weighing
 from service.policy.model import Policy
@@ -277,5 +277,5 @@ def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Ru
         yield raised(by_kind["country"], "country", country, enforced["country_conversion"])
     if "ip_conversion" in enforced:
         yield raised(by_kind["ip"], "ip", "address", enforced["ip_conversion"])
-    if "burst" in enforced:
+    if "burst" in enforced and judge_network(decision.facts, policy):
         yield raised(by_kind["network"], "ip", "network", enforced["burst"])

@@ -47,7 +47,7 @@ class Measure(msgspec.Struct, frozen=True):
     `usual`: the share of people's sends that convert; `attack`: of attackers'; `part`: the marks of one part of the
     subject, 0 for none; `most`: what one part may contribute (nats), so that a subject is judged by several of them;
     `below`: how far below the threshold the sum starts again after a block, in unconverted sends, at least; `oldest`:
-    the age (seconds) beyond which nothing counts; `first`: the age before which nobody enters a code.
+    the age (seconds) beyond which nothing counts.
     """
 
     above: float
@@ -57,7 +57,6 @@ class Measure(msgspec.Struct, frozen=True):
     most: float = math.inf
     below: float = BELOW
     oldest: float = math.inf
-    first: int = FIRST
 
 
 def usual_conversion(country: History | None) -> float:
@@ -94,7 +93,7 @@ def unconverted_evidence(history: History, measure: Measure) -> float:
         elif age > OLD or (since and age > 0):
             speaks = old
         else:
-            speaks = _young(age - measure.first, usual, attack)
+            speaks = _young(age - FIRST, usual, attack)
         if age >= HOUR:
             speaks *= exp(-age / FADING)
         if part_size:

@@ -62,19 +62,21 @@ def judge_sequential(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_range(facts: Facts, policy: Policy) -> str | None:
-    """Object to a range whose sends do not convert."""
-    return ", ".join(f"{kind} {told}" for kind, told in guilty_ranges(facts, policy).items()) or None
+    """Object to a range whose sends do not convert, or into which many rush."""
+    rushes = {kind: count for kind in RUSHED if (count := _rush(facts, kind)) > policy.rules.range.above_per_minute}
+    found = [f"{kind} {evidence:.1f}" for kind, evidence in guilty_ranges(facts, policy).items()]
+    return ", ".join(found or [f"{kind} {count} in a minute" for kind, count in rushes.items()]) or None
 
 
-def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, str]:
-    """Return a number's ranges with more evidence (nats) against them than the rule allows, or in which many rush."""
+def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
+    """Return a number's ranges with more evidence (nats) against them than the rule allows: those to be blocked.
+
+    A range into which many rush is not among them: within a minute it is known whether anybody enters a code.
+    """
     rule, usual = policy.rules.range, _usual(facts)
     found = {}
     for kind in RANGES:
         if (history := facts.histories.get(kind)) is None or _is_spared(facts, kind):
-            continue
-        if kind in RUSHED and (rush := histories.rush(history)) > rule.above_per_minute:
-            found[str(kind)] = f"{rush} in a minute"
             continue
         measure = Measure(rule.above_nats, usual, ATTACK_CONVERSION, PARTS.get(kind, 0), rule.most_nats_per_tenth)
         if (evidence := unconverted_evidence(history, measure)) < rule.least_unconverted_nats:
@@ -83,7 +85,7 @@ def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, str]:
         # After a block, a range where people read codes is judged by whether they do, and by nothing else.
         share = 0.0 if history.lifted is not None and any(history.converted) else ALARMED.get(kind, 1.0)
         if (whole := _add(facts, policy, evidence, needed, share)) > needed:
-            found[str(kind)] = f"{whole:.1f}"
+            found[str(kind)] = whole
     return found
 
 
@@ -117,13 +119,20 @@ def judge_ip_conversion(facts: Facts, policy: Policy) -> str | None:
 
 def judge_burst(facts: Facts, policy: Policy) -> str | None:
     """Object to a network whose addresses take turns and hardly convert, or rush and do not convert at all."""
-    history = facts.histories.get("network")
-    if _is_stepped_up(facts, policy, "network"):
-        return None
-    rush = histories.rush(history) if history and not _is_spared(facts, "network") else 0
-    if rush > policy.rules.burst.above_per_minute:
-        return f"{rush} in a minute"
+    if (found := judge_network(facts, policy)) is not None or _is_stepped_up(facts, policy, "network"):
+        return found
+    rush = _rush(facts, "network")
+    return f"{rush} in a minute" if rush > policy.rules.burst.above_per_minute else None
+
+
+def judge_network(facts: Facts, policy: Policy) -> str | None:
+    """Object to a network whose sends hardly convert: one to be blocked. In a rush that is not known yet."""
     return _judge_source(facts, policy, "network", policy.rules.burst, HARDLY_ANY_CONVERSION)
+
+
+def _rush(facts: Facts, kind: str) -> int:
+    history = facts.histories.get(kind)
+    return histories.rush(history) if history and not _is_spared(facts, kind) else 0
 
 
 def judge_unverified_share(facts: Facts, policy: Policy) -> str | None:
@@ -157,8 +166,7 @@ def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, att
     history = facts.histories.get(kind)
     if history is None or _is_spared(facts, kind) or _is_stepped_up(facts, policy, kind):
         return None
-    # Of a source with many requests a second, only young ones are kept.
-    evidence = unconverted_evidence(history, Measure(rule.above_nats, _usual(facts), attack, first=0))
+    evidence = unconverted_evidence(history, Measure(rule.above_nats, _usual(facts), attack))
     needed = threshold(history, rule.above_nats)
     share = 1.0 if evidence > ONE_UNCONVERTED and history.lifted is None else 0.0
     whole = _add(facts, policy, evidence, needed, share)
