@@ -283,9 +283,7 @@ def _weighed(item: Weighing, row: Record) -> Weighed | Decision:
         return DECISIONS.decode(str(decided))
     found = HISTORIES.decode(str(histories))
     by_kind: dict[str, History] = {s.kind: history for s, history in zip(item.subjects, found, strict=True)}
-    return Weighed(
-        bound, absent, item.subjects, without_failed(by_kind), line, UnconvertedCodes(recent, in_a_row)
-    )
+    return Weighed(bound, absent, item.subjects, without_failed(by_kind), line, UnconvertedCodes(recent, in_a_row))
 
 
 def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object] | None]:
