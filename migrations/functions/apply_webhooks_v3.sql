@@ -1,5 +1,6 @@
 -- Look at the events that are due: apply those whose send is recorded, and let the others wait for theirs.
--- A delivery only moves forward. A failed one makes its verification due, whoever holds the lease.
+-- A delivery only moves forward. A failed one makes its verification due, whoever holds the lease, and is noted in the
+-- histories in which its send was counted.
 -- An event about an unknown send is looked at twice, and then not again until its id is recorded (wake_events), so that
 -- it costs nothing however many there are. The second look, p_second_look later, finds a send that was being recorded
 -- during the first. Of all that wait, the newest p_most are kept, in the order in which they were found to be unknown.
@@ -30,6 +31,14 @@ begin
     looked := cardinality(v_due);
     applied := cardinality(v_known);
     if applied > 0 then
+        -- Before any row of sends, as whoever weighs and resolves does.
+        perform hold_subjects(array(
+            select w.subject
+            from webhook_events e
+            join sends s on s.provider_id = e.provider_id and s.provider = e.provider
+            cross join unnest(s.weighed) as w(subject)
+            where e.id = any (v_known) and e.delivery = 'failed'
+        ));
         perform 1 from sends s
         where (s.provider_id, s.provider) in (
             select w.provider_id, w.provider from webhook_events w where w.id = any (v_known)
@@ -49,6 +58,9 @@ begin
         )
         select array_agg(m.verification_id) into v_failed from moved m where m.delivery = 'failed';
         update webhook_events w set applied_at = v_now, look_at = null, unknown_no = null where w.id = any (v_known);
+        if v_failed is not null then
+            perform note_failed(v_failed);
+        end if;
         perform 1 from verifications v where v.id = any (v_failed) order by v.id for update;
         update verifications v set
             nudged = true,

@@ -113,14 +113,14 @@ begin
                 long_sends = faded(h.long_sends, h.ats[1], v_now, v_fortnight) + 1,
                 long_good = faded(h.long_good, h.ats[1], v_now, v_fortnight),
                 peak = greatest(faded(h.peak, h.ats[1], v_now, v_fortnight), h.day_sends - h.day_good)
-            returning subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak
+            returning subject, ats, marks, goods, day_sends, day_good, long_sends, long_good, peak, failed
         ), seen as (
             select * from counted
             union all
             select s.subject, (v_now || without(h.ats, p.place))[1:p_keep],
                    (s.mark || without(h.marks, p.place))[1:p_keep], (false || without(h.goods, p.place))[1:p_keep],
                    coalesce(h.day_sends, 1), coalesce(h.day_good, 0), coalesce(h.long_sends, 1),
-                   coalesce(h.long_good, 0), coalesce(h.peak, 0)
+                   coalesce(h.long_good, 0), coalesce(h.peak, 0), coalesce(h.failed, '{}')
             from unnest(v_subjects, v_marks) as s(subject, mark)
             left join histories h on h.subject = s.subject
             cross join lateral (select place(h.marks, h.goods, s.mark)) as p(place)
@@ -131,7 +131,10 @@ begin
             c.peak,
             case when b.until > v_now then b.id end,
             case when b.until <= v_now then extract(epoch from v_now - b.until)::float8 end,
-            coalesce(b.until > v_now and b.set_by <> 'rule', false)
+            coalesce(b.until > v_now and b.set_by <> 'rule', false),
+            case when c.failed <> '{}' then
+                array(select t.at = any (c.failed) from unnest(c.ats) with ordinality as t(at, n) order by t.n)
+            end
         ) order by s.n) into histories
         from unnest(v_subjects) with ordinality as s(subject, n)
         join seen c on c.subject = s.subject

@@ -37,7 +37,8 @@ def check(file: str | None) -> None:
     """
     loaded = loading.load(file or os.environ.get("POLICY_FILE"))
     for setting in loaded.renamed:
-        click.echo(f"line {setting.line}: {setting.old}: is called {setting.new} now; the old name is still read.")
+        now = f"is called {setting.new} now; the old name is still read." if setting.new else "has no effect any more."
+        click.echo(f"line {setting.line}: {setting.old}: {now}")
     click.echo(f"The policy is valid. Clients with settings of their own: {len(loaded.clients)}.")
     click.echo(f"Version {loaded.default.version}. Numbering plan: phonenumbers {phone.plan_version()}.")
     for neighbours in find_neighbours(loaded):

@@ -24,7 +24,7 @@ ALL_RULES: Final = "rules"
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One rule's objection, and its mode. `detail` never contains a number.
+    """One rule's objection, and its mode. `detail` never contains a number. `reason`: the same as a sentence, if any.
 
     Mode `lifted`: an operator waived the rule for the number.
     """
@@ -32,6 +32,7 @@ class Finding(msgspec.Struct, frozen=True):
     rule: str
     mode: Mode | Literal["lifted"]
     detail: str
+    reason: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -25,7 +25,8 @@ from service.fraud.histories.history import PAUSES, pause
 from service.fraud.histories.subjects import subjects_of
 from service.fraud.money import INSURANCE, Booking, book
 from service.fraud.question import Question
-from service.fraud.rules.history import guilty_ranges, is_challenged
+from service.fraud.reasons import Occasion, explain
+from service.fraud.rules.history import guilty_ranges, is_challenged, judge_network
 from service.fraud.stages import EARLY, LATE, NUMBER, Need, Stage, ask
 from service.fraud.store import FraudStore, Resolution, RuleBlock, SendLimit, Weighed, Weighing
 from service.policy.model import Policy
@@ -184,7 +185,7 @@ class Judge:
 
     async def _resolve(self, question: Question, policy: Policy, known: Gathered) -> Decision:
         """Store the decision: a limit or a budget may still refuse, and an earlier decision stands."""
-        so_far = conclude(list(known.findings), known.facts, policy)
+        so_far = conclude(_explain(question, known), known.facts, policy)
         limits = self._limits(question, policy, known, known.event) if known.event else ()
         blocks = _blocks(so_far, policy, known.weighed) if question.counts and known.weighed else ()
         decision = await self._store.resolve(
@@ -248,6 +249,11 @@ def _add(gathered: Gathered, weighed: Weighed) -> Gathered:
     return msgspec.structs.replace(gathered, facts=facts, weighed=weighed)
 
 
+def _explain(question: Question, known: Gathered) -> list[Finding]:
+    occasion = Occasion(question.phone_number, known.facts.number.country, question.asked_at)
+    return [explain(one, known.facts.histories, occasion) for one in known.findings]
+
+
 def _is_waived(question: Question, limit: SendLimit) -> bool:
     return "limits" in question.waived or limit.name in question.waived
 
@@ -256,7 +262,9 @@ def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Ru
     # Whichever way round they are: a first block beyond the longest would have a level below 0, which nobody can read.
     first, longest = sorted((policy.blocks.first, policy.blocks.longest))
     raised = partial(RuleBlock, first=first, longest=longest)
-    enforced = {finding.rule: finding.detail for finding in decision.findings if finding.mode == "enforce"}
+    enforced = {
+        finding.rule: finding.reason or finding.detail for finding in decision.findings if finding.mode == "enforce"
+    }
     by_kind: dict[str, UUID] = {subject.kind: subject.hash for subject in weighed.subjects}
     country = decision.facts.number.country or "?"
     ranges = dict.fromkeys(guilty_ranges(decision.facts, policy), "range") if "range" in enforced else {}
@@ -269,5 +277,5 @@ def _blocks(decision: Decision, policy: Policy, weighed: Weighed) -> Iterator[Ru
         yield raised(by_kind["country"], "country", country, enforced["country_conversion"])
     if "ip_conversion" in enforced:
         yield raised(by_kind["ip"], "ip", "address", enforced["ip_conversion"])
-    if "burst" in enforced:
+    if "burst" in enforced and judge_network(decision.facts, policy):
         yield raised(by_kind["network"], "ip", "network", enforced["burst"])

@@ -19,7 +19,7 @@ from service.db.engine import Database
 from service.db.pool import Record
 from service.fraud.decision import Decision, writable
 from service.fraud.facts import UnconvertedCodes
-from service.fraud.histories.history import History
+from service.fraud.histories.history import History, without_failed
 from service.fraud.histories.subjects import Subject
 from service.fraud.money import Booking
 from service.phone import NumberKind
@@ -283,7 +283,7 @@ def _weighed(item: Weighing, row: Record) -> Weighed | Decision:
         return DECISIONS.decode(str(decided))
     found = HISTORIES.decode(str(histories))
     by_kind: dict[str, History] = {s.kind: history for s, history in zip(item.subjects, found, strict=True)}
-    return Weighed(bound, absent, item.subjects, by_kind, line, UnconvertedCodes(recent, in_a_row))
+    return Weighed(bound, absent, item.subjects, without_failed(by_kind), line, UnconvertedCodes(recent, in_a_row))
 
 
 def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object] | None]:

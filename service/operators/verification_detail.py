@@ -20,11 +20,12 @@ from service.verification.states import Cause, SendState, Status
 
 
 class RecordedFinding(msgspec.Struct, frozen=True):
-    """One rule's objection, and the mode in which it was raised."""
+    """One rule's objection, and the mode in which it was raised. `reason`: the same as a sentence, if any."""
 
     rule: str
     mode: str
     detail: str
+    reason: str = ""
 
 
 class RecordedDecision(msgspec.Struct, frozen=True):

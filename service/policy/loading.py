@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from service.errors import PolicyError
 from service.policy.model import Policies, Policy, Renamed
-from service.policy.renamed import rename
+from service.policy.renamed import drop_gone, rename
 from service.policy.toml_lines import line_of
 from service.policy.totals import add_totals
 from service.policy.values import read_value
@@ -51,6 +51,7 @@ def parse(own: str) -> Policies:
     base, given = tomllib.loads(default_text()), read_tables(own)
     version = hashlib.sha256((default_text() + own).encode()).hexdigest()[:12]
     mistakes: list[str] = []
+    gone = [Renamed(line_of(own, old), old, "") for old in drop_all(given)]
     moved = rename_all(given, mistakes)
     add_totals(given)
     clients = given.pop("clients", {})
@@ -75,7 +76,7 @@ def parse(own: str) -> Policies:
         placed = sorted({_place(own, mistake, moved) for mistake in mistakes})
         raise PolicyError("\n".join(["The policy file needs attention:", *(f"  {where}" for _, where in placed)]))
     old_names = [Renamed(line_of(own, old), old, new.rpartition(".")[2]) for new, old in moved.items()]
-    return Policies(default, built, old_names)
+    return Policies(default, built, old_names + gone)
 
 
 def read_tables(own: str) -> Table:
@@ -92,11 +93,22 @@ def read_tables(own: str) -> Table:
 def rename_all(given: Table, mistakes: list[str]) -> dict[str, str]:
     """Give settings their new names, in place, for all clients and for each; return the old paths by the new ones."""
     moved: dict[str, str] = {}
-    rename(given, "", moved, mistakes)
+    for tables, where in _list_policies(given):
+        rename(tables, where, moved, mistakes)
+    return moved
+
+
+def drop_all(given: Table) -> list[str]:
+    """Take out settings that are gone, in place, for all clients and for each; return their paths."""
+    return [path for tables, where in _list_policies(given) for path in drop_gone(tables, where)]
+
+
+def _list_policies(given: Table) -> Iterator[tuple[Table, str]]:
+    """Yield the tables for all clients and those of each, and the path before them."""
+    yield given, ""
     clients = given.get("clients")
     for name, table in clients.items() if isinstance(clients, dict) else ():
-        rename(table if isinstance(table, dict) else {}, f"clients.{name}.", moved, mistakes)
-    return moved
+        yield table if isinstance(table, dict) else {}, f"clients.{name}."
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:

@@ -168,25 +168,20 @@ class CaptchaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RangeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Evidence in a number's ranges: unconverted sends, and more requests an hour than expected for their size."""
+    """Evidence in a number's ranges, or more than `above_per_minute` requests in a small one, none converted."""
 
     mode: Mode
     above_nats: float
     least_unconverted_nats: float
     most_nats_per_tenth: float
-    most_crowding_nats: float
-    usual_per_hour_10k: float
-    usual_per_hour_100k: float
-    usual_per_hour_1m: float
+    above_per_minute: int
 
 
 class SourceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Evidence against a source: unconverted sends, and more requests than `usual_per_hour` (`most_crowding_nats`)."""
+    """Evidence against a source: unconverted sends."""
 
     mode: Mode
     above_nats: float
-    most_crowding_nats: float
-    usual_per_hour: float
 
 
 class BurstRule(SourceRule, frozen=True, forbid_unknown_fields=True):
@@ -366,11 +361,16 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Renamed(NamedTuple):
-    """A setting that was given under its old name, with the line of the file."""
+    """A setting that was given under its old name, with the line of the file. `new` is empty: it has no effect."""
 
     line: int | None
     old: str
     new: str
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return f"Call it {self.new}: the old name will go." if self.new else "Leave it out: it has no effect any more."
 
 
 class Policies:

@@ -1,4 +1,4 @@
-"""Settings that had another name before: the old one is still read, and a sentence names the new one.
+"""Settings that had another name before, or are gone: a file that has them is still read, and a sentence says so.
 
 Called by policy.loading. Moves values to their new names; never decides which of two counts.
 """
@@ -16,10 +16,6 @@ RENAMED: dict[str, dict[str, str]] = {
         "above": "above_nats",
         "least": "least_unconverted_nats",
         "part": "most_nats_per_tenth",
-        "crowd": "most_crowding_nats",
-        "block_10k": "usual_per_hour_10k",
-        "block_100k": "usual_per_hour_100k",
-        "block_1m": "usual_per_hour_1m",
     },
     "rules.country_conversion": {
         "above": "above_nats",
@@ -32,11 +28,9 @@ RENAMED: dict[str, dict[str, str]] = {
         "of_peak": "above_share_of_peak",
         "of_read": "above_share_of_converted",
     },
-    "rules.ip_conversion": {"above": "above_nats", "crowd": "most_crowding_nats", "an_hour": "usual_per_hour"},
+    "rules.ip_conversion": {"above": "above_nats"},
     "rules.burst": {
         "above": "above_nats",
-        "crowd": "most_crowding_nats",
-        "an_hour": "usual_per_hour",
         "rush": "above_per_minute",
     },
     "rules.unverified_share": {"least": "least_numbers", "above": "above_share"},
@@ -48,6 +42,24 @@ RENAMED: dict[str, dict[str, str]] = {
         "conversion_least": "conversion_least_sends",
     },
 }
+
+# Settings without an effect since 0.2.0, by any name that they had: what they weighed did not stop more attacks.
+GONE: dict[str, tuple[str, ...]] = {
+    "rules.range": (
+        "crowd", "most_crowding_nats", "block_10k", "usual_per_hour_10k", "block_100k", "usual_per_hour_100k",
+        "block_1m", "usual_per_hour_1m",
+    ),
+    "rules.ip_conversion": ("crowd", "most_crowding_nats", "an_hour", "usual_per_hour"),
+    "rules.burst": ("crowd", "most_crowding_nats", "an_hour", "usual_per_hour"),
+}  # fmt: skip
+
+
+def drop_gone(tables: Table, where: str) -> list[str]:
+    """Take out, in place, the settings that have no effect any more; return their paths."""
+    found = [(path, name) for path, names in GONE.items() for name in names if name in _find(tables, path)]
+    for path, name in found:
+        del _find(tables, path)[name]
+    return [f"{where}{path}.{name}" for path, name in found]
 
 
 def rename(tables: Table, where: str, moved: dict[str, str], mistakes: list[str]) -> None:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from service.policy.loading import default_text, merge, own_text, parse, read_tables, rename_all
+from service.policy.loading import default_text, drop_all, merge, own_text, parse, read_tables, rename_all
 from service.policy.totals import add_totals
 
 Table = dict[str, Any]
@@ -23,6 +23,7 @@ def render(path: str | Path | None) -> str:
     own = own_text(path)
     version = parse(own).default.version
     shipped, given = tomllib.loads(default_text()), read_tables(own)
+    drop_all(given)
     rename_all(given, [])
     add_totals(given)
     clients = given.pop("clients", {})

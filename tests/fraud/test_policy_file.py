@@ -10,7 +10,7 @@ import pytest
 from service.errors import PolicyError
 from service.policy import loading, rendering
 from service.policy.model import Policy
-from service.policy.renamed import RENAMED
+from service.policy.renamed import GONE, RENAMED
 
 DEFAULT = loading.parse("").default
 
@@ -177,7 +177,7 @@ WRONG = {
     "a time that no calendar has": '[fallback]\nafter = "9999999d"',
     "a deadline after the end of time": '[verification]\ndispatch_deadline = "9999999d"',
     "what is no number": "[rules.suspect_score]\nabove = nan",
-    "a number without end": "[rules.burst]\nusual_per_hour = inf",
+    "a number without end": "[rules.burst]\nabove_nats = inf",
 }
 
 
@@ -198,9 +198,17 @@ def test_a_setting_may_be_given_by_the_name_it_had_before(table: str, old: str, 
 
 
 def test_a_client_may_have_settings_by_old_names() -> None:
-    policies = loading.parse("[clients.shop.rules.range]\ncrowd = 1.5\n")
-    assert policies.of("shop").rules.range.most_crowding_nats == 1.5
-    assert policies.renamed == [(2, "clients.shop.rules.range.crowd", "most_crowding_nats")]
+    policies = loading.parse("[clients.shop.rules.range]\npart = 1.5\n")
+    assert policies.of("shop").rules.range.most_nats_per_tenth == 1.5
+    assert policies.renamed == [(2, "clients.shop.rules.range.part", "most_nats_per_tenth")]
+
+
+@pytest.mark.parametrize(("table", "name"), [(table, name) for table, names in GONE.items() for name in names])
+def test_a_setting_that_is_gone_is_named_and_changes_nothing(table: str, name: str) -> None:
+    policies = loading.parse(f"[{table}]\n{name} = 987\n[clients.shop.{table}]\n{name} = 3\n")
+    assert describe(policies.default) == describe(DEFAULT)
+    assert policies.renamed == [(2, f"{table}.{name}", ""), (4, f"clients.shop.{table}.{name}", "")]
+    assert "no effect" in policies.renamed[0].remedy
 
 
 def test_both_names_of_a_setting_are_a_mistake_and_so_is_a_wrong_value_by_its_old_name() -> None:

@@ -119,7 +119,7 @@ TABLE: Table = {
         over("country", converted(2), day_sends=20),
     ),
     "country_conversion": (over("country", spread(30)), over("country", spread(12))),
-    "ip_conversion": (over("ip", unconverted(8)), over("ip", converted(40))),
+    "ip_conversion": (over("ip", unconverted(10)), over("ip", converted(40))),
     "burst": (over("network", unconverted(8)), over("network", converted(40))),
     "unverified_share": (over("ip", unconverted(12)), over("ip", unconverted(10))),
     "device_numbers": (over("device", unconverted(3)), over("device", unconverted(2))),
@@ -244,6 +244,15 @@ def test_more_than_a_dozen_of_a_network_in_a_minute_are_a_burst_if_none_converte
     assert judge("burst", over("network", crowd)) == "13 in a minute"
     assert judge("burst", over("network", crowd[:12])) is None
     assert judge("burst", over("network", [*crowd, (4000, 99, True)])) is None
+
+
+@pytest.mark.parametrize("kind", ["block_10k", "block_100k"])
+def test_a_small_range_in_which_many_rush_and_nobody_enters_a_code_waits_for_no_evidence(kind: str) -> None:
+    rush = [(n, 700 * n, False) for n in range(9)]
+    assert judge("range", over(kind, rush)) == f"{kind} 9 in a minute"
+    assert judge("range", over(kind, rush[:8])) is None
+    assert judge("range", over(kind, [*rush, (4000, 99, True)])) is None
+    assert judge("range", over("block_1m", rush)) is None
 
 
 def test_sends_too_young_to_convert_do_not_count_among_an_addresses_unconverted_ones() -> None:

@@ -152,3 +152,16 @@ async def test_without_an_address_nothing_is_announced() -> None:
         await telnyx.begin()
         await asyncio.sleep(0.1)
         assert not telnyx.telnyx.courier.attempts
+
+
+async def test_during_an_outage_of_a_route_its_numbers_are_reported_as_not_delivered_and_others_are() -> None:
+    async with listen() as (telnyx, receiver):
+        quick = {"sent_after": 0, "delivered_after": 0.05, "undelivered": [PHONE[:5]]}
+        assert (await telnyx.call("PUT", "/control/webhooks", quick))[0] == 200
+        await telnyx.begin()
+        told = [(await receiver.next())["data"]["event_type"] for _ in range(2)]
+        assert told == ["verify.sent", "verify.failed"]
+        assert (await telnyx.call("PUT", "/control/webhooks", quick | {"undelivered": []}))[0] == 200
+        await telnyx.begin()
+        told = [(await receiver.next())["data"]["event_type"] for _ in range(2)]
+        assert told == ["verify.sent", "verify.delivered"]

@@ -37,7 +37,7 @@ values ($1, 1, $1, 'sms', 'request', 'begun', now(), now(), now())
 
 
 @asynccontextmanager
-async def run_guarded(database_url: str, policy: str = "", **more: str) -> AsyncIterator[Gateway]:
+async def run_guarded(database_url: str, policy: str = "", **more: Any) -> AsyncIterator[Gateway]:
     """Run a gateway whose history rules are enforced and which can look events up."""
     settings: dict[str, Any] = {"FINGERPRINT_SECRET_KEY": FINGERPRINT_KEY} | more
     async with run_gateway(database_url, policy=POLICY + ENFORCED + policy, **settings) as gateway:

@@ -10,10 +10,18 @@ from uuid import uuid4
 
 import msgspec
 
+from service.sandbox.telnyx.service import PROFILE_ID
 from tests.support.gateway import Gateway
 from tests.support.wire import Answer, speak, write_request
 
 PATH = "/webhooks/verify"
+
+
+def connect(gateway: Gateway) -> None:
+    """Have the stand-in tell the gateway, whose address is known only now."""
+    profile = gateway.telnyx.profiles.find(PROFILE_ID)
+    assert profile is not None
+    profile.fields["webhook_url"] = f"{gateway.url}/webhooks/verify"
 
 
 def write_event(

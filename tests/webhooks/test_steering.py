@@ -8,22 +8,15 @@ from typing import Any
 
 import pytest
 
-from service.sandbox.telnyx.service import PROFILE_ID, TelnyxSettings
+from service.sandbox.telnyx.service import TelnyxSettings
 from service.sandbox.telnyx.webhooks import Manners
 from tests.support.gateway import PHONE, Gateway, read_code, run_gateway
-from tests.support.telnyx_calls import deliver, write_event
+from tests.support.telnyx_calls import connect, deliver, write_event
 from tests.support.waiting import until
 
 QUICK = Manners(sent_after=0.0, delivered_after=0.1, slow_after=0.1, retry_after=0.05)
 UNDELIVERED = "+14155550101"
 SMS_FAILS = "+14155550106"
-
-
-def connect(gateway: Gateway) -> None:
-    """Have the stand-in tell the gateway, whose address is known only now."""
-    profile = gateway.telnyx.profiles.find(PROFILE_ID)
-    assert profile is not None
-    profile.fields["webhook_url"] = f"{gateway.url}/webhooks/verify"
 
 
 async def read_deliveries(gateway: Gateway, verification: str) -> list[tuple[str, str, str | None]]:

@@ -78,7 +78,14 @@ class RuleFinding(msgspec.Struct):
 
     rule: RuleName
     mode: RuleMode
-    detail: Annotated[str, Meta(description="What it saw.", examples=["chance 1e-9"])]
+    detail: Annotated[str, Meta(description="What it saw.", examples=["block_10k 6.9"])]
+    reason: Annotated[
+        str,
+        Meta(
+            description="The same as a sentence, for rules on histories; never a whole number.",
+            examples=["6 of 6 codes to GB +447465… (10,000 numbers) not entered since 10:02 UTC"],
+        ),
+    ] = ""
 
 
 class SendDecision(msgspec.Struct):
@@ -302,7 +309,13 @@ class BlockSeen(msgspec.Struct):
         Meta(title="BlockKind", description="What is blocked.", examples=["range"], extra_json_schema=TEXT),
     ]
     label: Annotated[str, Meta(description="What is blocked, without anybody's number.", examples=["US block_10k"])]
-    reason: Annotated[str, Meta(description="Why.", examples=["chance 1e-9"])]
+    reason: Annotated[
+        str,
+        Meta(
+            description="Why.",
+            examples=["6 of 6 codes to GB +447465… (10,000 numbers) not entered since 10:02 UTC"],
+        ),
+    ]
     level: Annotated[
         int, Meta(ge=0, description="How often a rule has doubled its length, from 5 minutes.", examples=[0])
     ]

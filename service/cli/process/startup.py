@@ -82,9 +82,7 @@ def announce(settings: Settings, policies: Policies, *, schema: str, workers: in
     for unsafe in find_unsafe(settings):
         telemetry.log.warning("unsafe", setting=unsafe.setting, risk=unsafe.risk, remedy=unsafe.remedy)
     for named in policies.renamed:
-        telemetry.log.warning(
-            "renamed_setting", setting=named.old, line=named.line, remedy=f"Call it {named.new}: the old name will go."
-        )
+        telemetry.log.warning("renamed_setting", setting=named.old, line=named.line, remedy=named.remedy)
     for neighbours in find_neighbours(policies):
         telemetry.log.warning(
             "countries_not_allowed", client=neighbours.client, calling_code=f"+{neighbours.code}",

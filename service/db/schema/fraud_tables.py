@@ -28,7 +28,8 @@ from service.db.schema.columns import BUSY, Base, Count, Moment, OverrideColumns
 class HistoryRow(Base):
     """The newest sends of one subject (a number's range, a country, an address), newest first, and faded counts.
 
-    `marks` tell numbers apart within the subject; `goods`: whether the send converted. See fraud.histories.history.
+    `marks` tell numbers apart within the subject; `goods`: whether the send converted; `failed`: which of `ats` were
+    not delivered. See fraud.histories.history.
     """
 
     __tablename__ = "histories"
@@ -42,6 +43,7 @@ class HistoryRow(Base):
     long_sends: Mapped[Count]
     long_good: Mapped[Count]
     peak: Mapped[Count]
+    failed: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)), server_default="{}")
 
 
 class LedgerRow(Base):

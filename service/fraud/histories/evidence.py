@@ -5,7 +5,7 @@ Called by fraud.rules.history. Pure.
 People enter their codes at their country's usual rate, most within a minute; attackers hardly ever do. A converted
 send speaks for people, an old unconverted one for an attack, a young one for neither yet. The sum starts again
 whenever it falls below zero (Page's CUSUM), so that a good past buys nothing. After a block it starts again a little
-below the threshold: one more unconverted send, and the block is back.
+below the threshold: one or two more unconverted sends, and the block is back.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ HARDLY_ANY_CONVERSION = 0.03
 USUAL_CONVERSION = 0.6
 KNOWN_AFTER = 30.0
 LEAST_CONVERSION, MOST_CONVERSION = 0.5, 0.85
-# How far below the threshold a sum starts again after a block (nats): less than one unconverted send; for a whole
-# country, which has more people than attackers, less than three.
-BELOW, BELOW_COUNTRY = 0.5, 2.0
+# How far below the threshold a sum starts again after a block, in unconverted sends: one blocks again, and two where
+# any send converted. Three for a whole country, which has more people than attackers.
+BELOW, BELOW_CONVERTED, BELOW_COUNTRY = 0.65, 1.5, 2.5
 # Only sends of this last half hour (seconds) count for a country's alarm.
 RECENT = 1800.0
 # A subject whose day has so many more converted sends than a third of all needs ln 2 more evidence (see threshold),
-# because it has more chances of bad luck. A range needs it sooner: few people have numbers in one.
-HEALTHY, HEALTHY_RANGE = 10.0, 0.5
+# because it has more chances of bad luck.
+HEALTHY = 10.0
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -46,8 +46,8 @@ class Measure(msgspec.Struct, frozen=True):
 
     `usual`: the share of people's sends that convert; `attack`: of attackers'; `part`: the marks of one part of the
     subject, 0 for none; `most`: what one part may contribute (nats), so that a subject is judged by several of them;
-    `below`: how far below the threshold the sum starts again after a block; `oldest`: the age (seconds) beyond which
-    nothing counts; `first`: the age before which nobody enters a code.
+    `below`: how far below the threshold the sum starts again after a block, in unconverted sends, at least; `oldest`:
+    the age (seconds) beyond which nothing counts.
     """
 
     above: float
@@ -57,7 +57,6 @@ class Measure(msgspec.Struct, frozen=True):
     most: float = math.inf
     below: float = BELOW
     oldest: float = math.inf
-    first: int = FIRST
 
 
 def usual_conversion(country: History | None) -> float:
@@ -70,16 +69,17 @@ def usual_conversion(country: History | None) -> float:
     return min(MOST_CONVERSION, max(LEAST_CONVERSION, round(share, 2)))
 
 
-def threshold(history: History, above: float, healthy: float = HEALTHY) -> float:
+def threshold(history: History, above: float) -> float:
     """Return how much evidence (nats) this subject needs: more for a busy and healthy one, which has more bad luck."""
-    return above + math.log1p(max(0.0, 1.5 * history.day_converted - 0.5 * history.day_sends) / healthy)
+    return above + math.log1p(max(0.0, 1.5 * history.day_converted - 0.5 * history.day_sends) / HEALTHY)
 
 
 def unconverted_evidence(history: History, measure: Measure) -> float:
     """Return the evidence (nats) of a history's unconverted sends."""
     usual, attack = measure.usual, measure.attack
     done, old = math.log(attack / usual), math.log((1 - attack) / (1 - usual))
-    again = measure.above - measure.below
+    below = max(measure.below, BELOW_CONVERTED) if any(history.converted) else measure.below
+    again = measure.above - below * old
     lifted = -1.0 if history.lifted is None else history.lifted
     part_size, most, exp = measure.part, measure.most, math.exp
     total, since, parts = 0.0, False, dict[int, float]()
@@ -93,7 +93,7 @@ def unconverted_evidence(history: History, measure: Measure) -> float:
         elif age > OLD or (since and age > 0):
             speaks = old
         else:
-            speaks = _young(age - measure.first, usual, attack)
+            speaks = _young(age - FIRST, usual, attack)
         if age >= HOUR:
             speaks *= exp(-age / FADING)
         if part_size:
@@ -111,17 +111,3 @@ def unconverted_evidence(history: History, measure: Measure) -> float:
 def _young(age: int, usual: float, attack: float) -> float:
     seen = -math.expm1(-max(0, age) / ENTERING)
     return math.log((1 - attack * seen) / (1 - usual * seen))
-
-
-def crowded(history: History, expected: float, most: float) -> float:
-    """Return the evidence (nats, `most` at most) that there are more requests within the hour than usual.
-
-    `expected`: how many an hour are no surprise; converted ones (twice) and the history's own fortnight raise it.
-    After a block there is none: whoever comes then is judged by whether they enter their code.
-    """
-    if history.lifted is not None:
-        return 0.0
-    recent = [done for age, done in zip(history.ages, history.converted, strict=True) if age < HOUR]
-    converted = sum(recent)
-    usual = max(expected, 3 * history.long_sends / (14 * 24), 2.0 * converted)
-    return min(most, max(0.0, (len(recent) - converted) * math.log(8) - 7 * usual))

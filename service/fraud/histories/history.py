@@ -6,6 +6,7 @@ Filled by fraud.store; read by fraud.judge and fraud.rules.history. Pure: histor
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -32,8 +33,9 @@ class History(msgspec.Struct, frozen=True, array_like=True):
     """The newest sends of one subject, newest first, this one included; counts that fade; a block in force.
 
     `ages` in seconds; `converted`: whether the send did; day (24 h), long and peak (14 days) are faded counts.
-    `lifted`: seconds since the last block within a day ended. `firm`: an operator set the block in force. Names given
-    to fields are those of the table, which operators see.
+    `lifted`: seconds since the last block within a day ended. `firm`: an operator set the block in force. `failed`:
+    whether a send's delivery failed, None if none did. Names given to fields are those of the table, which operators
+    see.
     """
 
     ages: list[int]
@@ -47,6 +49,34 @@ class History(msgspec.Struct, frozen=True, array_like=True):
     block: int | None
     lifted: float | None = None
     firm: bool = False
+    failed: list[bool] | None = None
+
+
+def without_failed(histories: Mapping[str, History]) -> dict[str, History]:
+    """Return a send's histories without the sends that were not delivered, where people have read codes before.
+
+    There a failed delivery is the route's trouble, and says nothing of who asked; elsewhere it may be a number that
+    nobody has. A range is one where people have read, if a larger one around it is.
+    """
+    ranges_read = any(any(histories[kind].converted) for kind in RANGES if kind in histories)
+    return {
+        kind: _without_failed(one) if any(one.converted) or (kind in RANGES and ranges_read) else one
+        for kind, one in histories.items()
+    }
+
+
+def _without_failed(history: History) -> History:
+    failed = history.failed
+    if not failed:
+        return history
+    kept = [place for place, gone in enumerate(failed) if not gone or history.converted[place]]
+    return msgspec.structs.replace(
+        history,
+        ages=[history.ages[place] for place in kept],
+        marks=[history.marks[place] for place in kept],
+        converted=[history.converted[place] for place in kept],
+        failed=None,
+    )
 
 
 def is_known(history: History) -> bool:
@@ -58,9 +88,9 @@ def is_known(history: History) -> bool:
 
 
 def is_converting(history: History) -> bool:
-    """Return whether at least a third of the sends that are old enough converted."""
+    """Return whether any send converted, and at least a third of those that are old enough."""
     old = sum(1 for age, done in zip(history.ages, history.converted, strict=True) if done or age > MINUTE)
-    return sum(history.converted) * 3 >= old
+    return any(history.converted) and sum(history.converted) * 3 >= old
 
 
 def unconverted_marks(history: History) -> list[int]:

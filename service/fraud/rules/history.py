@@ -15,17 +15,15 @@ from service.fraud.histories.evidence import (
     ATTACK_CONVERSION,
     BELOW_COUNTRY,
     HARDLY_ANY_CONVERSION,
-    HEALTHY_RANGE,
     OLD,
     RECENT,
     Measure,
-    crowded,
     threshold,
     unconverted_evidence,
     usual_conversion,
 )
 from service.fraud.histories.history import BLOCK, PARTS, RANGES
-from service.policy.model import Policy, RangeRule, SourceRule
+from service.policy.model import Policy, SourceRule
 
 # With less evidence than one unconverted send (nats), a country's alarm adds nothing.
 ONE_UNCONVERTED = 0.7
@@ -33,6 +31,8 @@ ONE_UNCONVERTED = 0.7
 MOST_IN_A_ROW = 3
 # The share of a country's alarm that counts against a range: the largest ranges have people of all sorts.
 ALARMED = {"block_1m": 1 / 3}
+# The ranges that are small enough for a rush to be no crowd of people.
+RUSHED = ("block_10k", "block_100k")
 
 
 def judge_block(facts: Facts, policy: Policy) -> str | None:
@@ -52,7 +52,7 @@ def judge_number_unconverted(facts: Facts, policy: Policy) -> str | None:
 def judge_sequential(facts: Facts, policy: Policy) -> str | None:
     """Object to numbers closer together than by chance, or at equal distances."""
     history, rule = facts.histories.get("block_10k"), policy.rules.sequential
-    if history is None:
+    if history is None or histories.is_converting(history):
         return None
     unlikely = sequences.aligned(history, BLOCK, rule.above_log10)
     if unlikely > rule.above_log10:
@@ -62,13 +62,17 @@ def judge_sequential(facts: Facts, policy: Policy) -> str | None:
 
 
 def judge_range(facts: Facts, policy: Policy) -> str | None:
-    """Object to a range whose sends do not convert."""
+    """Object to a range whose sends do not convert, or into which many rush."""
+    rushes = {kind: count for kind in RUSHED if (count := _rush(facts, kind)) > policy.rules.range.above_per_minute}
     found = [f"{kind} {evidence:.1f}" for kind, evidence in guilty_ranges(facts, policy).items()]
-    return ", ".join(found) or None
+    return ", ".join(found or [f"{kind} {count} in a minute" for kind, count in rushes.items()]) or None
 
 
 def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
-    """Return a number's ranges with more evidence (nats) against them than the rule allows."""
+    """Return a number's ranges with more evidence (nats) against them than the rule allows: those to be blocked.
+
+    A range into which many rush is not among them: within a minute it is known whether anybody enters a code.
+    """
     rule, usual = policy.rules.range, _usual(facts)
     found = {}
     for kind in RANGES:
@@ -77,9 +81,10 @@ def guilty_ranges(facts: Facts, policy: Policy) -> dict[str, float]:
         measure = Measure(rule.above_nats, usual, ATTACK_CONVERSION, PARTS.get(kind, 0), rule.most_nats_per_tenth)
         if (evidence := unconverted_evidence(history, measure)) < rule.least_unconverted_nats:
             continue
-        needed = threshold(history, rule.above_nats, HEALTHY_RANGE)
-        crowding = crowded(history, _usual_per_hour(rule, kind), rule.most_crowding_nats)
-        if (whole := _add(facts, policy, evidence, crowding, needed, ALARMED.get(kind, 1.0))) > needed:
+        needed = threshold(history, rule.above_nats)
+        # After a block, a range where people read codes is judged by whether they do, and by nothing else.
+        share = 0.0 if history.lifted is not None and any(history.converted) else ALARMED.get(kind, 1.0)
+        if (whole := _add(facts, policy, evidence, needed, share)) > needed:
             found[str(kind)] = whole
     return found
 
@@ -114,13 +119,20 @@ def judge_ip_conversion(facts: Facts, policy: Policy) -> str | None:
 
 def judge_burst(facts: Facts, policy: Policy) -> str | None:
     """Object to a network whose addresses take turns and hardly convert, or rush and do not convert at all."""
-    history = facts.histories.get("network")
-    if _is_stepped_up(facts, policy, "network"):
-        return None
-    rush = histories.rush(history) if history and not _is_spared(facts, "network") else 0
-    if rush > policy.rules.burst.above_per_minute:
-        return f"{rush} in a minute"
+    if (found := judge_network(facts, policy)) is not None or _is_stepped_up(facts, policy, "network"):
+        return found
+    rush = _rush(facts, "network")
+    return f"{rush} in a minute" if rush > policy.rules.burst.above_per_minute else None
+
+
+def judge_network(facts: Facts, policy: Policy) -> str | None:
+    """Object to a network whose sends hardly convert: one to be blocked. In a rush that is not known yet."""
     return _judge_source(facts, policy, "network", policy.rules.burst, HARDLY_ANY_CONVERSION)
+
+
+def _rush(facts: Facts, kind: str) -> int:
+    history = facts.histories.get(kind)
+    return histories.rush(history) if history and not _is_spared(facts, kind) else 0
 
 
 def judge_unverified_share(facts: Facts, policy: Policy) -> str | None:
@@ -144,7 +156,9 @@ def judge_device_numbers(facts: Facts, policy: Policy) -> str | None:
 def judge_many_countries(facts: Facts, policy: Policy) -> str | None:
     """Object to an address that requested numbers of many countries, unconverted."""
     history = facts.histories.get("ip")
-    count = histories.countries_of(history) if history else 0
+    if history is None or histories.is_converting(history):
+        return None
+    count = histories.countries_of(history)
     return f"{count} countries" if count > policy.rules.many_countries.above else None
 
 
@@ -152,22 +166,18 @@ def _judge_source(facts: Facts, policy: Policy, kind: str, rule: SourceRule, att
     history = facts.histories.get(kind)
     if history is None or _is_spared(facts, kind) or _is_stepped_up(facts, policy, kind):
         return None
-    # Of a source with many requests a second, only young ones are kept.
-    evidence = unconverted_evidence(history, Measure(rule.above_nats, _usual(facts), attack, first=0))
-    needed, crowding = (
-        threshold(history, rule.above_nats),
-        crowded(history, rule.usual_per_hour, rule.most_crowding_nats),
-    )
+    evidence = unconverted_evidence(history, Measure(rule.above_nats, _usual(facts), attack))
+    needed = threshold(history, rule.above_nats)
     share = 1.0 if evidence > ONE_UNCONVERTED and history.lifted is None else 0.0
-    whole = _add(facts, policy, evidence, crowding, needed, share)
+    whole = _add(facts, policy, evidence, needed, share)
     return f"evidence {whole:.1f}" if whole > needed else None
 
 
-def _add(facts: Facts, policy: Policy, evidence: float, crowding: float, needed: float, share: float) -> float:
-    """Add crowding or a share of the alarm, whichever is more; the alarm, which costs most, only if it can decide."""
-    if evidence + crowding > needed or evidence + share * policy.rules.country_conversion.most_alarm_nats <= needed:
-        return evidence + crowding
-    return evidence + max(crowding, share * _alarm(facts, policy))
+def _add(facts: Facts, policy: Policy, evidence: float, needed: float, share: float) -> float:
+    """Add a share of the country's alarm, which costs most, only if it can decide."""
+    if evidence > needed or evidence + share * policy.rules.country_conversion.most_alarm_nats <= needed:
+        return evidence
+    return evidence + share * _alarm(facts, policy)
 
 
 def _alarm(facts: Facts, policy: Policy) -> float:
@@ -206,10 +216,6 @@ def _is_stepped_up(facts: Facts, policy: Policy, kind: str) -> bool:
     """
     history = facts.histories.get(kind) if kind in ("country", "ip", "network") else None
     return history is not None and history.block is not None and not history.firm and is_challenged(facts, policy)
-
-
-def _usual_per_hour(rule: RangeRule, kind: str) -> float:
-    return float(getattr(rule, kind.replace("block", "usual_per_hour")))
 
 
 def _usual(facts: Facts) -> float:

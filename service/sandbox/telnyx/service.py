@@ -82,7 +82,9 @@ class SimulatedTelnyx:
 
     def send(self, order: OrderedSend, profile: Profile) -> TelnyxVerification:
         """Make a verification and announce it."""
-        verification = self._make(order, profile, find_outcome(order.phone_number, order.channel))
+        outage = order.phone_number.startswith(self.courier.manners.undelivered)
+        outcome = "undelivered" if outage else find_outcome(order.phone_number, order.channel)
+        verification = self._make(order, profile, outcome)
         self.verifications.add(verification)
         self.courier.announce(verification, profile.fields.get("webhook_url"))
         return verification

@@ -33,7 +33,8 @@ class Manners(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     `duplicates`: further copies of each event. `disorder`: the delivery report comes before `sent`.
     `reports`: false withholds the delivery report. `same_id`: data.id is the verification's, as in an older sample of
-    Telnyx's. `retry_after`: the wait before another attempt.
+    Telnyx's. `retry_after`: the wait before another attempt. `undelivered`: beginnings of numbers that no message
+    reaches: an outage of a route.
     """
 
     sent_after: float = 0.1
@@ -45,6 +46,7 @@ class Manners(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     reports: bool = True
     signed: bool = True
     same_id: bool = False
+    undelivered: tuple[str, ...] = ()
 
 
 class Attempt(msgspec.Struct, frozen=True):

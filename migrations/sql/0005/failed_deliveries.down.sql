@@ -1,0 +1,1 @@
+alter table histories drop column failed;
