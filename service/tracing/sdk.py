@@ -1,7 +1,7 @@
 """OpenTelemetry's SDK, set up by its own variables; the only module that imports it.
 
-Imported only where a collector is named, by the package that it is in. What instrumentations note of a request (paths, queries,
-headers, texts of errors) is a stranger's: nothing leaves but the names below.
+Imported only where a collector is named, by the package that it is in. What instrumentations note of a request (paths,
+queries, headers, texts of errors) is a stranger's: nothing leaves but the names below.
 """
 
 from __future__ import annotations
