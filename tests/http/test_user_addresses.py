@@ -70,7 +70,7 @@ async def test_whoever_runs_the_gateway_can_allow_them(database_url: str) -> Non
 
 
 def test_what_is_special_agrees_with_the_registries_that_python_knows() -> None:
-    """Python's own sets change with its version and count networks for documentation as private, so they are only compared."""
+    """Python's own sets change with its version, and count what documentation uses as private: only compared, then."""
     apart = [ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")]
     apart.append(ipaddress.ip_network("240.0.0.0/4"))  # taken, because proxies make addresses up in it
     for high in range(0, 1 << 16, 7):
