@@ -1,7 +1,7 @@
 -- After how many seconds a subject has a place again, in one window of what was not converted; 0 or less: it has one.
 -- p_unconverted is part of p_hits, both newest first. Beside p_max unconverted ones there may be more where nearly
 -- everybody gets in and some never do (an office, a kiosk): one for every v_per codes that were entered within the
--- window, after the first v_free. Whoever enters fewer than two in three is stopped all the same.
+-- window, after the first v_free. Whoever enters fewer than half is stopped all the same.
 -- A place comes free when an unconverted hit leaves the window, while a converted one that leaves only takes away: so
 -- each moment at which one of the former leaves is tried, and the first that will do is told.
 create or replace function wait_for_place(
@@ -9,8 +9,8 @@ create or replace function wait_for_place(
 ) returns float8 language plpgsql immutable
 as $$
 declare
-    v_free constant int := 10;
-    v_per constant int := 2;
+    v_free constant int := 4;
+    v_per constant int := 1;
     v_since timestamptz := p_now - make_interval(secs => p_seconds);
     v_wait float8 := extract(epoch from p_unconverted[p_max] - p_now) + p_seconds;
     v_place int;

@@ -28,7 +28,7 @@ ip_total = "5/1h"
 account = ["3/1h"]
 account_total = ["5/1h"]
 """
-FREE, PER = 10, 2  # as wait_for_place.sql has them
+FREE, PER = 4, 1  # as wait_for_place.sql has them
 LISTS = "select unconverted, hits from counters where subject = $1"
 UNVERIFIED = "select count(*) from verifications where ip_limit = $1 and status <> 'verified'"
 
@@ -146,12 +146,12 @@ async def test_right_codes_and_requests_that_come_at_once_leave_exactly_as_many_
         bank: Calls = await gateway.client("bank")
         phones = iter(numbers(400))
         for _ in range(2):
-            held = [await begin_and_read(gateway, next(phones)) for _ in range(5)]
+            held = [await begin_and_read(gateway, next(phones)) for _ in range(FREE)]
             replies = await asyncio.gather(
                 *(gateway.verify(row, code) for row, code in held),
                 *((bank if n % 2 else gateway).request(next(phones)) for n in range(30)),
             )
-            assert all(reply.body["verified"] for reply in replies[:5])
+            assert all(reply.body["verified"] for reply in replies[:FREE])
             await check_places(gateway)
             # What is still free can be had to the last place, and no more.
             more = [(await gateway.request(next(phones))).status for _ in range(12)]
@@ -186,7 +186,7 @@ async def test_what_is_taken_back_after_an_unclear_end_is_in_neither_count(datab
     assert hits == [NOON]
 
 
-async def test_where_more_than_ten_got_in_there_is_a_place_more_for_every_two_of_the_others(database: Database) -> None:
+async def test_after_the_first_four_who_got_in_there_is_a_place_more_for_each_of_the_others(database: Database) -> None:
     """Of an office's people some never enter a code: they must not shut the others out."""
     harness = await open_at(database, '[limits]\nphone = ["1000/1h"]\nip = ["3/1h"]\nip_total = ["100/1h"]\n')
     phones = iter(numbers(100))
