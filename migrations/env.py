@@ -15,10 +15,10 @@ from sqlalchemy import Connection, text
 
 from service.db.engine import make_engine, resolve
 from service.db.hosts import Hosts
-from service.db.schema import fraud_tables, tables
+from service.db.schema import console_tables, fraud_tables, tables
 from service.db.schema.columns import metadata
 
-DECLARED = (tables, fraud_tables)  # their import puts the tables into the metadata
+DECLARED = (tables, fraud_tables, console_tables)  # their import puts the tables into the metadata
 TURN = 7_220_563_741  # any number, as long as nothing else in this database takes an advisory lock on it
 
 

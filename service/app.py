@@ -17,6 +17,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from service import tracing
 from service.api import health, verifications, webhooks
 from service.api.answers import answer
+from service.api.console import router as console
+from service.api.console.pages import prepare
 from service.api.openapi import page
 from service.api.operator import router
 from service.api.server.observation import Observation, name_requests
@@ -44,11 +46,14 @@ from service.worker.alarms import Alarms, Watched
 from service.worker.countries import CountryWatch
 from service.worker.loop import STOP_LIMIT, Worker
 
+# Seconds that what operators started has to end.
+BACKGROUND_LIMIT = 3.0
 LARGEST_BODY = 64 * 1024
 
 ROUTES: Sequence[ControllerRouterHandler] = [
     verifications.router,
     router.router,
+    console.router,
     webhooks.receive_webhook,
     health.read_health,
     health.read_readiness,
@@ -114,6 +119,9 @@ async def open_gateway(
         services = make_services(
             core, settings, vendors.sealed, webhook, health_notes, worker.events.set, countries, captchas
         )
+        lifetime.at_end("backtests", services.backtests.stop, BACKGROUND_LIMIT)
+        lifetime.at_end("measurements", services.measured.stop, BACKGROUND_LIMIT)
+        lifetime.at_end("examination", services.examination.stop, BACKGROUND_LIMIT)
         yield Gateway(services, worker)
 
 
@@ -122,6 +130,7 @@ def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) ->
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        prepare()
         async with open_gateway(settings) as gateway:
             app.state.services = gateway.services
             opened()

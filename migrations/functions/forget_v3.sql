@@ -49,6 +49,7 @@ begin
     delete from lookups l where l.phone_hash = p_phone;
     delete from exemptions e where e.phone_hash = p_phone;
     delete from known_sources k where k.phone_hash = p_phone;
+    delete from refusals r where r.phone_hash = p_phone;
     -- If one of its device events is brought again, it still counts as used.
     update device_events e set phone_hash = gen_random_uuid() where e.phone_hash = p_phone;
     update device_events e set more_phones = array_replace(e.more_phones, p_phone, gen_random_uuid())

@@ -26,7 +26,8 @@ begin
         provider = r.provider,
         real = r.real,
         provider_id = r.provider_id,
-        error = r.error,
+        -- Given up for its deadline: that alone would not tell what kept it waiting.
+        error = case when r.state = 'abandoned' then concat_ws(': ', r.error, s.error) else r.error end,
         delivery = r.delivery,
         delivery_at = case when r.delivery is not null then v_now end,
         decision = coalesce(s.decision, r.decision)

@@ -5,7 +5,9 @@ Made by app, once a process. Holds no state of its own.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, cast
 
 import msgspec
@@ -20,12 +22,21 @@ from service.db.batch import Waiting
 from service.db.engine import Database
 from service.fraud.countries import Countries
 from service.fraud.gathering.captchas import Captchas
+from service.operators.activity import ActivityQueries
+from service.operators.backtests import Backtests
 from service.operators.blocks import Blocks
+from service.operators.doctor.examination import Point, examine
 from service.operators.exemptions import Exemptions
+from service.operators.latest import Latest
+from service.operators.measured import Measured, measure
+from service.operators.number_limits import NumberLimitQueries
 from service.operators.observations import Observations
 from service.operators.outcomes import Outcomes
 from service.operators.records import Records
+from service.operators.sessions import Sessions
+from service.operators.situation import Situation
 from service.operators.verifications import OperatorQueries
+from service.policy.model import Policies
 from service.providers.fingerprint.event import SealedEvents
 from service.providers.health_notes import HealthNotes
 from service.providers.verify.protocol import DeliveryWebhook
@@ -36,9 +47,12 @@ from service.verification.admission import Requests
 from service.verification.checks import Checks
 from service.verification.core import Core
 from service.verification.delivery_events import DeliveryEvents
+from service.verification.gate import Gate
 from service.verification.step_up import StepUp
 from service.verification.traces import Traces
 
+# Seconds for which the console shows what takes seconds to find out.
+MEASURED_FOR, EXAMINED_FOR = 300.0, 600.0
 # The scope's key for the waiting caller: since when they wait, and whether the connection is still open.
 WAITING = "verify_gateway.waiting"
 
@@ -71,6 +85,17 @@ class Services(msgspec.Struct, frozen=True):
     outcomes: Outcomes
     observations: Observations
     countries: Countries
+    activity: ActivityQueries
+    situation: Situation
+    number_limits: NumberLimitQueries
+    sessions: Sessions
+    backtests: Backtests
+    measured: Latest[Measured]
+    examination: Latest[list[Point]]
+    gate: Gate
+    policies: Policies
+    policy_file: str | None
+    now: Callable[[], datetime | None]
     database: Database
     webhooks: WebhookRules
     refusals: WebhookRefusals
@@ -83,6 +108,7 @@ def make_services(
     wake: Callable[[], None], countries: Countries, captchas: Captchas,
 ) -> Services:  # fmt: skip
     """Put them together. `wake`: has kept webhooks applied."""
+    outcomes = Outcomes(core.database, core.now)
     database, vault, store = core.database, core.vault, core.store
     return Services(
         vault=vault,
@@ -100,9 +126,20 @@ def make_services(
         exemptions=Exemptions(database, vault, core.now),
         records=Records(database),
         key_admin=KeyAdmin(database, vault),
-        outcomes=Outcomes(database, core.now),
+        outcomes=outcomes,
         observations=Observations(database, core.policies, core.now),
         countries=countries,
+        activity=ActivityQueries(database, core.now),
+        situation=Situation(database, core.now),
+        number_limits=NumberLimitQueries(database, vault, core.policies, core.now),
+        sessions=Sessions(database, vault, core.policies, core.now),
+        backtests=Backtests(database, core.now),
+        measured=Latest(lambda: measure(outcomes), MEASURED_FOR),
+        examination=Latest(lambda: examine(settings, core.policies, database, list(os.environ)), EXAMINED_FOR),
+        gate=core.gate,
+        policies=core.policies,
+        policy_file=settings.policy_file,
+        now=core.now,
         database=database,
         webhooks=WebhookRules(
             allowed=settings.webhook_allowed_cidrs,

@@ -5,7 +5,7 @@ Called by api. What a block does is in weigh_v4.sql and the rule `block`; no pro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -56,6 +56,11 @@ class Blocks(Overrides[Block]):
     async def set(self, key: int, target: Target, reason: str, length: timedelta) -> Block:
         """Block a target for a while, and audit it."""
         return await self.put(key, target.subject, target.label, reason, length, target.kind)
+
+    async def of_number(self, e164: str) -> Sequence[Block]:
+        """List the blocks in force on a number's ranges and country."""
+        places = subjects.subjects_of(self._vault, e164, phone.describe(e164), None)
+        return await self.of([place.hash for place in places])
 
     def range(self, e164: str, country: str | None, digits: int) -> Target | None:
         """Return the range of a number that leaves so many last digits open; None if it has none."""

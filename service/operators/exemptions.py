@@ -8,7 +8,7 @@ Each change is audited in the same statement.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -16,12 +16,14 @@ from uuid import UUID
 import msgspec
 
 from service import phone
+from service.db.asking import ask
 from service.db.engine import Database
-from service.errors import GatewayError
+from service.errors import GatewayError, NotFound
 from service.fraud.decision import ALL_RULES
 from service.fraud.histories.subjects import country_of, number_of, prefix_of
 from service.fraud.money import INSURANCE
 from service.operators.overrides import Override, Overrides, OverrideTable
+from service.operators.verification_detail import VerificationDetail
 from service.policy.model import Rules
 from service.vault import Vault
 
@@ -59,6 +61,9 @@ class ExemptionTarget(NamedTuple):
     subject: UUID
     label: str
     digits: int | None = None
+
+
+NUMBER = "select phone_hash from verifications where id = $1"
 
 
 class Exemption(Override, frozen=True, kw_only=True):
@@ -101,6 +106,10 @@ class Exemptions(Overrides[Exemption]):
         super().__init__(database, EXEMPTIONS, Exemption, now)
         self._vault = vault
 
+    async def of_number(self, phone_number: str) -> Sequence[Exemption]:
+        """List a number's exemptions in force."""
+        return await self.of([number_of(self._vault, phone_number)])
+
     async def set(
         self, key: int | None, target: ExemptionTarget, waived: Collection[str], reason: str, length: timedelta
     ) -> Exemption:
@@ -114,6 +123,12 @@ class Exemptions(Overrides[Exemption]):
             raise NotExemptable("duration", detail=f"At most {_word(longest)} for this.")
         names = sorted(set(waived))
         return await self.put(key, target.subject, target.label, reason, length, names, target.kind, target.digits)
+
+    async def number_of(self, detail: VerificationDetail) -> ExemptionTarget:
+        """Return the number of a verification as a target, though it may have been dropped. Raises NotFound."""
+        for row in await ask(self._database, NUMBER, detail.id):
+            return ExemptionTarget("number", row["phone_hash"], detail.number or f"{detail.country or '?'} number")
+        raise NotFound
 
     def number(self, e164: str) -> ExemptionTarget:
         """Return a number as a target."""

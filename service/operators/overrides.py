@@ -6,7 +6,7 @@ audit: they are one statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -38,6 +38,12 @@ order by o.rank desc, o.id desc limit $5
 """
 # Above every rank.
 FIRST = 4
+OF = """
+with {clock}
+select {columns} from {table} o, clock
+where (o.{subject} = any ($2::uuid[]) or o.id = any ($3::int[])) and o.until > clock.now and o.lifted_at is null
+order by o.id desc limit $4
+"""
 SET = """
 with {clock}, made as (
     insert into {table} ({subject}, label, reason, {own}, began_at, until, set_by)
@@ -104,7 +110,7 @@ class Overrides(Generic[T]):
         """`now`: as in Store."""
         shown = ", ".join(f"o.{name}" for name in table.own)
         places = table._asdict() | {"clock": CLOCK, "columns": COLUMNS.format(own=shown), "own": ", ".join(table.own)}
-        self._list, self._set, self._lift = (text.format(**places) for text in (LIST, SET, LIFT))
+        self._list, self._of, self._set, self._lift = (text.format(**places) for text in (LIST, OF, SET, LIFT))
         self._database = database
         self._kind = kind
         self._now = now
@@ -114,6 +120,11 @@ class Overrides(Generic[T]):
         begin = (moment_of(after.at), after.rank, after.id) if after else (None, FIRST, LAST)
         rows = await ask(self._database, self._list, self._now(), *begin, most + 1)
         return cut(rows, most, lambda row: msgspec.convert(row, self._kind), _place)
+
+    async def of(self, subjects: Sequence[UUID], ids: Sequence[int] = ()) -> Sequence[T]:
+        """List those in force on any of these subjects or with these ids, the newest first."""
+        rows = await ask(self._database, self._of, self._now(), subjects, ids, MOST_LISTED)
+        return [msgspec.convert({**row}, self._kind) for row in rows]
 
     async def put(self, key: int | None, subject: UUID, label: str, reason: str, length: timedelta, *own: object) -> T:
         """Set one from now on, and audit it; without a key: by the command line."""

@@ -177,26 +177,32 @@ def _name(stored: Any) -> dict[str, Any]:
 
 
 def tell(
-    created_at: datetime, closed_at: datetime | None, status: str, sends: list[SendDetail], guesses: list[GuessDetail]
-) -> list[TimelineEntry]:
-    """List what happened, in order."""
+    created_at: datetime, closed_at: datetime | None, status: str, sends: list[SendDetail], guesses: list[GuessDetail],
+    *, deliver: bool,
+) -> list[TimelineEntry]:  # fmt: skip
+    """List what happened, in order. What the decoy provider said of a send that nobody got is not among it."""
     events = [TimelineEntry(created_at, "requested")]
-    events += [event for send in sends for event in _sent(send)]
+    events += [event for send in sends for event in _sent(send, deliver=deliver)]
     events += [TimelineEntry(guess.counted_at, f"code {guess.state}") for guess in guesses]
     events += [TimelineEntry(closed_at, status)] if closed_at else []
     return sorted(events, key=lambda event: event.at)
 
 
-def _sent(send: SendDetail) -> Iterator[TimelineEntry]:
+def _sent(send: SendDetail, *, deliver: bool) -> Iterator[TimelineEntry]:
     if send.cause != "request":
         yield TimelineEntry(send.wanted_at, f"{send.channel} wanted: {send.cause}", send.ordinal)
     if send.begun_at:
         yield TimelineEntry(send.begun_at, f"{send.channel} begun", send.ordinal)
     if send.ended_at:
-        yield TimelineEntry(send.ended_at, f"{send.channel} {_how(send)}", send.ordinal)
-    if send.delivery_at and send.delivery:
+        yield TimelineEntry(send.ended_at, f"{send.channel} {_how(send, deliver=deliver)}", send.ordinal)
+    if send.delivery_at and send.delivery and deliver and not is_suppressed(send):
         yield TimelineEntry(send.delivery_at, f"delivery {send.delivery}", send.ordinal)
 
 
-def _how(send: SendDetail) -> str:
-    return "suppressed" if send.decision and not send.decision.allow else send.state
+def _how(send: SendDetail, *, deliver: bool) -> str:
+    return "suppressed" if is_suppressed(send) else send.state if deliver else "decoy"
+
+
+def is_suppressed(send: SendDetail) -> bool:
+    """Say whether rules kept a send from going out."""
+    return send.decision is not None and not send.decision.allow

@@ -98,7 +98,7 @@ class OperatorQueries:
             closed_at=row["closed_at"],
             wrong_codes=row["guesses_wrong"],
             sends=[explain(send) for send in sends],
-            events=tell(row["created_at"], row["closed_at"], row["status"], sends, guesses),
+            events=tell(row["created_at"], row["closed_at"], row["status"], sends, guesses, deliver=row["deliver"]),
         )
 
     def _masked(self, row: dict[str, Any]) -> str | None:

@@ -58,6 +58,7 @@ class Requests:
         """`sealed` opens sealed results, where Fingerprint's keys are set; `step_up` asks for captchas in an alarm."""
         self._step_up = step_up
         self._traces = traces
+        self._activity = dispatch.activity
         self._sealed = sealed
         self._store = store
         self._vault = vault
@@ -105,6 +106,8 @@ class Requests:
             elif admitted.outcome == "admitted":
                 # Inserted under our lease, so that nothing is sent for a caller who is told 503. Now it may be claimed.
                 self._store.owed.rows.put(HeldRow(item.id, token, self._slots.ask))
+            if admitted.outcome == "limited" and not caller.test:
+                self._activity.note_refused(caller.client, caller.client_id, item.phone_hash)
         finally:
             # Also when the caller hangs up: every slot that is not given back is one send less at a time, for good.
             if begins and not running:

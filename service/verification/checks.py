@@ -31,6 +31,7 @@ from service.fraud.judge import Judge
 from service.policy.model import Policy
 from service.providers.verify.protocol import CheckAnswer, CodeCompared, InDoubt, NotCompared, Provider, State
 from service.vault import new_id
+from service.verification.activity import Activity
 from service.verification.gate import Gate
 from service.verification.senders import Senders
 from service.verification.states import GuessResult, Send, Status
@@ -59,7 +60,11 @@ class Checked(msgspec.Struct, frozen=True):
 class Checks:
     """Checks codes: one guess each."""
 
-    def __init__(self, store: Store, judge: Judge, senders: Senders, gate: Gate) -> None:
+    def __init__(
+        self, store: Store, judge: Judge, senders: Senders, gate: Gate, activity: Activity | None = None
+    ) -> None:
+        """`activity` counts the codes that were entered."""
+        self._activity = activity if activity is not None else Activity()
         self._judge = judge
         # asyncio keeps only weak references to tasks: one that nobody holds can vanish before it has run.
         self._crediting: set[asyncio.Task[None]] = set()
@@ -108,6 +113,7 @@ class Checks:
             return None
         settled = await self._store.settle(guess, result, policy)
         if settled.verified:
+            self._activity.note_converted(row)
             self._credit(row)
         return settled
 

@@ -16,6 +16,7 @@ from service.policy.model import Policies
 from service.providers.verify.protocol import Provider
 from service.settings import Settings
 from service.vault import Vault
+from service.verification.activity import Activity
 from service.verification.checks import Checks
 from service.verification.dispatch import Dispatch
 from service.verification.ended_verifications import Ended
@@ -44,6 +45,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     checks: Checks
     tally: Tally
     traces: Traces
+    activity: Activity
 
 
 def make_core(
@@ -60,7 +62,7 @@ def make_core(
     senders = make_senders(provider, ended, vault, policies, settings.telnyx_verify_profile_id)
     # The same health that the senders report to: with one of its own the gate would never close.
     gate = Gate(senders.health, senders.profile_id, settings.max_backlog)
-    slots, tally, traces = Slots(settings.max_sends), Tally(), Traces(database)
+    slots, tally, traces, activity = Slots(settings.max_sends), Tally(), Traces(database), Activity()
     return Core(
         database=database,
         vault=vault,
@@ -72,8 +74,9 @@ def make_core(
         ended=ended,
         gate=gate,
         slots=slots,
-        dispatch=Dispatch(store, judge, senders, slots.ask, traces, tally=tally),
-        checks=Checks(store, judge, senders, gate),
+        dispatch=Dispatch(store, judge, senders, slots.ask, traces, tally=tally, activity=activity),
+        checks=Checks(store, judge, senders, gate, activity),
         tally=tally,
         traces=traces,
+        activity=activity,
     )

@@ -35,6 +35,7 @@ from service.providers.verify.protocol import (
     SendAnswer,
     Sent,
 )
+from service.verification.activity import Activity
 from service.verification.callers import Evidence
 from service.verification.send_results import SendResult, result_of
 from service.verification.senders import Senders
@@ -87,11 +88,15 @@ class Dispatch:
 
     def __init__(
         self, store: Store, judge: Judge, senders: Senders, hurry: Callable[[], None], traces: Traces,
-        spread: float = SPREAD, tally: Tally | None = None,
+        spread: float = SPREAD, tally: Tally | None = None, activity: Activity | None = None,
     ) -> None:  # fmt: skip
-        """`hurry` is called when a verification has something to do at once; `tally` counts what is decided."""
+        """`hurry` is called when a verification has something to do at once; `tally` counts what is decided.
+
+        `activity`: what was done; admission counts there as well.
+        """
         self._traces = traces
         self._tally = tally or Tally()
+        self.activity = activity if activity is not None else Activity()
         self._spread = spread
         self._judge = judge
         self._store = store
@@ -168,7 +173,17 @@ class Dispatch:
             decision = await self.keep_trying(job, lambda: self._judge.settle(question, job.policy, gathered))
             if job.row.deliver and send.ordinal == 1:
                 self._tally.note(job.row.client, decision)
+            self._count_decided(job, send, decision)
         return decision
+
+    def _count_decided(self, job: Job, send: Send, decision: Decision) -> None:
+        where = job.row.client, decision.facts.number.country, decision.by or send.channel
+        if send.ordinal == 1:
+            self.activity.note("requests", *where)
+            if not job.row.deliver:
+                self.activity.note("decoys", *where)
+        if job.row.deliver and not decision.allow:
+            self.activity.note("suppressed", *where)
 
     def _pause(self, job: Job) -> float:
         return 0.0 if job.row.test else self._senders.health.wait_of(self._profile(job))
@@ -246,6 +261,9 @@ class Dispatch:
             self._hurry()
         name = recorded.provider or "none"
         telemetry.SENDS.labels(send.by or send.channel, name, outcome.state if kept else "lost_lease").inc()
+        if kept and provider is not None and provider.real and outcome.state in ("sent", "in_doubt"):
+            country = phone.describe(job.evidence.phone_number).country
+            self.activity.note("sends", job.row.client, country, send.by or send.channel)
         if outcome.state != "due":
             telemetry.SEND_SECONDS.observe((job.clock() - send.wanted_at).total_seconds())
         tracing.note(provider=name, outcome=outcome.state, kept=kept)

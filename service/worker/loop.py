@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable
 
 from service import telemetry
 from service.callbacks.delivery import Delivery
+from service.errors import Unavailable
 from service.providers.verify.health import Prober
 from service.verification.core import Core
 from service.verification.states import LEASE
+from service.worker.activity_log import STORE_EVERY, ActivityLog
 from service.worker.alarms import LOOK_EVERY as ALARM_EVERY
 from service.worker.alarms import Alarms
 from service.worker.leases import Leases
@@ -50,6 +52,7 @@ class Worker:
         self._retention = Retention(core.database, core.now)
         self._alarms = alarms
         self._delivery = delivery
+        self._activity_log = ActivityLog(core.database.pool, core.activity, core.now)
         # How the rows begin that this process can read.
         self._tags = core.vault.tags
         self._unreadable = False
@@ -70,6 +73,7 @@ class Worker:
             (self._purge, PURGE_EVERY, None),
             (self._alarms.look, ALARM_EVERY, None),
             (self._delivery.deliver, CLAIM_EVERY, self._delivery.wanted),
+            (self._activity_log.store, STORE_EVERY, None),
         ]
         self._tasks = [asyncio.create_task(_repeat(*entry)) for entry in rounds]
 
@@ -83,6 +87,8 @@ class Worker:
             await asyncio.wait([self._claiming])
         await self._slots.drain(DRAIN)
         await self._alarms.stop()
+        with contextlib.suppress(Unavailable):
+            await self._activity_log.store()
 
     async def _expire(self) -> None:
         while await self._store.expire():

@@ -131,6 +131,10 @@ KEPT = (
     Kept("country_hours", "hour", "17 days"),
     # A day, and the week before it: what a rule usually stops.
     Kept("rule_counts", "at", "9 days"),
+    Kept("console_sessions", "until", "1 day"),
+    Kept("activity", "until", "0 days"),
+    Kept("refusals", "at", "7 days"),
+    Kept("backtests", "began_at", "30 days"),
     Kept("audits", "at", "365 days", FIRST),
     # 400 whole days: the same day of last year can be looked up.
     Kept("ledger", "day", "401 days"),

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.db.engine import Database
-from service.db.schema import fraud_tables, tables
+from service.db.schema import console_tables, fraud_tables, tables
 from service.db.schema.columns import metadata
 from service.errors import PolicyError
 from service.policy import loading
@@ -31,7 +31,7 @@ EVENT = """
 insert into webhook_events (event_id, event_type, delivery, provider_id, received_at, applied_at)
 values ($1, 't', 'sent', 'p', $2, $2)
 """
-DECLARED = (tables, fraud_tables)  # their import puts the tables into the metadata
+DECLARED = (tables, fraud_tables, console_tables)  # their import puts the tables into the metadata
 # Kept for good: who the clients are, what their events carry, and what is one row for ever.
 FOR_GOOD = {"clients", "api_keys", "rounds", "device_signals"}
 # Deleted with their verification.

@@ -66,6 +66,16 @@ OLD_ROWS = {
         insert into rule_counts (at, client, country, rule, mode, finding, count)
         values ($2, $1::uuid::text, 'US', 'number', 'enforce', 'premium', 1)""",
     "country_hours": "insert into country_hours (country, hour, sends, converted) values ($1::uuid::text, $2, 1, 0)",
+    "console_sessions": """
+        insert into console_sessions (token, key_id, began_at, seen_at, until) values ($1, 1, $2, $2, $2)""",
+    "activity": """
+        insert into activity (span, at, client, country, channel, requests, decoys, sends, suppressed, converted,
+                              limited, until)
+        values ('day', $2, $1::uuid::text, 'US', 'sms', 1, 0, 1, 0, 0, 0, $2)""",
+    "backtests": """
+        insert into backtests (id, key_id, policy, version, began_at, seen_at, share)
+        values ($1, 1, '', '', $2, $2, 0)""",
+    "refusals": "insert into refusals (phone_hash, client_id, at, count) values ($1, 1, $2, 1)",
     "audits": "insert into audits (at, action, subject) values ($2, 'search', $1)",
     "ledger": """
         insert into ledger (day, client_id, country, channel, sends, spent, stopped, saved)

@@ -1,6 +1,6 @@
 """Authentication: the bearer key of a request, turned into a Caller before its body is read.
 
-Called by the handlers, and a guard of the metrics. Never logs a header.
+Called by the handlers and the console, and a guard of the metrics. Never logs a header.
 """
 
 from __future__ import annotations
@@ -77,7 +77,12 @@ async def _find(connection: Connection) -> Caller:
     # If there are two, a proxy in front may have checked the other one.
     if len(lines) != 1 or not lines[0].lower().startswith(SCHEME):
         raise NotAuthorized
-    key, services = lines[0][len(SCHEME) :].strip(), services_of(connection)
+    return await identify(connection, lines[0][len(SCHEME) :].strip())
+
+
+async def identify(connection: Connection, key: str) -> Caller:
+    """Return whose key it is. Raises NotAuthorized, Limited for an address that brings too many, Unavailable."""
+    services = services_of(connection)
     # Before any limit by address: strangers behind the same proxy must not shut out a valid key.
     if (caller := services.keys.known(key)) is not None:
         return caller

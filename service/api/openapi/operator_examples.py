@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.api.schemas import exemptions, outcomes
+from service.api.schemas import exemptions, insight, outcomes
 from service.api.schemas import operator as wire
 from service.api.schemas import operator_records as records
 
@@ -38,6 +38,7 @@ EXEMPTION = exemptions.ExemptionSeen(
     reason="Called us, ticket 4711",
     began_at=NOON, until=NOON + timedelta(minutes=30), lifted_at=None, set_by="key 2", in_force=True,
 )  # fmt: skip
+COUNTS = (130, 10, 100, 20, 75, 4)
 OUTCOME = outcomes.OutcomeSeen("shop", "range", "enforce", numbers=120, verified=3, open=5, verified_share=0.025)
 WOULD = outcomes.OutcomeSeen("shop", "bot", "observe", numbers=120, verified=3, open=5, verified_share=0.025)
 
@@ -57,6 +58,34 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
             None,
         ),
         "none": wire.NumberFound([], None),
+    },
+    insight.ActivitySeen: {
+        "an hour": insight.ActivitySeen(
+            [insight.ActivityStep(NOON, *COUNTS)],
+            *([insight.ActivityPart(name, *COUNTS)] for name in ("shop", "US", "sms")),
+        )
+    },
+    insight.LimitsOrder: {"plain": insight.LimitsOrder("+14155550100")},
+    insight.LimitsSeen: {
+        "full": insight.LimitsSeen(
+            [insight.FullLimitSeen("shop", "phone", 3, 600.0, NOON, NOON + timedelta(minutes=8), in_force=True)],
+            [insight.RefusedSeen("shop", NOON, NOON + timedelta(minutes=2), 2)],
+        ),
+        "none": insight.LimitsSeen([], []),
+    },
+    insight.BacktestOrder: {"plain": insight.BacktestOrder('[rules.vpn]\nmode = "enforce"\n', "7d")},
+    insight.BacktestStarted: {"one": insight.BacktestStarted(ID)},
+    insight.BacktestSeen: {
+        "running": insight.BacktestSeen(
+            ID, "0f8b2c6d1e57", NOON, None, 0.4, interrupted=False, error=None, changes=None
+        ),
+        "done": insight.BacktestSeen(
+            ID, "0f8b2c6d1e57", NOON, NOON + timedelta(minutes=3), 1.0, interrupted=False, error=None,
+            changes=insight.BacktestChanges(
+                "USD", 1200, 0, 40, 54, 14, 12, 1, 0, 0, 0.112, 0.008, 0.0,
+                [insight.BacktestRule("vpn", 0, 14, 14, 12, 1, 0, 0)],
+            ),
+        ),
     },
     wire.TrafficSummary: {
         "hour": wire.TrafficSummary(

@@ -88,6 +88,20 @@ PARAMETERS: dict[str, Json] = {
         "description": "How far back from now: a whole number and s, m, h or d, at most 24h; 1h if left out.",
         "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhd]$", "examples": ["1h"]},
     },
+    "activity_window": {
+        "name": "window",
+        "in": "query",
+        "required": False,
+        "description": "How far back: the minutes of an hour, the hours of a day, or the days of a month.",
+        "schema": {"type": "string", "enum": ["1h", "24h", "30d"], "examples": ["24h"]},
+    },
+    "backtest_id": {
+        "name": "backtest_id",
+        "in": "path",
+        "required": True,
+        "description": "The id that was returned when the backtest was started.",
+        "schema": {"type": "string", "format": "uuid", "examples": ["01a2001c-325a-71f0-9c85-1a4935d9dd81"]},
+    },
     "ledger_window": {
         "name": "window",
         "in": "query",

@@ -57,7 +57,7 @@ async def set_block(request: AnyRequest) -> wire.BlockSeen:
     services, operator = services_of(request), await operator_of(request)
     data = await read_body(request, BLOCK)
     length, reason = read_length(data.duration, "duration", LONGEST_BLOCK), read_reason(data.reason)
-    block = await services.blocks.set(operator.key_id, _target(services, data), reason, length)
+    block = await services.blocks.set(operator.key_id, find_target(services, data), reason, length)
     return msgspec.convert(block, wire.BlockSeen, from_attributes=True)
 
 
@@ -79,8 +79,8 @@ async def lift_block(request: AnyRequest, block_id: FromPath[int]) -> wire.Block
 HANDLERS = [list_methods("/blocks", "GET", "POST"), list_blocks, set_block, lift_block]
 
 
-def _target(services: Services, data: wire.BlockOrder) -> Target:
-    """Return what is to be blocked. Raises Invalid unless it is exactly one thing, fully given."""
+def find_target(services: Services, data: wire.BlockOrder) -> Target:
+    """Return what is to be blocked. Raises Invalid unless it is exactly one thing, fully given. The console's too."""
     named = [name for name in CHOICES if getattr(data, name) is not None]
     if len(named) != 1:
         raise Invalid(

@@ -135,7 +135,16 @@ class SendSeen(msgspec.Struct):
         ]
         | None
     )
-    error: Annotated[str, Meta(description="Why it did not go out, in a word.", examples=["deadline"])] | None
+    error: (
+        Annotated[
+            str,
+            Meta(
+                description="Why it did not go out; of one that was given up, also its last cause.",
+                examples=["deadline: no_connection"],
+            ),
+        ]
+        | None
+    )
     delivery: (
         Annotated[
             str,

@@ -1,6 +1,6 @@
 """The registry of tables, and the column types that they share.
 
-Read by tables and fraud_tables. Names every constraint, so that migrations can name it too.
+Read by tables, fraud_tables and console_tables. Names every constraint, so that migrations can name it too.
 """
 
 from __future__ import annotations
