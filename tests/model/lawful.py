@@ -14,6 +14,10 @@ import msgspec
 MICROSECOND = timedelta(microseconds=1)
 Window = tuple[int, float]  # how many, in how many seconds
 Name = tuple[str, ...]
+# Of addresses and accounts what was not converted counts, under a total of so many times as much. After so many codes
+# that were entered there is a place more for each.
+GIVEN_BACK = ("ip", "account")
+TIMES, FREE = 6, 4
 Limits = list[tuple[Name, tuple[Window, ...]]]
 
 
@@ -47,6 +51,13 @@ class Who(msgspec.Struct, frozen=True):
         return [(*account, self.address), account]
 
 
+class Place(msgspec.Struct):
+    """What one request or fallback took of a limit; `converted`: its code was entered."""
+
+    at: datetime
+    converted: bool = False
+
+
 class Expected(msgspec.Struct):
     """One verification as its caller must see it. `known`: the known source that it came from, if it came from one."""
 
@@ -60,6 +71,7 @@ class Expected(msgspec.Struct):
     known: Name | None = None
     ended: str | None = None
     wrong: int = 0
+    places: list[Place] = []
 
 
 class Lawful:
@@ -68,7 +80,7 @@ class Lawful:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.verifications: dict[str, Expected] = {}
-        self._places: dict[Name, list[datetime]] = defaultdict(list)
+        self._places: dict[Name, list[Place]] = defaultdict(list)
         self._guesses: dict[Name, list[datetime]] = defaultdict(list)
         self._known: set[Name] = set()
 
@@ -96,7 +108,11 @@ class Lawful:
         return limits
 
     def _wait_for_places(self, limits: Limits, now: datetime) -> float:
-        return max(_wait(self._places[subject], window, now) for subject, windows in limits for window in windows)
+        return max(
+            _wait_for_place(self._places[subject], window, now, given_back=subject[0] in GIVEN_BACK)
+            for subject, windows in limits
+            for window in windows
+        )
 
     def _budgets(self, who: Who, known: Name | None) -> list[tuple[Name, Window]]:
         number: Name = known or (who.client, who.phone)
@@ -133,11 +149,11 @@ class Lawful:
     def take_request(self, verification: str, who: Who, now: datetime, *, deliver: bool) -> Expected:
         """Count a request that was answered 202."""
         known = self.find_known(who)
-        self._count(self._limits(who, known, account=True), now)
         one = Expected(
             id=verification, who=who, deliver=deliver, created_at=now, channel_used_at=now, used=["sms"], known=known,
             expires_at=now + timedelta(seconds=self.rules.expires),
         )  # fmt: skip
+        self._count(one, self._limits(who, known, account=True), now)
         self.verifications[verification] = one
         return one
 
@@ -152,7 +168,7 @@ class Lawful:
         limits = self._limits(one.who, one.known, account=False)
         if (wait := self._wait_for_places(limits, now)) > 0:
             return 429, max(1, math.ceil(wait))
-        self._count(limits, now)
+        self._count(one, limits, now)
         one.used.append(channel)
         one.channel_used_at = now
         longest = one.created_at + timedelta(minutes=10)
@@ -164,6 +180,8 @@ class Lawful:
         subjects = [subject for subject, _ in self._budgets(one.who, one.known)]
         if right:
             one.ended = "verified"
+            for place in one.places:
+                place.converted = True
             self._known.update(one.who.names())
             for subject in subjects:
                 self._guesses[subject].clear()
@@ -182,9 +200,11 @@ class Lawful:
         one.ended = "canceled"
         return 200
 
-    def _count(self, limits: Limits, now: datetime) -> None:
-        for subject, _ in limits:
-            self._places[subject].append(now)
+    def _count(self, one: Expected, limits: Limits, now: datetime) -> None:
+        places = [Place(now) for _ in limits]
+        for (subject, _), place in zip(limits, places, strict=True):
+            self._places[subject].append(place)
+        one.places = [*one.places, *places]
 
 
 def _count(times: list[datetime], window: Window, now: datetime) -> int:
@@ -197,3 +217,18 @@ def _wait(times: list[datetime], window: Window, now: datetime) -> float:
     if len(times) < most:
         return 0.0
     return (times[-most] - now).total_seconds() + seconds
+
+
+def _wait_for_place(places: list[Place], window: Window, now: datetime, *, given_back: bool) -> float:
+    """Return in how many seconds a limit's window lets one in; 0 or less when it does now."""
+    most, seconds = window
+    if not given_back:
+        return _wait([place.at for place in places], window, now)
+
+    def is_open(after: float) -> bool:
+        inside = [place for place in places if (now - place.at).total_seconds() + after < seconds]
+        converted = sum(place.converted for place in inside)
+        return len(inside) - converted < most + max(0, converted - FREE) and len(inside) < TIMES * most
+
+    moments = sorted({0.0, *(seconds - (now - place.at).total_seconds() for place in places)})
+    return next(moment for moment in moments if moment >= 0 and is_open(moment))

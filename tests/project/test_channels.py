@@ -23,6 +23,8 @@ NAMED = {
     "service/api/openapi/examples.py": "examples of calls",
     "service/api/openapi/operator_examples.py": "examples of answers",
     "service/api/openapi/document.py": "an option of a handler that is called so",
+    "service/operators/verify_profiles.py": "which fields a profile has, by channel",
+    "service/providers/telnyx/sdk.py": "which fields of a profile the package can change",
     "service/providers/verify/test_numbers.py": "what becomes of a send to a fictional number, by channel",
     "service/simulation/scenarios/destinations.py": "which channel an attacker asks for",
     "service/simulation/population/people.py": "which channels people ask for",
