@@ -16,6 +16,7 @@ from netaddr import IPSet
 
 from service.api.access.strangers import Strangers
 from service.api.webhook_refusals import WebhookRefusals
+from service.callbacks.endpoint_admin import Endpoints
 from service.clients.authenticator import Authenticator
 from service.clients.key_admin import KeyAdmin
 from service.db.batch import Waiting
@@ -79,6 +80,7 @@ class Services(msgspec.Struct, frozen=True):
     traces: Traces
     operator_queries: OperatorQueries
     blocks: Blocks
+    callbacks: Endpoints
     exemptions: Exemptions
     records: Records
     key_admin: KeyAdmin
@@ -122,6 +124,7 @@ def make_services(
         events=DeliveryEvents(store, wake),
         traces=core.traces,
         operator_queries=OperatorQueries(database, vault, core.now),
+        callbacks=Endpoints(database, vault, allow_private=settings.callback_allow_private),
         blocks=Blocks(database, vault, core.now),
         exemptions=Exemptions(database, vault, core.now),
         records=Records(database),

@@ -1,6 +1,6 @@
 """Sets, rotates, disables and enables endpoints, and has callbacks tried again. All audited.
 
-Called by cli. A secret leaves `set` and `rotate` once; the database holds it sealed.
+Called by cli and api. A secret leaves `set` and `rotate` once; the database holds it sealed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An endpoint: where a client's callbacks go, as it is stored, as operators see it, and what is wrong with it.
 
-Read by delivery, endpoint_admin, worker.alarms and cli. Changes nothing.
+Read by delivery, endpoint_admin, worker.alarms, cli and api. Changes nothing.
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ class Filled(NamedTuple):
             "Blocks": "/operator/blocks",
             "Exemptions": "/operator/exemptions",
             "Clients and keys": "/operator/keys",
+            "Callbacks": "/operator/callbacks",
             "Audits": "/operator/audits",
             "Doctor": "/operator/doctor",
         }

@@ -38,6 +38,12 @@ ACTS = {
     "sign_in": "signed in to the console",
     "sign_out": "signed out of the console",
     "backtest": "started a backtest",
+    "set_callbacks": "set where callbacks go",
+    "rotate_callbacks": "made a new secret of callbacks",
+    "enable_callbacks": "enabled callbacks",
+    "disable_callbacks": "disabled callbacks",
+    "remove_callbacks": "removed where callbacks go",
+    "replay_callbacks": "had callbacks tried again",
 }
 
 

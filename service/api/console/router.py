@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from litestar import Router
 
-from service.api.console import blocks, doctor, entry, exemptions, now, records, rules, why
+from service.api.console import blocks, callbacks, doctor, entry, exemptions, now, records, rules, why
 from service.api.console.pages import read_script, read_style
 
 router = Router(
@@ -26,6 +26,9 @@ router = Router(
         rules.show_policy,
         rules.begin_backtest,
         rules.show_backtest,
+        callbacks.show_callbacks,
+        callbacks.set_receiver,
+        callbacks.change_receiver,
         doctor.show_doctor,
         doctor.examine_again,
         records.show_audits,

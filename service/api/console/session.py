@@ -35,6 +35,8 @@ DONE = {
     "set": "Done: it is in force from now on.",
     "lifted": "Lifted.",
     "ended": "It had ended already.",
+    "replayed": "They are tried again now.",
+    "changed": "Done.",
     "revoked": "The key is revoked, in every process.",
 }
 
