@@ -227,7 +227,7 @@ async def test_the_wait_for_a_place_is_exact(
 
 def test_a_limit_that_a_file_sets_has_six_times_as_much_as_its_total_unless_that_is_set_too() -> None:
     shipped = loading.parse("").default.limits
-    assert [repr(shipped.ip), repr(shipped.ip_total)] == ["[10/3600s]", "[120/3600s]"]
+    assert [repr(shipped.ip), repr(shipped.ip_total)] == ["[10/3600s]", "[200/3600s]"]
     read = loading.parse(
         '[limits]\nip = ["100/1h", "500/1d"]\ndevice = "7/1h"\ndevice_total = "9/1h"\n'
         '[clients.shop.limits]\naccount = ["2/1m"]\n'
