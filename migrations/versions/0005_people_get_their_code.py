@@ -1,7 +1,8 @@
 """People get their code: what device events carry, what captchas said, repeats, and what rules stop.
 
-The tables change by the pairs of files in sql/0005 (`TOPIC.up.sql`, `TOPIC.down.sql`), in the order of their names.
-The way back leaves the functions: what a release before calls has a name of its own, and still stands.
+The tables change by the pairs of files in sql/0005 (`TOPIC.up.sql`, `TOPIC.down.sql`), in the order of their names. The
+other files there are the functions of 0004 that have changed or gone since: the way back makes them again, because the
+ones of now need the tables of now.
 
 Revision ID: 0005
 Revises: 0004
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.db.schema.sql_files import make_functions, run_topics
+from service.db.schema.sql_files import list_functions, make_functions, run_topics
 
 revision = "0005"
 down_revision = "0004"
@@ -30,5 +31,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the tables back."""
+    """Make the functions of 0004 again, and take the tables back."""
+    make_functions(list_functions(TABLES))
     run_topics(TABLES, "down")

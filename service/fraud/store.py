@@ -200,7 +200,7 @@ WEIGH = FunctionCall(
     signals=Columns(SeenSignal, "g", of_items=True),
 )  # fmt: skip
 RESOLVE = FunctionCall(
-    "resolve_v3", ("item", "decided"),
+    "resolve_v4", ("item", "decided"),
     now=datetime, keep=int, spent=str, block_remembered=timedelta,
     items=Columns(_Resolved), limits=Columns(_SendLimitWindow, "l", of_items=True),
     blocks=Columns(RuleBlock, "b", of_items=True), bookings=Columns(Booking, "m", of_items=True),

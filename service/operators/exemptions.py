@@ -1,6 +1,6 @@
 """Exemptions set by operators: what is waived for a number, for a range of numbers that is safe, or for a country.
 
-Called by api and cli. Those of a number act in admit_v3.sql, without a round trip of their own: what is waived when a
+Called by api and cli. Those of a number act in admit_v4.sql, without a round trip of their own: what is waived when a
 verification is requested stays with it. Those of ranges and countries are read by fraud.countries in every process.
 Each change is audited in the same statement.
 """

@@ -12,8 +12,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from alembic import command
 
 from service.db.engine import Database
+from service.db.schema import migrate
 from service.vault import new_id
 from tests.support.admission import AdmissionHarness
 
@@ -112,15 +114,32 @@ class Old:
 
 
 @pytest.fixture
-async def old(database: Database) -> Old:
+async def harness(database: Database) -> AdmissionHarness:
     harness = AdmissionHarness(database, now=None)
     await harness.join("shop")
+    return harness
+
+
+@pytest.fixture
+async def old(harness: AdmissionHarness) -> Old:
     process = Old(harness)
     await process.admit()
     return process
 
 
-async def test_a_verification_lives_its_whole_life_at_a_process_of_the_release_before(old: Old) -> None:
+async def go_back(database_url: str) -> None:
+    """Go back to the schema before, as whoever goes back to the release before does."""
+    await asyncio.to_thread(command.downgrade, migrate.configure(database_url), "0004")
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["beside this one", "after the way back"])
+async def test_a_verification_lives_its_whole_life_at_a_process_of_the_release_before(
+    harness: AdmissionHarness, database_url: str, *, back: bool
+) -> None:
+    if back:
+        await go_back(database_url)
+    old = Old(harness)
+    await old.admit()
     await old.decide()
     await old.record()
     assert await old.spent() == (1, 0.01)
@@ -187,9 +206,20 @@ async def test_it_records_when_a_row_that_somebody_held_is_free(old: Old, databa
     await recording
 
 
-async def test_a_verification_lives_its_whole_life_at_a_process_of_revision_0003(database: Database) -> None:
-    harness = AdmissionHarness(database, now=None)
-    await harness.join("shop")
+async def test_after_the_way_back_the_way_forth_is_open(old: Old, database_url: str) -> None:
+    await go_back(database_url)
+    await old.decide()
+    await asyncio.to_thread(migrate.upgrade, database_url)
+    await old.record()
+    assert await old.guess("right") == "verified"
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["beside this one", "after the way back"])
+async def test_a_verification_lives_its_whole_life_at_a_process_of_revision_0003(
+    harness: AdmissionHarness, database: Database, database_url: str, *, back: bool
+) -> None:
+    if back:
+        await go_back(database_url)
     i, pool, source, press = harness.item(token=True), database.pool, new_id(), new_id()
     of_key = (i.key_id, i.client_id, i.id)
 

@@ -16,10 +16,12 @@ SETTINGS = (
     "enable_seqscan = off", "enable_hashjoin = off", "enable_mergejoin = off", "plan_cache_mode = force_generic_plan",
 )  # fmt: skip
 BY_KEYS_ALONE = frozenset({
-    "admit_v3", "apply_webhooks_v3", "backlog_v2", "budget_left_v2", "claim_v2", "credit", "expire", "record_v3",
-    "refund_sends", "reserve_guess_v3", "reserve_once_v2", "resolve_v3", "settle_guess_v2", "use_fallback",
+    "admit_v4", "apply_webhooks_v3", "backlog_v2", "budget_left_v2", "claim_v2", "credit", "expire", "record_v3",
+    "refund_sends", "reserve_guess_v3", "reserve_once_v2", "resolve_v4", "settle_guess_v2", "use_fallback",
     "unconverted_codes", "use_fallback_once", "watch_traffic_v2", "weigh_v4", "withdraw",
 })  # fmt: skip
+# The same of functions that only the way back to an earlier revision makes.
+BY_KEYS_BEFORE = frozenset({"admit_v3", "resolve_v3", "weigh_v3"})
 
 
 def run_topics(folder: Path, direction: str) -> None:
@@ -47,5 +49,5 @@ def make_functions(paths: Iterable[Path]) -> None:
 def write_function(path: Path) -> Iterator[str]:
     """Write down what makes the function of a file, with the settings under which it runs."""
     yield path.read_text()
-    if path.stem in BY_KEYS_ALONE:
+    if path.stem in BY_KEYS_ALONE | BY_KEYS_BEFORE:
         yield from (f"alter function {path.stem} set {setting}" for setting in SETTINGS)

@@ -32,7 +32,7 @@ Sources = list[UUID | None]
 
 
 class Admission(msgspec.Struct):
-    """One request, as `admit_v3` takes it. `policy`: the number of the policy whose limits apply.
+    """One request, as `admit_v4` takes it. `policy`: the number of the policy whose limits apply.
 
     `sources`: hashes of where it comes from, as far as it may be known. `begins`: a slot is free for its send.
     `call`: the database call in which it was first tried, which the store sets. `repeat`: by what a second tap within

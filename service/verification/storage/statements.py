@@ -27,7 +27,7 @@ WINDOWS = Columns(LimitWindow, "w", written=True)
 OF_CALLER = {"key": int, "client": int, "id": UUID}
 
 ADMIT = FunctionCall(
-    "admit_v3", fields_of(Admitted, "item"),
+    "admit_v4", fields_of(Admitted, "item"),
     now=datetime, again=bool, lease=timedelta, grace=timedelta, keep=int,
     windows=Columns(PolicyLimitWindow, "w", written=True), items=Columns(Admission),
 )  # fmt: skip

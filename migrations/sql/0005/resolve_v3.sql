@@ -5,22 +5,18 @@
 -- nothing and returns the stored decision (`decided`; null if it is the one that was passed in).
 -- Books what is sent and what is not, and refuses what is over a budget of the day. A country's budget is exact because
 -- its history is locked here; the budget for everything, if there is one, has a lock of its own.
--- m_most_unconverted: how many sends of the day (UTC) to a country may have gone out for nothing, if that is limited: of
--- all of them, each code that was entered accounts for m_worth.
 -- Raises the blocks that the rules asked for: b_first seconds, doubled each time while the one before is remembered
 -- (p_block_remembered), and doubled on until no shorter than b_least, but b_longest at most; none for a send that was
 -- weighed before an operator lifted a block.
--- Limits: those with l_given_back count what was not converted (their place stays with the send, until its code is
--- entered); l_apart: a known source has a count of its own, apart from strangers'.
 -- p_spent: the detail of a limit's finding; p_strike: counted against a subject whatever was decided.
 create or replace function resolve_v3(
     p_now timestamptz, p_keep int, p_spent text, p_block_remembered interval,
     p_id uuid[], p_ordinal int[], p_goes boolean[], p_decision jsonb[], p_strike uuid[],
-    l_item int[], l_name text[], l_subject uuid[], l_max int[], l_seconds float8[], l_given_back boolean[],
-    l_apart boolean[], b_item int[], b_subject uuid[], b_kind text[], b_label text[], b_reason text[], b_first float8[],
+    l_item int[], l_name text[], l_subject uuid[], l_max int[], l_seconds float8[],
+    b_item int[], b_subject uuid[], b_kind text[], b_label text[], b_reason text[], b_first float8[],
     b_longest float8[], b_least float8[],
     m_item int[], m_client_id int[], m_country text[], m_channel text[], m_price float8[],
-    m_of_country float8[], m_of_all float8[], m_most_unconverted float8[], m_worth float8[]
+    m_of_country float8[], m_of_all float8[]
 ) returns table (item int, decided jsonb)
 language plpgsql
 as $$
@@ -32,8 +28,6 @@ declare
     v_refused_by text;
     v_decision jsonb;
     m record;
-    v_place timestamptz;
-    v_device uuid;
     -- the items that are resolved now, and when each was weighed
     v_resolved int[] := '{}';
     v_ats timestamptz[] := array_fill(null::timestamptz, array[cardinality(p_id)]);
@@ -42,11 +36,6 @@ declare
     v_sends int[] := array_fill(0, array[cardinality(p_id)]);
     v_stopped int[] := v_sends;
 begin
-    l_subject := array(
-        select case when l.apart and v.known_source is not null then apart(v.known_source, 'everywhere') else l.subject end
-        from unnest(l_item, l_subject, l_apart) with ordinality as l(item, subject, apart, n)
-        left join verifications v on v.id = p_id[l.item] order by l.n
-    );
     perform hold_subjects(l_subject || b_subject || p_strike || array(
         select w.subject from unnest(p_id, p_ordinal) as i(id, ordinal)
         join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
@@ -74,20 +63,14 @@ begin
         if p_strike[i] is not null then
             perform count_hits(array[p_strike[i]], p_keep, v_now);
         end if;
-        select * into m from unnest(
-            m_item, m_client_id, m_country, m_channel, m_price, m_of_country, m_of_all, m_most_unconverted, m_worth
-        ) as x(item, client, country, channel, price, of_country, of_all, most_unconverted, worth) where x.item = i;
+        select * into m from unnest(m_item, m_client_id, m_country, m_channel, m_price, m_of_country, m_of_all)
+            as x(item, client, country, channel, price, of_country, of_all) where x.item = i;
         -- Booked, and without a decision: it was resolved by a process of the release before.
         if p_goes[i] and not v_send.booked then
             select min(l.name) into v_refused_by
-            from unnest(l_item, l_name, l_subject, l_max, l_seconds, l_given_back)
-                as l(item, name, subject, max, seconds, given_back)
+            from unnest(l_item, l_name, l_subject, l_max, l_seconds) as l(item, name, subject, max, seconds)
             join counters c on c.subject = l.subject
-            where l.item = i and case
-                when l.given_back then
-                    wait_for_place(coalesce(c.unconverted, c.hits), c.hits, l.max, l.seconds, v_now) > 0
-                else c.hits[l.max] > v_now - make_interval(secs => l.seconds)
-            end;
+            where l.item = i and c.hits[l.max] > v_now - make_interval(secs => l.seconds);
             if v_refused_by is null and (m.of_country is not null or m.of_all is not null) then
                 -- A budget of 0.3 pays for three times 0.1, though their sum as floats is a little more.
                 select case
@@ -103,19 +86,6 @@ begin
                     select m.country, 0
                 ) as x;
             end if;
-            if v_refused_by is null and m.most_unconverted is not null then
-                select case
-                    when x.sends + 1 - m.worth * x.converted > m.most_unconverted then 'budget_unconverted'
-                end into v_refused_by
-                from (
-                    select coalesce(sum(h.sends), 0) + (
-                               select coalesce(sum(v_sends[b.item]), 0) from unnest(m_country, m_item) as b(country, item)
-                               where b.country = m.country
-                           ) as sends,
-                           coalesce(sum(h.converted), 0) as converted
-                    from country_hours h where h.country = m.country and h.hour >= date_trunc('day', v_now, 'UTC')
-                ) as x;
-            end if;
         end if;
         if v_refused_by is not null then
             v_decision := v_decision || jsonb_build_object(
@@ -126,25 +96,17 @@ begin
             decided := v_decision;
         end if;
         if p_goes[i] and v_refused_by is null then
-            v_device := null;
-            v_place := null;
             if not v_send.booked then
-                v_device := (
-                    select l.subject from unnest(l_item, l_subject, l_given_back) as l(item, subject, given_back)
-                    where l.item = i and l.given_back limit 1
+                perform count_hits(
+                    array(select distinct l.subject from unnest(l_item, l_subject) as l(item, subject) where l.item = i),
+                    p_keep, v_now
                 );
-                v_place := take_place(v_device, p_keep, v_now);
-                perform count_hits(array(
-                    select distinct l.subject from unnest(l_item, l_subject) as l(item, subject)
-                    where l.item = i and l.subject is distinct from v_device
-                ), p_keep, v_now);
                 v_sends[i] := 1;
                 v_spent[i] := m.price;
             end if;
             update sends s set decision = v_decision, country = coalesce(s.country, m.country),
                 booked = coalesce(s.booked, m.channel), price = coalesce(s.price, m.price),
-                booked_on = coalesce(s.booked_on, case when m.item is not null then v_day end),
-                device_limit = v_device, device_place = v_place
+                booked_on = coalesce(s.booked_on, case when m.item is not null then v_day end)
             where s.verification_id = p_id[i] and s.ordinal = p_ordinal[i];
         else
             if m.item is not null then
@@ -189,12 +151,5 @@ begin
         from blocks o where o.subject = b.subject and o.until > v_now - p_block_remembered
     ) as g
     where g.held is not true;
-    -- Last, as in refund_sends: two that hold each other's lines would wait for each other.
-    insert into country_hours as h (country, hour, sends, converted)
-    select x.country, date_trunc('hour', v_ats[x.item], 'UTC'), sum(v_sends[x.item]), 0
-    from unnest(m_item, m_country) as x(item, country)
-    where v_sends[x.item] > 0 and v_ats[x.item] is not null
-    group by 1, 2 order by 1, 2
-    on conflict (country, hour) do update set sends = h.sends + excluded.sends;
 end
 $$;
