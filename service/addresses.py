@@ -31,9 +31,11 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "link-local": ("169.254.0.0/16", "fe80::/10"),
     "carrier-internal": ("100.64.0.0/10",),
     "multicast": ("224.0.0.0/4", "ff00::/8"),
-    # The rest of 240.0.0.0/4 is taken: proxies make addresses up there for IPv6 users of an IPv4 service.
+    # The rest of MADE_UP is taken: a product behind such a proxy would lose all of these people.
     "reserved": ("192.0.0.0/24", "198.18.0.0/15", "255.255.255.255/32", "2001:2::/48"),
 }
+# Proxies make addresses up in it for IPv6 users of an IPv4 service: each their own, but of no place.
+MADE_UP = IPv4Network("240.0.0.0/4")
 # Everything in IPv6 that is routed over the Internet, but for what is special.
 GLOBAL_V6 = IPv6Network("2000::/3")
 
@@ -103,7 +105,9 @@ def find_special(address: Address) -> str | None:
 def is_near(address: Address, network: str) -> bool | None:
     """Return whether an address is in the network around another one, or in a network; None if they say nothing."""
     other = ip_network(network)
-    if other.version != address.version or find_special(other.network_address) or find_special(address):
+    if other.version != address.version or any(
+        find_special(one) or one in MADE_UP for one in (other.network_address, address)
+    ):
         return None
     return address in other.supernet(new_prefix=min(other.prefixlen, NEIGHBOURS[other.version]))
 

@@ -112,12 +112,20 @@ def make_services(
     """Put them together. `wake`: has kept webhooks applied."""
     outcomes = Outcomes(core.database, core.now)
     database, vault, store = core.database, core.vault, core.store
+    step_up = StepUp(vault, countries, captchas, store.knows_key)
     return Services(
         vault=vault,
         keys=core.keys,
         strangers=Strangers(),
         requests=Requests(
-            store, vault, core.gate, core.dispatch, core.slots, core.traces, sealed, StepUp(vault, countries, captchas)
+            store,
+            vault,
+            core.gate,
+            core.dispatch,
+            core.slots,
+            core.traces,
+            sealed,
+            step_up,
         ),
         checks=core.checks,
         actions=VerificationActions(store, core.gate, core.slots),

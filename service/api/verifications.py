@@ -75,7 +75,9 @@ async def request_verification(request: AnyRequest) -> Response[VerificationAcce
     ask = read_request(caller.policy, body, private_addresses=services.private_addresses)
     if (key := read_idempotency_key(request)) is not None:
         # The request as it was read: other spacing or spelling of the same number is the same request, not another one.
-        idem, same = _idempotency(request, caller, "request", key, PACK.encode(ask))
+        # Nor is another captcha's token, which is good once: whoever asks again may have had to solve another.
+        alike = msgspec.structs.replace(ask, evidence=msgspec.structs.replace(ask.evidence, captcha_token=None))
+        idem, same = _idempotency(request, caller, "request", key, PACK.encode(alike))
         ask = msgspec.structs.replace(ask, idem=idem, body=same)
     taken = await services.requests.request(caller, ask, waiting_of(request))
     reply = VerificationAccepted(

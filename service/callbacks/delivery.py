@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from uuid import UUID
 
 from service import telemetry
 from service.callbacks.endpoints import Address, open_address
@@ -71,7 +72,7 @@ class Delivery:
         self._receivers: dict[int, Receiver] = {}
         self._looked = -LOOK_EVERY
         self._ended: list[Attempt] = []
-        self._disabled: dict[int, str] = {}
+        self._disabled: dict[UUID, str] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self.wanted = asyncio.Event()
 
@@ -145,9 +146,9 @@ class Delivery:
         failure = await self._call(receiver, due)
         receiver.failing = failure is not None
         wait = None if failure is None else wait_before(due.attempts, random.random())  # noqa: S311 (spreads retries)
-        self._ended.append(Attempt(due.id, due.attempts, wait, failure))
+        self._ended.append(Attempt(due.id, receiver.endpoint.row, due.attempts, wait, failure))
         if failure == "gone" or (failure is not None and wait is None):
-            self._disabled[due.client_id] = "gone" if failure == "gone" else "three days"
+            self._disabled[receiver.endpoint.row] = "gone" if failure == "gone" else "three days"
         telemetry.CALLBACKS.labels("taken" if failure is None else "failed" if wait else "given_up").inc()
 
     async def _call(self, receiver: Receiver, due: Due) -> str | None:

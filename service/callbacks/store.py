@@ -33,18 +33,22 @@ class Due(msgspec.Struct, frozen=True):
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """How an attempt ended. `failure`: None if it was taken; `wait`: seconds to the next, None if it was given up."""
+    """How an attempt ended. `failure`: None if it was taken; `wait`: seconds to the next, None if it was given up.
+
+    `receiver`: the row of the endpoint that was tried.
+    """
 
     id: UUID
+    receiver: UUID
     attempt: int
     wait: float | None
     failure: str | None
 
 
 class Disabled(msgspec.Struct, frozen=True):
-    """A client whose endpoint gets nothing more, and why."""
+    """An endpoint that gets nothing more, and why. `row`: as it was then, not what its client may have set since."""
 
-    client: int
+    row: UUID
     reason: str
 
 
@@ -80,7 +84,7 @@ class CallbackStore:
         call = CLAIM(now=self._now(), lease=lease, client=list(room), room=list(room.values()))
         return [Due(*row) for row in await self._pool.fetch(*call)]
 
-    async def finish(self, ended: Sequence[Attempt], disabled: Mapping[int, str]) -> None:
-        """Record how attempts ended, and which clients' endpoints get nothing more, and why."""
-        rows = [Disabled(client, reason) for client, reason in disabled.items()]
+    async def finish(self, ended: Sequence[Attempt], disabled: Mapping[UUID, str]) -> None:
+        """Record how attempts ended, and which endpoints get nothing more, and why."""
+        rows = [Disabled(row, reason) for row, reason in disabled.items()]
         await self._pool.execute(*FINISH(now=self._now(), ended=ended, disabled=rows))

@@ -113,5 +113,5 @@ def word_report(report: ObservationReport) -> str:
     rules = "; ".join(f"{rule.rule}: {rule.numbers:,}, {rule.verified:,} verified" for rule in report.rules)
     return (
         f"Of {report.numbers:,} numbers that {one.client} requested, the rules would have stopped "
-        f"{report.suppressed:,}; {report.verified:,} of these were verified within a day, so were people ({rules})."
+        f"{report.suppressed:,}; {report.verified:,} of these numbers were verified within a day: people ({rules})."
     )

@@ -83,20 +83,18 @@ def subjects_of(
     )
 
 
-def repeat_of(vault: Vault, client_id: int, ask: Ask, visitor_id: str | None = None) -> UUID:
-    """Hash by what a second tap is known: the same client, number, channel and source.
+def repeat_of(vault: Vault, client_id: int, ask: Ask) -> UUID:
+    """Hash by what a second tap is known: the same client, number, channel and source (account and address).
 
-    Each tap may bring an Idempotency-Key, a captcha token and a device event of its own. Without an account the device
-    must be the same all the same: neighbours behind one address must not be told of each other's verification.
+    Each tap may bring an Idempotency-Key, a captcha token and a device event of its own: pages are told to make a new
+    event for each submit.
     """
     evidence = ask.evidence
-    if evidence.account_id is not None:
-        who = normalise(evidence.account_id), ""
-    else:
-        who = "", visitor_id or evidence.device_event_id or evidence.device_sealed_result or ""
+    account = "" if evidence.account_id is None else normalise(evidence.account_id)
     network = network_of(evidence.ip_address) if evidence.ip_address else ""
+    number = str(number_of(vault, evidence.phone_number))
     what = ask.channel, "deliver" if ask.deliver else "decoy"
-    return vault.hash(b"repeat", str(client_id), evidence.phone_number, *what, *who, network)
+    return vault.hash(b"repeat", str(client_id), number, *what, account, network)
 
 
 def _sources(

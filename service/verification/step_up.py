@@ -6,7 +6,9 @@ is asked: nothing is looked up of a number, and the reply says nothing of it.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from uuid import UUID
 
 import msgspec
 
@@ -26,7 +28,11 @@ from service.verification.callers import Ask
 class StepUp:
     """Asks for captchas, by what this process knows of alarms."""
 
-    def __init__(self, vault: Vault, countries: Countries, captchas: Captchas) -> None:
+    def __init__(
+        self, vault: Vault, countries: Countries, captchas: Captchas, knows: Callable[[UUID], Awaitable[bool]]
+    ) -> None:
+        """`knows`: whether an Idempotency-Key was used; whoever only asks again is not asked for another token."""
+        self._knows = knows
         self._vault = vault
         self._countries = countries
         self._captchas = captchas
@@ -38,6 +44,8 @@ class StepUp:
         evidence = ask.evidence
         network = network_of(evidence.ip_address) if evidence.ip_address else None
         if not self._countries.is_alarmed(phone.describe(evidence.phone_number).country, network):
+            return ask
+        if ask.idem is not None and await self._knows(ask.idem):
             return ask
         rule = caller.policy.rules.captcha
         result = await self._captchas.read(self._question(caller, ask, network), rule)

@@ -16,7 +16,7 @@ from service.policy.model import AlertRules
 DAY, QUARTER = 24, 6
 MORE_FOR_QUARTER = 0.8
 # A country's days differ by so much (standard deviation of the share), and as many days must say otherwise.
-USUAL_SPREAD, KNOWN_AFTER = 0.02, 5
+USUAL_SPREAD, KNOWN_AFTER = 0.01, 5
 # A day with fewer sends says nothing of how days differ.
 LEAST_OF_DAY = 30
 # With fewer days beside those of an incident, those count too: what lasts for a fortnight has become usual.

@@ -54,6 +54,7 @@ ADVICE = {
     "captcha": "Look whether the captcha's secret is that of the site key that the client shows.",
 }
 USUAL = "If these are people, let the rule observe for this client while you look: [clients.{client}.rules.{rule}]."
+OBSERVED = "Nobody was stopped: the rule only observes. If these are people, leave it so."
 
 
 class Suppression(msgspec.Struct, frozen=True):
@@ -122,7 +123,8 @@ def word(one: Suppression, shares: Shares) -> str:
     named = ", ".join(one.countries[:MOST_NAMED]) + (" and others" if len(one.countries) > MOST_NAMED else "")
     usually = f"usually {shares.week / shares.of_week:.0%}" if shares.of_week else "what is usual is not known yet"
     kinds = ", ".join(f"{finding}: {many / max(1, one.suppressed):.0%}" for finding, many in one.findings if many)
-    advice = ADVICE.get(one.rule, USUAL).format(client=one.client, rule=one.rule)
+    observes = one.mode != "enforce"
+    advice = (OBSERVED if observes else ADVICE.get(one.rule, USUAL)).format(client=one.client, rule=one.rule)
     return (
         f"The rule {one.rule} {did} {_share(one.suppressed, one.asked)} of {one.client}'s requests of the last "
         f"hour ({one.suppressed:,} of {one.asked:,}; {named}), {_share(shares.day, shares.of_day)} of the day's; "

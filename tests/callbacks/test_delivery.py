@@ -9,14 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, read_code, run_gateway, run_process, wrong
+from tests.support.gateway import OTHER_PHONE, PHONE, Gateway, read_code, run_gateway, run_process, wrong
 from tests.support.receivers import Receiver, call_back, check, hurry, run_receiver
 from tests.support.waiting import until
 
-SHORT = f"""{POLICY}
-[verification]
-lifetime = "30s"
-"""
 FAILURES = "select max(failure) from callbacks"
 ENDPOINT = "select disabled_for from callback_endpoints"
 
@@ -176,3 +172,26 @@ async def test_it_is_disabled_after_the_last_attempt_and_an_alert_rings(gateway:
 async def test_a_client_without_a_receiver_has_nothing_noted(gateway: Gateway) -> None:
     await verify(gateway)
     assert await gateway.database.pool.fetchval("select count(*) from callbacks") == 0
+
+
+async def test_a_late_answer_of_the_receiver_before_says_nothing_of_the_one_that_is_set_now(gateway: Gateway) -> None:
+    async with run_receiver() as before, run_receiver() as after:
+        await call_back(gateway, before)
+        before.hangs, before.status = True, 410
+        await verify(gateway)
+        await until(lambda: bool(before.told), "it is under way to the one before")
+        await call_back(gateway, after)
+        before.hangs = False
+        await asyncio.sleep(1)
+        await hurry(gateway.database)
+        await until(lambda: bool(after.told), "it comes to the one that is set now")
+        assert await gateway.database.pool.fetchval(ENDPOINT) is None
+
+
+async def test_when_one_was_locked_is_told_to_the_next_second(gateway: Gateway, receiver: Receiver) -> None:
+    """How long Telnyx took to compare the last code could tell a decoy."""
+    await call_back(gateway, receiver)
+    verification = await gateway.begin()
+    await lock(gateway, verification)
+    await until(lambda: bool(receiver.told), "it is told")
+    assert receiver.told[0].body["timestamp"].partition(".")[2].strip("0Z") == ""

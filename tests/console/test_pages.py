@@ -232,7 +232,7 @@ async def test_a_key_is_made_shown_once_used_and_revoked_and_every_act_is_in_the
         assert made not in (await desk.get("/operator/keys")).page
         gateway.key = made
         assert (await gateway.request(PHONE)).status == 202
-        for wrong in ({"client": "Bank"}, {"scope": "all"}, {"duration": "x"}, {"test": "on"}):
+        for wrong in ({"client": "Bank"}, {"scope": "all"}, {"scope": "operator"}, {"duration": "x"}, {"test": "on"}):
             fields = {"client": "bank", "scope": "verify", "duration": ""} | wrong
             assert (await desk.post("/operator/keys", fields)).status == 422, wrong
         row = await gateway.database.pool.fetchval("select max(id) from api_keys")

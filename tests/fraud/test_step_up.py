@@ -154,3 +154,17 @@ def test_step_up_without_a_provider_is_named_at_the_start() -> None:
     with pytest.raises(SettingsError, match=r"CAPTCHA_PROVIDER: is missing; .*clients\.shop\.step_up"):
         check_provider(loading.parse(STEP_UP), configured=False)
     check_provider(loading.parse(STEP_UP), configured=True)
+
+
+async def test_whoever_asks_again_under_their_key_is_not_asked_for_another_captcha(
+    database_url: str, database: Database
+) -> None:
+    async with run_alarmed(database_url, database) as gateway:
+        first = await gateway.request(captcha_token="pass-1", idem="k1")
+        assert first.status == 202
+        await database.pool.execute("update captcha_verdicts set at = at - interval '10 minutes'")
+        for fields in ({}, {"captcha_token": "pass-1"}, {"captcha_token": "pass-2"}):
+            again = await gateway.request(idem="k1", **fields)
+            assert (again.status, again.body["id"]) == (202, first.body["id"]), fields
+        assert (await gateway.request(OTHER_PHONE, idem="k1")).status == 422
+        assert (await gateway.request(idem="k2")).body["type"] == "urn:verify-gateway:problem:challenge-required"

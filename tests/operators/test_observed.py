@@ -119,7 +119,7 @@ async def test_at_its_end_rules_are_enforced_and_one_alert_and_the_command_and_t
         [text] = await channel.wait_for(1)
         assert text == (
             "The rules of newcomer are enforced from now on; until now they only observed. Of 3 numbers that newcomer "
-            "requested, the rules would have stopped 2; 1 of these were verified within a day, so were people "
+            "requested, the rules would have stopped 2; 1 of these numbers were verified within a day: people "
             "(country: 2, 1 verified)."
         )
         assert text.partition("only observed. ")[2] in await run(gateway, "policy", "outcomes")

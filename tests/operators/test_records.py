@@ -207,6 +207,7 @@ async def test_a_key_made_by_the_api_is_good_at_once_shown_once_and_revoked_at_o
     [
         ({}, ["client"]), ({"client": "Shop"}, ["client"]), ({"client": ""}, ["client"]),
         ({"client": "shop", "test": True}, ["test"]), ({"client": "new", "scope": "root"}, ["scope"]),
+        ({"client": "new", "scope": "operator"}, ["scope"]),
         ({"client": "new", "duration": "3651d"}, ["duration"]), ({"client": "new", "key": "vg_mine"}, ["key"]),
     ],
     ids=str,

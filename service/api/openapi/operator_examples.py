@@ -154,7 +154,7 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
         "one": records.KeyList(
             [
                 records.KeySeen(
-                    2, "desk", test=False, scope="operator", hint="vg_x7Qp", created_at=NOON, last_used_at=NOON,
+                    2, "desk", test=False, scope="metrics", hint="vg_x7Qp", created_at=NOON, last_used_at=NOON,
                     ends_at=None, revoked_at=None,
                 )
             ],
@@ -163,7 +163,7 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
     },
     records.KeyOrder: {
         "product": records.KeyOrder("shop"),
-        "operator": records.KeyOrder("desk", "operator", duration="90d"),
+        "metrics": records.KeyOrder("prometheus", "metrics", duration="90d"),
     },
     records.KeyMade: {"made": records.KeyMade(2, "vg_the-key-itself")},
     records.KeyRevoked: {"revoked": records.KeyRevoked(2)},

@@ -168,7 +168,15 @@ class KeyOrder(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
             description="The client that it belongs to: limits and settings apply to all keys of a name.",
         ),
     ]  # fmt: skip
-    scope: Annotated[OfScope, Meta(description="What the key is to open; verify if left out.")] = "verify"
+    scope: Annotated[
+        Literal["verify", "metrics"],
+        Meta(
+            title="MadeScope",
+            description="What the key is to open; verify if left out. The command line alone makes operators' keys.",
+            examples=["verify"],
+            extra_json_schema=TEXT,
+        ),
+    ] = "verify"
     test: Annotated[
         bool,
         Meta(

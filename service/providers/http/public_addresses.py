@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
+from service.addresses import find_special
+
 # IPv6 that carries an IPv4 address: of NAT64, 6to4 and Teredo none is needed to reach a public receiver, and each could
 # name an address inside.
 CARRIERS = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")))
+# Public by their number, and answered inside: a cloud's own services, and what Python 3.11 does not know to be special.
+ELSEWHERE = frozenset({IPv4Address("168.63.129.16")})
+DOCUMENTATION = IPv6Network("3fff::/20")
 
 
 class ForbiddenAddress(OSError):
@@ -23,8 +28,10 @@ def is_public(text: str) -> bool:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        elif address.is_site_local or any(address in carrier for carrier in CARRIERS):
+        elif address in DOCUMENTATION or any(address in carrier for carrier in CARRIERS):
             return False
+    if find_special(address) is not None or address in ELSEWHERE:
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

@@ -42,6 +42,7 @@ CLAIM = FunctionCall(
 SENDS = FunctionCall("sends_of", id=UUID)
 BACKLOG = FunctionCall("backlog_v2", fields_of(Backlog), now=datetime, tags=list[bytes], overdue=timedelta)
 EXPIRE = FunctionCall("expire", now=datetime, most=int)
+KNOWS_KEY = "select exists (select from idempotency_keys where idem = $1)"
 READ = FunctionCall("read_verification", fields_of(StatusRow), now=datetime, **OF_CALLER, codes=int, windows=WINDOWS)
 CANCEL = FunctionCall(
     "cancel_verification", fields_of(StatusRow), now=datetime, **OF_CALLER, codes=int, windows=WINDOWS

@@ -155,6 +155,10 @@ class Store:
         found = await insist(lambda: self._pool.fetchrow(*call), PATIENCE.answer)
         return StatusRow(*found) if found else None
 
+    async def knows_key(self, idem: UUID) -> bool:
+        """Say whether a request has used this Idempotency-Key (as a hash, of its client). Raises Unavailable."""
+        return bool(await self._pool.fetchval(sql.KNOWS_KEY, idem))
+
     async def cancel(self, key: int, client: int, row: UUID, policy: Policy) -> StatusRow[Literal["canceled"]] | None:
         """Cancel a pending verification; None when it was not pending."""
         found = await self._pool.fetchrow(*sql.CANCEL(**self._named(key, client, row, policy)))
