@@ -29,15 +29,18 @@ from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A sandbox's settings. `gateway_key`: the API key that the demo's backend uses at `gateway_url`.
 
+    `operator_key`: with which its panel asks for decisions. `channels`, `countries`: what the gateway's policy allows.
     `latency`: seconds that an operation takes to answer, if not at once.
     """
 
     gateway_url: str
     gateway_key: str
+    operator_key: str = ""
     telnyx: TelnyxSettings = TelnyxSettings()
     fingerprint: FingerprintSettings = FingerprintSettings()
     latency: dict[Operation, float] = {}
     channels: Sequence[Channel] = tuple(CHANNELS)
+    countries: Sequence[str] = ()
 
 
 def create_sandbox(settings: SandboxSettings) -> Litestar:
