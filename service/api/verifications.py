@@ -148,7 +148,7 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
     if caller.test:
         found = await services.operator_queries.explain(caller.client_id, verification_id)
         if asks_why(request) or (found is not None and found.explain):
-            status.decision = found and msgspec.convert(found, SendDecision, from_attributes=True)
+            status.decision = msgspec.convert(found, SendDecision | None, from_attributes=True)
             return Response(status, headers=NOT_STORED)
     return Response(status)
 

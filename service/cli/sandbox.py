@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from service.db.schema import migrate
 from service.errors import GatewayError
 from service.policy import loading
 from service.sandbox import captcha_app
+from service.sandbox.demo.page import PageSettings
 from service.sandbox.fingerprint.service import FingerprintSettings
 from service.sandbox.main import SandboxSettings, create_sandbox
 from service.sandbox.telnyx.service import PROFILE_ID, TelnyxSettings
@@ -36,6 +38,7 @@ from service.settings import Settings, load
 HOME = Path(".sandbox")
 PORT = click.IntRange(1, 65535)
 TELNYX_KEY = "KEY_SANDBOX"
+AGENT_KEY = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
 @click.command()
@@ -98,7 +101,19 @@ def _settings(url: str, home: SandboxHome, port: int, stage_port: int) -> Settin
         "port": port,
         "policy_file": os.environ.get("POLICY_FILE") or str(home.find_policy()),
     }
+    if _read_agent_key() is not None and "FINGERPRINT_SECRET_KEY" in os.environ:
+        # Then events are Fingerprint's own, and only Fingerprint knows them.
+        del given["fingerprint_secret_key"], given["fingerprint_base_url"]
     return load(Settings, **given)
+
+
+def _read_agent_key() -> str | None:
+    """Return the key of Fingerprint's own agent, if the page is to load that one."""
+    key = os.environ.get("FINGERPRINT_PUBLIC_KEY") or None
+    # It becomes part of a page and of an address.
+    if key is not None and not AGENT_KEY.fullmatch(key):
+        raise GatewayError("FINGERPRINT_PUBLIC_KEY has letters and digits only.")
+    return key
 
 
 def _public_key(kept: dict[str, str]) -> str:
@@ -118,8 +133,13 @@ async def _run(settings: Settings, home: SandboxHome, port: int, stage_port: int
                 webhook_url=f"{gateway_url}/webhooks/verify",
                 signing_seed=base64.b64decode(home.read_secrets()["signing_seed"]),
             ),
-            channels=policy.fallback.order,
-            countries=policy.countries.allow,
+            page=PageSettings(
+                channels=tuple(policy.fallback.order),
+                countries=tuple(policy.countries.allow),
+                fingerprint_key=_read_agent_key(),
+                fingerprint_api=settings.fingerprint_api,
+                fingerprint_region=settings.fingerprint_region,
+            ),
         )
     )
     servers = [
