@@ -59,6 +59,7 @@ def sandbox(port: int, stage_port: int, home: Path, *, stand_ins: bool) -> None:
     """
     if os.environ.get("TELNYX_API_KEY", TELNYX_KEY) != TELNYX_KEY:
         raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
+    _read_agent_key()
     for wanted in (stage_port,) if stand_ins else (port, stage_port):
         check_free("127.0.0.1", wanted, "Choose other ports with --port and --stage-port.")
     own = SandboxHome(home)
@@ -149,6 +150,7 @@ async def _run(settings: Settings, home: SandboxHome, port: int, stage_port: int
     words = {
         "demo page": f"http://127.0.0.1:{stage_port}/demo",
         "inbox": f"http://127.0.0.1:{stage_port}/inbox",
+        "console": f"{gateway_url}/operator",
         "API docs": f"{gateway_url}/schema",
         "API": f"{gateway_url}/v1",
         "key": key,

@@ -25,10 +25,10 @@ def free_ports() -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def sandbox(home: Path, end: signal.Signals) -> AsyncIterator[str]:
+async def sandbox(home: Path, end: signal.Signals, **settings: str) -> AsyncIterator[str]:
     """Run a sandbox until it is ready, yield what it printed, and end it."""
     port, stage_port = free_ports()
-    process = await start("sandbox", "--home", str(home), "--port", port, "--stage-port", stage_port)
+    process = await start("sandbox", "--home", str(home), "--port", port, "--stage-port", stage_port, settings=settings)
     assert process.stdout
     try:
         said = b""
@@ -64,7 +64,7 @@ async def test_what_the_sandbox_prints_works_as_it_stands_and_a_signal_ends_it(t
         request, verify = [line for line in said.splitlines() if line.startswith("curl ")]
         asked = await run_curl(request)
         assert asked["status"] == "pending"
-        for name in ("demo page", "inbox", "API docs"):
+        for name in ("demo page", "inbox", "console", "API docs"):
             async with session.get(read_word(said, name)) as response:
                 assert response.status == 200, name
         code = await wait_for_code(session, read_word(said, "inbox"))
@@ -112,8 +112,19 @@ async def test_the_sandbox_names_its_policy_and_sends_to_every_country_until_tha
             await wait_for_code(session, read_word(said, "inbox"))
     assert policy == home / "policy.toml"
     policy.write_text('[countries]\nallow = ["US", "GB"]\n')
-    async with sandbox(home, signal.SIGTERM) as said:
+    async with sandbox(home, signal.SIGTERM, FINGERPRINT_PUBLIC_KEY="pubKey123", FINGERPRINT_API="v3") as said:
         assert "\n  countries     US, GB\n" in said
+        async with aiohttp.request("GET", read_word(said, "demo page")) as response:
+            page = await response.text()
+    assert "Here only numbers of GB, US get codes" in page
+    assert 'data-agent="https://fpjscdn.net/v3/pubKey123" data-api="v3" data-region="us"' in page
+
+
+async def test_a_public_key_that_is_none_is_named_before_anything_starts(tmp_path: Path) -> None:
+    settings = {"FINGERPRINT_PUBLIC_KEY": "a/../b"}
+    done = await run("sandbox", "--home", str(tmp_path / "home"), settings=settings)
+    assert "FINGERPRINT_PUBLIC_KEY" in done.sentence()
+    assert not (tmp_path / "home").exists()
 
 
 async def test_the_sandbox_never_starts_with_a_real_key(tmp_path: Path) -> None:

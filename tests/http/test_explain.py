@@ -45,7 +45,9 @@ async def test_a_test_client_that_asks_is_told_the_rule_its_mode_and_what_it_saw
         tester = await gateway.client("tester", test=True)
         decision = await read_decision(tester, await ask(tester), **WHY)
         assert decision["allow"] is False
-        assert decision["findings"] == [{"rule": "country", "mode": "enforce", "detail": "country GB by sms"}]
+        assert decision["findings"] == [
+            {"rule": "country", "mode": "enforce", "detail": "country GB by sms", "reason": ""}
+        ]
         assert decision["facts"]["number"]["country"] == "GB"
         assert ABROAD[3:] not in json.dumps(decision)
         allowed = await read_decision(tester, await ask(tester, "+14155550100"), **WHY)

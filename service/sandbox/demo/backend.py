@@ -89,6 +89,10 @@ class Backend:
         """Read what an operator sees."""
         return await self._call("GET", f"/v1/operator/verifications/{verification_id}", key=self._operator_key)
 
+    def console(self, verification_id: str) -> str:
+        """Return where the operators' console shows a verification."""
+        return f"{self._url}/operator/verifications/{verification_id}"
+
     async def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, key: str | None = None
     ) -> GatewayAnswer:

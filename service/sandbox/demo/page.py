@@ -18,6 +18,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from service.channels import CHANNELS, DEFAULT, Channel
+from service.operators.explanations import words_of
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
 from service.sandbox.demo.backend import Backend, GatewayAnswer, SignUp
 from service.sandbox.demo.numbers import compose_number, tell_countries, write_countries
@@ -28,7 +29,8 @@ from service.sandbox.pages import CSS, JAVASCRIPT, create_asset, create_page
 from service.sandbox.visitors import address_of, keep_address
 
 _STATIC = Path(__file__).with_name("static")
-_PAGE = (_STATIC / "demo.html").read_text(encoding="utf-8")
+_NOUNS = html.escape(msgspec.json.encode({name: one.noun for name, one in CHANNELS.items()}).decode())
+_PAGE = (_STATIC / "demo.html").read_text(encoding="utf-8").replace("{{nouns}}", _NOUNS)
 _ASSETS = {"demo.css": CSS, "shop.js": JAVASCRIPT, "panel.js": JAVASCRIPT}
 _CDN, _FINGERPRINT = "https://fpjscdn.net", "https://*.fpjs.io"
 
@@ -86,7 +88,6 @@ def show_demo(request: Request[Any, Any, Any], page: NamedDependency[PageSetting
     )  # fmt: skip
     values = dict(zip(("agent", "api", "region"), map(html.escape, agent), strict=True)) | {
         "channels": "".join(map(_write_choice, page.channels)),
-        "nouns": html.escape(msgspec.json.encode({name: one.noun for name, one in CHANNELS.items()}).decode()),
         "countries": write_countries(),
         "allowed": tell_countries(page.countries),
         "numbers": "".join(_write_number(one.phone_number, one.meaning) for one in NUMBERS),
@@ -155,12 +156,20 @@ async def show_decided(
     event = fingerprint.find(data.event_id) if data.event_id is not None else None
     if not answer.ok:
         return _pass_on(answer)
-    return Response(answer.body | {"marks": event.order.tags.get("marks", []) if event else None})
+    marks = event.order.tags.get("marks") if event else None
+    return Response(answer.body | {"marks": marks, "means": _explain(answer.body), "console": backend.console(data.id)})
 
 
 def _pass_on(answer: GatewayAnswer) -> Response[Any]:
     body = answer.body if answer.ok else tell(answer)
     return Response(body, status_code=answer.status)
+
+
+def _explain(seen: dict[str, Any]) -> dict[str, str]:
+    """Say what each rule that objected means, in the words of the operators' console."""
+    decisions = [send["decision"] for send in seen.get("sends", ()) if send["decision"]]
+    rules = {one["rule"] for decision in decisions for one in decision["findings"]}
+    return {rule: words_of(rule).means for rule in rules}
 
 
 def _write_choice(channel: Channel) -> str:

@@ -51,9 +51,11 @@ function paint(seen) {
   if (state === settled) return;
   settled = state;
   $("details").hidden = false;
+  $("console").href = seen.console;
   $("rules").replaceChildren();
   for (const one of seen.sends.flatMap((send) => (send.decision ? send.decision.findings : []))) {
     const item = add($("rules"), "li", one.rule + ": " + one.detail);
+    add(item, "small", (seen.means || {})[one.rule] || "");
     add(item, "small", one.mode === "enforce" ? "enforced: it suppresses the send" : one.mode + ": noted, and nothing more");
   }
   if (!$("rules").children.length) add($("rules"), "li", "None.");
