@@ -202,6 +202,11 @@ def is_country(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS and code not in PART_OF
 
 
+def list_countries() -> list[str]:
+    """List every country with numbers of its own, in ISO 3166 alpha-2."""
+    return sorted(filter(is_country, phonenumbers.SUPPORTED_REGIONS))
+
+
 def countries_by_code() -> dict[int, list[str]]:
     """List the calling codes that several countries share, each with the country that runs it first."""
     shared = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()

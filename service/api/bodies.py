@@ -1,4 +1,4 @@
-"""Reads what was sent: a JSON body into its struct, strictly, and the Idempotency-Key.
+"""Reads what was sent: a JSON body into its struct, strictly, the Idempotency-Key and X-Explain.
 
 Called by the handlers, once the key has been checked. An error never repeats what was sent.
 """
@@ -63,6 +63,11 @@ def read_idempotency_key(request: AnyRequest) -> str | None:
     if len(lines) > 1 or not IDEMPOTENCY_KEY.fullmatch(lines[0]):
         raise Invalid("Idempotency-Key", detail="Send one, of 1 to 255 visible ASCII characters.")
     return lines[0]
+
+
+def asks_why(request: AnyRequest) -> bool:
+    """Return whether X-Explain is true. Any other value is as good as none: a production key is told nothing of it."""
+    return request.headers.get("x-explain", "").strip().lower() == "true"
 
 
 def _holds_half_a_character(body: bytes) -> bool:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import json
 import os
-import secrets
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -19,44 +18,27 @@ from typing import Any
 import click
 import uvicorn
 
-from service import telemetry
+from service import phone, telemetry
 from service.app import create_app
 from service.cli.process.ports import check_free
+from service.cli.sandbox_home import SandboxHome
 from service.cli.serving import UVICORN
-from service.clients.authenticator import Authenticator
-from service.clients.key_admin import KeyAdmin
-from service.clients.store import KeyStore
-from service.db.engine import open_database, resolve
+from service.db.engine import resolve
 from service.db.schema import migrate
-from service.errors import GatewayError, NotAuthorized
+from service.errors import GatewayError
 from service.policy import loading
 from service.sandbox import captcha_app
+from service.sandbox.demo.page import PageSettings
 from service.sandbox.fingerprint.service import FingerprintSettings
 from service.sandbox.main import SandboxSettings, create_sandbox
 from service.sandbox.telnyx.service import PROFILE_ID, TelnyxSettings
 from service.sandbox.telnyx.webhooks import Signer
 from service.settings import Settings, load
-from service.vault import Vault
 
 HOME = Path(".sandbox")
 PORT = click.IntRange(1, 65535)
 TELNYX_KEY = "KEY_SANDBOX"
-POLICY = """# Overrides the shipped policy in the sandbox: edit it and start again.
-[limits]
-ip = ["1000/1h"]  # all your requests come from one address
-
-# WhatsApp is off as shipped. With these lines the demo page offers it:
-# [fallback]
-# order = ["sms", "whatsapp", "call", "flashcall"]
-# [countries]
-# whatsapp = ["US", "CA"]
-
-# Playing with the sandbox looks like pumping: neighbouring numbers, and few codes entered. So these rules only observe
-# here. To see them stop sends, delete these lines and request codes for a few numbers in a row.
-"""
-WATCHED = ("sequential", "range", "country_conversion", "ip_conversion", "burst", "unverified_share",
-           "device_numbers", "many_countries")  # fmt: skip
-POLICY += "".join(f'[rules.{rule}]\nmode = "observe"\n' for rule in WATCHED)
+AGENT_KEY = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
 @click.command()
@@ -72,30 +54,31 @@ def sandbox(port: int, stage_port: int, home: Path, *, stand_ins: bool) -> None:
     """Run everything on this machine, without any account.
 
     Starts PostgreSQL, stand-ins for Telnyx and Fingerprint, a demo page and the real gateway. Prints their addresses,
-    an API key, and a curl command that requests a verification. With --stand-ins, prints the settings of a gateway
-    that is to use them.
+    keys for products and operators, and curl commands that request a verification and check its code. With --stand-ins,
+    prints the settings of a gateway that is to use them.
     """
     if os.environ.get("TELNYX_API_KEY", TELNYX_KEY) != TELNYX_KEY:
         raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
+    _read_agent_key()
     for wanted in (stage_port,) if stand_ins else (port, stage_port):
         check_free("127.0.0.1", wanted, "Choose other ports with --port and --stage-port.")
-    home.mkdir(parents=True, exist_ok=True)
+    own = SandboxHome(home)
     telemetry.configure_logs("WARNING")
     if stand_ins:
-        asyncio.run(_run_stand_ins(home, stage_port))
+        asyncio.run(_run_stand_ins(own, stage_port))
         return
     click.echo("Starting PostgreSQL ...", err=True)
     url, release = resolve(f"embedded:{home / 'postgres'}")
     try:
         migrate.upgrade(url)
-        asyncio.run(_run(_settings(url, home, port, stage_port), home, port, stage_port))
+        asyncio.run(_run(_settings(url, own, port, stage_port), own, port, stage_port))
     finally:
         if release:
             release()
 
 
-def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
-    kept = _kept(home)
+def _settings(url: str, home: SandboxHome, port: int, stage_port: int) -> Settings:
+    kept = home.read_secrets()
     stage = f"http://127.0.0.1:{stage_port}"
     given: dict[str, Any] = {
         "database_url": url,
@@ -117,57 +100,69 @@ def _settings(url: str, home: Path, port: int, stage_port: int) -> Settings:
         "webhook_require_https": False,
         "host": "127.0.0.1",
         "port": port,
-        "policy_file": os.environ.get("POLICY_FILE") or str(_policy(home)),
+        "policy_file": os.environ.get("POLICY_FILE") or str(home.find_policy()),
     }
+    if _read_agent_key() is not None and "FINGERPRINT_SECRET_KEY" in os.environ:
+        # Then events are Fingerprint's own, and only Fingerprint knows them.
+        del given["fingerprint_secret_key"], given["fingerprint_base_url"]
     return load(Settings, **given)
 
 
-def _kept(home: Path) -> dict[str, str]:
-    """Read the sandbox's own secrets, made at its first start: without them its database would be unreadable."""
-    path = home / "secrets.json"
-    if not path.exists():
-        names = ("secret_key", "index_key", "signing_seed")
-        made = {name: base64.b64encode(secrets.token_bytes(32)).decode() for name in names}
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(made))
-    kept: dict[str, str] = json.loads(path.read_text())
-    return kept
-
-
-def _policy(home: Path) -> Path:
-    path = home / "policy.toml"
-    if not path.exists():
-        path.write_text(POLICY)
-    return path
+def _read_agent_key() -> str | None:
+    """Return the key of Fingerprint's own agent, if the page is to load that one."""
+    key = os.environ.get("FINGERPRINT_PUBLIC_KEY") or None
+    # It becomes part of a page and of an address.
+    if key is not None and not AGENT_KEY.fullmatch(key):
+        raise GatewayError("FINGERPRINT_PUBLIC_KEY has letters and digits only.")
+    return key
 
 
 def _public_key(kept: dict[str, str]) -> str:
     return Signer(base64.b64decode(kept["signing_seed"])).public_key
 
 
-async def _run(settings: Settings, home: Path, port: int, stage_port: int) -> None:
-    key = await _key(settings, home)
+async def _run(settings: Settings, home: SandboxHome, port: int, stage_port: int) -> None:
+    key, operator_key = [await home.read_key(name, settings) for name in ("demo-key", "operator-key")]
+    policy = loading.load(settings.policy_file).default
     gateway_url = f"http://127.0.0.1:{port}"
     stage = create_sandbox(
         SandboxSettings(
             gateway_url=gateway_url,
             gateway_key=key,
+            operator_key=operator_key,
             telnyx=TelnyxSettings(
                 webhook_url=f"{gateway_url}/webhooks/verify",
-                signing_seed=base64.b64decode(_kept(home)["signing_seed"]),
+                signing_seed=base64.b64decode(home.read_secrets()["signing_seed"]),
             ),
-            channels=loading.load(settings.policy_file).default.fallback.order,
+            page=PageSettings(
+                channels=tuple(policy.fallback.order),
+                countries=tuple(policy.countries.allow),
+                fingerprint_key=_read_agent_key(),
+                fingerprint_api=settings.fingerprint_api,
+                fingerprint_region=settings.fingerprint_region,
+            ),
         )
     )
     servers = [
         _server(uvicorn.Config(app, host="127.0.0.1", port=on, **UVICORN))
         for app, on in ((stage, stage_port), (create_app(settings), port))
     ]
-    await _serve(servers, _words(gateway_url, f"http://127.0.0.1:{stage_port}", key))
+    words = {
+        "demo page": f"http://127.0.0.1:{stage_port}/demo",
+        "inbox": f"http://127.0.0.1:{stage_port}/inbox",
+        "console": f"{gateway_url}/operator",
+        "API docs": f"{gateway_url}/schema",
+        "API": f"{gateway_url}/v1",
+        "key": key,
+        "operator key": operator_key,
+        "policy": str(settings.policy_file),
+        "countries": _name_countries(policy.countries.allow),
+    }
+    await _serve(servers, _words(words, gateway_url, key))
 
 
-async def _run_stand_ins(home: Path, stage_port: int) -> None:
-    seed = base64.b64decode(_kept(home)["signing_seed"])
+async def _run_stand_ins(home: SandboxHome, stage_port: int) -> None:
+    seed = base64.b64decode(home.read_secrets()["signing_seed"])
     stage = create_sandbox(SandboxSettings(gateway_url="", gateway_key="", telnyx=TelnyxSettings(signing_seed=seed)))
     address = f"http://127.0.0.1:{stage_port}"
     settings = {
@@ -183,40 +178,32 @@ async def _run_stand_ins(home: Path, stage_port: int) -> None:
     await _serve([_server(uvicorn.Config(stage, host="127.0.0.1", port=stage_port, **UVICORN))], words)
 
 
-async def _key(settings: Settings, home: Path) -> str:
-    """Return the demo client's key: the previous start's, if the database still knows it."""
-    path = home / "demo-key"
-    database = await open_database(settings.database_url)
-    try:
-        vault = Vault(settings.secret_key, settings.index_key)
-        if path.exists():
-            key, policies = path.read_text().strip(), loading.load(None)
-            with contextlib.suppress(NotAuthorized):
-                await Authenticator(KeyStore(database), vault, policies).find(key)
-                return key
-        key = await KeyAdmin(database, vault).create("demo")
-        path.touch(mode=0o600)
-        path.write_text(key)
-        return key
-    finally:
-        await database.aclose()
+def _name_countries(allowed: list[str]) -> str:
+    return "all" if set(allowed) >= set(phone.list_countries()) else ", ".join(allowed)
 
 
-def _words(gateway: str, stage: str, key: str) -> str:
-    body = '{"phone_number": "+13125550142", "ip_address": "203.0.113.9"}'
+def _words(words: dict[str, str], gateway: str, key: str) -> str:
+    request = '{"phone_number": "+13125550142", "ip_address": "203.0.113.9"}'
+    lines = "\n".join(f"  {name:<13} {word}" for name, word in words.items())
     return f"""
 verify-gateway sandbox is ready (Ctrl-C stops it)
 
-  demo page   {stage}/demo
-  inbox       {stage}/inbox
-  API docs    {gateway}/schema
-  API         {gateway}/v1
-  key         {key}
+{lines}
 
-Request a verification, then look at the inbox:
+Request a verification:
 
-curl -sS {gateway}/v1/verifications -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'
+{_curl(f"{gateway}/v1/verifications", key, request)}
+
+Then look at the inbox, and check the code, with the id that came back in place of ID and the code in place of CODE:
+
+{_curl(f"{gateway}/v1/verifications/ID/verify", key, '{"code": "CODE"}')}
 """
+
+
+def _curl(url: str, key: str, body: str) -> str:
+    # The reply has no line break of its own, and the shell's prompt would follow it on the same line.
+    said = "-H 'Content-Type: application/json' -w '\\n'"
+    return f"curl -sS {url} -H 'Authorization: Bearer {key}' {said} -d '{body}'"
 
 
 def _server(config: Any) -> Any:

@@ -38,7 +38,7 @@ class Finding(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True):
     """Whether a code may go out, and why: enough to explain it, and to decide it again under another policy.
 
-    `by`: the channel used instead of the one requested.
+    `by`: the channel used instead of the one requested. `explain`: true for a test client that asked to be told.
     """
 
     allow: bool
@@ -46,6 +46,7 @@ class Decision(msgspec.Struct, frozen=True):
     facts: Facts
     policy_version: str
     by: Channel | None = None
+    explain: bool | msgspec.UnsetType = msgspec.UNSET  # unset, it is not written
 
 
 def writable(decision: Decision) -> Decision:

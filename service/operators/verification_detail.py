@@ -38,6 +38,12 @@ class RecordedDecision(msgspec.Struct, frozen=True):
     by: Channel | None = None
 
 
+class ExplainedDecision(RecordedDecision, frozen=True):
+    """A test client's decision. `explain`: its request asked for it."""
+
+    explain: bool = False
+
+
 class SendDetail(msgspec.Struct, frozen=True):
     """One send, and how it ended."""
 

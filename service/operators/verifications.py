@@ -20,6 +20,7 @@ from service.fraud.histories.subjects import number_of
 from service.operators import statements as sql
 from service.operators.pages import MOST_LISTED, LedgerPlace, MatchPlace, Page, cut, micros_of, moment_of
 from service.operators.verification_detail import (
+    ExplainedDecision,
     FindingCount,
     Group,
     GuessDetail,
@@ -37,6 +38,7 @@ from service.verification.callers import Evidence
 
 EVIDENCE = msgspec.msgpack.Decoder(Evidence)
 SENDS = msgspec.json.Decoder(list[SendDetail])
+DECISION = msgspec.json.Decoder(ExplainedDecision)
 GUESSES = msgspec.json.Decoder(list[GuessDetail])
 GROUPS = msgspec.json.Decoder(list[Group])
 FOUND = msgspec.json.Decoder(list[FindingCount])
@@ -58,6 +60,12 @@ class OperatorQueries:
         for found in await ask(self._database, sql.READ, self._now(), row):
             return self._dossier(found)
         raise NotFound
+
+    async def explain(self, client: int, row: UUID) -> ExplainedDecision | None:
+        """Return the newest decision on a test client's own verification; None before it is made, and for any other."""
+        # On the callers' connections: a test client that polls must not keep operators from looking.
+        found = await self._database.pool.fetch(sql.EXPLAIN, row, client)
+        return DECISION.decode(found[0]["decision"]) if found else None
 
     async def search(
         self, key: int, phone_number: str, most: int, after: MatchPlace | None = None

@@ -6,18 +6,17 @@ nothing here leaves the machine, and nothing here keeps a secret.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 from litestar import Litestar
 
-from service.channels import CHANNELS, Channel
+from service.channels import CHANNELS
 from service.sandbox.captcha_app import Siteverify, mount_captcha
 from service.sandbox.composition import compose_app
 from service.sandbox.control import list_stage_controls, list_telnyx_controls
 from service.sandbox.demo.backend import Backend, open_backend
-from service.sandbox.demo.page import list_demo_routes
+from service.sandbox.demo.page import PageSettings, list_demo_routes
 from service.sandbox.faults import Operation
+from service.sandbox.fingerprint.agent import list_agent_routes
 from service.sandbox.fingerprint.app import list_fingerprint_controls, mount_fingerprint
 from service.sandbox.fingerprint.service import FingerprintSettings, SimulatedFingerprint
 from service.sandbox.inbox import list_inbox_routes
@@ -29,15 +28,17 @@ from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A sandbox's settings. `gateway_key`: the API key that the demo's backend uses at `gateway_url`.
 
+    `operator_key`: with which its panel asks for decisions. `page`: what the sign-up page offers.
     `latency`: seconds that an operation takes to answer, if not at once.
     """
 
     gateway_url: str
     gateway_key: str
+    operator_key: str = ""
     telnyx: TelnyxSettings = TelnyxSettings()
     fingerprint: FingerprintSettings = FingerprintSettings()
     latency: dict[Operation, float] = {}
-    channels: Sequence[Channel] = tuple(CHANNELS)
+    page: PageSettings = PageSettings(channels=tuple(CHANNELS), countries=())
 
 
 def create_sandbox(settings: SandboxSettings) -> Litestar:
@@ -58,6 +59,7 @@ def create_sandbox(settings: SandboxSettings) -> Litestar:
         *list_fingerprint_controls(),
         *list_inbox_routes(),
         *list_demo_routes(),
+        *list_agent_routes(),
     ]
     return compose_app(
         handlers,
@@ -65,5 +67,6 @@ def create_sandbox(settings: SandboxSettings) -> Litestar:
         telnyx=telnyx,
         fingerprint=fingerprint,
         stage=stage,
-        backend=Backend(settings.gateway_url, settings.gateway_key, fingerprint, settings.channels),
+        page=settings.page,
+        backend=Backend(settings.gateway_url, settings.gateway_key, settings.operator_key),
     )

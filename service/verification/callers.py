@@ -23,7 +23,8 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a request said of the end user. Stored sealed, and dropped with the verification.
 
     `observed`: the client's rules only observed when it came, and do so for all sends of the verification.
-    `captcha`: what became of its token, if that was verified before the reply.
+    `captcha`: what became of its token, if that was verified before the reply. `explain`: a test client asked to be
+    told why.
     """
 
     phone_number: str
@@ -34,6 +35,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     captcha_token: str | None = None
     observed: bool = False
     captcha: CaptchaState | None = None
+    explain: bool = False
 
 
 class Ask(msgspec.Struct, frozen=True):

@@ -117,7 +117,7 @@ class Dispatch:
         allowed = bool(send.allowed) if decision is None else decision.allow
         if decision is not None:
             send = msgspec.structs.replace(send, by=decision.by)
-        kept = decision if job.row.test else None  # every other is in the database since it was resolved
+        kept = _kept(job, decision)
         provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and allowed)
         pause = self._pause(job)
         # A call takes up to SEND_LIMIT: still out when the lease ends, it would be made again by the next holder.
@@ -321,6 +321,13 @@ def _channels(job: Job, send: Send) -> set[str]:
         return channels
     landline = job.policy.lookup.mode == "on" or phone.describe(job.evidence.phone_number).kind == "fixed"
     return channels | {other} if landline else channels
+
+
+def _kept(job: Job, decision: Decision | None) -> Decision | None:
+    """Return a test client's decision, to be recorded; every other is in the database since it was resolved."""
+    if decision is None or not job.row.test:
+        return None
+    return msgspec.structs.replace(decision, explain=True) if job.evidence.explain else decision
 
 
 def _told(finding: Finding) -> dict[str, str]:

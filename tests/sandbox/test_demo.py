@@ -1,9 +1,10 @@
-"""The demo page leads from a number to a verified number, and keeps the gateway's key from the browser."""
+"""The sign-up page's backend asks as a product would, keeps keys from browsers, and speaks to people as people do."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,16 +12,31 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import pytest
 from litestar import Litestar, Request, Response, route
 
+from service.api.problems import KINDS
 from service.channels import CHANNELS
+from service.phone import list_countries
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
+from service.sandbox.demo.page import PageSettings
+from service.sandbox.demo.wording import tell_wait
 from service.sandbox.main import SandboxSettings, create_sandbox
 from service.sandbox.telnyx.service import PROFILE_ID, OrderedSend, SimulatedTelnyx, TelnyxSettings
 from service.sandbox.telnyx.webhooks import Manners
 from tests.support.serving import serve_app
 
-KEY = "vg_the_key_of_the_demo"
+KEY, OPERATOR_KEY = "vg_the_key_of_the_demo", "vg_the_key_of_the_panel"
+BROWSER_SEEN: dict[str, Any] = {
+    "webdriver": False,
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0",
+    "languages": ["en-US"],
+    "plugins": 5,
+    "mobile": False,
+    "window": [1280, 800],
+    "globals": [],
+    "device": ["Linux x86_64", 4],
+}
 PHONE = "+13125550142"
 
 
@@ -69,7 +85,10 @@ async def browse(gateway_url: str | None = None) -> AsyncIterator[Browser]:
     jar = aiohttp.CookieJar(unsafe=True)
     telnyx = TelnyxSettings(manners=Manners(delivered_after=0.0))
     async with serve_app(gateway.create_app()) as url, aiohttp.ClientSession(cookie_jar=jar) as session:
-        app = create_sandbox(SandboxSettings(gateway_url=gateway_url or url, gateway_key=KEY, telnyx=telnyx))
+        settings = SandboxSettings(
+            gateway_url=gateway_url or url, gateway_key=KEY, operator_key=OPERATOR_KEY, telnyx=telnyx
+        )
+        app = create_sandbox(settings)
         async with serve_app(app) as sandbox:
             yield Browser(sandbox, session, app.state.telnyx, gateway)
 
@@ -83,63 +102,151 @@ def make_send(phone_number: str = PHONE) -> OrderedSend:
 async def test_the_backend_asks_the_gateway_as_a_product_would() -> None:
     async with browse() as browser:
         await browser.get("/demo")
-        response, body = await browser.post("/demo/request", {"phone_number": PHONE, "channel": "call"})
-        assert (response.status, body["id"]) == (202, "ver_1")
+        form = {"phone_number": "(312) 555-0142", "name": "Ada", "channel": "call", "event_id": "1708102555327.NLOjmg"}
+        response, body = await browser.post("/demo/request", form)
+        assert (response.status, body["id"], body["phone_number"]) == (202, "ver_1", PHONE)
         method, path, headers, asked = browser.gateway.asked[0]
     assert (method, path, headers["authorization"]) == ("POST", "/v1/verifications", f"Bearer {KEY}")
-    assert (asked["phone_number"], asked["channel"], asked["deliver"]) == (PHONE, "call", True)
-    assert re.fullmatch(r"2001:db8:[0-9a-f]+:[0-9a-f]+::1", asked["ip_address"])
-    assert re.fullmatch(r"[0-9]{13}\.[A-Za-z0-9]{6}", asked["device_event_id"])
+    address = asked.pop("ip_address")
+    assert re.fullmatch(r"2001:db8:[0-9a-f]+:[0-9a-f]+::1", address)
+    assert asked == {
+        "phone_number": PHONE,
+        "channel": "call",
+        "device_event_id": "1708102555327.NLOjmg",
+        "deliver": True,
+    }
 
 
-async def test_the_key_never_reaches_the_browser() -> None:
+@pytest.mark.parametrize(
+    ("typed", "country", "number"),
+    [
+        ("(312) 555-0142", "US", "+13125550142"),
+        ("020 7946 0100", "GB", "+442079460100"),
+        ("+44 20 7946 0100", "US", "+442079460100"),
+        ("030 12345678", "DE", "+493012345678"),
+        ("06 1234 5678", "NL", "+31612345678"),
+        ("", "US", None),
+        ("12", "US", None),
+        ("Ada", "US", None),
+        ("312 555 0142 ext. 3", "US", None),
+    ],
+)
+async def test_a_number_is_read_as_it_is_dialled_in_its_country(typed: str, country: str, number: str | None) -> None:
     async with browse() as browser:
-        for path in ("/", "/demo", "/demo/numbers", "/inbox", "/inbox.json"):
-            await browser.get(path)
+        response, body = await browser.post("/demo/request", {"phone_number": typed, "country": country})
+        if number is None:
+            assert (response.status, body["field"]) == (422, "phone_number")
+            assert not browser.gateway.asked
+        else:
+            assert browser.gateway.asked[0][3]["phone_number"] == number
+
+
+async def test_no_key_ever_reaches_the_browser() -> None:
+    async with browse() as browser:
+        for path in ("/", "/demo", "/demo/shop.js", "/demo/panel.js", "/fingerprint/agent.js", "/inbox", "/inbox.json"):
+            assert (await browser.get(path))[0].status == 200
         await browser.post("/demo/request", {"phone_number": PHONE})
-        for path in ("/demo/verify", "/demo/fallback", "/demo/status"):
+        for path in ("/demo/verify", "/demo/fallback", "/demo/status", "/demo/decided"):
             await browser.post(path, {"id": "ver_1", "code": "123456"})
-        assert len(browser.gateway.asked) == 4
+        assert len(browser.gateway.asked) == 5
         assert KEY not in browser.seen
+        assert OPERATOR_KEY not in browser.seen
 
 
-async def test_a_visitor_keeps_an_address_until_the_page_is_opened_again() -> None:
+async def test_only_the_panel_asks_with_the_operators_key() -> None:
     async with browse() as browser:
-        for _ in range(2):
-            await browser.get("/demo")
+        for path in ("/demo/verify", "/demo/fallback", "/demo/status", "/demo/decided"):
+            await browser.post(path, {"id": "ver_1", "code": "123456"})
+        keys = [(path, headers["authorization"]) for _, path, headers, _ in browser.gateway.asked]
+    assert [path for path, key in keys if key == f"Bearer {OPERATOR_KEY}"] == ["/v1/operator/verifications/ver_1"]
+    assert {key for path, key in keys if "operator" not in path} == {f"Bearer {KEY}"}
+
+
+async def test_a_visitor_keeps_an_address_and_another_browser_has_another() -> None:
+    seen = []
+    for _ in range(2):
+        async with browse() as browser:
             for _ in range(2):
+                await browser.get("/demo")
                 await browser.post("/demo/request", {"phone_number": PHONE})
-        first, second, third, fourth = [body["ip_address"] for *_, body in browser.gateway.asked]
-    assert first == second
-    assert third == fourth
-    assert first != third
+            first, second = [body["ip_address"] for *_, body in browser.gateway.asked]
+            assert first == second
+            seen.append(first)
+    assert seen[0] != seen[1]
 
 
-async def test_a_bot_brings_an_event_that_says_so_and_a_stranger_is_a_decoy() -> None:
+async def test_a_number_without_an_account_is_a_decoy_and_a_page_without_an_agent_brings_no_event() -> None:
     async with browse() as browser:
-        for visitor in ("bot", "stranger"):
-            await browser.post("/demo/request", {"phone_number": PHONE, "visitor": visitor})
-        (*_, bot), (*_, stranger) = browser.gateway.asked
+        await browser.post("/demo/request", {"phone_number": PHONE, "registered": False})
+        ((*_, asked),) = browser.gateway.asked
+    assert asked["deliver"] is False
+    assert "device_event_id" not in asked
+
+
+@pytest.mark.parametrize(
+    ("changes", "bot"),
+    [
+        ({}, "not_detected"),
+        ({"webdriver": True}, "bad"),
+        ({"user_agent": "Mozilla/5.0 HeadlessChrome/140.0"}, "bad"),
+        ({"languages": []}, "bad"),
+        ({"plugins": 0}, "bad"),
+        ({"plugins": 0, "mobile": True}, "not_detected"),
+        ({"window": [0, 0]}, "bad"),
+        ({"globals": ["callPhantom"]}, "bad"),
+    ],
+)
+async def test_the_stand_ins_agent_reports_a_bot_by_what_it_saw_of_the_browser(
+    changes: dict[str, Any], bot: str
+) -> None:
+    async with browse() as browser:
+        await browser.get("/demo")
+        _, made = await browser.post("/fingerprint/identify", BROWSER_SEEN | changes)
+        await browser.post("/demo/request", {"phone_number": PHONE, "event_id": made["event_id"]})
         headers = {"authorization": "Bearer SANDBOX_FINGERPRINT_SECRET"}
-        async with browser.session.get(
-            f"{browser.url}/v4/events/{bot['device_event_id']}", headers=headers
-        ) as response:
+        async with browser.session.get(f"{browser.url}/v4/events/{made['event_id']}", headers=headers) as response:
             event = await response.json()
-    assert (event["bot"], event["ip_address"]) == ("bad", bot["ip_address"])
-    assert (bot["deliver"], stranger["deliver"]) == (True, False)
+        assert event["bot"] == bot
+        assert event["ip_address"] == browser.gateway.asked[0][3]["ip_address"]
+        assert event["identification"]["visitor_id"] == made["visitor_id"]
 
 
-async def test_what_the_gateway_says_is_passed_on_with_its_status_and_retry_after() -> None:
+async def test_a_device_is_one_in_every_window_and_another_device_another() -> None:
     async with browse() as browser:
-        problem = {"title": "Too many requests", "status": 429}
-        browser.gateway.answer = Response(problem, status_code=429, headers={"retry-after": "42"})
-        response, body = await browser.post("/demo/verify", {"id": "ver_1", "code": "123456"})
-    assert (response.status, response.headers["retry-after"], body) == (429, "42", problem)
+        visitors = [
+            (await browser.post("/fingerprint/identify", BROWSER_SEEN | changes))[1]["visitor_id"]
+            for changes in ({}, {"window": [390, 844]}, {"device": ["Linux x86_64", 8]})
+        ]
+    assert visitors[0] == visitors[1] != visitors[2]
+
+
+@pytest.mark.parametrize("kind", sorted({kind.name for kind in KINDS.values()}))
+@pytest.mark.parametrize("path", ["/demo/request", "/demo/verify"])
+async def test_every_problem_of_the_gateway_is_a_sentence_for_people(kind: str, path: str) -> None:
+    problem = next(one for one in KINDS.values() if one.name == kind).example()
+    async with browse() as browser:
+        headers = {} if problem.retry_after is None else {"retry-after": str(problem.retry_after)}
+        browser.gateway.answer = Response(problem, status_code=problem.status, headers=headers)
+        response, body = await browser.post(path, {"phone_number": PHONE, "id": "ver_1", "code": "123456"})
+    assert response.status == problem.status
+    assert "retry-after" not in response.headers
+    assert re.fullmatch(r"[A-Z][A-Za-z0-9 ,:'-]+\.( [A-Z][A-Za-z0-9 ,:'-]+\.)*", body["text"])
+    for word in (problem.detail, problem.title, "Retry-After", "Telnyx", "Expected", "{"):
+        assert word not in body["text"]
+    assert body["ended"] == problem.verification_status
+
+
+def test_a_wait_is_told_as_people_do() -> None:
+    told = {seconds: tell_wait(seconds) for seconds in (1, 2, 89, 90, 91, 600, 3600, 5400, 86_400)}
+    assert told == {
+        1: "1 second", 2: "2 seconds", 89: "89 seconds", 90: "2 minutes", 91: "2 minutes", 600: "10 minutes",
+        3600: "60 minutes", 5400: "2 hours", 86_400: "24 hours",
+    }  # fmt: skip
 
 
 async def test_an_id_that_is_not_one_never_becomes_a_path() -> None:
     async with browse() as browser:
-        for path in ("/demo/verify", "/demo/fallback", "/demo/status"):
+        for path in ("/demo/verify", "/demo/fallback", "/demo/status", "/demo/decided"):
             for forged in ("../operator/search", "a/b", "", "%2e%2e", "x" * 65, "ver_1\n"):
                 response, _ = await browser.post(path, {"id": forged, "code": "123456"})
                 assert response.status == 400
@@ -149,8 +256,7 @@ async def test_an_id_that_is_not_one_never_becomes_a_path() -> None:
 async def test_a_gateway_that_is_not_there_is_a_sentence() -> None:
     async with browse("http://127.0.0.1:1") as browser:
         response, body = await browser.post("/demo/request", {"phone_number": PHONE})
-    assert response.status == 502
-    assert "Is it running?" in body["detail"]
+    assert (response.status, body["text"]) == (502, "Something is wrong on our side. Please try again later.")
 
 
 async def test_pages_run_only_their_own_script_and_load_nothing_from_elsewhere() -> None:
@@ -160,9 +266,22 @@ async def test_pages_run_only_their_own_script_and_load_nothing_from_elsewhere()
             policy = response.headers["content-security-policy"]
             assert "default-src 'none'" in policy
             assert "unsafe" not in policy
+            assert "http" not in policy
             for content in re.findall(r"<(?:style|script)>(.*?)</(?:style|script)>", page, re.DOTALL):
                 assert base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() in policy
-            assert not re.search(r"""\son[a-z]+\s*=|https?://|style=["']|innerHTML""", page)
+            for own in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+                assert (await browser.get(own))[0].status == 200
+            assert not re.search(r"""\son[a-z]+\s*=|https?://|style=["']|innerHTML|\{\{""", page)
+
+
+async def test_only_a_public_key_opens_the_page_to_fingerprints_own_hosts() -> None:
+    page = PageSettings(channels=("sms",), countries=(), fingerprint_key="pubKey123", fingerprint_region="eu")
+    settings = SandboxSettings(gateway_url="http://127.0.0.1:1", gateway_key=KEY, page=page)
+    async with serve_app(create_sandbox(settings)) as url, aiohttp.request("GET", f"{url}/demo") as response:
+        markup, policy = await response.text(), response.headers["content-security-policy"]
+    assert 'data-agent="https://fpjscdn.net/v4/pubKey123" data-api="v4" data-region="eu"' in markup
+    assert "script-src 'self' https://fpjscdn.net;" in policy
+    assert "connect-src 'self' https://fpjscdn.net https://*.fpjs.io;" in policy
 
 
 async def test_the_inbox_shows_codes_once_they_have_arrived() -> None:
@@ -194,18 +313,21 @@ async def test_the_inbox_escapes_what_it_shows() -> None:
 
 async def test_the_page_lists_the_numbers_that_always_behave_in_one_way() -> None:
     async with browse() as browser:
-        _, text = await browser.get("/demo/numbers")
-    listed = msgspec.json.decode(text)
-    assert listed["code"] == FIXED_CODE
-    assert [one["phone_number"] for one in listed["numbers"]] == [one.phone_number for one in NUMBERS]
+        _, page = await browser.get("/demo")
+    assert re.findall(r'data-number="([^"]+)"', page) == [one.phone_number for one in NUMBERS]
+    assert f"<b>{FIXED_CODE}</b>" in page
 
 
-async def test_the_page_offers_the_channels_that_the_sandbox_was_told_and_can_name_them_all() -> None:
-    settings = SandboxSettings(gateway_url="http://127.0.0.1:1", gateway_key=KEY, channels=["call", "whatsapp"])
+async def test_the_page_offers_the_channels_and_names_the_countries_that_the_policy_allows() -> None:
+    page = PageSettings(channels=("call", "whatsapp"), countries=("US", "CA"))
+    settings = SandboxSettings(gateway_url="http://127.0.0.1:1", gateway_key=KEY, page=page)
     async with serve_app(create_sandbox(settings)) as url, aiohttp.request("GET", f"{url}/demo") as response:
-        page = await response.text()
-    assert re.findall(r'<option value="(\w+)">', page)[:3] == ["call", "whatsapp", "person"]
-    assert msgspec.json.decode(page.split("const channels = ")[1].split(";")[0]).keys() == CHANNELS.keys()
+        markup = await response.text()
+    assert re.findall(r'<option value="([a-z]+)">', markup) == ["call", "whatsapp"]
+    assert msgspec.json.decode(html.unescape(markup.split('data-nouns="')[1].split('"')[0])).keys() == CHANNELS.keys()
+    assert "Here only numbers of CA, US get codes" in markup
+    # The picker has all of them: a shop does not know its gateway's policy.
+    assert re.findall(r'<option value="([A-Z]{2})"', markup) == list_countries()
 
 
 async def test_one_address_serves_all_of_the_sandbox() -> None:

@@ -24,15 +24,15 @@ PHONE = 390  # pixels; a desk has 1280
 
 
 @asynccontextmanager
-async def start_browser() -> AsyncIterator[Browser]:
-    """Run the browser while the context is open; skip the test where the machine has none."""
+async def start_browser(*more: str) -> AsyncIterator[Browser]:
+    """Run the browser, with `more` arguments, while the context is open; skip the test where the machine has none."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip("there is no Chromium to look at pages with (Debian: apt-get install chromium)")
     expect.set_options(timeout=PATIENCE * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=program, args=[SHUT_OFF, "--disable-dev-shm-usage"], timeout=PATIENCE * 1000
+            executable_path=program, args=[SHUT_OFF, "--disable-dev-shm-usage", *more], timeout=PATIENCE * 1000
         )
         yield browser
         await browser.close()

@@ -66,10 +66,10 @@ class _QuietServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve_app(app: Any, **more: Any) -> AsyncIterator[str]:
+async def serve_app(app: Any, *, port: int = 0, **more: Any) -> AsyncIterator[str]:
     """Serve `app` with the settings of `serve`, its lifespan included, and yield `http://127.0.0.1:PORT`.
 
-    `more`: uvicorn's settings, by its names.
+    `more`: uvicorn's settings, by its names. `port`: one of tests.support.ports, if others must know it before.
 
     Raises RuntimeError when it does not start. Requests that still hang at the end are cut off, so that a test
     of a hanging server ends.
@@ -78,7 +78,9 @@ async def serve_app(app: Any, **more: Any) -> AsyncIterator[str]:
     server = _QuietServer(config)
     # With the protocol named: asyncio sets TCP_NODELAY on no other, and each answer would take 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
+        if port:  # a run before this one may have used it a moment ago
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             await server.up.wait()

@@ -31,11 +31,16 @@ def describe_structs(taken: Iterable[type[msgspec.Struct]], given: Iterable[type
         ordered = sorted(structs, key=lambda struct: struct.__name__)
         _, schemas = msgspec.json.schema_components(ordered, ref_template=f"{PLACE}{{name}}")
         for name, schema in schemas.items():
-            required = list(schema["properties"]) if whole else schema["required"]
+            required = _list_given(schema) if whole else schema["required"]
             _name_enumerations(name, schema)
             shaped = {word: _shape(value, described) for word, value in schema.items() if word != "title"}
             described[name] = shaped | {"required": required} | RULES.get(name, {})
     return described
+
+
+def _list_given(schema: Json) -> list[str]:
+    """List the fields that a reply always has: all but those that are unset, which have no default to write down."""
+    return [name for name, field in schema["properties"].items() if name in schema["required"] or "default" in field]
 
 
 def describe_problems(kinds: Iterable[ProblemKind]) -> Schemas:

@@ -41,6 +41,7 @@ class ApiCall(msgspec.Struct, frozen=True):
     problems: tuple[type[Exception], ...] = (Unavailable,)
     body_problems: tuple[type[Exception], ...] = BODY_PROBLEMS
     idempotent: bool = False
+    explained: bool = False
     query: tuple[str, ...] = ()
 
 
@@ -78,6 +79,7 @@ def _operation(route: HTTPRoute, handler: HTTPRouteHandler, call: ApiCall, failu
     security = handler.resolve_security()
     parameters = [PARAMETERS[name] for name in (*route.path_parameters, *call.query)]
     parameters += [PARAMETERS["Idempotency-Key"]] if call.idempotent else []
+    parameters += [PARAMETERS["X-Explain"]] if call.explained else []
     operation: Json = {
         "operationId": handler.operation_id,
         "tags": handler.resolve_tags(),

@@ -10,18 +10,19 @@ import msgspec
 from service.api.schemas import exemptions, insight, outcomes
 from service.api.schemas import operator as wire
 from service.api.schemas import operator_records as records
+from service.api.schemas.decisions import RuleFinding, SendDecision
 
 Named = dict[str, msgspec.Struct]
 
 ID = UUID("01a2001c-325a-71f0-9c85-1a4935d9dd81")
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-FINDING = wire.RuleFinding("sequential", "enforce", "chance 1e-9")
+FINDING = RuleFinding("sequential", "enforce", "chance 1e-9")
 FACTS = {"number": {"country": "US", "valid": True, "kind": "fixed_or_mobile"}, "channel": "sms"}
 SENT = wire.SendSeen(
     ordinal=1, channel="sms", cause="request", state="sent", wanted_at=NOON, begun_at=NOON, ended_at=NOON + SECOND,
     attempts=1, provider="silent", error=None, delivery=None, delivery_at=None,
-    decision=wire.SendDecision(allow=False, findings=[FINDING], facts=FACTS, policy_version="0f8b2c6d1e57", by=None),
+    decision=SendDecision(allow=False, findings=[FINDING], facts=FACTS, policy_version="0f8b2c6d1e57", by=None),
 )  # fmt: skip
 EVENTS = [
     wire.TimelineEvent(NOON, "requested", None),

@@ -151,6 +151,14 @@ PARAMETERS: dict[str, Json] = {
             "examples": ["6f8c0a52-checkout-4711"],
         },
     },
+    "X-Explain": {
+        "name": "X-Explain",
+        "in": "header",
+        "required": False,
+        "description": "true, with a test client's key: the verification's status then has `decision`, which says why "
+        "its number gets a code or none. With a production key it does nothing.",
+        "schema": {"type": "boolean", "examples": [True]},
+    },
 }
 # What is said of the components that are no structs: enumerations, and objects without fields of their own.
 NAMED: dict[str, str] = {

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from service.api.schemas.decisions import TEXT, AnyRule
 from service.api.schemas.operator import (
     LENGTH,
-    AnyRule,
     BeganAt,
     InForce,
     LiftedAt,
@@ -22,7 +22,7 @@ from service.api.schemas.operator import (
     SetBy,
     Until,
 )
-from service.api.schemas.product import NO_NUL, TEXT, PhoneNumber
+from service.api.schemas.product import NO_NUL, PhoneNumber
 
 RuleNames = Annotated[
     list[AnyRule],

@@ -12,7 +12,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from service.api.schemas.operator import LENGTH, NOON, At, Client, RuleName
+from service.api.schemas.decisions import RuleName
+from service.api.schemas.operator import LENGTH, NOON, At, Client
 from service.api.schemas.product import PhoneNumber
 from service.operators.explanations import LIMITS
 

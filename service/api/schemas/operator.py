@@ -6,30 +6,18 @@ operators.verification_detail and operators.blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
-from service.api.schemas.product import NO_NUL, TEXT, AnyChannel, CreatedAt, ExpiresAt, Id, PhoneNumber, Status
+from service.api.schemas.decisions import TEXT, AnyChannel, AnyRule, RuleMode, RuleName, SendDecision, word_of
+from service.api.schemas.product import NO_NUL, CreatedAt, ExpiresAt, Id, PhoneNumber, Status
 from service.channels import DEFAULT
-from service.fraud.decision import WAIVED
-from service.policy.model import Rules
 from service.providers.verify.protocol import Delivery
 from service.verification.states import Cause, SendState
 
-
-def word_of(words: Iterable[str]) -> dict[str, object]:
-    """Say in the OpenAPI file which words a text can be.
-
-    Not a Literal, which would have a reply fail on what another version has stored.
-    """
-    return {"enum": [*words]}
-
-
-RULES = (*(field.name for field in msgspec.structs.fields(Rules)), "budget", "budget_country", "budget_unconverted")
 LENGTH = r"^[1-9][0-9]{0,5}[smhd]\Z"
 NOON = "2026-01-31T12:00:00.000000Z"
 
@@ -57,61 +45,9 @@ Test = Annotated[bool, Meta(description="Whether it is a test client's.", exampl
 Deliver = Annotated[bool, Meta(description="false: the client asked for a decoy.", examples=[True])]
 Country = Annotated[str, Meta(description="ISO 3166 alpha-2; ? for a number without a country.", examples=["US"])]
 OfChannel = Annotated[AnyChannel, Meta(description="The channel.", examples=[DEFAULT])]
-AnyRule = Annotated[str, Meta(title="RuleName", extra_json_schema=word_of(RULES))]
-RuleName = Annotated[AnyRule, Meta(description="The rule.", examples=["sequential"])]
-RuleMode = Annotated[
-    str,
-    Meta(
-        title="RuleMode",
-        description="The rule's mode; lifted: an operator waived it for this number.",
-        examples=["enforce", "observe"],
-        extra_json_schema=word_of(("observe", "enforce", WAIVED)),
-    ),
-]
 NextCursor = Annotated[
     str, Meta(description="The next page's cursor; null: this is the last one.", examples=["WzQyXQ"])
 ]
-
-
-class RuleFinding(msgspec.Struct):
-    """What one rule objected to."""
-
-    rule: RuleName
-    mode: RuleMode
-    detail: Annotated[str, Meta(description="What it saw.", examples=["block_10k 6.9"])]
-    reason: Annotated[
-        str,
-        Meta(
-            description="The same as a sentence, for rules on histories; never a whole number.",
-            examples=["6 of 6 codes to GB +447465… (10,000 numbers) not entered since 10:02 UTC"],
-        ),
-    ] = ""
-
-
-class SendDecision(msgspec.Struct):
-    """A decision as recorded. A rule that is not among the findings did not object, was off, or was not asked."""
-
-    allow: Annotated[bool, Meta(description="Whether the send was allowed.", examples=[False])]
-    findings: Annotated[list[RuleFinding], Meta(description="Every rule that objected, in whatever mode.")]
-    facts: Annotated[
-        dict[str, Any],
-        Meta(
-            title="SendFacts",
-            description="What the rules saw. Histories do not contain the digits of numbers.",
-            examples=[{"number": {"country": "US", "valid": True, "kind": "mobile"}, "channel": "sms"}],
-        ),
-    ]
-    policy_version: Annotated[str, Meta(description="The policy's version.", examples=["0f8b2c6d1e57"])]
-    by: (
-        Annotated[
-            AnyChannel,
-            Meta(
-                description="The channel used instead of the one requested: a landline's sms goes as a call.",
-                examples=["call"],
-            ),
-        ]
-        | None
-    )
 
 
 class SendSeen(msgspec.Struct):

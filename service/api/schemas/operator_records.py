@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from service.api.schemas.operator import LENGTH, NOON, At, Client, Country, NextCursor, OfChannel, word_of
-from service.api.schemas.product import TEXT
+from service.api.schemas.decisions import TEXT, word_of
+from service.api.schemas.operator import LENGTH, NOON, At, Client, Country, NextCursor, OfChannel
 from service.clients.caller import Scope
 from service.operators.records import ALERT_KINDS
 

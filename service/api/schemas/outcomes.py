@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from service.api.schemas.decisions import TEXT
 from service.api.schemas.operator import NOON, BeganAt, Client
-from service.api.schemas.product import TEXT
 
 Numbers = Annotated[int, Meta(ge=0, description="How many numbers, each counted once.", examples=[120])]
 WereVerified = Annotated[

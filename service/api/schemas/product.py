@@ -13,15 +13,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from service.channels import DEFAULT, Channel
+from service.api.schemas.decisions import TEXT, AnyChannel, SendDecision
+from service.channels import DEFAULT
 
 MESSAGE = "If this number can receive codes, one is on its way."
 
 # The OpenAPI file has patterns for every engine, without look-around; there `\Z`, Python's end of a text, is written $.
 NO_NUL = r"^[^\x00]+$"
-TEXT = {"type": "string"}  # msgspec leaves the type out beside an enum
-# A title makes a component of it, which every field that has it refers to.
-AnyChannel = Annotated[Channel, Meta(title="Channel", extra_json_schema=TEXT)]
 
 FirstChannel = Annotated[
     AnyChannel,
@@ -129,6 +127,13 @@ class FallbackOffer(msgspec.Struct):
 Fallback = Annotated[
     FallbackOffer | None, Meta(description="What may be requested next; null when no channel is left, or it has ended.")
 ]
+Explained = Annotated[
+    SendDecision | msgspec.UnsetType | None,
+    Meta(
+        description="Why its newest send was allowed or suppressed; null before that is decided. Only in a test "
+        "client's status when it is read, and only if X-Explain asked for it: a production key never gets it."
+    ),
+]
 Message = Annotated[str, Meta(description="What you may show to every end user.", examples=[MESSAGE])]
 
 
@@ -165,7 +170,7 @@ class VerificationAccepted(msgspec.Struct):
 
 
 class VerificationStatus(msgspec.Struct):
-    """The status of a verification."""
+    """The status of a verification. `decision` is left out unless a test client asked for it."""
 
     id: Id
     status: Status
@@ -174,6 +179,7 @@ class VerificationStatus(msgspec.Struct):
     verified_at: VerifiedAt | None
     attempts_remaining: Remaining
     fallback: Fallback
+    decision: Explained = msgspec.UNSET
 
 
 class CodeChecked(msgspec.Struct):

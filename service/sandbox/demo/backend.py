@@ -1,28 +1,23 @@
-"""A small product backend: it holds the gateway's key and calls the gateway for the demo page.
+"""A small product backend: it holds the gateway's key and calls the gateway for the sign-up page.
 
-Called by demo. It passes on what the gateway answers; the key must never reach a browser.
+Called by demo. The key must never reach a browser, nor what only the operator's key opens, but for the sandbox's panel.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 import msgspec
 from litestar import Litestar
 
 from service.channels import Channel
-from service.sandbox.fingerprint.events import Mint
-from service.sandbox.fingerprint.service import SimulatedFingerprint
 
 TIME_LIMIT = 15.0
 """Seconds for one call to the gateway."""
-
-Visitor = Literal["person", "bot", "stranger"]
-"""Who plays: an ordinary person, an automated browser, or somebody whom the product has not registered."""
 
 
 class GatewayAnswer(msgspec.Struct, frozen=True):
@@ -32,39 +27,52 @@ class GatewayAnswer(msgspec.Struct, frozen=True):
     body: Any
     retry_after: str | None = None
 
+    @property
+    def ok(self) -> bool:
+        """Whether the gateway did what was asked."""
+        return self.status < HTTPStatus.BAD_REQUEST
+
+
+class SignUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What the backend knows of a sign-up. `event_id`: Fingerprint's, as the page brought it.
+
+    `registered`: whether the number has an account where that is required, as for a login; if not, nothing is sent.
+    """
+
+    phone_number: str
+    channel: Channel
+    address: str
+    event_id: str | None
+    registered: bool = True
+
 
 class Backend:
-    """The four calls that a product makes, between `open` and `close`. `channels`: those that its users may choose."""
+    """The calls that a product makes, between `open` and `close`; and the operator's one, for the panel."""
 
-    def __init__(
-        self, gateway_url: str, api_key: str, fingerprint: SimulatedFingerprint, channels: Sequence[Channel]
-    ) -> None:
-        self.channels = channels
+    def __init__(self, gateway_url: str, api_key: str, operator_key: str = "") -> None:
         self._url = gateway_url.rstrip("/")
         self._key = api_key
-        self._fingerprint = fingerprint
+        self._operator_key = operator_key
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make the connection pool; needs the running loop."""
-        self._session = aiohttp.ClientSession(
-            headers={"authorization": f"Bearer {self._key}"}, timeout=aiohttp.ClientTimeout(total=TIME_LIMIT)
-        )
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIME_LIMIT))
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
-    async def request(self, phone_number: str, channel: str, visitor: Visitor, address: str) -> GatewayAnswer:
-        """Request a verification, with the event that the visitor's browser would have brought."""
-        minted = self._fingerprint.mint(Mint(bot="bad" if visitor == "bot" else "not_detected", ip=address))
-        body = {
-            "phone_number": phone_number,
-            "ip_address": address,
-            "channel": channel,
-            "device_event_id": minted.event_id,
-            "deliver": visitor != "stranger",
+    async def request(self, sign_up: SignUp) -> GatewayAnswer:
+        """Request a verification."""
+        body: dict[str, Any] = {
+            "phone_number": sign_up.phone_number,
+            "ip_address": sign_up.address,
+            "channel": sign_up.channel,
+            "deliver": sign_up.registered,
         }
+        if sign_up.event_id is not None:
+            body["device_event_id"] = sign_up.event_id
         return await self._call("POST", "/v1/verifications", body)
 
     async def verify(self, verification_id: str, code: str) -> GatewayAnswer:
@@ -72,21 +80,31 @@ class Backend:
         return await self._call("POST", f"/v1/verifications/{verification_id}/verify", {"code": code})
 
     async def use_fallback(self, verification_id: str) -> GatewayAnswer:
-        return await self._call("POST", f"/v1/verifications/{verification_id}/fallback", None)
+        return await self._call("POST", f"/v1/verifications/{verification_id}/fallback")
 
     async def read(self, verification_id: str) -> GatewayAnswer:
-        return await self._call("GET", f"/v1/verifications/{verification_id}", None)
+        return await self._call("GET", f"/v1/verifications/{verification_id}")
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None) -> GatewayAnswer:
+    async def inspect(self, verification_id: str) -> GatewayAnswer:
+        """Read what an operator sees."""
+        return await self._call("GET", f"/v1/operator/verifications/{verification_id}", key=self._operator_key)
+
+    def console(self, verification_id: str) -> str:
+        """Return where the operators' console shows a verification."""
+        return f"{self._url}/operator/verifications/{verification_id}"
+
+    async def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, key: str | None = None
+    ) -> GatewayAnswer:
         if self._session is None:
             raise RuntimeError("the demo's backend is not open: its app must be served with its lifespan")
+        headers = {"authorization": f"Bearer {self._key if key is None else key}"}
         try:
-            async with self._session.request(method, self._url + path, json=body) as response:
+            async with self._session.request(method, self._url + path, json=body, headers=headers) as response:
                 content = msgspec.json.decode(await response.read() or b"null")
                 return GatewayAnswer(response.status, content, response.headers.get("retry-after"))
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
-            detail = "The gateway gave no usable answer. Is it running?"
-            return GatewayAnswer(502, {"title": "Gateway not reached", "detail": detail, "status": 502})
+            return GatewayAnswer(502, None)
 
 
 @asynccontextmanager
@@ -97,11 +115,3 @@ async def open_backend(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await app.state.backend.close()
-
-
-def draw_address() -> str:
-    """Return an address for a visitor of the demo, from the IPv6 range reserved for documentation.
-
-    Everybody who tries the demo is on this machine: with its own address they would use up each other's limit.
-    """
-    return f"2001:db8:{secrets.randbelow(0xFFFF) + 1:x}:{secrets.randbelow(0xFFFF) + 1:x}::1"

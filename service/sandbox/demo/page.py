@@ -1,42 +1,63 @@
-"""The demo page and what its script calls: enter a number, get the code from the inbox, be verified.
+"""The sign-up page of a small shop, what its script calls, and the panel beside it that only a sandbox can have.
 
-Mounted by sandbox.main. The browser sees a product's own small API, and never the gateway or its key.
+Mounted by sandbox.main. The browser sees the shop's own small API, and never the gateway or a key of it.
 """
 
 from __future__ import annotations
 
-import re
+import html
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from service.channels import CHANNELS, DEFAULT, Channel
+from service.operators.explanations import words_of
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
-from service.sandbox.demo.backend import Backend, GatewayAnswer, Visitor, draw_address
-from service.sandbox.pages import create_page
+from service.sandbox.demo.backend import Backend, GatewayAnswer, SignUp
+from service.sandbox.demo.numbers import compose_number, tell_countries, write_countries
+from service.sandbox.demo.wording import FIELDS, Told, tell
+from service.sandbox.fingerprint.agent import PATH as STAND_IN
+from service.sandbox.fingerprint.service import SimulatedFingerprint
+from service.sandbox.pages import CSS, JAVASCRIPT, create_asset, create_page
+from service.sandbox.visitors import address_of, keep_address
 
-_NOUNS = msgspec.json.encode({channel: traits.noun for channel, traits in CHANNELS.items()}).decode()
-_PAGE = Path(__file__).with_name("demo.html").read_text(encoding="utf-8").replace("{{channels}}", _NOUNS)
-_COOKIE = "demo_address"
-_ADDRESS = re.compile(r"2001:db8:[0-9a-f]{1,4}:[0-9a-f]{1,4}::1")
+_STATIC = Path(__file__).with_name("static")
+_NOUNS = html.escape(msgspec.json.encode({name: one.noun for name, one in CHANNELS.items()}).decode())
+_PAGE = (_STATIC / "demo.html").read_text(encoding="utf-8").replace("{{nouns}}", _NOUNS)
+_ASSETS = {"demo.css": CSS, "shop.js": JAVASCRIPT, "panel.js": JAVASCRIPT}
+_CDN, _FINGERPRINT = "https://fpjscdn.net", "https://*.fpjs.io"
 
 # It becomes part of a path: anything but an id could reach other endpoints with the backend's key.
 _Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+_Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")]
+
+
+class PageSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page offers. `fingerprint_key`: Fingerprint's public key; without one the stand-in's agent is used."""
+
+    channels: tuple[Channel, ...]
+    countries: tuple[str, ...]
+    fingerprint_key: str | None = None
+    fingerprint_api: Literal["v4", "v3"] = "v4"
+    fingerprint_region: str = "us"
 
 
 class RequestForm(msgspec.Struct, frozen=True):
-    """What the first form sends."""
+    """What the first form sends. `registered` is the sandbox's own: false asks for a decoy."""
 
-    phone_number: str
+    phone_number: Annotated[str, msgspec.Meta(max_length=80)]
+    country: _Country = "US"
+    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
     channel: Channel = DEFAULT
-    visitor: Visitor = "person"
+    event_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+    registered: bool = True
 
 
 class CodeForm(msgspec.Struct, frozen=True):
@@ -47,82 +68,120 @@ class CodeForm(msgspec.Struct, frozen=True):
 
 
 class IdForm(msgspec.Struct, frozen=True):
-    """The verification that a button is about."""
+    """The verification that a button is about. `event_id`: the panel's, for what the agent saw."""
 
     id: _Id
-
-
-class ScriptedExample(msgspec.Struct, frozen=True):
-    """One test number, for the page's list."""
-
-    phone_number: str
-    meaning: str
-
-
-class Examples(msgspec.Struct, frozen=True):
-    """The test numbers, and the code that they receive."""
-
-    code: str
-    numbers: list[ScriptedExample]
+    event_id: str | None = None
 
 
 @get("/", sync_to_thread=False)
 def open_demo() -> Redirect:
-    """Redirect the address without a path to the demo."""
+    """Redirect the address without a path to the page."""
     return Redirect("/demo")
 
 
 @get("/demo", sync_to_thread=False)
-def show_demo(backend: NamedDependency[Backend]) -> Response[str]:
-    """Return the page; each time it is opened, its visitor has a new address."""
-    response = create_page(_PAGE.replace("{{choices}}", "".join(map(_write_choice, backend.channels))))
-    response.set_cookie(Cookie(_COOKIE, value=draw_address(), httponly=True, samesite="strict", path="/demo"))
+def show_demo(request: Request[Any, Any, Any], page: NamedDependency[PageSettings]) -> Response[str]:
+    """Return the page; a visitor keeps an address until the browser is closed."""
+    agent = (STAND_IN, "v4", "") if page.fingerprint_key is None else (
+        f"{_CDN}/{page.fingerprint_api}/{page.fingerprint_key}", page.fingerprint_api, page.fingerprint_region
+    )  # fmt: skip
+    values = dict(zip(("agent", "api", "region"), map(html.escape, agent), strict=True)) | {
+        "channels": "".join(map(_write_choice, page.channels)),
+        "countries": write_countries(),
+        "allowed": tell_countries(page.countries),
+        "numbers": "".join(_write_number(one.phone_number, one.meaning) for one in NUMBERS),
+        "fixed_code": FIXED_CODE,
+    }
+    markup = _PAGE
+    for name, value in values.items():
+        markup = markup.replace(f"{{{{{name}}}}}", value)
+    outside = page.fingerprint_key is not None
+    response = create_page(
+        markup, sources=["'self'"], scripts=[_CDN] if outside else [], connects=[_CDN, _FINGERPRINT] if outside else []
+    )
+    response.set_cookie(keep_address(request))
     return response
 
 
-@get("/demo/numbers", sync_to_thread=False)
-def list_examples() -> Examples:
-    """Return the test numbers."""
-    return Examples(FIXED_CODE, [ScriptedExample(one.phone_number, one.meaning) for one in NUMBERS])
+@get("/demo/{name:str}", sync_to_thread=False)
+def load_asset(name: FromPath[str]) -> Response[str]:
+    """Return the page's style or one of its scripts."""
+    if name not in _ASSETS:
+        raise NotFoundException
+    return create_asset((_STATIC / name).read_text(encoding="utf-8"), _ASSETS[name])
 
 
-@post("/demo/request")
+@post("/demo/request", status_code=202)
 async def request_code(
     data: JSONBody[RequestForm], backend: NamedDependency[Backend], request: Request[Any, Any, Any]
 ) -> Response[Any]:
     """Request a verification for the number in the form."""
-    given = request.cookies.get(_COOKIE, "")
-    address = given if _ADDRESS.fullmatch(given) else draw_address()
-    return _pass_on(await backend.request(data.phone_number, data.channel, data.visitor, address))
+    number = compose_number(data.phone_number, data.country)
+    if number is None:
+        return Response(Told(FIELDS["phone_number"], field="phone_number"), status_code=422)
+    sign_up = SignUp(
+        phone_number=number, channel=data.channel, address=address_of(request), event_id=data.event_id,
+        registered=data.registered,
+    )  # fmt: skip
+    answer = await backend.request(sign_up)
+    if answer.ok:
+        # The page shows the number as it was understood.
+        return Response(answer.body | {"phone_number": number}, status_code=202)
+    return _pass_on(answer)
 
 
-@post("/demo/verify")
+@post("/demo/verify", status_code=200)
 async def verify_code(data: JSONBody[CodeForm], backend: NamedDependency[Backend]) -> Response[Any]:
     """Check the code in the form."""
     return _pass_on(await backend.verify(data.id, data.code))
 
 
-@post("/demo/fallback")
+@post("/demo/fallback", status_code=202)
 async def use_fallback(data: JSONBody[IdForm], backend: NamedDependency[Backend]) -> Response[Any]:
     return _pass_on(await backend.use_fallback(data.id))
 
 
-@post("/demo/status")
+@post("/demo/status", status_code=200)
 async def read_status(data: JSONBody[IdForm], backend: NamedDependency[Backend]) -> Response[Any]:
     return _pass_on(await backend.read(data.id))
 
 
-def _write_choice(channel: Channel) -> str:
-    traits = CHANNELS[channel]
-    how = "" if traits.typed else ": the code is the caller's last digits"
-    return f'<option value="{channel}">{traits.noun[:1].upper()}{traits.noun[1:]}{how}</option>'
+@post("/demo/decided", status_code=200)
+async def show_decided(
+    data: JSONBody[IdForm], backend: NamedDependency[Backend], fingerprint: NamedDependency[SimulatedFingerprint]
+) -> Response[Any]:
+    """Return what an operator sees of a verification: for the sandbox's panel, and never for a product's page."""
+    answer = await backend.inspect(data.id)
+    event = fingerprint.find(data.event_id) if data.event_id is not None else None
+    if not answer.ok:
+        return _pass_on(answer)
+    marks = event.order.tags.get("marks") if event else None
+    return Response(answer.body | {"marks": marks, "means": _explain(answer.body), "console": backend.console(data.id)})
 
 
 def _pass_on(answer: GatewayAnswer) -> Response[Any]:
-    headers = {"retry-after": answer.retry_after} if answer.retry_after else {}
-    return Response(answer.body, status_code=answer.status, headers=headers)
+    body = answer.body if answer.ok else tell(answer)
+    return Response(body, status_code=answer.status)
+
+
+def _explain(seen: dict[str, Any]) -> dict[str, str]:
+    """Say what each rule that objected means, in the words of the operators' console."""
+    decisions = [send["decision"] for send in seen.get("sends", ()) if send["decision"]]
+    rules = {one["rule"] for decision in decisions for one in decision["findings"]}
+    return {rule: words_of(rule).means for rule in rules}
+
+
+def _write_choice(channel: Channel) -> str:
+    noun = CHANNELS[channel].noun
+    return f'<option value="{channel}">{noun[:1].upper()}{noun[1:]}</option>'
+
+
+def _write_number(number: str, meaning: str) -> str:
+    pick = f'<button type="button" class="link" data-number="{number}">{number}</button>'
+    return f"<dt>{pick}</dt><dd>{html.escape(meaning)}</dd>"
 
 
 def list_demo_routes() -> list[HTTPRouteHandler]:
-    """Return this module's handlers, which use `backend`."""
-    return [open_demo, show_demo, list_examples, request_code, verify_code, use_fallback, read_status]
+    """Return this module's handlers, which use `backend`, `page` and `fingerprint`."""
+    return [open_demo, show_demo, load_asset, request_code, verify_code, use_fallback, read_status, show_decided]
