@@ -202,7 +202,9 @@ def test_the_page_says_what_to_do_about_each_error_of_a_products_calls() -> None
 
 
 def test_the_page_for_python_names_only_errors_that_exist() -> None:
-    known = {mapped.removeprefix(BASE) for mapped in DOCUMENT["components"]["schemas"]["Problem"]["discriminator"]["mapping"]}
+    known = {
+        mapped.removeprefix(BASE) for mapped in DOCUMENT["components"]["schemas"]["Problem"]["discriminator"]["mapping"]
+    }
     named = set(re.findall(r'"([a-z-]+)"(?= \||:| if)', block("python").partition("def explain")[2]))
     assert named
     assert named <= known

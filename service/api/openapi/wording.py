@@ -81,6 +81,13 @@ PARAMETERS: dict[str, Json] = {
         "description": "The exemption's id in the list.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 2147483647, "examples": [3]},
     },
+    "review_number_id": {
+        "name": "review_number_id",
+        "in": "path",
+        "required": True,
+        "description": "The review number's id in the list.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 2147483647, "examples": [1]},
+    },
     "window": {
         "name": "window",
         "in": "query",
