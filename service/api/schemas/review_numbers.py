@@ -67,7 +67,7 @@ class ReviewNumberSeen(msgspec.Struct):
 class ReviewNumberMade(msgspec.Struct):
     """A review number that was set, and its code, which is shown this once."""
 
-    review_number: ReviewNumberSeen
+    review_number: Annotated[ReviewNumberSeen, Meta(description="What was set.")]
     code: FixedCode
 
 
