@@ -29,7 +29,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._places:
             return None
-        command: click.Command = getattr(import_module(self._places[cmd_name][0]), cmd_name.replace("-", "_"))
+        command: click.Command = getattr(import_module(self._places[cmd_name][0]), cmd_name)
         return command
 
     @override

@@ -1,4 +1,4 @@
-"""review-numbers: list, set and lift numbers whose code is fixed. What the operator API does, without a key.
+"""review: list, set and lift numbers whose code is fixed. What the operator API does, without a key.
 
 Imported when one of its commands runs. A code is printed once, alone on standard output.
 """
@@ -26,22 +26,25 @@ from service.vault import Vault
 T = TypeVar("T")
 
 
-@click.group("review-numbers")
-def review_numbers() -> None:
+@click.group()
+def review() -> None:
     """List, set and lift numbers whose code is fixed, for those who review a client's app.
 
     Needs DATABASE_URL, SECRET_KEY, INDEX_KEY and POLICY_FILE, the same ones as serve. Every change is in `audits`.
     """
 
 
-@review_numbers.command("list")
+@review.command("list")
 def list_review_numbers() -> None:
-    """List those in force, and those that ended within a day: id, client, number, until when, and why."""
+    """List review numbers in force, and those that ended within a day.
+
+    Each line has: id, client, number, until when, and why.
+    """
     for one in _with(_read_all):
         click.echo(_line(one))
 
 
-@review_numbers.command("set")
+@review.command("set")
 @click.argument("client")
 @click.argument("phone")
 @click.option(
@@ -65,7 +68,7 @@ def set_review_number(client: str, phone: str, length: timedelta, reason: str, c
     click.echo(_line(made), err=True)
 
 
-@review_numbers.command("lift")
+@review.command("lift")
 @click.argument("review_number_id", type=click.IntRange(1, LARGEST_ID))
 def lift_review_number(review_number_id: int) -> None:
     """Lift a review number, by its id in the list: its code is not right any more."""

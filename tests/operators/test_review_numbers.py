@@ -183,7 +183,7 @@ async def test_neither_its_number_nor_its_code_is_in_the_list_or_in_the_database
 
 
 async def run(gateway: Gateway, *words: str) -> Done:
-    return await run_inside("review-numbers", *words, settings=gateway.environment)
+    return await run_inside("review", *words, settings=gateway.environment)
 
 
 async def test_the_command_line_sets_lists_and_lifts_and_each_change_is_audited(gateway: Gateway, desk: Calls) -> None:
