@@ -1,7 +1,7 @@
 """What the site has besides docs/: the README as its front page, the reference, and the files to which pages link.
 
-Called by MkDocs, as mkdocs.yml says. A link that is right in the repository is made right in the site; what it leads to is
-copied in, so that no page links to what a reader does not have.
+Called by MkDocs, as mkdocs.yml says. A link that is right in the repository is made right in the site; what it leads
+to is copied in, so that no page links to what a reader does not have.
 """
 
 from __future__ import annotations

@@ -28,7 +28,9 @@ T = TypeVar("T")
 
 @click.group()
 def review() -> None:
-    """List, set and lift numbers whose code is fixed, for those who review a client's app.
+    """List, set and lift numbers whose code is fixed.
+
+    For those who review a client's app.
 
     Needs DATABASE_URL, SECRET_KEY, INDEX_KEY and POLICY_FILE, the same ones as serve. Every change is in `audits`.
     """
