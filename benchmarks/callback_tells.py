@@ -35,20 +35,24 @@ BOUND = 0.04
 
 
 class Played(msgspec.Struct):
-    """One verification that ended. `ended`: when its caller knew (unix time); `rank`: in the order of that."""
+    """One verification that ended. `ended`: when its caller's last call left, or when it expired (unix time).
+
+    `reply`: how long that call took; `rank`: its place in the order of their ends.
+    """
 
     real: bool
-    sort: str
     ended: float
+    reply: float
     rank: int = 0
 
 
 class Seen(msgspec.Struct):
-    """What a classifier sees of one callback, beside what the caller knew."""
+    """What a classifier sees of one callback, measured from what only its caller decides, and of the last reply."""
 
     delay: float
     dated: float
     moved: int
+    reply: float
     shape: tuple[str, ...]
 
 
@@ -57,6 +61,8 @@ FEATURES: dict[str, Callable[[Seen], float]] = {
     "its timestamp": lambda one: one.dated,
     "order": lambda one: float(one.moved),
 }
+# Of the call itself, measured with the same load: it is no callback's to hide.
+REPLY = "(the last reply's time)"
 
 
 async def measure_tells(
@@ -66,7 +72,7 @@ async def measure_tells(
     areas: dict[str, Area] = {}
     table = Table(
         f"AUC of callbacks, {many // 2} real against {many // 2} that sent nothing (± 95 %)",
-        ["ended as", "delay, real, ms, p50", *FEATURES, "content"],
+        ["ended as", "delay, real, ms, p50", *FEATURES, "content", REPLY],
     )
     for ending in get_args(Ending):
         client = "brief" if ending == "expired" else "shop"
@@ -81,7 +87,8 @@ async def measure_tells(
         shapes = [{one.shape for one in seen[real]} for real in (True, False)]
         alike = "alike" if shapes[0] == shapes[1] else "NOT alike"
         middle = percentile([one.delay for one in seen[True]], 0.5) * 1_000
-        table.add(ending, f"{middle:.0f}", *(area.write() for area in found.values()), alike)
+        reply = compare([one.reply for one in seen[True]], [one.reply for one in seen[False]])
+        table.add(ending, f"{middle:.0f}", *(area.write() for area in found.values()), alike, reply.write())
         await environment.wait_until_sent()
     report.show(table)
     worst, area = max(areas.items(), key=lambda item: abs(item[1].value - 0.5))
@@ -99,8 +106,8 @@ async def _play_all(url: str, key: str, ending: Ending, many: int) -> dict[str, 
     async def work() -> None:
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
             for sort in left:
-                name, ended = await _play(session, f"{url}/v1/verifications", sort, next(numbers), ending)
-                played[name] = Played(sort is real, sort.name, ended)
+                name, ended, reply = await _play(session, f"{url}/v1/verifications", sort, next(numbers), ending)
+                played[name] = Played(sort is real, ended, reply)
 
     await asyncio.gather(*(work() for _ in range(PLAYERS)))
     for rank, one in enumerate(sorted(played.values(), key=lambda one: one.ended)):
@@ -108,18 +115,21 @@ async def _play_all(url: str, key: str, ending: Ending, many: int) -> dict[str, 
     return played
 
 
-async def _play(session: aiohttp.ClientSession, url: str, sort: Kind, number: int, ending: Ending) -> tuple[str, float]:
-    """Play one; return its id, and when its caller knew that it had ended."""
+async def _play(
+    session: aiohttp.ClientSession, url: str, sort: Kind, number: int, ending: Ending
+) -> tuple[str, float, float]:
+    """Play one; return its id, when its last call left or it expired, and how long its last call took."""
     body = {"phone_number": f"{sort.prefix}{number:05}", "ip_address": "203.0.113.9", **sort.fields}
+    began = time.time()
     asked = await _call(session, url, body)
+    if ending == "expired":
+        return asked["id"], datetime.fromisoformat(asked["expires_at"]).timestamp(), time.time() - began
     await asyncio.sleep(random.uniform(0.3, 1.3))
-    if ending == "canceled":
-        await _call(session, f"{url}/{asked['id']}/cancel", None)
-    if ending == "locked":
-        for _ in range(GUESSES):
-            await _call(session, f"{url}/{asked['id']}/verify", {"code": "12345"})
-    known = datetime.fromisoformat(asked["expires_at"]).timestamp() if ending == "expired" else time.time()
-    return asked["id"], known
+    calls = [("cancel", None)] if ending == "canceled" else [("verify", {"code": "12345"})] * GUESSES
+    for path, content in calls:
+        began = time.time()
+        await _call(session, f"{url}/{asked['id']}/{path}", content)
+    return asked["id"], began, time.time() - began
 
 
 async def _call(session: aiohttp.ClientSession, url: str, body: Any) -> Any:
@@ -139,5 +149,5 @@ def _compare(played: dict[str, Played], told: list[Told]) -> dict[bool, list[See
         known = played[event["data"]["verification_id"]]
         dated = datetime.fromisoformat(event["timestamp"]).timestamp()
         shape = (*one.names, *event, *event["data"], str(len(one.body)))
-        seen[known.real].append(Seen(one.at - known.ended, dated - known.ended, place - known.rank, shape))
+        seen[known.real].append(Seen(one.at - known.ended, dated - known.ended, place - known.rank, known.reply, shape))
     return seen
