@@ -52,8 +52,8 @@ def first_cells(text: str) -> set[str]:
 
 @pytest.fixture
 async def gateway(database_url: str) -> AsyncIterator[Gateway]:
-    more = {"CALLBACK_ALLOW_PRIVATE": "true", "ALLOW_PRIVATE_USER_ADDRESSES": "true"}
-    async with run_gateway(database_url, **more) as running:
+    allowed = run_gateway(database_url, CALLBACK_ALLOW_PRIVATE="true", ALLOW_PRIVATE_USER_ADDRESSES="true")
+    async with allowed as running:
         yield running
 
 
