@@ -1,6 +1,6 @@
 """Review numbers: a number and a code that are fixed for one client until a time, for those who review its app.
 
-Called by api and cli. What is requested for one is marked in admit_v3.sql, sent by verification.review, and never
+Called by api and cli. What is requested for one is marked in admit_v4.sql, sent by verification.review, and never
 leaves. The code leaves once, when it is set: the database holds its keyed hash. Each change is audited in the same
 statement.
 """
