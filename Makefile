@@ -53,6 +53,10 @@ bench: $(READY) ## run the benchmarks; ARGS="sends" for a part
 openapi: $(READY) ## regenerate openapi/openapi.json
 	@$(BIN)/verify-gateway openapi
 
+.PHONY: docs
+docs: $(READY) ## build the documentation as a site, in build/docs, and check its links
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file .ci/docs/mkdocs.yml $(ARGS)
+
 .PHONY: lock
 lock: ## update the lock files (needs uv); UPGRADE=--upgrade for the newest versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra embedded --extra otel --group dev --output-file requirements-dev.lock

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from benchmarks import admission, decisions, delays, sends, silence
+from benchmarks import admission, callbacks, decisions, delays, sends, silence
 from benchmarks.cpu import Calibration
 from benchmarks.environment import Environment, open_gateway
 from benchmarks.report import Report
@@ -27,6 +27,7 @@ PARTS: dict[str, Part] = {
     "delays": delays.measure,
     "silence": silence.measure,
     "decisions": decisions.measure,
+    "callbacks": callbacks.measure,
 }
 # These stand alone: every variant that they measure runs in a process of its own.
 OTHERS = ("outbound", "devices")

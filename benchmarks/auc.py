@@ -1,6 +1,6 @@
 """How well one time tells two kinds apart: the area under a classifier's curve (AUC), and how sure that is.
 
-Used by benchmarks.silence. 0.5 is not at all, 0 and 1 are always.
+Used by benchmarks.silence and benchmarks.callback_tells. 0.5 is not at all, 0 and 1 are always.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Environment:
     """The database and the Telnyx of every measured gateway, one after the other. `key`: an API key of theirs."""
 
     def __init__(self, folder: Path, server: embedded.ServerShare, database: Database, key: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self.server = server
         self.database = database
         self.key = key
@@ -59,23 +59,28 @@ class Environment:
     async def play_telnyx(self, drift: float = 0.0, *, webhooks: bool = False) -> AsyncIterator[None]:
         """Run Telnyx's stand-in while the context is open, for the gateways that are served then."""
         told = [f"http://127.0.0.1:{self._port}/webhooks/verify"] if webhooks else []
-        async with _run(["benchmarks.stage", str(LATENCY), str(drift), *told], {}, self._folder / "stage.log") as stage:
+        async with run(["benchmarks.stage", str(LATENCY), str(drift), *told], {}, self.folder / "stage.log") as stage:
             port = int(await stage.stdout.readline()) if stage.stdout else 0
             self.telnyx_url = f"http://127.0.0.1:{port}"
             yield
 
     @asynccontextmanager
-    async def serve(self, policy: str = "", *, slots: int = MAX_SENDS, sampled: bool = False) -> AsyncIterator[Gateway]:
-        """Serve with the shipped policy and the overrides of `policy`. Histories only observe: no code is entered."""
-        file, samples, log = (self._folder / name for name in ("policy.toml", "samples", "gateway.log"))
+    async def serve(
+        self, policy: str = "", *, slots: int = MAX_SENDS, sampled: bool = False, **more: str
+    ) -> AsyncIterator[Gateway]:
+        """Serve with the shipped policy and the overrides of `policy`. Histories only observe: no code is entered.
+
+        `more`: settings by their names in the environment.
+        """
+        file, samples, log = (self.folder / name for name in ("policy.toml", "samples", "gateway.log"))
         file.write_text(observe_histories(policy))
         telnyx = SimulatedTelnyx(TelnyxSettings(signing_seed=SEED))
-        environment = environment_of(self.server.url(), self.telnyx_url, file, telnyx, MAX_SENDS=str(slots))
+        environment = environment_of(self.server.url(), self.telnyx_url, file, telnyx, MAX_SENDS=str(slots), **more)
         words = ["benchmarks.served", str(samples)] if sampled else ["service", "serve"]
         words += ["--port", str(self._port)]
         load = Load(self._port)
         try:
-            async with _run(words, environment, log) as process:
+            async with run(words, environment, log) as process:
                 await wait_until_ready(process, f"http://127.0.0.1:{self._port}/readyz")
                 yield Gateway(process, self._port, load, samples)
         finally:
@@ -117,9 +122,10 @@ async def open_gateway() -> AsyncIterator[Environment]:
 
 
 @asynccontextmanager
-async def _run(
+async def run(
     words: Sequence[str], environment: dict[str, str], log: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a module in a process of its own while the context is open."""
     with log.open("ab") as sink:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", *words, stdout=asyncio.subprocess.PIPE, stderr=sink, env=os.environ | environment

@@ -15,7 +15,8 @@
 -- counts. p_keep: how many hits a subject keeps. Of address and account a window counts what was not converted
 -- (counters.unconverted), and one of the kind ip_total or account_total counts everything. The times of the places that
 -- a request takes there stay with its verification: by them settle_guess_v2 and withdraw find them again.
--- What an operator has waived for a number is looked up here and stays with its verification.
+-- What an operator has waived for a number is looked up here and stays with its verification, and so does that it is a
+-- review number (review_of).
 -- p_sources: an equal number for each item, the strongest first, null for none. If the number was verified from one of
 -- them, the limits of number and account and the wrong-code budgets are that known source's own.
 -- An item with a lease token is inserted under its lease. Its send is begun if p_begins says so and no send to the
@@ -58,6 +59,9 @@ declare
     v_exempt boolean := exists (
         select from exemptions e
         where e.phone_hash = any (p_phone_hash) and e.until > coalesce(p_now, clock_timestamp()) and e.lifted_at is null
+    ) or exists (
+        select from review_numbers r
+        where r.phone_hash = any (p_phone_hash) and r.until > coalesce(p_now, clock_timestamp()) and r.lifted_at is null
     );
     v_taken boolean[];
     v_behind boolean;
@@ -269,7 +273,9 @@ begin
                    case when i.token is null then v_now else v_now + p_lease + p_grace end,
                    case when i.token is not null then v_now + p_lease end,
                    i.token,
-                   case when v_exempt then lifts_of(i.phone_hash, v_now) end,
+                   case when v_exempt then
+                       lifts_of(i.phone_hash, v_now) || review_of(p_client_id[i.item], i.phone_hash, v_now)
+                   end,
                    array_remove(array(select unnest(p_sources[i.item:i.item])), null), v_known[i.item],
                    p_repeat[i.item]
             from items i

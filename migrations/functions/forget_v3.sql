@@ -48,6 +48,7 @@ begin
     delete from idempotency_keys k where k.verification_id = any (v_ids);
     delete from lookups l where l.phone_hash = p_phone;
     delete from exemptions e where e.phone_hash = p_phone;
+    delete from review_numbers r where r.phone_hash = p_phone;
     delete from known_sources k where k.phone_hash = p_phone;
     delete from refusals r where r.phone_hash = p_phone;
     -- If one of its device events is brought again, it still counts as used.

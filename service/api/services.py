@@ -34,6 +34,7 @@ from service.operators.number_limits import NumberLimitQueries
 from service.operators.observations import Observations
 from service.operators.outcomes import Outcomes
 from service.operators.records import Records
+from service.operators.review_numbers import ReviewNumbers
 from service.operators.sessions import Sessions
 from service.operators.situation import Situation
 from service.operators.verifications import OperatorQueries
@@ -82,6 +83,7 @@ class Services(msgspec.Struct, frozen=True):
     blocks: Blocks
     callbacks: Endpoints
     exemptions: Exemptions
+    review_numbers: ReviewNumbers
     records: Records
     key_admin: KeyAdmin
     outcomes: Outcomes
@@ -135,6 +137,7 @@ def make_services(
         callbacks=Endpoints(database, vault, allow_private=settings.callback_allow_private),
         blocks=Blocks(database, vault, core.now),
         exemptions=Exemptions(database, vault, core.now),
+        review_numbers=ReviewNumbers(database, vault, core.policies, core.now),
         records=Records(database),
         key_admin=KeyAdmin(database, vault),
         outcomes=outcomes,

@@ -10,13 +10,21 @@ import base64
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 from standardwebhooks.webhooks import Webhook
 
 Ending = Literal["verified", "locked", "expired", "canceled"]
+EventType = Literal["verification.verified", "verification.locked", "verification.expired", "verification.canceled"]
+TYPES: dict[Ending, EventType] = {
+    "verified": "verification.verified",
+    "locked": "verification.locked",
+    "expired": "verification.expired",
+    "canceled": "verification.canceled",
+}
 
 # Seconds from one attempt to the next, as Standard Webhooks proposes them: three days in all.
 RETRIES = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -25,19 +33,39 @@ JITTER = 0.1
 SECRET_BYTES = 32
 
 
-class Subject(msgspec.Struct, frozen=True):
+class EndedVerification(msgspec.Struct, frozen=True):
     """What has ended, and how."""
 
-    verification_id: UUID
-    status: Ending
+    verification_id: Annotated[
+        UUID, Meta(description="The id that its request returned.", examples=["01a2001c-325a-71f0-9c85-1a4935d9dd81"])
+    ]
+    status: Annotated[
+        Ending,
+        Meta(
+            title="EndedStatus",
+            description="How it ended.",
+            examples=["verified"],
+            extra_json_schema={"type": "string"},
+        ),
+    ]
 
 
-class Event(msgspec.Struct, frozen=True):
-    """The body. `timestamp`: when it happened."""
+class VerificationEvent(msgspec.Struct, frozen=True):
+    """The body of a callback. Its `webhook-id` is the same at each attempt: drop what you have already handled."""
 
-    type: str
-    timestamp: datetime
-    data: Subject
+    type: Annotated[
+        EventType,
+        Meta(
+            title="VerificationEventType",
+            description="What happened.",
+            examples=["verification.verified"],
+            extra_json_schema={"type": "string"},
+        ),
+    ]
+    timestamp: Annotated[
+        datetime, Meta(tz=True, description="When it happened.", examples=["2026-01-31T12:01:07.000000Z"])
+    ]
+    data: Annotated[EndedVerification, Meta(description="What has ended, and how.")]
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -49,7 +77,8 @@ class Letter(msgspec.Struct, frozen=True):
 
 def write(verification: UUID, status: Ending, at: datetime) -> bytes:
     """Write the body of one callback: the same at each attempt."""
-    return msgspec.json.encode(Event(f"verification.{status}", at.astimezone(UTC), Subject(verification, status)))
+    ended = EndedVerification(verification, status)
+    return msgspec.json.encode(VerificationEvent(TYPES[status], at.astimezone(UTC), ended))
 
 
 def sign(callback: UUID, body: bytes, secrets: Sequence[str], now: datetime) -> Letter:

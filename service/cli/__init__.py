@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": ("service.cli.doctor", "Check this deployment and its Verify profiles, point by point."),
     "profile": ("service.cli.profiles", "Compare Verify profiles with the policy, and correct them."),
     "exemptions": ("service.cli.exempting", "List, set and lift what operators waive."),
+    "review": ("service.cli.reviewing", "List, set and lift numbers whose code is fixed."),
     "policy": ("service.cli.policy", "Show, check or backtest the policy."),
     "simulate": ("service.cli.simulating", "Play a trace of people and attacks, or make one."),
     "openapi": ("service.cli.openapi", "Write or check the OpenAPI file."),

@@ -21,6 +21,7 @@ from service.verification.checks import Checks
 from service.verification.dispatch import Dispatch
 from service.verification.ended_verifications import Ended
 from service.verification.gate import Gate
+from service.verification.review import ReviewProvider
 from service.verification.senders import Senders, make_senders
 from service.verification.slots import Slots
 from service.verification.storage.owed import DatabaseClock
@@ -59,7 +60,9 @@ def make_core(
 ) -> Core:
     """Put them together. `provider`: the real one, which stays the caller's to close."""
     store, ended = Store(database, policies, now, settings.webhook_max_unknown), Ended(database, provider.name, now)
-    senders = make_senders(provider, ended, vault, policies, settings.telnyx_verify_profile_id)
+    senders = make_senders(
+        provider, ended, vault, policies, settings.telnyx_verify_profile_id, ReviewProvider(database, vault, now)
+    )
     # The same health that the senders report to: with one of its own the gate would never close.
     gate = Gate(senders.health, senders.profile_id, settings.max_backlog)
     slots, tally, traces, activity = Slots(settings.max_sends), Tally(), Traces(database), Activity()

@@ -37,6 +37,7 @@ from service.providers.verify.protocol import (
 )
 from service.verification.activity import Activity
 from service.verification.callers import Evidence
+from service.verification.review import find_mark
 from service.verification.send_results import SendResult, result_of
 from service.verification.senders import Senders
 from service.verification.states import LEASE, SEND_LIMIT, Rest, Send, plan
@@ -78,6 +79,10 @@ class Job(msgspec.Struct, frozen=True):
         """Return how long the lease has been held, in seconds of this process's steady clock."""
         return time.monotonic() - self.begun
 
+    def review(self) -> str | None:
+        """Return the id of the review number that it is for."""
+        return None if self.row.test else find_mark(self.row.waived)
+
     def clock(self) -> datetime:
         """Return the database's time, carried on by this process's steady clock."""
         return self.row.now + timedelta(seconds=self.age())
@@ -118,7 +123,7 @@ class Dispatch:
         if decision is not None:
             send = msgspec.structs.replace(send, by=decision.by)
         kept = _kept(job, decision)
-        provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and allowed)
+        provider = self._choose(job, allow=allowed)
         pause = self._pause(job)
         # A call takes up to SEND_LIMIT: still out when the lease ends, it would be made again by the next holder.
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
@@ -140,7 +145,7 @@ class Dispatch:
 
     async def _take_over(self, job: Job, send: Send) -> None:
         # Of a suppressed send nothing can have left: looked up at Telnyx, it could adopt what is not its own.
-        provider = self._senders.choose(test=job.row.test, allow=job.row.deliver and send.allowed is not False)
+        provider = self._choose(job, allow=send.allowed is not False)
         found = await self._find(job, send, provider)
         if found is None:
             await self._record(job, send, provider, SendResult("due", wait=SECOND_LOOK, error="interrupted"), None)
@@ -151,6 +156,9 @@ class Dispatch:
         """Record a send as abandoned, because its deadline has passed."""
         async with self._traces.join("give up a send", job.row.id, channel=send.channel, cause=send.cause):
             await self._record(job, send, None, SendResult("abandoned", error="deadline"), None)
+
+    def _choose(self, job: Job, *, allow: bool) -> Provider:
+        return self._senders.choose(test=job.row.test, allow=job.row.deliver and allow, review=job.review())
 
     async def _decide(self, job: Job, send: Send) -> Decision:
         with tracing.span("decide"):
@@ -166,6 +174,8 @@ class Dispatch:
         question = self._judge.widen(_question(job, send))
         if job.row.test:
             decision = self._judge.decide_test(question, job.policy)
+        elif job.review() is not None:
+            decision = self._judge.decide_review(question, job.policy)
         else:
             # Two loops, not one around both: repeated together, a database that is away for a while would have
             # Fingerprint asked again each time, and a captcha's token is good for one question.
@@ -324,8 +334,8 @@ def _channels(job: Job, send: Send) -> set[str]:
 
 
 def _kept(job: Job, decision: Decision | None) -> Decision | None:
-    """Return a test client's decision, to be recorded; every other is in the database since it was resolved."""
-    if decision is None or not job.row.test:
+    """Return the decision on a test client's or a review's send, to be recorded; others were stored when resolved."""
+    if decision is None or not (job.row.test or job.review() is not None):
         return None
     return msgspec.structs.replace(decision, explain=True) if job.evidence.explain else decision
 

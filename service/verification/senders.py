@@ -1,4 +1,4 @@
-"""Which provider makes a send: Telnyx, the test provider, or the decoy.
+"""Which provider makes a send: Telnyx, the test provider, the decoy, or that of review numbers.
 
 Made by verification.core; used by dispatch and checks. The only place that reports Telnyx's answers to ProviderHealth.
 """
@@ -16,6 +16,7 @@ from service.providers.verify.timings import Timed, Timings
 from service.vault import Vault
 from service.verification.ended_verifications import Ended
 from service.verification.gate import profiles_of
+from service.verification.review import ReviewProvider
 
 
 class Senders(msgspec.Struct, frozen=True):
@@ -30,15 +31,20 @@ class Senders(msgspec.Struct, frozen=True):
     idle: Provider
     health: ProviderHealth
     profile_id: str
+    review: ReviewProvider | None = None
 
-    def choose(self, *, test: bool, allow: bool) -> Provider:
-        """Choose the provider for a send."""
+    def choose(self, *, test: bool, allow: bool, review: str | None = None) -> Provider:
+        """Choose the provider for a send; `review`: the id of the review number that it is for."""
+        if self.review is not None and review is not None and allow:
+            return self.review.sending_for(review)
         if test:
             return self.test if allow else self.idle
         return self.real if allow else self.decoy
 
     def named(self, name: str | None) -> Provider | None:
         """Return the provider of this name, if it can have sent a code; None for a decoy."""
+        if self.review is not None and name == self.review.name:
+            return self.review
         return {self.real.name: self.real, self.test.name: self.test}.get(name or "")
 
     async def send(self, provider: Provider, order: Order) -> SendAnswer:
@@ -57,7 +63,9 @@ class Senders(msgspec.Struct, frozen=True):
         return answer
 
 
-def make_senders(provider: Provider, ended: Ended, vault: Vault, policies: Policies, profile_id: str) -> Senders:
+def make_senders(
+    provider: Provider, ended: Ended, vault: Vault, policies: Policies, profile_id: str, review: ReviewProvider
+) -> Senders:
     """Put them around the real provider."""
     timings = Timings()
     return Senders(
@@ -68,4 +76,5 @@ def make_senders(provider: Provider, ended: Ended, vault: Vault, policies: Polic
         idle=DecoyProvider(Timings()),
         health=ProviderHealth(profiles_of(policies, profile_id)),
         profile_id=profile_id,
+        review=review,
     )

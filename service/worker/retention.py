@@ -118,6 +118,7 @@ KEPT = (
     Kept("traces", "at", "1 day"),
     Kept("blocks", "least(until, lifted_at)", "30 days"),
     Kept("exemptions", "until", "30 days"),
+    Kept("review_numbers", "until", "30 days"),
     Kept("lookups", "until", "0 days"),
     Kept("known_sources", "until", "0 days"),
     # Longer than any statement can still be on its way to the server.

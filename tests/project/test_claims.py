@@ -69,7 +69,8 @@ def prose_of(path: Path) -> str:
     """Answer the docstrings and comments of a file of code, or the whole text of a page."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        return text
+        # A program for readers imports what is theirs.
+        return re.sub(r"(?ms)^```(?:python|ts)\n.*?^```", "", text)
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     docstrings = [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)]
     comments = re.findall(r"(?m)(?:^|\s)#\s(.*)$", text)

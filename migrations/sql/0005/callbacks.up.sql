@@ -28,7 +28,9 @@ create table callbacks (
 create index ix_callbacks_due on callbacks (client_id, next_at) where next_at is not null;
 create index ix_callbacks_verification_id on callbacks (verification_id) where next_at is not null;
 create index ix_callbacks_at on callbacks (at);
+-- A lock is told two seconds after its last code came, or a multiple: within them, a check may wait a second for its
+-- send, and then for its provider.
 -- Only for the trigger to be made: migrations/functions/note_callback.sql takes its place in the same migration.
 create or replace function note_callback() returns trigger language plpgsql as 'begin return null; end';
 create trigger note_callback after update of status on verifications
-for each row when (old.status is distinct from new.status and new.status <> 'pending') execute function note_callback()
+for each row when (old.status is distinct from new.status and new.status <> 'pending') execute function note_callback('2')

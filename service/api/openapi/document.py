@@ -17,10 +17,12 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from service.api.openapi.callbacks import describe_callbacks
 from service.api.openapi.components import camel, describe_problems, describe_structs, unite
 from service.api.openapi.examples import EXAMPLES
 from service.api.openapi.wording import COMPONENTS, HEAD, PARAMETERS
 from service.api.problems import KINDS, MEDIA_TYPE, Invalid, MalformedRequest, ProblemKind, WrongMediaType
+from service.callbacks.message import VerificationEvent
 from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyInFlight, Unavailable, WrongScope
 
 BEARER: list[dict[str, list[str]]] = [{"apiKey": []}]
@@ -54,7 +56,8 @@ def write_document(app: Litestar, version: str) -> str:
         # HTTP derives HEAD from GET; it is not a call of its own.
         method = next(iter(handler.http_methods - {HttpMethod.HEAD})).lower()
         paths.setdefault(route.path_format, {})[method] = _operation(route, handler, call, failures)
-    schemas = describe_structs({call.takes for *_, call in calls if call.takes}, {call.gives for *_, call in calls})
+    given = {call.gives for *_, call in calls} | {VerificationEvent}
+    schemas = describe_structs({call.takes for *_, call in calls if call.takes}, given)
     schemas |= describe_problems({kind.name: kind for kinds in failures.values() for kind in kinds}.values())
     responses = {name: _failure(kinds) for name, kinds in sorted(failures.items())}
     document = {
@@ -62,6 +65,7 @@ def write_document(app: Litestar, version: str) -> str:
         **HEAD,
         "info": HEAD["info"] | {"version": version},
         "paths": paths,
+        "webhooks": describe_callbacks(),
         "components": COMPONENTS | {"responses": responses, "schemas": dict(sorted(schemas.items()))},
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.api.schemas import exemptions, insight, outcomes
+from service.api.schemas import exemptions, insight, outcomes, review_numbers
 from service.api.schemas import operator as wire
 from service.api.schemas import operator_records as records
 from service.api.schemas.decisions import RuleFinding, SendDecision
@@ -40,6 +40,10 @@ EXEMPTION = exemptions.ExemptionSeen(
     began_at=NOON, until=NOON + timedelta(minutes=30), lifted_at=None, set_by="key 2", in_force=True,
 )  # fmt: skip
 COUNTS = (130, 10, 100, 20, 75, 4)
+REVIEW = review_numbers.ReviewNumberSeen(
+    id=1, client="shop", number="+1…23", reason="App review of 4.2",
+    began_at=NOON, until=NOON + timedelta(days=30), lifted_at=None, set_by="key 2", in_force=True,
+)  # fmt: skip
 OUTCOME = outcomes.OutcomeSeen("shop", "range", "enforce", numbers=120, verified=3, open=5, verified_share=0.025)
 WOULD = outcomes.OutcomeSeen("shop", "bot", "observe", numbers=120, verified=3, open=5, verified_share=0.025)
 
@@ -127,6 +131,12 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
         "launch": exemptions.ExemptionOrder("2d", "Launch in Britain", country="GB", rules=["budget_unconverted"]),
     },
     exemptions.ExemptionSeen: {"rules": EXEMPTION},
+    review_numbers.ReviewNumberOrder: {
+        "app review": review_numbers.ReviewNumberOrder("shop", "+14155550123", "30d", "App review of 4.2")
+    },
+    review_numbers.ReviewNumberSeen: {"app review": REVIEW},
+    review_numbers.ReviewNumberMade: {"app review": review_numbers.ReviewNumberMade(REVIEW, "482913")},
+    review_numbers.ReviewNumberList: {"one": review_numbers.ReviewNumberList([REVIEW], None)},
     records.AuditList: {
         "two": records.AuditList(
             [

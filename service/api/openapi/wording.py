@@ -25,6 +25,7 @@ HEAD: Json = {
     "servers": [{"url": "/", "description": "Wherever this gateway is served."}],
     "tags": [
         {"name": "Verifications", "description": "For product backends."},
+        {"name": "Callbacks", "description": "From the gateway to a product's backend, where an operator has set one."},
         {"name": "Operators", "description": "For those who run the gateway: with keys of the scope operator only."},
         {"name": "Telnyx", "description": "For Telnyx only."},
         {"name": "Health", "description": "For whatever runs the gateway."},
@@ -80,6 +81,13 @@ PARAMETERS: dict[str, Json] = {
         "required": True,
         "description": "The exemption's id in the list.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 2147483647, "examples": [3]},
+    },
+    "review_number_id": {
+        "name": "review_number_id",
+        "in": "path",
+        "required": True,
+        "description": "The review number's id in the list.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 2147483647, "examples": [1]},
     },
     "window": {
         "name": "window",
@@ -169,6 +177,7 @@ NAMED: dict[str, str] = {
     "RuleName": "A rule, or a budget, which can suppress like one.",
     "EndedStatus": "How a verification has ended.",
     "SendFacts": "What the rules saw of a send, by its kind.",
+    "VerificationEventType": "What a callback tells.",
     "Status": "A verification's status: pending, until it has ended in one of the other ways.",
 }
 # What a struct cannot say of its fields together. Generators ignore it; validators do not.

@@ -21,6 +21,7 @@ Action = Literal[
     "search", "block", "unblock", "exempt", "unexempt", "erase", "create_key", "revoke_key", "set_callbacks",
     "rotate_callbacks", "enable_callbacks", "disable_callbacks", "remove_callbacks", "replay_callbacks",
     "sign_in", "sign_out", "backtest",
+    "set_review_number", "lift_review_number",
 ]  # fmt: skip
 ClientName = Annotated[str, Meta(description="The client's name.", examples=["shop"])]
 OfTest = Annotated[bool, Meta(description="Whether it is a test client.", examples=[False])]

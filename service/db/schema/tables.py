@@ -94,6 +94,19 @@ class ExemptionRow(OverrideColumns, Base):
     digits: Mapped[Small | None]
 
 
+class ReviewNumberRow(OverrideColumns, Base):
+    """A number, and the hash of a code, that are fixed for one client (by name) for a while. Nothing is sent to it.
+
+    `label`: the number, masked.
+    """
+
+    __tablename__ = "review_numbers"
+    __table_args__ = (Index("ix_review_numbers_phone_hash_until", "phone_hash", "until"),)
+    client: Mapped[str]
+    phone_hash: Mapped[UUID]
+    code: Mapped[UUID]
+
+
 class VerificationRow(Base):
     """One request of a product, and its own queue entry (`next_action_at` and the lease).
 
