@@ -92,7 +92,7 @@ async def test_each_tap_may_bring_a_key_of_its_own_which_is_bound_to_the_first_o
     "other",
     [
         {"channel": "call"}, {"deliver": False}, {"ip_address": "192.0.2.1"}, {"account_id": "a"},
-        {"device_event_id": "another"}, {"phone_number": OTHER_PHONE},
+        {"phone_number": OTHER_PHONE},
     ],
     ids=str,
 )  # fmt: skip
@@ -118,12 +118,20 @@ async def test_an_account_may_bring_a_new_event_and_token_with_each_tap(database
         assert (await tap(gateway, account_id="Bob", device_event_id="2"))[1] != first
 
 
-async def test_without_an_account_the_device_event_tells_people_behind_one_address_apart(database_url: str) -> None:
+async def test_each_tap_may_bring_a_new_event_without_an_account_too(database_url: str) -> None:
+    """Pages are told to make a new event for each submit."""
     async with run_gateway(database_url, policy=POLICY, FINGERPRINT_SECRET_KEY=FINGERPRINT_KEY) as gateway:
-        ask = [(await mint_whole(gateway, visitor_id=who)) for who in ("v1", "v2")]
-        _, first, _ = await tap(gateway, device_event_id=ask[0]["event_id"])
-        assert await tap(gateway, device_event_id=ask[0]["event_id"]) == (202, first, True)
-        assert (await tap(gateway, device_event_id=ask[1]["event_id"]))[1] != first
+        first_event, second_event = [(await mint_whole(gateway, visitor_id="v1"))["event_id"] for _ in range(2)]
+        _, first, _ = await tap(gateway, device_event_id=first_event)
+        assert await tap(gateway, device_event_id=second_event) == (202, first, True)
+        assert await tap(gateway) == (202, first, True)
+
+
+async def test_two_ways_to_write_one_phone_are_one_tap(database_url: str) -> None:
+    policy = f'{POLICY}[countries]\nallow = ["AR"]\n'
+    async with run_gateway(database_url, policy=policy) as gateway:
+        _, first, _ = await tap(gateway, phone_number="+541169071234")
+        assert await tap(gateway, phone_number="+5491169071234") == (202, first, True)
 
 
 async def test_once_the_first_is_over_or_a_fallback_was_used_a_request_is_a_new_one(database_url: str) -> None:

@@ -166,6 +166,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         for names, defaults in rows
         for name, default in zip(names.split(", "), defaults.split(", "), strict=False)
     }
+    told = {name: default for name, default in told.items() if not name.startswith("OTEL_")}  # read by its own package
     assert told.keys() == {name.upper() for name in Settings.model_fields}
     numbers = {name.upper(): field.default for name, field in Settings.model_fields.items()}
     assert {name: int(told[name]) for name, default in numbers.items() if type(default) is int} == {

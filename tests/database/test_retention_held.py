@@ -54,6 +54,9 @@ OLD_ROWS = {
     "callbacks": """
         insert into callbacks (id, client_id, verification_id, status, at, attempts)
         values ($1, 1, $1, 'verified', $2, 0)""",
+    "review_numbers": """
+        insert into review_numbers (client, phone_hash, code, label, reason, began_at, until, set_by)
+        values ('shop', $1, $1, '+1…42', 'x', $2, $2, 'key 1')""",
     "withdrawals": "insert into withdrawals (id, at) values ($1, $2)",
     "known_sources": "insert into known_sources (source, phone_hash, until) values ($1, $1, $2)",
     "histories": """
