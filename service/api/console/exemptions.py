@@ -30,7 +30,7 @@ from service.operators.exemptions import (
     NotExemptable,
 )
 from service.operators.pages import OverridePlace
-from service.operators.story import stopping
+from service.operators.verification_detail import stopping
 
 PAGE = 50
 PREFIX = "rule-"
