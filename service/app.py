@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, Request, Response
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from service import tracing
 from service.api import health, verifications, webhooks
 from service.api.answers import answer
 from service.api.console import router as console
+from service.api.console.entry import answer_page
 from service.api.console.pages import prepare
 from service.api.openapi import page
 from service.api.operator import router
@@ -145,8 +147,13 @@ def create_routes(lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextMa
     return Litestar(
         ROUTES,
         lifespan=list(lifespan),
-        exception_handlers={Exception: answer},
+        exception_handlers={Exception: _answer},
         openapi_config=None,
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
+
+
+def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Answer a path or method that no route has: an operator's browser by a page, everybody else by a problem."""
+    return (answer_page if request.url.path.startswith("/operator/") else answer)(request, error)

@@ -27,7 +27,12 @@ begin
         real = r.real,
         provider_id = r.provider_id,
         -- Given up for its deadline: that alone would not tell what kept it waiting.
-        error = case when r.state = 'abandoned' then concat_ws(': ', r.error, s.error) else r.error end,
+        -- That it waited is no cause either: what it waited for stands there, if a try of its own met it.
+        error = case
+            when r.state = 'abandoned' then concat_ws(': ', r.error, s.error)
+            when r.state = 'due' and r.error = 'waited' then coalesce(s.error, r.error)
+            else r.error
+        end,
         delivery = r.delivery,
         delivery_at = case when r.delivery is not null then v_now end,
         decision = coalesce(s.decision, r.decision)

@@ -1,6 +1,7 @@
 """What a rule, a send's error or a status means, in sentences for whoever answers people.
 
-Used by operators.story and api.console. Words only. Every rule of the policy has its line here; a test counts them.
+Used by operators.story, operators.advice and api.console. Words only. Every rule of the policy has its line here; a
+test counts them.
 """
 
 from __future__ import annotations
@@ -189,10 +190,15 @@ def word_error(error: str | None) -> str:
     """Say why a send did not go out: the last cause of one that was given up, and its code."""
     if not error:
         return "no reason was recorded"
-    known, _, cause = error.partition(": ")
-    last = cause or known
+    last = cause_of(error)
     said = ERRORS.get(last, "Telnyx gave an error" if last.isdigit() else "Telnyx' answer was an error")
     return f"{said} ({last})"
+
+
+def cause_of(error: str | None) -> str:
+    """Return the code of the last cause: of one that was given up, what kept it until then."""
+    known, _, cause = (error or "").partition(": ")
+    return cause or known
 
 
 def noun_of(channel: Channel) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from service.operators.advice import Advice, advise, has_unread_event
 from service.operators.explanations import DELIVERIES, ENDS, FOLLOWED, MODES, noun_of, word_error, words_of
 from service.operators.verification_detail import (
     RecordedDecision,
@@ -18,10 +19,10 @@ from service.operators.verification_detail import (
     SendDetail,
     VerificationDetail,
     is_suppressed,
+    stopping,
 )
 
 Tone = Literal["plain", "good", "bad", "warn"]
-Act = Literal["exempt", "lift_block", "change_rule"]
 
 
 class FindingSentence(msgspec.Struct, frozen=True):
@@ -44,15 +45,6 @@ class Sentence(msgspec.Struct, frozen=True):
     findings: Sequence[FindingSentence] = ()
 
 
-class Advice(msgspec.Struct, frozen=True):
-    """Something that an operator can do. `block`: the id of the block to lift; `rule`: the rule to change."""
-
-    act: Act
-    text: str
-    rule: str | None = None
-    block: int | None = None
-
-
 class Story(msgspec.Struct, frozen=True):
     """The whole of it. `verdict`: why the code came or did not, in a sentence."""
 
@@ -65,12 +57,7 @@ class Story(msgspec.Struct, frozen=True):
 def tell_story(detail: VerificationDetail) -> Story:
     """Tell a verification's story."""
     verdict, tone = _conclude(detail)
-    return Story(verdict, tone, sorted(_tell(detail), key=_when), list(_advise(detail)))
-
-
-def stopping(decision: RecordedDecision | None) -> list[RecordedFinding]:
-    """List the findings that stopped a send."""
-    return [one for one in decision.findings if one.mode == "enforce"] if decision else []
+    return Story(verdict, tone, sorted(_tell(detail), key=_when), list(advise(detail)))
 
 
 def _when(sentence: Sentence) -> float:
@@ -185,35 +172,11 @@ def _tell_decision(send: SendDetail, decision: RecordedDecision, *, deliver: boo
         return Sentence(at, "Decided: suppressed", f"Under policy {decision.policy_version}.", "bad", findings)
     by = f" It goes by {decision.by} instead." if decision.by else ""
     found = "No rule objected" if not findings else "No enforced rule objected"
-    allowed = f"{found}; policy {decision.policy_version}.{by}"
+    unread = " The device event could not be read: Fingerprint did not answer." if has_unread_event(decision) else ""
+    allowed = f"{found}; policy {decision.policy_version}.{unread}{by}"
     return Sentence(at, "Decided: allowed" if deliver else "Decided", allowed, "plain", findings)
 
 
 def _tell_finding(one: RecordedFinding) -> FindingSentence:
     words = words_of(one.rule)
     return FindingSentence(one.rule, one.mode, MODES.get(one.mode, one.mode), one.detail, words.means)
-
-
-def _advise(detail: VerificationDetail) -> Iterator[Advice]:
-    if not detail.deliver or detail.status == "verified":
-        return
-    told: set[str] = set()
-    for send in detail.sends:
-        for one in stopping(send.decision):
-            if one.rule in told:
-                continue
-            told.add(one.rule)
-            if one.rule == "block" and send.decision:
-                for block in _blocks_in(send.decision):
-                    yield Advice("lift_block", f"Lift block {block}, if these were people.", block=block)
-            if one.rule not in ("budget", "budget_country", "budget_unconverted"):
-                yield Advice("exempt", words_of(one.rule).advice, rule=one.rule)
-            else:
-                yield Advice("change_rule", words_of(one.rule).advice, rule=one.rule)
-
-
-def _blocks_in(decision: RecordedDecision) -> list[int]:
-    """List the ids of the blocks that a decision saw in force."""
-    histories = decision.facts.get("histories")
-    found = [one.get("block") for one in histories.values()] if isinstance(histories, dict) else []
-    return sorted({block for block in found if isinstance(block, int)})

@@ -212,3 +212,8 @@ def _how(send: SendDetail, *, deliver: bool) -> str:
 def is_suppressed(send: SendDetail) -> bool:
     """Say whether rules kept a send from going out."""
     return send.decision is not None and not send.decision.allow
+
+
+def stopping(decision: RecordedDecision | None) -> list[RecordedFinding]:
+    """List the findings that stopped a send."""
+    return [one for one in decision.findings if one.mode == "enforce"] if decision else []

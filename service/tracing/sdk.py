@@ -17,6 +17,7 @@ from typing import Any
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation._semconv import _StabilityMode
 from opentelemetry.instrumentation.aiohttp_client import create_trace_config
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.propagators.textmap import CarrierT, Getter, default_getter
@@ -122,7 +123,12 @@ class SdkTracer:
         )  # fmt: skip
 
     def hooks(self) -> list[Any]:
-        return [create_trace_config(request_hook=_name_call, tracer_provider=self._provider)]
+        # Of itself it takes no notice of CONVENTIONS, and says everything by the old names, which may not leave.
+        return [
+            create_trace_config(
+                request_hook=_name_call, tracer_provider=self._provider, sem_conv_opt_in_mode=_StabilityMode.HTTP
+            )
+        ]
 
     async def stop(self) -> None:
         """Send the last spans, for STOP_LIMIT at most, whatever the collector does."""

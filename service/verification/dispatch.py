@@ -127,7 +127,7 @@ class Dispatch:
         pause = self._pause(job)
         # A call takes up to SEND_LIMIT: still out when the lease ends, it would be made again by the next holder.
         if pause > 0 or job.age() > LEASE - SEND_LIMIT:
-            await self._record(job, send, provider, SendResult("due", wait=pause, error="waited"), kept)
+            await self._record(job, send, provider, SendResult("due", wait=pause, error=self._why_paused(job)), kept)
             return
         answer = await self._senders.send(provider, self._order(job, send))
         # Telnyx may have acted on it. Without its id, the code that reached the phone cannot be checked.
@@ -197,6 +197,12 @@ class Dispatch:
 
     def _pause(self, job: Job) -> float:
         return 0.0 if job.row.test else self._senders.health.wait_of(self._profile(job))
+
+    def _why_paused(self, job: Job) -> str:
+        """Return the code of Telnyx' that keeps every send waiting, if it is known; a send's own last cause stays."""
+        trouble = None if job.row.test else self._senders.health.trouble(self._profile(job))
+        reason = trouble.reason if trouble else None
+        return reason.removeprefix("ours_") if reason and reason.startswith("ours_") else "waited"
 
     def _order(self, job: Job, send: Send) -> Order:
         remaining = (job.row.expires_at - job.clock()).total_seconds()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -34,7 +35,7 @@ async def test_now_shows_what_was_requested_sent_suppressed_converted_and_limite
         text = (await desk.get()).text
         assert "Requests 6 last 60 minutes" in text
         assert "Converted 25% 1 of 4" in text
-        assert "Suppressed 1 17% of requests" in text
+        assert "Suppressed 1 20% of requests but decoys" in text
         assert "Limited 1 answered 429" in text
         assert re.search(r"By country .* US 4 25% .* GB 0 - 1", text), text
         assert "By client" in text
@@ -167,6 +168,26 @@ async def test_blocks_of_each_kind_are_set_listed_and_lifted(database_url: str) 
         assert [row["lifted"] for row in states] == [True, False, False, False]
 
 
+async def test_a_refused_form_gives_back_what_was_typed_and_runs_none_of_it(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway, sit_down(gateway) as (desk, _):
+        typed = {"target": '"><b>12', "duration": "2h", "reason": 'asked by "Jo" & <i>Al</i>'}
+        forms = {
+            "/operator/blocks": typed | {"kind": "ip", "digits": "5"},
+            "/operator/exemptions": typed | {"kind": "range", "rule": "country", "limits": "on"},
+            "/operator/callbacks": {"client": "nobody", "url": 'https://shop.example/"><b>12'},
+        }
+        for path, fields in forms.items():
+            await desk.get(path)
+            shown = await desk.post(path, fields)
+            assert (shown.status, "<b>" in shown.page) == (422, False), path
+            for name, text in fields.items():
+                given = html.escape(text, quote=True).replace("&quot;", "&#34;")
+                kept = f' value="{given}"' in shown.page or f"<option selected>{given}</option>" in shown.page
+                assert kept or (text == "on" and f'name="{name}" value="on" checked' in shown.page), (path, name)
+            if "kind" in fields:
+                assert f'<option value="{fields["kind"]}" selected>' in shown.page
+
+
 async def test_exemptions_are_set_listed_and_lifted(database_url: str) -> None:
     async with run_gateway(database_url) as gateway, sit_down(gateway) as (desk, _):
         await desk.get("/operator/exemptions")
@@ -250,7 +271,15 @@ async def test_a_page_that_does_not_exist_and_a_database_that_is_away_are_said_o
     async with run_gateway(database_url) as gateway, sit_down(gateway) as (desk, _):
         missing = await desk.get("/operator/backtests/00000000-0000-7000-8000-000000000000")
         assert (missing.status, "text/html" in missing.headers["content-type"]) == (404, True)
+        assert "Why no code?" in missing.text, "the way on from here"
         assert (await desk.get("/operator?window=nonsense")).status == 200
+        for path, status in (
+            ("/operator/nothing", 404),
+            ("/operator/nothing/at/all", 404),
+            ("/operator/backtests", 405),
+        ):
+            shown = await desk.get(path)
+            assert (shown.status, shown.headers["content-type"]) == (status, "text/html; charset=utf-8"), path
 
 
 async def test_an_operator_calls_no_more_pages_than_the_policy_allows(database_url: str) -> None:

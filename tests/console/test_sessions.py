@@ -48,8 +48,9 @@ async def test_behind_a_proxy_with_tls_the_cookie_is_for_tls_alone(database_url:
 async def test_other_keys_do_not_sign_in_and_tries_are_counted(database_url: str) -> None:
     async with run_gateway(database_url) as gateway, come_to(gateway.url) as desk:
         assert (await desk.post("/operator/sign-in", {"key": gateway.key})).status == 403
-        statuses = [(await desk.post("/operator/sign-in", {"key": f"vg_{n}"})).status for n in range(32)]
-        assert statuses == [401] * 30 + [429] * 2
+        tries = [await desk.post("/operator/sign-in", {"key": f"vg_{n}"}) for n in range(32)]
+        assert [one.status for one in tries] == [401] * 30 + [429] * 2
+        assert int(tries[-1].headers["retry-after"]) > 0
         assert await gateway.database.pool.fetchval("select count(*) from console_sessions") == 0
 
 
@@ -112,6 +113,8 @@ async def test_pages_may_load_and_run_nothing_but_their_style_and_no_browser_kee
             assert policy["default-src"] == "'none'"
             assert "script-src" not in policy
             assert set(policy.values()) == {"'none'", "'self'"}
-            assert shown.headers["cache-control"] == "no-store"
+            for name, value in (("cache-control", "no-store"), ("x-content-type-options", "nosniff")):
+                assert shown.all_headers.getall(name) == [value], path
+            assert shown.headers["content-type"] == "text/html; charset=utf-8"
             assert "<script" not in shown.page
             assert " style=" not in shown.page

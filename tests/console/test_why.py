@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from service.fraud.money import INSURANCE
+from service.operators.advice import REMEDIES
 from service.operators.explanations import ERRORS, LIMITS, RULES
 from service.policy.model import Limits, Rules
 from service.providers.telnyx.errors import SCOPES
+from service.providers.verify import health
 from service.sandbox.faults import Fault
 from tests.support.console import Desk, Shown, sit_down
 from tests.support.fraud import findings_of, mint, run_guarded
@@ -145,6 +147,66 @@ async def test_what_was_given_up_says_what_kept_it(database_url: str) -> None:
         assert seen["sends"][0]["error"] == "deadline: no_connection"
 
 
+async def test_what_waited_for_an_open_breaker_until_it_was_given_up_still_says_what_opened_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "SILENCE", 0.1)  # instead of 30 s: three failures open it
+    policy = f'{NO_CHANNEL}[verification]\ndispatch_deadline = "6s"\n'
+    nowhere = f"http://127.0.0.1:{free_port()}/v2"
+    async with (
+        run_gateway(database_url, policy=policy, TELNYX_BASE_URL=nowhere) as gateway,
+        sit_down(gateway) as (desk, operator),
+    ):
+        verification = await gateway.begin(PHONE)
+        await until(lambda: is_full(gateway), "the breaker is open")
+        shown = await ask_until(desk, PHONE, "No code was sent: the text message was given up")
+        assert "Telnyx could not be reached (no_connection)" in shown.text
+        assert "whether this host reaches it" in shown.text
+        seen = (await operator.call("GET", f"/v1/operator/verifications/{verification}")).body
+        assert seen["sends"][0]["error"] == "deadline: no_connection"
+
+
+async def is_full(gateway: Gateway) -> bool:
+    """Say whether requests are refused because Telnyx accepts nothing."""
+    return (await gateway.request(OTHER_PHONE)).status == 503
+
+
+async def test_what_was_never_tried_because_the_account_has_no_funds_says_so(database_url: str) -> None:
+    policy = f'{NO_CHANNEL}[verification]\ndispatch_deadline = "4s"\n'
+    async with run_gateway(database_url, policy=policy) as gateway, sit_down(gateway) as (desk, _):
+        gateway.stage.faults.add(Fault(kind="no_funds"))
+        await gateway.begin(PHONE)
+        shown = await ask_until(desk, PHONE, "No code was sent: the text message was given up")
+        assert "the account at Telnyx has no funds" in shown.text
+        assert "Add funds to the account" in shown.text
+
+
+@pytest.mark.parametrize(("code", "remedy"), [("40309", "profile sync"), ("40331", "profile sync"), ("10002", "mist")])
+async def test_a_refusal_of_telnyx_says_what_can_be_done_about_it(database_url: str, code: str, remedy: str) -> None:
+    async with run_gateway(database_url, policy=NO_CHANNEL) as gateway, sit_down(gateway) as (desk, _):
+        gateway.stage.faults.add(Fault(kind="answer", operations=("send",), code=code))
+        await gateway.begin(PHONE)
+        shown = await ask_until(desk, PHONE, f"({code})")
+        assert remedy in shown.text[shown.text.index("What you can do") :]
+
+
+async def test_a_code_that_went_out_and_was_not_entered_says_what_can_be_done(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway, sit_down(gateway) as (desk, _):
+        await gateway.begin(PHONE)
+        await read_code(gateway)
+        shown = await ask_until(desk, PHONE, "No right code was entered")
+        assert "Ask whether the code came" in shown.text[shown.text.index("What you can do") :]
+
+
+async def test_a_device_event_that_could_not_be_read_is_told_though_no_rule_objected(database_url: str) -> None:
+    async with run_guarded(database_url) as gateway, sit_down(gateway) as (desk, _):
+        gateway.stage.faults.add(Fault(kind="error500", operations=("event",)))
+        await gateway.begin(PHONE, device_event_id=await mint(gateway))
+        shown = await ask_until(desk, PHONE, "Decided: allowed")
+        assert "The device event could not be read: Fingerprint did not answer." in shown.text
+        assert "Fingerprint's key" in shown.text[shown.text.index("What you can do") :]
+
+
 async def test_what_was_sent_is_told_whole(database_url: str) -> None:
     async with run_gateway(database_url) as gateway, sit_down(gateway) as (desk, _):
         verification = await gateway.begin(PHONE)
@@ -219,6 +281,7 @@ def test_every_rule_limit_and_code_of_telnyx_has_its_sentence() -> None:
     names = {field.name for field in msgspec.structs.fields(Rules)} | {"budget", "budget_country", INSURANCE}
     assert set(RULES) == names
     assert set(SCOPES) <= set(ERRORS)
+    assert set(SCOPES) <= set(REMEDIES) <= set(ERRORS)
     limits = {field.name for field in msgspec.structs.fields(Limits)} - {"device", "device_total"}  # a rule's own
     assert set(LIMITS) == limits | {"codes_per_phone", "codes_per_phone_total"}
 

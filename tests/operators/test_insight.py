@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.sandbox.faults import Fault
 from tests.support.fraud import findings_of
 from tests.support.gateway import PHONE, run_gateway
 from tests.support.waiting import until
@@ -71,3 +72,42 @@ async def test_a_backtest_runs_and_tells_its_changes(database_url: str) -> None:
         assert (seen["changes"]["decided"], seen["changes"]["newly_suppressed"]) == (1, 1)
         assert [rule["rule"] for rule in seen["changes"]["rules"]] == ["no_event"]
         assert (await operator.call("GET", f"/v1/operator/backtests/{NOBODY}")).status == 404
+
+
+async def test_the_queue_the_times_and_an_open_breaker_are_told(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        operator = await gateway.client("desk", scope="operator")
+        seen = (await operator.call("GET", "/v1/operator/situation")).body
+        assert seen["breakers"][0] == {"clients": None, "open": False, "reason": None}
+        gateway.stage.faults.add(Fault(kind="no_funds"))
+        await gateway.begin(PHONE)
+
+        async def is_open() -> bool:
+            found = (await operator.call("GET", "/v1/operator/situation")).body
+            return bool(found["breakers"][0] == {"clients": None, "open": True, "reason": "ours_20100"})
+
+        await until(is_open, "the breaker is told")
+
+
+async def test_the_policy_in_force_is_told_with_what_differs(database_url: str) -> None:
+    async with run_gateway(database_url, policy='[rules.vpn]\nmode = "observe"\n[limits]\nip = ["7/1h"]\n') as gateway:
+        operator = await gateway.client("desk", scope="operator")
+        seen = (await operator.call("GET", "/v1/operator/policy")).body
+        assert seen["version"] == seen["file"]["version"]
+        [limit] = [one for one in seen["file"]["differences"] if one["setting"] == "limits.ip"]
+        assert "7/1h" in limit["value"]
+        assert "7/1h" in seen["file"]["text"]
+
+
+async def test_the_doctors_points_are_told_the_worst_first(database_url: str) -> None:
+    async with run_gateway(database_url) as gateway:
+        operator = await gateway.client("desk", scope="operator")
+
+        async def is_there() -> bool:
+            return bool((await operator.call("GET", "/v1/operator/doctor")).body["points"])
+
+        await until(is_there, "it was examined")
+        seen = (await operator.call("GET", "/v1/operator/doctor")).body
+        ranks = [("fail", "warn", "pass").index(one["status"]) for one in seen["points"]]
+        assert ranks == sorted(ranks)
+        assert "phone_limit" in {one["name"] for one in seen["points"]}

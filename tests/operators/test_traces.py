@@ -105,6 +105,13 @@ async def test_a_trace_goes_from_a_request_over_another_process_and_telnyx_to_th
         assert (send.service, webhook.service, check.service) == ("sends", "answers", "answers")
         assert children(collector, send) == {"decide", "POST 127.0.0.1"}
         assert children(collector, check) == {"POST 127.0.0.1"}
+        [call] = [one for one in collector.named("POST 127.0.0.1") if one.parent == send.id]
+        assert call.attributes == {
+            "http.request.method": "POST",
+            "http.response.status_code": 200,
+            "server.address": "127.0.0.1",
+            "server.port": call.attributes["server.port"],
+        }
         assert (send.attributes["verify.outcome"], send.attributes["verify.channel"]) == ("sent", "sms")
         assert (decide.attributes["verify.allow"], decide.attributes["verify.rules"]) == (True, ["no_event"])
         assert (webhook.attributes["verify.delivery"], check.attributes["verify.status"]) == ("delivered", "verified")
@@ -126,6 +133,7 @@ async def test_telnyx_is_told_the_place_in_the_trace_and_nothing_else_that_a_cal
         [asked], send = collector.named("POST /v1/verifications"), collector.named("send")[0]
         assert (asked.parent, send.parent) == (CALLER, asked.id)
         call = next(span for span in collector.named("POST 127.0.0.1") if span.parent == send.id)
+        assert (call.attributes["http.response.status_code"], call.attributes["error.type"]) == (400, "400")
         heard = headers_of(telnyx)
         assert heard["traceparent"] == f"00-{TRACE}-{call.id}-01"
         assert not {"tracestate", "baggage"} & set(heard)

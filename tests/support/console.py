@@ -13,6 +13,7 @@ from typing import Self
 
 import aiohttp
 import msgspec
+from multidict import CIMultiDictProxy
 
 from tests.support.gateway import Calls, Gateway
 
@@ -26,6 +27,7 @@ class Shown(msgspec.Struct):
     path: str
     page: str
     headers: dict[str, str]
+    all_headers: CIMultiDictProxy[str]
 
     @property
     def text(self) -> str:
@@ -66,7 +68,7 @@ class Desk:
         if found := FORM.search(page):
             self.form = found[1]
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Shown(response.status, response.url.path, page, headers)
+        return Shown(response.status, response.url.path, page, headers, response.headers)
 
 
 @asynccontextmanager

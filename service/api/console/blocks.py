@@ -1,6 +1,7 @@
 """The console's page of blocks: those in force, set one, lift one.
 
-Routed by app through the console's router. Numbers, addresses and devices come in forms, and are not shown again.
+Routed by app through the console's router. Numbers, addresses and devices come in forms, and are shown again only where
+a form is refused.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ async def set_block(request: AnyRequest) -> Response[Any]:
         target, reason = find_target(services, _read_order(form)), read_why(form)
         length = read_length(form.get("duration", ""), "duration", LONGEST_BLOCK)
     except Invalid as error:
-        return await _show(services, signed, 422, wrong=str(error))
+        return await _show(services, signed, 422, wrong=str(error), typed=form)
     await services.blocks.set(signed.caller.key_id, target, reason, length)
     return leave_for("/operator/blocks?did=set")
 
@@ -61,10 +62,13 @@ async def lift_block(request: AnyRequest, block_id: FromPath[int]) -> Response[A
 
 async def _show(
     services: Services, signed: Signed, status: int = 200, *, place: OverridePlace | None = None,
-    wrong: str | None = None, did: str | None = None,
+    wrong: str | None = None, did: str | None = None, typed: Form | None = None,
 ) -> Response[str]:  # fmt: skip
     page = await services.blocks.list(place, PAGE)
-    return render("blocks", status, signed=signed, found=page.rows, next=write_cursor(page.next), wrong=wrong, did=did)
+    return render(
+        "blocks", status, signed=signed, found=page.rows, next=write_cursor(page.next), wrong=wrong, did=did,
+        typed=typed or {},
+    )  # fmt: skip
 
 
 def _read_order(form: Form) -> BlockOrder:

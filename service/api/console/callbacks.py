@@ -41,9 +41,9 @@ async def set_receiver(request: AnyRequest) -> Response[str]:
     try:
         secret = await _make_secret(services, _known(client), form, signed.caller.key_id)
     except NotFound:
-        return await _show(services, signed, 422, wrong="There is no such client, or it has no receiver.")
+        return await _show(services, signed, 422, wrong="There is no such client, or it has no receiver.", typed=form)
     except GatewayError as error:
-        return await _show(services, signed, 422, wrong=str(error))
+        return await _show(services, signed, 422, wrong=str(error), typed=form)
     return await _show(services, signed, secret=secret, whose=client)
 
 
@@ -92,7 +92,10 @@ def _read_chosen(form: Form) -> dict[str, Any]:
 
 async def _show(
     services: Services, signed: Signed, status: int = 200, *, secret: str | None = None, whose: str | None = None,
-    wrong: str | None = None, did: str | None = None,
+    wrong: str | None = None, did: str | None = None, typed: Form | None = None,
 ) -> Response[str]:  # fmt: skip
     found = await list_endpoints(services.database.pool)
-    return render("callbacks", status, signed=signed, found=found, secret=secret, whose=whose, wrong=wrong, did=did)
+    return render(
+        "callbacks", status, signed=signed, found=found, secret=secret, whose=whose, wrong=wrong, did=did,
+        typed=typed or {},
+    )  # fmt: skip

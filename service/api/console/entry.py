@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.exceptions import NotFoundException
 from litestar.response import Redirect
 
 from service import telemetry
@@ -18,7 +19,7 @@ from service.api.access.auth import NOTED, identify
 from service.api.answers import kind_of
 from service.api.bodies import AnyRequest
 from service.api.console.pages import HEADERS, render
-from service.api.console.session import make_cookie, read_form, read_signed_form, token_of
+from service.api.console.session import SIGNED, make_cookie, read_form, read_signed_form, signed_in, token_of
 from service.api.problems import UNEXPECTED, Forbidden
 from service.api.services import services_of
 from service.errors import Limited, NotAuthorized
@@ -48,9 +49,16 @@ async def sign_in(request: AnyRequest) -> Response[Any]:
         return render("sign_in", HTTPStatus.UNAUTHORIZED, wrong="This is no valid key.", to=to)
     except Limited as error:
         wrong = f"Too many tries. Wait {math.ceil(error.retry_after)} s."
-        return render("sign_in", HTTPStatus.TOO_MANY_REQUESTS, wrong=wrong, to=to)
+        return _bid_wait(render("sign_in", HTTPStatus.TOO_MANY_REQUESTS, wrong=wrong, to=to), error.retry_after)
     token = await services.sessions.begin(caller.key_id)
     return leave_for(to, cookies=[make_cookie(request, token)])
+
+
+@get("/{rest:path}")
+async def show_nothing(request: AnyRequest) -> Response[str]:
+    """Say on a page that there is none here; without a session, lead to the sign-in."""
+    await signed_in(request)
+    raise NotFoundException
 
 
 @post("/sign-out", status_code=303)
@@ -82,8 +90,13 @@ def answer_page(request: Request[Any, Any, Any], error: Exception) -> Response[A
     said = str(error) if getattr(error, "fields", None) is not None else kind.detail
     if isinstance(error, Forbidden):
         said = "This form is not from a page of this session. Load the page again."
-    page = render("error", kind.status, title=kind.title, said=said, signed=None)
-    wait = getattr(error, "retry_after", None)
+    page = render("error", kind.status, title=kind.title, said=said, signed=request.scope["state"].get(SIGNED))
+    page.headers.update(getattr(error, "headers", None) or {})
+    return _bid_wait(page, getattr(error, "retry_after", None))
+
+
+def _bid_wait(page: Response[str], wait: float | None) -> Response[str]:
+    """Say when the next try may be made, if that is known."""
     if wait is not None:
         page.headers["Retry-After"] = str(max(1, math.ceil(wait)))
     return page

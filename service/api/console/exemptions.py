@@ -1,6 +1,7 @@
 """The console's page of exemptions: those in force, set one, lift one.
 
-Routed by app through the console's router. A number comes in a form, and is shown masked.
+Routed by app through the console's router. A number comes in a form, and is shown masked; whole only where that
+form is refused.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from service.operators.exemptions import (
     NotExemptable,
 )
 from service.operators.pages import OverridePlace
-from service.operators.story import stopping
+from service.operators.verification_detail import stopping
 
 PAGE = 50
 PREFIX = "rule-"
@@ -53,7 +54,7 @@ async def set_exemption(request: AnyRequest) -> Response[Any]:
         length = read_length(form.get("duration", ""), "duration", round(LONGEST.total_seconds()))
         await services.exemptions.set(signed.caller.key_id, target, waived, reason, length)
     except (Invalid, NotExemptable) as error:
-        return await _show(services, signed, 422, wrong=str(error))
+        return await _show(services, signed, 422, wrong=str(error), typed=form)
     return leave_for("/operator/exemptions?did=set")
 
 
@@ -83,12 +84,12 @@ async def exempt_number(request: AnyRequest, verification_id: FromPath[UUID]) ->
 
 async def _show(
     services: Services, signed: Signed, status: int = 200, *, place: OverridePlace | None = None,
-    wrong: str | None = None, did: str | None = None,
+    wrong: str | None = None, did: str | None = None, typed: Form | None = None,
 ) -> Response[str]:  # fmt: skip
     page = await services.exemptions.list(place, PAGE)
     return render(
         "exemptions", status, signed=signed, found=page.rows, next=write_cursor(page.next), rules=sorted(RULES),
-        wrong=wrong, did=did,
+        wrong=wrong, did=did, typed=typed or {},
     )  # fmt: skip
 
 

@@ -17,20 +17,17 @@ from litestar import Response, get
 from service.api.console import charts
 
 PAGES = resources.files("service.api.console").joinpath("pages")
-# Operators sign in here: a page must be able to run nothing, and to send what is typed nowhere else.
+# Operators sign in here: a page must be able to run nothing, and to send what is typed nowhere else. That no browser
+# keeps it or guesses its type, the server says on every reply.
 POLICY = "Content-Security-Policy"
 LIVE = "; script-src 'self'; connect-src 'self'"
 HEADERS = {
     POLICY: "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
 NOTHING = "-"
-# A new release may look different: its browsers are to notice soon.
-KEPT = {"Cache-Control": "max-age=300"}
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
@@ -38,7 +35,7 @@ def render(name: str, status: int = 200, *, live: bool = False, **values: Any) -
     """Make a page from a template. `live`: it may run our script, which loads it again."""
     text = environment().get_template(f"{name}.html").render(**values)
     headers = HEADERS | {POLICY: HEADERS[POLICY] + LIVE} if live else HEADERS
-    return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(text, status_code=status, media_type="text/html", headers=headers)
 
 
 def prepare() -> None:
@@ -65,13 +62,13 @@ def environment() -> Environment:
 @get("/console.css", sync_to_thread=False)
 def read_style() -> Response[bytes]:
     """Give the pages' style."""
-    return Response(_read("console.css"), media_type="text/css", headers=HEADERS | KEPT)
+    return Response(_read("console.css"), media_type="text/css", headers=HEADERS)
 
 
 @get("/console.js", sync_to_thread=False)
 def read_script() -> Response[bytes]:
     """Give the script of the page that shows progress."""
-    return Response(_read("console.js"), media_type="text/javascript", headers=HEADERS | KEPT)
+    return Response(_read("console.js"), media_type="text/javascript", headers=HEADERS)
 
 
 @cache

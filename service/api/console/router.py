@@ -18,6 +18,7 @@ router = Router(
         entry.show_sign_in,
         entry.sign_in,
         entry.sign_out,
+        entry.show_nothing,
         now.show_now,
         why.show_search,
         why.search,

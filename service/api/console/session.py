@@ -22,6 +22,8 @@ from service.clients.caller import Caller
 from service.errors import NotAuthorized
 
 COOKIE = "operator_session"
+# Under this name a call's state holds who is signed in, for the page that says what went wrong.
+SIGNED = "signed"
 FORM_TOKEN = "form"  # noqa: S105 (a field's name)
 FORM_TYPE = re.compile(r"\s*application/x-www-form-urlencoded\s*(;|$)", re.IGNORECASE)
 MOST_FIELDS = 100
@@ -56,8 +58,9 @@ async def signed_in(connection: Connection, *, search: bool = False) -> Signed:
     """
     services, token = services_of(connection), connection.cookies.get(COOKIE, "")
     caller = connection.scope["state"][NOTED] = await services.sessions.find(token)
+    signed = connection.scope["state"][SIGNED] = Signed(caller, token, services.sessions.form_token(token))
     await services.keys.enter(caller, search=search)
-    return Signed(caller, token, services.sessions.form_token(token))
+    return signed
 
 
 async def read_form(request: AnyRequest) -> Form:

@@ -22,8 +22,8 @@ from service.api.services import Services, services_of
 from service.errors import NotFound
 from service.operators.exemptions import RULES
 from service.operators.explanations import LIMITS
-from service.operators.story import Story, stopping, tell_story
-from service.operators.verification_detail import VerificationDetail
+from service.operators.story import Story, tell_story
+from service.operators.verification_detail import VerificationDetail, stopping
 from service.phone import mask
 
 MOST_FOUND = 50

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.api.schemas import exemptions, insight, outcomes, review_numbers
+from service.api.schemas import exemptions, insight, outcomes, review_numbers, standing
 from service.api.schemas import operator as wire
 from service.api.schemas import operator_records as records
 from service.api.schemas.decisions import RuleFinding, SendDecision
@@ -68,6 +68,37 @@ EXAMPLES: dict[type[msgspec.Struct], Named] = {
         "an hour": insight.ActivitySeen(
             [insight.ActivityStep(NOON, *COUNTS)],
             *([insight.ActivityPart(name, *COUNTS)] for name in ("shop", "US", "sms")),
+        )
+    },
+    standing.SituationSeen: {
+        "well": standing.SituationSeen(
+            standing.QueueSeen(0, 0.0), standing.LatencySeen(120, 0.4, 0.9), 0.0,
+            [standing.BreakerSeen(None, open=False, reason=None)],
+        ),
+        "no funds": standing.SituationSeen(
+            standing.QueueSeen(3, 2.5), standing.LatencySeen(0, None, None), 0.0,
+            [standing.BreakerSeen(None, open=True, reason="ours_20100")],
+        ),
+    },
+    standing.PolicySeen: {
+        "one setting": standing.PolicySeen(
+            "0f8b2c6d1e57",
+            standing.PolicyFile(
+                "0f8b2c6d1e57", '[rules.vpn]\nmode = "enforce"\n',
+                [standing.PolicyDifference("rules.vpn.mode", '"enforce"', '"observe"')],
+            ),
+            None,
+        )
+    },
+    standing.DoctorSeen: {
+        "one point": standing.DoctorSeen(
+            NOON, busy=False,
+            points=[
+                standing.DoctorPoint(
+                    "phone_limit", "Limit for each phone number", guide=True, status="pass",
+                    seen="3 requests in 10 min.", remedy=None, accepted=False,
+                )
+            ],
         )
     },
     insight.LimitsOrder: {"plain": insight.LimitsOrder("+14155550100")},

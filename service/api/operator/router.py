@@ -16,7 +16,7 @@ from service.api.access.auth import operator_of
 from service.api.bodies import AnyRequest, read_body
 from service.api.fields import read_number, read_window
 from service.api.openapi.document import BEARER, ApiCall
-from service.api.operator import blocks, exemptions, insight, keys, ledger, outcomes, records, review_numbers
+from service.api.operator import blocks, exemptions, insight, keys, ledger, outcomes, records, review_numbers, standing
 from service.api.paging import decode_cursor, write_cursor
 from service.api.problems import Invalid
 from service.api.schemas import operator as wire
@@ -90,6 +90,7 @@ router = Router(
         *records.HANDLERS,
         *outcomes.HANDLERS,
         *review_numbers.HANDLERS,
+        *standing.HANDLERS,
     ],
     security=BEARER,
     tags=["Operators"],
