@@ -20,6 +20,7 @@ from service.operators.doctor import gathering
 from service.operators.doctor.diagnosis import Status
 from service.operators.doctor.examination import BEYOND, GUIDE, Point, judge
 from service.operators.doctor.safety import PUBLISHED
+from service.operators.known_keys import note_keys
 from service.policy import loading, rendering
 from service.settings import Settings, load
 from tests.conftest import at, command
@@ -28,7 +29,7 @@ from tests.support.ports import free_port
 from tests.support.raw_http import RawRequest, serve_raw, write_reply
 
 CLEAN = (
-    "truncate clients, api_keys, traffic, webhook_events, device_signals restart identity cascade",
+    "truncate clients, api_keys, known_keys, traffic, webhook_events, device_signals restart identity cascade",
     f"update alembic_version set version_num = '{max(migrate._list_revisions()[1])}'",
 )
 OTHER = "12ade33a-21c0-473b-b055-b3c836e1c292"
@@ -115,6 +116,17 @@ def sql(*statements: str) -> Callable[[Deployment], Awaitable[None]]:
     return apply
 
 
+def start_with(name: str) -> Callable[[Deployment], Awaitable[None]]:
+    """Start a process, and give another key afterwards, as a restore with the wrong key does."""
+
+    async def apply(deployment: Deployment) -> None:
+        given = {one.lower(): value for one, value in deployment.environment.items()}
+        assert await note_keys(deployment.database.pool, load(Settings, **given)) == []
+        deployment.environment[name] = new_key()
+
+    return apply
+
+
 async def add_test_key(deployment: Deployment) -> None:
     await deployment.add_key("trial", test=True)
 
@@ -178,6 +190,8 @@ FAULTS: list[tuple[str, Status, str, Callable[[Deployment], Awaitable[None] | No
     ("keys", "fail", "SECRET_KEY: It is not random", setting(secret_key="cHBw" * 10 + "cHA=")),
     ("keys", "fail", "Fingerprint's", seal_with_ours),
     ("keys", "warn", "twice", list_twice),
+    ("keys", "fail", "SECRET_KEY: It is not the key that", start_with("SECRET_KEY")),
+    ("keys", "fail", "INDEX_KEY: It is not the key that", start_with("INDEX_KEY")),
     ("captcha_secret", "fail", "publishes this secret", setting(captcha_secret=min(PUBLISHED))),
     ("signals", "warn", "No device event of shop carries bot", sql(SIGNAL)),
     ("territories", "warn", "GG, IM, JE", policy('[countries]\nallow = ["GB"]\n')),

@@ -71,7 +71,11 @@ def judge_keys(facts: Facts) -> Diagnosis:
     if ours & set(settings.fingerprint_sealed_keys or ()):
         remedy = "Make SECRET_KEY and INDEX_KEY of your own: openssl rand -base64 32."
         found.append(unfit("A key of Fingerprint's is also one of ours, so others know it.", remedy))
-    return worst(found, "SECRET_KEY and INDEX_KEY are random, and different from each other.")
+    if isinstance(facts.wrong_keys, Unknown):
+        found.append(not_known(facts.wrong_keys))
+    else:
+        found += [unfit(f"{wrong.setting}: {wrong.risk}", wrong.remedy) for wrong in facts.wrong_keys]
+    return worst(found, "SECRET_KEY and INDEX_KEY are random, different from each other, and those of this database.")
 
 
 def judge_telnyx(facts: Facts) -> Diagnosis:

@@ -22,6 +22,7 @@ from service.db.schema import migrate
 from service.errors import GatewayError
 from service.operators.device_signals import list_absent
 from service.operators.doctor.diagnosis import Unknown
+from service.operators.known_keys import WrongKey, find_wrong_keys
 from service.operators.observations import Observation, Observations
 from service.operators.verify_profiles import ProfileReview, ProfileUser, list_profiles, review
 from service.policy.model import Policies
@@ -105,6 +106,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     schema: str | Unknown
     advice: str | Unknown | None
     keys: list[LiveKey] | Unknown
+    wrong_keys: list[WrongKey] | Unknown
     traffic: TrafficFacts | Unknown
     absent: Mapping[str, list[str]] | Unknown
     observations: list[Observation] | Unknown
@@ -115,12 +117,13 @@ async def gather(
     settings: Settings, policies: Policies, database: Database | Unknown, names: Sequence[str], processes: int
 ) -> Facts:
     """Ask for everything at once. `names`: of the environment's variables."""
-    profiles, server, schema, advice, keys, traffic, absent, observations, free = await asyncio.gather(
+    profiles, server, schema, advice, keys, wrong_keys, traffic, absent, observations, free = await asyncio.gather(
         _read_profiles(settings, policies),
         _ask(database, _read_server),
         _ask(database, migrate.check),
         _ask(database, lambda opened: pooler.advise(opened, settings.database_pooler)),
         _ask(database, _list_keys),
+        _ask(database, lambda opened: find_wrong_keys(opened.operator_pool, settings)),
         _ask(database, _read_traffic),
         _ask(database, lambda opened: list_absent(opened.operator_pool)),
         _ask(database, lambda opened: Observations(opened, policies).list()),
@@ -128,8 +131,8 @@ async def gather(
     )
     return Facts(
         settings=settings, policies=policies, names=names, processes=processes, profiles=profiles, server=server,
-        schema=schema, advice=advice, keys=keys, traffic=traffic, absent=absent,
-        observations=observations, free=free,
+        schema=schema, advice=advice, keys=keys, wrong_keys=wrong_keys, traffic=traffic,
+        absent=absent, observations=observations, free=free,
     )  # fmt: skip
 
 
