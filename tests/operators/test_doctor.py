@@ -156,7 +156,7 @@ FAULTS: list[tuple[str, Status, str, Callable[[Deployment], Awaitable[None] | No
     ("destinations", "fail", "by sms sends to every country", profile("sms", whitelisted_destinations=["*"])),
     ("destinations", "fail", "by call does not send to FR", profile("call", whitelisted_destinations=["DE"])),
     ("destinations", "warn", "also sends to LV", profile("sms", whitelisted_destinations=["DE", "FR", "LV"])),
-    ("captcha", "warn", "No captcha", without("CAPTCHA_PROVIDER", "CAPTCHA_SECRET")),
+    ("captcha", "warn", "No captcha", without("CAPTCHA_PROVIDER", "CAPTCHA_SECRET", "CAPTCHA_BASE_URL")),
     ("captcha", "warn", "of shop may leave", policy("[clients.shop]\ncaptcha_required = false\n")),
     ("captcha", "warn", "stops nothing", policy('[rules.captcha]\nmode = "observe"\n')),
     ("authentication", "warn", "none yet", sql("update api_keys set revoked_at = now() where scope = 'verify'")),
@@ -193,6 +193,11 @@ FAULTS: list[tuple[str, Status, str, Callable[[Deployment], Awaitable[None] | No
     ("keys", "fail", "SECRET_KEY: It is not the key that", start_with("SECRET_KEY")),
     ("keys", "fail", "INDEX_KEY: It is not the key that", start_with("INDEX_KEY")),
     ("captcha_secret", "fail", "publishes this secret", setting(captcha_secret=min(PUBLISHED))),
+    ("captcha_secret", "fail", "invalid-input-secret", setting(captcha_secret="another")),
+    ("captcha_secret", "warn", "no verdict", setting(captcha_base_url="http://127.0.0.1:9/captcha")),
+    ("fingerprint", "fail", "(secret_api_key_not_found)", setting(fingerprint_secret_key="another")),
+    ("fingerprint", "fail", "does not accept", setting(fingerprint_api="v3")),
+    ("fingerprint", "warn", "did not say", setting(fingerprint_base_url="http://127.0.0.1:9")),
     ("signals", "warn", "No device event of shop carries bot", sql(SIGNAL)),
     ("territories", "warn", "GG, IM, JE", policy('[countries]\nallow = ["GB"]\n')),
     ("prices", "warn", "days old", policy(OLD)),
@@ -362,9 +367,9 @@ async def test_a_defect_in_one_point_hides_no_other(deployment: Deployment, monk
 
 async def test_the_exit_code_is_the_worst_that_was_found(deployment: Deployment) -> None:
     sound = await deployment.run("doctor")
-    assert (sound.code, sound.err, sound.out.splitlines()[-1]) == (0, "", "34 pass, 0 warn, 0 fail")
+    assert (sound.code, sound.err, sound.out.splitlines()[-1]) == (0, "", "35 pass, 0 warn, 0 fail")
     warned = await deployment.run("doctor", ALERT_WEBHOOK_URL="")
-    assert (warned.code, warned.out.splitlines()[-1]) == (1, "33 pass, 1 warn, 0 fail")
+    assert (warned.code, warned.out.splitlines()[-1]) == (1, "34 pass, 1 warn, 0 fail")
     assert "warn  alerts: Where alerts go\n" in warned.out
     assert "\n      → Set ALERT_WEBHOOK_URL.\n" in warned.out
     failed = await deployment.run("doctor", "--json", TELNYX_PUBLIC_KEY="")
@@ -396,11 +401,14 @@ async def test_settings_and_policies_that_cannot_be_read_are_a_failure_in_the_sa
 
 
 async def test_no_secret_is_shown(deployment: Deployment) -> None:
-    deployment.environment["FINGERPRINT_SECRET_KEY"] = "fingerprint-secret"
     deployment.environment["FINGERPRINT_SEALED_KEYS"] = new_key()
     secret = ["SECRET_KEY", "INDEX_KEY", "CAPTCHA_SECRET", "FINGERPRINT_SECRET_KEY", "FINGERPRINT_SEALED_KEYS",
               "ALERT_WEBHOOK_URL", "TELNYX_API_KEY"]  # fmt: skip
-    for more in ({}, {"TELNYX_API_KEY": "KEY_OTHER"}, {"CAPTCHA_SECRET": "", "CAPTCHA_PROVIDER": ""}):
+    for more in (
+        {},
+        {"TELNYX_API_KEY": "KEY_OTHER"},
+        {"CAPTCHA_SECRET": "", "CAPTCHA_PROVIDER": "", "CAPTCHA_BASE_URL": ""},
+    ):
         done = await deployment.run("doctor", "--json", **more)
         for name in secret:
             shown = (deployment.environment | more)[name]

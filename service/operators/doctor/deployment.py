@@ -159,7 +159,28 @@ def judge_captcha_secret(facts: Facts) -> Diagnosis:
         for unsafe in find_unsafe(facts.settings)
         if unsafe.setting == "CAPTCHA_SECRET"
     ]
-    return worst(found, "CAPTCHA_SECRET is none of those that captcha providers publish for tests.")
+    answer, name = facts.captcha, facts.settings.captcha_provider
+    if isinstance(answer, Unknown):
+        found.append(not_known(answer))
+    elif answer is not None and not answer.accepted:
+        remedy = "Set CAPTCHA_SECRET to the secret of your own site, and CAPTCHA_PROVIDER to whose it is."
+        wrong = "accepts a made-up token" if answer.code == "passed" else "does not accept CAPTCHA_SECRET"
+        found.append(unfit(f"What answers as {name} {wrong} ({answer.code}).", remedy))
+    return worst(found, f"{name} accepts CAPTCHA_SECRET." if name else "There is no captcha, and so no secret.")
+
+
+def judge_fingerprint(facts: Facts) -> Diagnosis:
+    """Whether Fingerprint knows our key: with a wrong one no event is looked up, and the rules on them stop nobody."""
+    if isinstance(facts.fingerprint, Unknown):
+        return not_known(facts.fingerprint)
+    if facts.fingerprint is None:
+        return fit("FINGERPRINT_SECRET_KEY is not set, so no device event is looked up.")
+    if facts.fingerprint.accepted:
+        return fit("Fingerprint accepts FINGERPRINT_SECRET_KEY.")
+    return unfit(
+        f"Fingerprint does not accept FINGERPRINT_SECRET_KEY ({facts.fingerprint.code}).",
+        "Set it to a secret key of your workspace, and FINGERPRINT_REGION and FINGERPRINT_API as they are there.",
+    )
 
 
 def judge_signals(facts: Facts) -> Diagnosis:

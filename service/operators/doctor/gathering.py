@@ -22,6 +22,7 @@ from service.db.schema import migrate
 from service.errors import GatewayError
 from service.operators.device_signals import list_absent
 from service.operators.doctor.diagnosis import Unknown
+from service.operators.doctor.vendor_secrets import SecretAnswer, ask_captcha, ask_fingerprint
 from service.operators.known_keys import WrongKey, find_wrong_keys
 from service.operators.observations import Observation, Observations
 from service.operators.verify_profiles import ProfileReview, ProfileUser, list_profiles, review
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 # Seconds for each thing that is asked.
 LIMIT = 15.0
-# Seconds for the import of Telnyx's package: two of them, and many more on a busy machine.
+# Seconds for the import of a vendor's package: two of them, and many more on a busy machine.
 IMPORT_LIMIT = 60.0
 
 SERVER = """
@@ -111,13 +112,28 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     absent: Mapping[str, list[str]] | Unknown
     observations: list[Observation] | Unknown
     free: int | Unknown | None
+    fingerprint: SecretAnswer | Unknown | None
+    captcha: SecretAnswer | Unknown | None
 
 
 async def gather(
     settings: Settings, policies: Policies, database: Database | Unknown, names: Sequence[str], processes: int
 ) -> Facts:
     """Ask for everything at once. `names`: of the environment's variables."""
-    profiles, server, schema, advice, keys, wrong_keys, traffic, absent, observations, free = await asyncio.gather(
+    (
+        profiles,
+        server,
+        schema,
+        advice,
+        keys,
+        wrong_keys,
+        traffic,
+        absent,
+        observations,
+        free,
+        fingerprint,
+        captcha,
+    ) = await asyncio.gather(
         _read_profiles(settings, policies),
         _ask(database, _read_server),
         _ask(database, migrate.check),
@@ -128,11 +144,13 @@ async def gather(
         _ask(database, lambda opened: list_absent(opened.operator_pool)),
         _ask(database, lambda opened: Observations(opened, policies).list()),
         _within(_read_free(settings.database_url)),
+        _within(ask_fingerprint(settings), IMPORT_LIMIT),
+        _within(ask_captcha(settings)),
     )
     return Facts(
         settings=settings, policies=policies, names=names, processes=processes, profiles=profiles, server=server,
         schema=schema, advice=advice, keys=keys, wrong_keys=wrong_keys, traffic=traffic,
-        absent=absent, observations=observations, free=free,
+        absent=absent, observations=observations, free=free, fingerprint=fingerprint, captcha=captcha,
     )  # fmt: skip
 
 
