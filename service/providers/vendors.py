@@ -1,7 +1,7 @@
 """The vendors that the settings name: Telnyx, Fingerprint, a captcha's provider, and where alerts go.
 
-Opened by app, once a process; two are made by operators.doctor.vendor_secrets, for one question each. No request is made
-here, and nothing is told of a key.
+Opened by app, once a process; operators.doctor.vendor_secrets makes two of them, for one question each. No request is
+made here, and nothing is told of a key.
 """
 
 from __future__ import annotations

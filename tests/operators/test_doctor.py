@@ -283,6 +283,26 @@ async def test_a_telnyx_whose_clock_is_wrong_or_not_told_is_named(
     assert found(points) == {"telnyx_clock": status}
 
 
+async def test_a_refusal_of_telnyxs_tells_its_clock_as_well(deployment: Deployment) -> None:
+    async def refuse(_: RawRequest, writer: asyncio.StreamWriter) -> None:
+        writer.write(write_reply(401, b"{}", "date: Sat, 01 Jan 2022 00:00:00 GMT"))
+
+    async with serve_raw(refuse) as server:
+        deployment.environment["TELNYX_BASE_URL"] = f"{server.url}/v2"
+        points = await deployment.examine()
+    assert points["telnyx"].status == "fail"
+    assert (points["telnyx_clock"].status, "behind this machine's" in points["telnyx_clock"].seen) == ("fail", True)
+
+
+async def test_a_point_with_two_faults_says_what_to_do_about_each(deployment: Deployment) -> None:
+    setting(webhook_require_https="false")(deployment)
+    address("webhook_url", "http://verify.example.com/webhooks/verify")(deployment)
+    remedy = (await deployment.examine())["webhook_https"].remedy
+    assert remedy
+    assert "Leave WEBHOOK_REQUIRE_HTTPS unset" in remedy
+    assert "Give it an address with https://." in remedy
+
+
 async def test_the_disk_of_an_embedded_database_is_measured(deployment: Deployment, tmp_path: Path) -> None:
     settings = load(Settings, **{name.lower(): value for name, value in deployment.environment.items()})
     embedded = settings.model_copy(update={"database_url": f"embedded:{tmp_path}/not/yet/made"})

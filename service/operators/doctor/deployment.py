@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 
 from service.operators.device_signals import word_absent
 from service.operators.doctor.diagnosis import Diagnosis, Unknown, doubtful, fit, not_known, unfit, worst
-from service.operators.doctor.gathering import Facts, ToldProfile
-from service.operators.doctor.guide import SYNC, is_local
-from service.operators.doctor.safety import find_unknown, find_unsafe
+from service.operators.doctor.gathering import Facts, RefusedProfile, ToldProfile
+from service.operators.doctor.guide import SYNC
+from service.operators.doctor.safety import find_unknown, find_unsafe, is_local
 from service.operators.verify_profiles import CODE_LENGTH, DESTINATIONS, TIME_LIMIT
 from service.policy import loading
 from service.policy.neighbours import find_neighbours
@@ -109,7 +109,8 @@ def judge_profile(facts: Facts) -> Diagnosis:
 
 
 def judge_telnyx_clock(facts: Facts) -> Diagnosis:
-    told = [one.ahead for one in _told(facts) if one.ahead is not None]
+    replies = [one for one in facts.profiles.values() if isinstance(one, ToldProfile | RefusedProfile)]
+    told = [one.ahead for one in replies if one.ahead is not None]
     if not told:
         return not_known(Unknown("Telnyx told no time."))
     return judge_clock("Telnyx", min(told, key=abs))

@@ -27,7 +27,7 @@ from service.operators.known_keys import WrongKey, find_wrong_keys
 from service.operators.observations import Observation, Observations
 from service.operators.verify_profiles import ProfileReview, ProfileUser, list_profiles, review
 from service.policy.model import Policies
-from service.providers.telnyx.profiles import VerifyProfiles
+from service.providers.telnyx.profiles import ProfileError, VerifyProfiles
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -63,6 +63,12 @@ class ToldProfile(msgspec.Struct, frozen=True):
 
     review: ProfileReview
     fields: Mapping[str, Any]
+    ahead: float | None
+
+
+class RefusedProfile(Unknown, frozen=True):
+    """One profile that Telnyx did not tell, though it replied: a refusal tells its clock too. `ahead`: as above."""
+
     ahead: float | None
 
 
@@ -185,11 +191,17 @@ async def _read_profiles(settings: Settings, policies: Policies) -> dict[str, To
 
 async def _read_profile(
     settings: Settings, profiles: VerifyProfiles, profile_id: str, users: Sequence[ProfileUser]
-) -> ToldProfile:
-    told = await profiles.read(profile_id)
+) -> ToldProfile | RefusedProfile:
+    try:
+        told = await profiles.read(profile_id)
+    except ProfileError as error:
+        return RefusedProfile(str(error), _measure_ahead(error.told_at))
+    return ToldProfile(review(profile_id, users, settings, told.fields), told.fields, _measure_ahead(told.told_at))
+
+
+def _measure_ahead(told_at: datetime | None) -> float | None:
     # Telnyx's clock is told in whole seconds: half of one is missing on average.
-    ahead = (told.told_at - datetime.now(UTC)).total_seconds() + 0.5 if told.told_at else None
-    return ToldProfile(review(profile_id, users, settings, told.fields), told.fields, ahead)
+    return (told_at - datetime.now(UTC)).total_seconds() + 0.5 if told_at else None
 
 
 async def _read_server(database: Database) -> ServerFacts:
