@@ -78,8 +78,8 @@ def sync(*, yes: bool, dry_run: bool) -> None:
     """Write what differs into each profile, after a question.
 
     Prints the difference first. The countries, code length and time limit come from the policy, the webhook's addresses
-    from WEBHOOK_URL and WEBHOOK_FAILOVER_URL, which must begin with https://. What Telnyx does not take is named, and the
-    exit code is then 1.
+    from WEBHOOK_URL and WEBHOOK_FAILOVER_URL, which must begin with https://. What Telnyx does not take is named, and
+    the exit code is then 1.
     """
     found, unread = _run(_read_to_write)
     for one in found:
