@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from service.errors import GatewayError
+from service.operators.doctor.safety import is_local
 from service.operators.verify_profiles import (
     ProfileField,
     ProfileReview,
@@ -77,9 +78,10 @@ def sync(*, yes: bool, dry_run: bool) -> None:
     """Write what differs into each profile, after a question.
 
     Prints the difference first. The countries, code length and time limit come from the policy, the webhook's addresses
-    from WEBHOOK_URL and WEBHOOK_FAILOVER_URL. What Telnyx does not take is named, and the exit code is then 1.
+    from WEBHOOK_URL and WEBHOOK_FAILOVER_URL, which must begin with https://. What Telnyx does not take is named, and
+    the exit code is then 1.
     """
-    found, unread = _run(_read_all)
+    found, unread = _run(_read_to_write)
     for one in found:
         _print(one.review, one.review.differences)
     _refuse(unread)
@@ -134,6 +136,16 @@ async def _read_all(settings: ProfileSettings, profiles: VerifyProfiles) -> Answ
         else:
             found.append(Reviewed(review(profile_id, users, settings, told.fields), told.fields))
     return found, unread
+
+
+async def _read_to_write(settings: ProfileSettings, profiles: VerifyProfiles) -> Answers:
+    for name in ("webhook_url", "webhook_failover_url"):
+        url = getattr(settings, name)
+        if url is not None and url.scheme == "http" and not is_local(url):
+            raise GatewayError(
+                f"{name.upper()} begins with http://: webhooks over plain HTTP are refused. Use https://."
+            )
+    return await _read_all(settings, profiles)
 
 
 async def _write_all(profiles: VerifyProfiles, changed: list[Reviewed]) -> None:

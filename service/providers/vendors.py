@@ -1,6 +1,7 @@
 """The vendors that the settings name: Telnyx, Fingerprint, a captcha's provider, and where alerts go.
 
-Opened by app, once a process. No request is made here, and nothing is told of a key.
+Opened by app, once a process; operators.doctor.vendor_secrets makes two of them, for one question each. No request is
+made here, and nothing is told of a key.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import msgspec
 from service.lifetime import Lifetime
 from service.providers.alerts import Alerts
 from service.providers.captcha.siteverify import Captcha
-from service.providers.fingerprint.client import HOSTS, FingerprintClient
+from service.providers.fingerprint.client import HOSTS, FingerprintApi, FingerprintClient
 from service.providers.fingerprint.sealed import Sealed
 from service.providers.fingerprint.v3 import V3
 from service.providers.fingerprint.v4 import V4
@@ -38,10 +39,11 @@ async def open_vendors(settings: Settings, lifetime: Lifetime) -> Vendors:
     key, url, most = settings.telnyx_api_key, str(settings.telnyx_base_url), max(1, settings.max_sends)
     telnyx = lifetime.hold(TelnyxProvider(key, url, connections=settings.max_sends + CHECKS))
     await telnyx.start()
-    devices = _make_fingerprint(settings, most)
+    api = make_fingerprint_api(settings, most)
+    devices = FingerprintClient(api) if api is not None else None
     if devices is not None:
         await lifetime.hold(devices).start()
-    captcha = _make_captcha(settings, most)
+    captcha = make_captcha(settings, most)
     if captcha is not None:
         lifetime.hold(captcha)
     return Vendors(
@@ -54,17 +56,17 @@ async def open_vendors(settings: Settings, lifetime: Lifetime) -> Vendors:
     )
 
 
-def _make_fingerprint(settings: Settings, connections: int) -> FingerprintClient | None:
+def make_fingerprint_api(settings: Settings, connections: int) -> FingerprintApi | None:
+    """Make the API that the settings name; None if no key is set."""
     if settings.fingerprint_secret_key is None:
         return None
     key = settings.fingerprint_secret_key
     base_url = str(settings.fingerprint_base_url or HOSTS[settings.fingerprint_region])
-    return FingerprintClient(
-        V3(key, base_url) if settings.fingerprint_api == "v3" else V4(key, base_url, connections=connections)
-    )
+    return V3(key, base_url) if settings.fingerprint_api == "v3" else V4(key, base_url, connections=connections)
 
 
-def _make_captcha(settings: Settings, connections: int) -> Captcha | None:
+def make_captcha(settings: Settings, connections: int) -> Captcha | None:
+    """Make the captcha that the settings name; None if they name none."""
     if settings.captcha_provider is None or settings.captcha_secret is None:
         return None
     base_url = str(settings.captcha_base_url) if settings.captcha_base_url else None

@@ -105,6 +105,14 @@ async def test_without_a_webhook_address_the_profiles_own_stays(telnyx: Caller) 
     assert record(telnyx)["webhook_url"] == "https://old.example/hook"
 
 
+@pytest.mark.parametrize("name", ["WEBHOOK_URL", "WEBHOOK_FAILOVER_URL"])
+async def test_an_address_over_plain_http_is_refused_before_anything_is_written(telnyx: Caller, name: str) -> None:
+    before = json.dumps(record(telnyx))
+    done = await profile(telnyx, "sync", "--yes", **{name: "http://verify.example.com/webhooks/verify"})
+    assert (done.code, f"{name} begins with http://" in done.err) == (1, True)
+    assert json.dumps(record(telnyx)) == before
+
+
 async def test_every_profile_that_a_client_names_is_shown_and_written(telnyx: Caller, tmp_path: Path) -> None:
     telnyx.telnyx.profiles.create(ProfileChange(name="shop"), OTHER)
     own = tmp_path / "policy.toml"

@@ -33,7 +33,7 @@ values ($1, 't', 'sent', 'p', $2, $2)
 """
 DECLARED = (tables, fraud_tables, console_tables)  # their import puts the tables into the metadata
 # Kept for good: who the clients are, what their events carry, and what is one row for ever.
-FOR_GOOD = {"clients", "api_keys", "rounds", "device_signals", "callback_endpoints"}
+FOR_GOOD = {"clients", "api_keys", "rounds", "device_signals", "callback_endpoints", "known_keys"}
 # Deleted with their verification.
 WITH_ANOTHER = {"sends", "guesses"}
 

@@ -35,6 +35,12 @@ def read_env(path: str) -> set[str]:
     return set(re.findall(r"^(\w+)=", read(path), re.MULTILINE))
 
 
+def read_secrets() -> set[str]:
+    """Return what the secret of Kubernetes is to hold."""
+    [named] = re.findall(r"# with ((?:\w+(?:, )?)+) in secrets.env", read("deploy/kubernetes/kustomization.yaml"))
+    return set(named.split(", "))
+
+
 def pods() -> list[dict[str, Any]]:
     """Return what the Deployment and the Job run."""
     return [read_yaml(f"deploy/kubernetes/{name}.yaml")["spec"]["template"]["spec"] for name in ("gateway", "migrate")]
@@ -48,6 +54,37 @@ def test_compose_gives_the_gateway_settings_that_it_knows_and_all_that_it_needs(
     assert given | asked >= REQUIRED
     assert set(re.findall(r"\$\{(\w+)", read("deploy/compose.yaml"))) == OTHERS
     assert asked >= OTHERS
+
+
+def test_both_ask_for_all_that_the_page_says_to_set() -> None:
+    page = set(re.findall(r"(?m)^(\w+)=", read("docs/run.md").partition("cat > settings.env")[2].partition("\nEND")[0]))
+    assert {"WEBHOOK_URL", "CAPTCHA_SECRET", "ALERT_WEBHOOK_URL", "POLICY_FILE"} < page
+    compose = set(read_yaml("deploy/compose.yaml")["services"]["gateway"]["environment"]) | read_env(
+        "deploy/env.example"
+    )
+    kubernetes = read_env("deploy/kubernetes/settings.env") | read_secrets()
+    for given in (compose, kubernetes):
+        assert page - given == {"DOCTOR_ACCEPTED"}, "which somebody sets who has thought about a warning"
+
+
+def test_composes_gateway_reads_a_policy_that_is_mounted_and_valid() -> None:
+    gateway = read_yaml("deploy/compose.yaml")["services"]["gateway"]
+    [mount] = gateway["volumes"]
+    source, target, mode = mount.split(":")
+    assert (gateway["environment"]["POLICY_FILE"], mode) == (target, "ro")
+    parse((DEPLOY / source).read_text(encoding="utf-8"))
+
+
+def test_a_process_that_stops_is_given_the_time_that_the_page_says() -> None:
+    [seconds] = map(int, re.findall(r"allow (\d+) s before you send SIGKILL", read("docs/operations.md")))
+    assert seconds > 3 * SHUTDOWN
+    compose = read_yaml("deploy/compose.yaml")["services"]["gateway"]["stop_grace_period"]
+    [systemd] = re.findall(r"(?m)^TimeoutStopSec=(\d+)$", read("deploy/systemd/verify-gateway.service"))
+    pod = pods()[0]
+    [container] = pod["containers"]
+    pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    given = [int(compose.removesuffix("s")), int(systemd), pod["terminationGracePeriodSeconds"] - pause]
+    assert given == [seconds] * 3
 
 
 def test_compose_shows_other_machines_the_proxy_alone() -> None:
@@ -72,8 +109,7 @@ def test_kubernetes_gives_the_gateway_settings_that_it_knows_and_all_that_it_nee
     kubernetes = DEPLOY / "kubernetes"
     plain = read_env("deploy/kubernetes/settings.env")
     own = {one["name"] for pod in pods() for container in pod["containers"] for one in container.get("env", [])}
-    [named] = re.findall(r"# with ((?:\w+(?:, )?)+) in secrets.env", (kubernetes / "kustomization.yaml").read_text())
-    secret = set(named.split(", "))
+    secret = read_secrets()
     assert plain | own | secret <= SETTINGS
     assert plain | secret >= REQUIRED
     parse((kubernetes / "policy.toml").read_text(encoding="utf-8"))

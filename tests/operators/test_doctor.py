@@ -20,6 +20,7 @@ from service.operators.doctor import gathering
 from service.operators.doctor.diagnosis import Status
 from service.operators.doctor.examination import BEYOND, GUIDE, Point, judge
 from service.operators.doctor.safety import PUBLISHED
+from service.operators.known_keys import note_keys
 from service.policy import loading, rendering
 from service.settings import Settings, load
 from tests.conftest import at, command
@@ -28,7 +29,7 @@ from tests.support.ports import free_port
 from tests.support.raw_http import RawRequest, serve_raw, write_reply
 
 CLEAN = (
-    "truncate clients, api_keys, traffic, webhook_events, device_signals restart identity cascade",
+    "truncate clients, api_keys, known_keys, traffic, webhook_events, device_signals restart identity cascade",
     f"update alembic_version set version_num = '{max(migrate._list_revisions()[1])}'",
 )
 OTHER = "12ade33a-21c0-473b-b055-b3c836e1c292"
@@ -115,6 +116,17 @@ def sql(*statements: str) -> Callable[[Deployment], Awaitable[None]]:
     return apply
 
 
+def start_with(name: str) -> Callable[[Deployment], Awaitable[None]]:
+    """Start a process, and give another key afterwards, as a restore with the wrong key does."""
+
+    async def apply(deployment: Deployment) -> None:
+        given = {one.lower(): value for one, value in deployment.environment.items()}
+        assert await note_keys(deployment.database.pool, load(Settings, **given)) == []
+        deployment.environment[name] = new_key()
+
+    return apply
+
+
 async def add_test_key(deployment: Deployment) -> None:
     await deployment.add_key("trial", test=True)
 
@@ -144,7 +156,7 @@ FAULTS: list[tuple[str, Status, str, Callable[[Deployment], Awaitable[None] | No
     ("destinations", "fail", "by sms sends to every country", profile("sms", whitelisted_destinations=["*"])),
     ("destinations", "fail", "by call does not send to FR", profile("call", whitelisted_destinations=["DE"])),
     ("destinations", "warn", "also sends to LV", profile("sms", whitelisted_destinations=["DE", "FR", "LV"])),
-    ("captcha", "warn", "No captcha", without("CAPTCHA_PROVIDER", "CAPTCHA_SECRET")),
+    ("captcha", "warn", "No captcha", without("CAPTCHA_PROVIDER", "CAPTCHA_SECRET", "CAPTCHA_BASE_URL")),
     ("captcha", "warn", "of shop may leave", policy("[clients.shop]\ncaptcha_required = false\n")),
     ("captcha", "warn", "stops nothing", policy('[rules.captcha]\nmode = "observe"\n')),
     ("authentication", "warn", "none yet", sql("update api_keys set revoked_at = now() where scope = 'verify'")),
@@ -178,7 +190,14 @@ FAULTS: list[tuple[str, Status, str, Callable[[Deployment], Awaitable[None] | No
     ("keys", "fail", "SECRET_KEY: It is not random", setting(secret_key="cHBw" * 10 + "cHA=")),
     ("keys", "fail", "Fingerprint's", seal_with_ours),
     ("keys", "warn", "twice", list_twice),
+    ("keys", "fail", "SECRET_KEY: It is not the key that", start_with("SECRET_KEY")),
+    ("keys", "fail", "INDEX_KEY: It is not the key that", start_with("INDEX_KEY")),
     ("captcha_secret", "fail", "publishes this secret", setting(captcha_secret=min(PUBLISHED))),
+    ("captcha_secret", "fail", "invalid-input-secret", setting(captcha_secret="another")),
+    ("captcha_secret", "warn", "no verdict", setting(captcha_base_url="http://127.0.0.1:9/captcha")),
+    ("fingerprint", "fail", "(secret_api_key_not_found)", setting(fingerprint_secret_key="another")),
+    ("fingerprint", "fail", "does not accept", setting(fingerprint_api="v3")),
+    ("fingerprint", "warn", "did not say", setting(fingerprint_base_url="http://127.0.0.1:9")),
     ("signals", "warn", "No device event of shop carries bot", sql(SIGNAL)),
     ("territories", "warn", "GG, IM, JE", policy('[countries]\nallow = ["GB"]\n')),
     ("prices", "warn", "days old", policy(OLD)),
@@ -262,6 +281,26 @@ async def test_a_telnyx_whose_clock_is_wrong_or_not_told_is_named(
         deployment.environment["TELNYX_BASE_URL"] = f"{server.url}/v2"
         points = await deployment.examine()
     assert found(points) == {"telnyx_clock": status}
+
+
+async def test_a_refusal_of_telnyxs_tells_its_clock_as_well(deployment: Deployment) -> None:
+    async def refuse(_: RawRequest, writer: asyncio.StreamWriter) -> None:
+        writer.write(write_reply(401, b"{}", "date: Sat, 01 Jan 2022 00:00:00 GMT"))
+
+    async with serve_raw(refuse) as server:
+        deployment.environment["TELNYX_BASE_URL"] = f"{server.url}/v2"
+        points = await deployment.examine()
+    assert points["telnyx"].status == "fail"
+    assert (points["telnyx_clock"].status, "behind this machine's" in points["telnyx_clock"].seen) == ("fail", True)
+
+
+async def test_a_point_with_two_faults_says_what_to_do_about_each(deployment: Deployment) -> None:
+    setting(webhook_require_https="false")(deployment)
+    address("webhook_url", "http://verify.example.com/webhooks/verify")(deployment)
+    remedy = (await deployment.examine())["webhook_https"].remedy
+    assert remedy
+    assert "Leave WEBHOOK_REQUIRE_HTTPS unset" in remedy
+    assert "Give it an address with https://." in remedy
 
 
 async def test_the_disk_of_an_embedded_database_is_measured(deployment: Deployment, tmp_path: Path) -> None:
@@ -348,9 +387,9 @@ async def test_a_defect_in_one_point_hides_no_other(deployment: Deployment, monk
 
 async def test_the_exit_code_is_the_worst_that_was_found(deployment: Deployment) -> None:
     sound = await deployment.run("doctor")
-    assert (sound.code, sound.err, sound.out.splitlines()[-1]) == (0, "", "34 pass, 0 warn, 0 fail")
+    assert (sound.code, sound.err, sound.out.splitlines()[-1]) == (0, "", "35 pass, 0 warn, 0 fail")
     warned = await deployment.run("doctor", ALERT_WEBHOOK_URL="")
-    assert (warned.code, warned.out.splitlines()[-1]) == (1, "33 pass, 1 warn, 0 fail")
+    assert (warned.code, warned.out.splitlines()[-1]) == (1, "34 pass, 1 warn, 0 fail")
     assert "warn  alerts: Where alerts go\n" in warned.out
     assert "\n      → Set ALERT_WEBHOOK_URL.\n" in warned.out
     failed = await deployment.run("doctor", "--json", TELNYX_PUBLIC_KEY="")
@@ -382,11 +421,14 @@ async def test_settings_and_policies_that_cannot_be_read_are_a_failure_in_the_sa
 
 
 async def test_no_secret_is_shown(deployment: Deployment) -> None:
-    deployment.environment["FINGERPRINT_SECRET_KEY"] = "fingerprint-secret"
     deployment.environment["FINGERPRINT_SEALED_KEYS"] = new_key()
     secret = ["SECRET_KEY", "INDEX_KEY", "CAPTCHA_SECRET", "FINGERPRINT_SECRET_KEY", "FINGERPRINT_SEALED_KEYS",
               "ALERT_WEBHOOK_URL", "TELNYX_API_KEY"]  # fmt: skip
-    for more in ({}, {"TELNYX_API_KEY": "KEY_OTHER"}, {"CAPTCHA_SECRET": "", "CAPTCHA_PROVIDER": ""}):
+    for more in (
+        {},
+        {"TELNYX_API_KEY": "KEY_OTHER"},
+        {"CAPTCHA_SECRET": "", "CAPTCHA_PROVIDER": "", "CAPTCHA_BASE_URL": ""},
+    ):
         done = await deployment.run("doctor", "--json", **more)
         for name in secret:
             shown = (deployment.environment | more)[name]

@@ -5,7 +5,9 @@ Used by the tests of the doctor, each of which breaks one thing about it.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,8 +24,10 @@ from service.settings import Settings, load
 from service.vault import Vault
 from tests.support.commands import Done, run_inside
 from tests.support.fake_telnyx import Caller, call_telnyx
+from tests.support.raw_http import RawRequest, serve_raw, write_reply
 
 SECRET = "captcha-secret-of-our-own"
+FINGERPRINT = "fingerprint-secret-of-our-own"
 POLICY = f"""
 [countries]
 allow = ["DE", "FR"]
@@ -38,7 +42,7 @@ dated = "{datetime.now(UTC).date().isoformat()}"
 class Deployment:
     """One deployment. `environment` and `policy` may be changed before an examination."""
 
-    def __init__(self, database: Database, url: str, telnyx: Caller, folder: Path) -> None:
+    def __init__(self, database: Database, url: str, telnyx: Caller, vendors: str, folder: Path) -> None:
         self.database = database
         self.telnyx = telnyx
         self.policy = folder / "policy.toml"
@@ -55,6 +59,9 @@ class Deployment:
             "ALERT_WEBHOOK_URL": "https://alerts.example.com/hook",
             "CAPTCHA_PROVIDER": "turnstile",
             "CAPTCHA_SECRET": SECRET,
+            "CAPTCHA_BASE_URL": vendors,
+            "FINGERPRINT_SECRET_KEY": FINGERPRINT,
+            "FINGERPRINT_BASE_URL": vendors,
             "POLICY_FILE": str(self.policy),
         }
 
@@ -80,11 +87,23 @@ class Deployment:
         return await run_inside(*words, settings=self.environment | more)
 
 
+async def answer_vendors(request: RawRequest, writer: asyncio.StreamWriter) -> None:
+    """Answer as a captcha's provider and as Fingerprint do to what they never made: by the secret first."""
+    if request.line.startswith("POST /siteverify "):
+        known = f"secret={SECRET}&" in request.body.decode()
+        code = "invalid-input-response" if known else "invalid-input-secret"
+        writer.write(write_reply(200, json.dumps({"success": False, "error-codes": [code]}).encode()))
+        return
+    known = any(line.endswith(f" Bearer {FINGERPRINT}") for line in request.headers)
+    code = "event_not_found" if known else "secret_api_key_not_found"
+    writer.write(write_reply(404 if known else 403, json.dumps({"error": {"code": code}}).encode()))
+
+
 @asynccontextmanager
 async def deploy(database: Database, url: str, folder: Path) -> AsyncIterator[Deployment]:
     """Deploy soundly: a profile that was synchronised, a product's key, and one for the metrics."""
-    async with call_telnyx() as telnyx:
-        deployment = Deployment(database, url, telnyx, folder)
+    async with call_telnyx() as telnyx, serve_raw(answer_vendors) as vendors:
+        deployment = Deployment(database, url, telnyx, vendors.url, folder)
         done = await deployment.run("profile", "sync", "--yes")
         assert done.code == 0, done
         await deployment.add_key("shop")

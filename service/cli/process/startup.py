@@ -18,6 +18,7 @@ from service.db.schema import migrate
 from service.errors import GatewayError
 from service.fraud.gathering.captchas import check_provider
 from service.operators.doctor.safety import find_unknown, find_unsafe
+from service.operators.known_keys import note_keys
 from service.policy import loading
 from service.policy.model import Policies
 from service.policy.neighbours import find_neighbours
@@ -40,6 +41,8 @@ async def check(settings: Settings) -> tuple[Policies, str]:
         revision = await migrate.check(database)
         if (advice := await pooling.advise(database, settings.database_pooler)) is not None:
             telemetry.log.warning("statement_timeout", advice=advice)
+        for wrong in await note_keys(database.pool, settings):
+            telemetry.log.warning("wrong_key", setting=wrong.setting, risk=wrong.risk, remedy=wrong.remedy)
         return policies, revision
     finally:
         await database.aclose()

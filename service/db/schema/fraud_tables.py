@@ -125,6 +125,15 @@ class BlockRow(OverrideColumns, Base):
     level: Mapped[Small]
 
 
+class KnownKeyRow(Base):
+    """A SECRET_KEY or INDEX_KEY that processes have started with, by a tag of it, and since when."""
+
+    __tablename__ = "known_keys"
+    setting: Mapped[str] = mapped_column(primary_key=True)
+    tag: Mapped[bytes] = mapped_column(primary_key=True)
+    since: Mapped[Moment]
+
+
 class RoundRow(Base):
     """When some work that one process does for all was done last."""
 

@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 
 from service.operators.device_signals import word_absent
 from service.operators.doctor.diagnosis import Diagnosis, Unknown, doubtful, fit, not_known, unfit, worst
-from service.operators.doctor.gathering import Facts, ToldProfile
-from service.operators.doctor.guide import SYNC, is_local
-from service.operators.doctor.safety import find_unknown, find_unsafe
+from service.operators.doctor.gathering import Facts, RefusedProfile, ToldProfile
+from service.operators.doctor.guide import SYNC
+from service.operators.doctor.safety import find_unknown, find_unsafe, is_local
 from service.operators.verify_profiles import CODE_LENGTH, DESTINATIONS, TIME_LIMIT
 from service.policy import loading
 from service.policy.neighbours import find_neighbours
@@ -71,7 +71,11 @@ def judge_keys(facts: Facts) -> Diagnosis:
     if ours & set(settings.fingerprint_sealed_keys or ()):
         remedy = "Make SECRET_KEY and INDEX_KEY of your own: openssl rand -base64 32."
         found.append(unfit("A key of Fingerprint's is also one of ours, so others know it.", remedy))
-    return worst(found, "SECRET_KEY and INDEX_KEY are random, and different from each other.")
+    if isinstance(facts.wrong_keys, Unknown):
+        found.append(not_known(facts.wrong_keys))
+    else:
+        found += [unfit(f"{wrong.setting}: {wrong.risk}", wrong.remedy) for wrong in facts.wrong_keys]
+    return worst(found, "SECRET_KEY and INDEX_KEY are random, different from each other, and those of this database.")
 
 
 def judge_telnyx(facts: Facts) -> Diagnosis:
@@ -105,7 +109,8 @@ def judge_profile(facts: Facts) -> Diagnosis:
 
 
 def judge_telnyx_clock(facts: Facts) -> Diagnosis:
-    told = [one.ahead for one in _told(facts) if one.ahead is not None]
+    replies = [one for one in facts.profiles.values() if isinstance(one, ToldProfile | RefusedProfile)]
+    told = [one.ahead for one in replies if one.ahead is not None]
     if not told:
         return not_known(Unknown("Telnyx told no time."))
     return judge_clock("Telnyx", min(told, key=abs))
@@ -155,7 +160,28 @@ def judge_captcha_secret(facts: Facts) -> Diagnosis:
         for unsafe in find_unsafe(facts.settings)
         if unsafe.setting == "CAPTCHA_SECRET"
     ]
-    return worst(found, "CAPTCHA_SECRET is none of those that captcha providers publish for tests.")
+    answer, name = facts.captcha, facts.settings.captcha_provider
+    if isinstance(answer, Unknown):
+        found.append(not_known(answer))
+    elif answer is not None and not answer.accepted:
+        remedy = "Set CAPTCHA_SECRET to the secret of your own site, and CAPTCHA_PROVIDER to whose it is."
+        wrong = "accepts a made-up token" if answer.code == "passed" else "does not accept CAPTCHA_SECRET"
+        found.append(unfit(f"What answers as {name} {wrong} ({answer.code}).", remedy))
+    return worst(found, f"{name} accepts CAPTCHA_SECRET." if name else "There is no captcha, and so no secret.")
+
+
+def judge_fingerprint(facts: Facts) -> Diagnosis:
+    """Whether Fingerprint knows our key: with a wrong one no event is looked up, and the rules on them stop nobody."""
+    if isinstance(facts.fingerprint, Unknown):
+        return not_known(facts.fingerprint)
+    if facts.fingerprint is None:
+        return fit("FINGERPRINT_SECRET_KEY is not set, so no device event is looked up.")
+    if facts.fingerprint.accepted:
+        return fit("Fingerprint accepts FINGERPRINT_SECRET_KEY.")
+    return unfit(
+        f"Fingerprint does not accept FINGERPRINT_SECRET_KEY ({facts.fingerprint.code}).",
+        "Set it to a secret key of your workspace, and FINGERPRINT_REGION and FINGERPRINT_API as they are there.",
+    )
 
 
 def judge_signals(facts: Facts) -> Diagnosis:

@@ -54,9 +54,13 @@ def rank(status: Status) -> int:
 
 
 def worst(found: Iterable[Diagnosis], otherwise: str) -> Diagnosis:
-    """Join several judgements of one point: all that is wrong, and what to do about the worst. `otherwise`: if none."""
+    """Join several judgements of one point: all that is wrong, and all that there is to do. `otherwise`: if none.
+
+    The worst comes first.
+    """
     wrong = sorted(found, key=lambda one: -rank(one.status))
     wrong = [one for one in wrong if one.status != "pass"]
     if not wrong:
         return fit(otherwise)
-    return Diagnosis(wrong[0].status, " ".join(dict.fromkeys(one.seen for one in wrong)), wrong[0].remedy)
+    remedies = dict.fromkeys(one.remedy for one in wrong if one.remedy)
+    return Diagnosis(wrong[0].status, " ".join(dict.fromkeys(one.seen for one in wrong)), " ".join(remedies))

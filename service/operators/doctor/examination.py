@@ -65,6 +65,7 @@ BEYOND: dict[str, tuple[str, Judge]] = {
     "webhooks_arrive": ("Arrival of webhooks", deployment.judge_reports),
     "keys": ("Our own keys", deployment.judge_keys),
     "captcha_secret": ("The captcha's secret", deployment.judge_captcha_secret),
+    "fingerprint": ("Fingerprint's key", deployment.judge_fingerprint),
     "signals": ("Signals of device events", deployment.judge_signals),
     "territories": ("Countries beside the allowed ones", deployment.judge_territories),
     "prices": ("Price list", deployment.judge_prices),

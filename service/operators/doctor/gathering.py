@@ -22,17 +22,19 @@ from service.db.schema import migrate
 from service.errors import GatewayError
 from service.operators.device_signals import list_absent
 from service.operators.doctor.diagnosis import Unknown
+from service.operators.doctor.vendor_secrets import SecretAnswer, ask_captcha, ask_fingerprint
+from service.operators.known_keys import WrongKey, find_wrong_keys
 from service.operators.observations import Observation, Observations
 from service.operators.verify_profiles import ProfileReview, ProfileUser, list_profiles, review
 from service.policy.model import Policies
-from service.providers.telnyx.profiles import VerifyProfiles
+from service.providers.telnyx.profiles import ProfileError, VerifyProfiles
 from service.settings import Settings
 
 T = TypeVar("T")
 
 # Seconds for each thing that is asked.
 LIMIT = 15.0
-# Seconds for the import of Telnyx's package: two of them, and many more on a busy machine.
+# Seconds for the import of a vendor's package: two of them, and many more on a busy machine.
 IMPORT_LIMIT = 60.0
 
 SERVER = """
@@ -61,6 +63,12 @@ class ToldProfile(msgspec.Struct, frozen=True):
 
     review: ProfileReview
     fields: Mapping[str, Any]
+    ahead: float | None
+
+
+class RefusedProfile(Unknown, frozen=True):
+    """One profile that Telnyx did not tell, though it replied: a refusal tells its clock too. `ahead`: as above."""
+
     ahead: float | None
 
 
@@ -105,31 +113,50 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     schema: str | Unknown
     advice: str | Unknown | None
     keys: list[LiveKey] | Unknown
+    wrong_keys: list[WrongKey] | Unknown
     traffic: TrafficFacts | Unknown
     absent: Mapping[str, list[str]] | Unknown
     observations: list[Observation] | Unknown
     free: int | Unknown | None
+    fingerprint: SecretAnswer | Unknown | None
+    captcha: SecretAnswer | Unknown | None
 
 
 async def gather(
     settings: Settings, policies: Policies, database: Database | Unknown, names: Sequence[str], processes: int
 ) -> Facts:
     """Ask for everything at once. `names`: of the environment's variables."""
-    profiles, server, schema, advice, keys, traffic, absent, observations, free = await asyncio.gather(
+    (
+        profiles,
+        server,
+        schema,
+        advice,
+        keys,
+        wrong_keys,
+        traffic,
+        absent,
+        observations,
+        free,
+        fingerprint,
+        captcha,
+    ) = await asyncio.gather(
         _read_profiles(settings, policies),
         _ask(database, _read_server),
         _ask(database, migrate.check),
         _ask(database, lambda opened: pooler.advise(opened, settings.database_pooler)),
         _ask(database, _list_keys),
+        _ask(database, lambda opened: find_wrong_keys(opened.operator_pool, settings)),
         _ask(database, _read_traffic),
         _ask(database, lambda opened: list_absent(opened.operator_pool)),
         _ask(database, lambda opened: Observations(opened, policies).list()),
         _within(_read_free(settings.database_url)),
+        _within(ask_fingerprint(settings), IMPORT_LIMIT),
+        _within(ask_captcha(settings)),
     )
     return Facts(
         settings=settings, policies=policies, names=names, processes=processes, profiles=profiles, server=server,
-        schema=schema, advice=advice, keys=keys, traffic=traffic, absent=absent,
-        observations=observations, free=free,
+        schema=schema, advice=advice, keys=keys, wrong_keys=wrong_keys, traffic=traffic,
+        absent=absent, observations=observations, free=free, fingerprint=fingerprint, captcha=captcha,
     )  # fmt: skip
 
 
@@ -164,11 +191,17 @@ async def _read_profiles(settings: Settings, policies: Policies) -> dict[str, To
 
 async def _read_profile(
     settings: Settings, profiles: VerifyProfiles, profile_id: str, users: Sequence[ProfileUser]
-) -> ToldProfile:
-    told = await profiles.read(profile_id)
+) -> ToldProfile | RefusedProfile:
+    try:
+        told = await profiles.read(profile_id)
+    except ProfileError as error:
+        return RefusedProfile(str(error), _measure_ahead(error.told_at))
+    return ToldProfile(review(profile_id, users, settings, told.fields), told.fields, _measure_ahead(told.told_at))
+
+
+def _measure_ahead(told_at: datetime | None) -> float | None:
     # Telnyx's clock is told in whole seconds: half of one is missing on average.
-    ahead = (told.told_at - datetime.now(UTC)).total_seconds() + 0.5 if told.told_at else None
-    return ToldProfile(review(profile_id, users, settings, told.fields), told.fields, ahead)
+    return (told_at - datetime.now(UTC)).total_seconds() + 0.5 if told_at else None
 
 
 async def _read_server(database: Database) -> ServerFacts:

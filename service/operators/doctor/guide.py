@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netaddr import IPAddress, IPSet, valid_ipv4, valid_ipv6
+from netaddr import IPSet
 from pydantic import HttpUrl
 
 from service.operators.doctor.diagnosis import Diagnosis, Unknown, doubtful, fit, not_known, unfit, worst
 from service.operators.doctor.gathering import Facts, LiveKey, ToldProfile
-from service.operators.doctor.safety import find_unsafe
+from service.operators.doctor.safety import find_unsafe, is_local
 from service.operators.verify_profiles import CODE_LENGTH, DESTINATIONS, TIME_LIMIT, ProfileField
 from service.policy.model import Policy
 from service.policy.units import Window
@@ -233,12 +233,6 @@ def judge_monitoring(facts: Facts) -> Diagnosis:
         "Nobody can read the metrics: METRICS_PORT is not set, and no key opens them.",
         "Make a key for your monitoring: verify-gateway keys create watch --scope metrics.",
     )
-
-
-def is_local(url: HttpUrl) -> bool:
-    """Say whether an address is this machine's own, so that nothing is on the way to it."""
-    host = (url.host or "").strip("[]")
-    return host == "localhost" or ((valid_ipv4(host) or valid_ipv6(host)) and IPAddress(host).is_loopback())
 
 
 def is_telnyx(url: HttpUrl) -> bool:

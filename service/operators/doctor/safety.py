@@ -1,7 +1,7 @@
 """What is unsafe about a process's settings: the setting's name, what can happen, and what to do.
 
-Called by cli.process.startup, operators.doctor.guide and operators.doctor.deployment. Pure: looks at settings and at
-the names of variables, and never reveals a value.
+Called by cli.process.startup, cli.profiles, operators.doctor.guide and operators.doctor.deployment. Pure: looks at
+settings and at the names of variables, and never reveals a value.
 """
 
 from __future__ import annotations
@@ -68,6 +68,12 @@ def find_unknown(names: Iterable[str]) -> Iterator[str]:
     for name in sorted(set(names) - ours):
         if name.startswith(PREFIXES) or get_close_matches(name.upper(), long_ones, n=1, cutoff=ALIKE):
             yield name
+
+
+def is_local(url: HttpUrl) -> bool:
+    """Say whether an address is this machine's own, so that nothing is on the way to it."""
+    host = (url.host or "").strip("[]")
+    return host == "localhost" or ((valid_ipv4(host) or valid_ipv6(host)) and IPAddress(host).is_loopback())
 
 
 def _find_open_networks(settings: Settings) -> Iterator[Unsafe]:

@@ -40,7 +40,14 @@ _REASONS = {
 
 
 class ProfileError(GatewayError):
-    """Telnyx did not give, or did not take, a Verify profile; the text says why and what to do."""
+    """Telnyx did not give, or did not take, a Verify profile; the text says why and what to do.
+
+    `told_at`: what time it was by Telnyx's clock, None if no reply told it.
+    """
+
+    def __init__(self, text: str, told_at: datetime | None = None) -> None:
+        super().__init__(text)
+        self.told_at = told_at
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -115,7 +122,7 @@ def _interpret(profile_id: str, heard: HttpResult) -> Profile:
     if isinstance(heard, NoReply):
         raise ProfileError(f"Telnyx {_REASONS.get(heard.code, f'could not be asked ({heard.code}): try again')}.")
     if not heard.success:
-        raise ProfileError(_word_error(profile_id, heard))
+        raise ProfileError(_word_error(profile_id, heard), _read_date(heard.date))
     read = decode(_profile, heard.body)
     if read is None or str(read.data.get("id")).lower() != profile_id.lower():
         raise ProfileError(

@@ -110,7 +110,12 @@ async def _hear(call: Awaitable[T]) -> T | HttpResult:
     try:
         return await call
     except telnyx.APIStatusError as error:
-        return HttpReply(error.status_code, error.response.content, error.response.headers.get(_RESET))
+        return HttpReply(
+            error.status_code,
+            error.response.content,
+            error.response.headers.get(_RESET),
+            error.response.headers.get("date"),
+        )
     except telnyx.APIConnectionError as error:
         lost = error.__cause__
         return lost.broken if isinstance(lost, Lost) else NoReply(handed_over=True, code="broken_off")
