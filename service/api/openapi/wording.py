@@ -165,7 +165,7 @@ PARAMETERS: dict[str, Json] = {
         "required": False,
         "description": "true, with a test client's key: the verification's status then has `decision`, which says why "
         "its number gets a code or none. With a production key it does nothing.",
-        "schema": {"type": "boolean", "examples": [True]},
+        "schema": {"type": "string", "examples": ["true"]},
     },
 }
 # What is said of the components that are no structs: enumerations, and objects without fields of their own.
