@@ -19,7 +19,6 @@ from service.operators.doctor import gathering
 from service.operators.doctor.diagnosis import Status
 from service.operators.doctor.examination import BEYOND, GUIDE, Point, judge
 from service.operators.doctor.safety import PUBLISHED
-from service.operators.known_keys import note_keys
 from service.policy import loading
 from service.settings import Settings, load
 from tests.conftest import at, command
@@ -33,6 +32,7 @@ from tests.support.doctor import (
     profile,
     setting,
     sql,
+    start_with,
     without,
 )
 from tests.support.ports import free_port
@@ -77,17 +77,6 @@ async def test_a_sound_deployment_passes_every_point_and_each_says_what_was_seen
     for point in points.values():
         assert point.seen.endswith(".")
         assert point.remedy is None
-
-
-def start_with(name: str) -> Callable[[Deployment], Awaitable[None]]:
-    """Start a process, and give another key afterwards, as a restore with the wrong key does."""
-
-    async def apply(deployment: Deployment) -> None:
-        given = {one.lower(): value for one, value in deployment.environment.items()}
-        assert await note_keys(deployment.database.pool, load(Settings, **given)) == []
-        deployment.environment[name] = new_key()
-
-    return apply
 
 
 async def add_test_key(deployment: Deployment) -> None:

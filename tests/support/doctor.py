@@ -19,6 +19,7 @@ from typing import Any
 from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database
 from service.operators.doctor.examination import Point, examine
+from service.operators.known_keys import note_keys
 from service.policy import loading, rendering
 from service.sandbox.telnyx.service import PROFILE_ID
 from service.settings import Settings, load
@@ -159,5 +160,16 @@ def sql(*statements: str) -> Callable[[Deployment], Awaitable[None]]:
     async def apply(deployment: Deployment) -> None:
         for statement in statements:
             await deployment.database.pool.execute(statement)
+
+    return apply
+
+
+def start_with(name: str) -> Callable[[Deployment], Awaitable[None]]:
+    """Start a process, and give another key afterwards, as a restore with the wrong key does."""
+
+    async def apply(deployment: Deployment) -> None:
+        given = {one.lower(): value for one, value in deployment.environment.items()}
+        assert await note_keys(deployment.database.pool, load(Settings, **given)) == []
+        deployment.environment[name] = new_key()
 
     return apply
