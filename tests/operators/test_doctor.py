@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from uuid import uuid4
@@ -20,11 +19,22 @@ from service.operators.doctor import gathering
 from service.operators.doctor.diagnosis import Status
 from service.operators.doctor.examination import BEYOND, GUIDE, Point, judge
 from service.operators.doctor.safety import PUBLISHED
-from service.operators.known_keys import note_keys
-from service.policy import loading, rendering
+from service.policy import loading
 from service.settings import Settings, load
 from tests.conftest import at, command
-from tests.support.doctor import SECRET, Deployment, deploy, new_key
+from tests.support.doctor import (
+    SECRET,
+    Deployment,
+    address,
+    deploy,
+    new_key,
+    policy,
+    profile,
+    setting,
+    sql,
+    start_with,
+    without,
+)
 from tests.support.ports import free_port
 from tests.support.raw_http import RawRequest, serve_raw, write_reply
 
@@ -67,64 +77,6 @@ async def test_a_sound_deployment_passes_every_point_and_each_says_what_was_seen
     for point in points.values():
         assert point.seen.endswith(".")
         assert point.remedy is None
-
-
-def setting(**changes: str) -> Callable[[Deployment], None]:
-    def apply(deployment: Deployment) -> None:
-        deployment.environment.update({name.upper(): value for name, value in changes.items()})
-
-    return apply
-
-
-def without(*names: str) -> Callable[[Deployment], None]:
-    def apply(deployment: Deployment) -> None:
-        for name in names:
-            del deployment.environment[name]
-
-    return apply
-
-
-def policy(text: str) -> Callable[[Deployment], None]:
-    """Lay one more text over the sound policy, value by value."""
-
-    def apply(deployment: Deployment) -> None:
-        merged = loading.merge(tomllib.loads(deployment.policy.read_text()), tomllib.loads(text))
-        deployment.policy.write_text("\n".join(rendering._write("", merged, {})))
-
-    return apply
-
-
-def profile(section: str, **changes: object) -> Callable[[Deployment], None]:
-    def apply(deployment: Deployment) -> None:
-        deployment.profile.setdefault(section, {}).update(changes)
-
-    return apply
-
-
-def address(name: str, value: str | None) -> Callable[[Deployment], None]:
-    def apply(deployment: Deployment) -> None:
-        deployment.profile[name] = value
-
-    return apply
-
-
-def sql(*statements: str) -> Callable[[Deployment], Awaitable[None]]:
-    async def apply(deployment: Deployment) -> None:
-        for statement in statements:
-            await deployment.database.pool.execute(statement)
-
-    return apply
-
-
-def start_with(name: str) -> Callable[[Deployment], Awaitable[None]]:
-    """Start a process, and give another key afterwards, as a restore with the wrong key does."""
-
-    async def apply(deployment: Deployment) -> None:
-        given = {one.lower(): value for one, value in deployment.environment.items()}
-        assert await note_keys(deployment.database.pool, load(Settings, **given)) == []
-        deployment.environment[name] = new_key()
-
-    return apply
 
 
 async def add_test_key(deployment: Deployment) -> None:

@@ -9,7 +9,8 @@ import asyncio
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import Any
 from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database
 from service.operators.doctor.examination import Point, examine
-from service.policy import loading
+from service.operators.known_keys import note_keys
+from service.policy import loading, rendering
 from service.sandbox.telnyx.service import PROFILE_ID
 from service.settings import Settings, load
 from service.vault import Vault
@@ -113,3 +115,61 @@ async def deploy(database: Database, url: str, folder: Path) -> AsyncIterator[De
 
 def new_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def setting(**changes: str) -> Callable[[Deployment], None]:
+    def apply(deployment: Deployment) -> None:
+        deployment.environment.update({name.upper(): value for name, value in changes.items()})
+
+    return apply
+
+
+def without(*names: str) -> Callable[[Deployment], None]:
+    def apply(deployment: Deployment) -> None:
+        for name in names:
+            del deployment.environment[name]
+
+    return apply
+
+
+def policy(text: str) -> Callable[[Deployment], None]:
+    """Lay one more text over the sound policy, value by value."""
+
+    def apply(deployment: Deployment) -> None:
+        merged = loading.merge(tomllib.loads(deployment.policy.read_text()), tomllib.loads(text))
+        deployment.policy.write_text("\n".join(rendering._write("", merged, {})))
+
+    return apply
+
+
+def profile(section: str, **changes: object) -> Callable[[Deployment], None]:
+    def apply(deployment: Deployment) -> None:
+        deployment.profile.setdefault(section, {}).update(changes)
+
+    return apply
+
+
+def address(name: str, value: str | None) -> Callable[[Deployment], None]:
+    def apply(deployment: Deployment) -> None:
+        deployment.profile[name] = value
+
+    return apply
+
+
+def sql(*statements: str) -> Callable[[Deployment], Awaitable[None]]:
+    async def apply(deployment: Deployment) -> None:
+        for statement in statements:
+            await deployment.database.pool.execute(statement)
+
+    return apply
+
+
+def start_with(name: str) -> Callable[[Deployment], Awaitable[None]]:
+    """Start a process, and give another key afterwards, as a restore with the wrong key does."""
+
+    async def apply(deployment: Deployment) -> None:
+        given = {one.lower(): value for one, value in deployment.environment.items()}
+        assert await note_keys(deployment.database.pool, load(Settings, **given)) == []
+        deployment.environment[name] = new_key()
+
+    return apply
