@@ -82,14 +82,16 @@ def test_every_direct_dependency_is_pinned_and_locked_as_pinned() -> None:
         assert f"\n{name.partition('[')[0]}=={version} " in f"\n{locked}", requirement
 
 
-LOCKS = ("requirements-dev.lock", "requirements.lock")
+TESTED_AND_RUN = ("requirements-dev.lock", "requirements.lock")
 
 
 def test_production_runs_what_was_tested() -> None:
     """The same versions; where a platform alone needs one, the tests may need it everywhere."""
-    tested, run = (set(re.findall(r"^\S+==\S+", (CHECKOUT / name).read_text(), re.MULTILINE)) for name in LOCKS)
-    assert run
-    assert run <= tested
+    tested, running = (
+        set(re.findall(r"^\S+==\S+", (CHECKOUT / name).read_text(), re.MULTILINE)) for name in TESTED_AND_RUN
+    )
+    assert running
+    assert running <= tested
 
 
 def test_production_installs_nothing_that_only_tests_need() -> None:
