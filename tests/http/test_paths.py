@@ -130,7 +130,7 @@ def other_spellings(draw: st.DrawFn) -> str:
 async def test_no_other_spelling_of_a_path_reaches_what_is_there(gateway: Gateway, path: str, method: str) -> None:
     """Without a key: what is there answers 200, 401 or 405."""
     target = path if path.startswith("/") else f"/{path}"
-    if target in ROUTES:
+    if target in ROUTES or target.startswith("/operator/"):  # whose console answers by pages of its own
         return
     assert_problem(await speak(gateway.url, write_request(method, target)), 404, "not-found")
 

@@ -25,7 +25,9 @@ async def test_a_verification_is_seen_whole_with_every_finding_and_its_number_ma
         assert (seen["client"], seen["status"], seen["number"], seen["country"]) == ("shop", "pending", "+1…42", "US")
         [send] = seen["sends"]
         assert (send["state"], send["provider"], send["decision"]["allow"]) == ("sent", "telnyx", True)
-        assert send["decision"]["findings"] == [{"rule": "no_event", "mode": "observe", "detail": "no event"}]
+        assert send["decision"]["findings"] == [
+            {"rule": "no_event", "mode": "observe", "detail": "no event", "reason": ""}
+        ]
         assert send["decision"]["facts"]["histories"]["block_10k"]["goods"] == [False]
         happened = [event["what"] for event in seen["events"]]
         assert happened[:3] == ["requested", "sms begun", "sms sent"]

@@ -68,7 +68,10 @@ async def report(database: Database, lines: Sequence[TraceLine], policy: Policy 
 
 
 async def test_a_limit_that_refuses_in_silence_is_a_limit_and_no_rule(database: Database) -> None:
-    one = [make_person(n, device=make_device(f"event {n}", f"198.51.100.{n}", visitor_id="v")) for n in range(8)]
+    one = [
+        make_person(n, verifies=False, device=make_device(f"event {n}", f"198.51.100.{n}", visitor_id="v"))
+        for n in range(8)
+    ]
     people = (await report(database, one)).people
     assert people
     assert (people.sent, people.refused, people.suppressed, people.by_rule) == (5, 3, 0, {"device": 3})

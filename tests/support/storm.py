@@ -28,6 +28,7 @@ POLICY = """
 [limits]
 phone = ["20/1s", "30/2s"]
 ip = ["25/1s", "60/3s"]
+ip_total = ["25/1s", "60/3s"]
 account = ["50/2s"]
 [lockout]
 codes_per_phone = "9/2s"

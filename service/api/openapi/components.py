@@ -33,7 +33,11 @@ def describe_structs(taken: Iterable[type[msgspec.Struct]], given: Iterable[type
         for name, schema in schemas.items():
             required = _list_given(schema) if whole else schema["required"]
             _name_enumerations(name, schema)
-            shaped = {word: _shape(value, described) for word, value in schema.items() if word != "title"}
+            shaped = {
+                word: _shape(value, described)
+                for word, value in schema.items()
+                if word != "title" or isinstance(value, dict)
+            }
             described[name] = shaped | {"required": required} | RULES.get(name, {})
     return described
 
@@ -101,7 +105,7 @@ def _shape(node: Any, described: Schemas) -> Any:
     if "anyOf" in node:
         return _shape_nullable(node, described)
     # openapi-typescript makes a field with a default a required one; what is left out means is said in words.
-    shaped = {word: _shape(value, described) for word, value in node.items() if word not in ("default", "title")}
+    shaped = {word: _shape(value, described) for word, value in node.items() if not _is_left_out(word, value)}
     if "pattern" in shaped:
         # Python's end of a text; its own $ also matches before a last line break, that of other engines does not.
         shaped["pattern"] = shaped["pattern"].replace(r"\Z", "$")
@@ -114,6 +118,11 @@ def _shape(node: Any, described: Schemas) -> Any:
         described[name] = {"description": NAMED.get(name, own.get("description", "")), **shaped}
         return {"$ref": PLACE + name, **own}
     return shaped
+
+
+def _is_left_out(word: str, value: object) -> bool:
+    """Say whether this is no part of the file: a default, or a title (but a field may be called so)."""
+    return word == "default" or (word == "title" and isinstance(value, str))
 
 
 def _shape_nullable(node: Json, described: Schemas) -> Json:
