@@ -42,7 +42,7 @@ def list_exemptions() -> None:
 
     Each line has: id, what is exempted, from what, until when, and why.
     """
-    for one in _with(_read_all):
+    for one in _with(lambda book: book.list_all()):
         click.echo(_line(one))
 
 
@@ -85,15 +85,6 @@ def lift_exemption(exemption_id: int) -> None:
     except NotFound:
         raise GatewayError(f"There is no exemption {exemption_id} in force.") from None
     click.echo(f"Exemption {exemption_id} is lifted.")
-
-
-async def _read_all(book: Exemptions) -> list[Exemption]:
-    page = await book.list()
-    found = list(page.rows)
-    while page.next is not None:
-        page = await book.list(page.next)
-        found += page.rows
-    return found
 
 
 def _line(one: Exemption) -> str:

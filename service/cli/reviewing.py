@@ -42,7 +42,7 @@ def list_review_numbers() -> None:
 
     Each line has: id, client, number, until when, and why.
     """
-    for one in _with(_read_all):
+    for one in _with(lambda book: book.list_all()):
         click.echo(_line(one))
 
 
@@ -79,15 +79,6 @@ def lift_review_number(review_number_id: int) -> None:
     except NotFound:
         raise GatewayError(f"There is no review number {review_number_id} in force.") from None
     click.echo(f"Review number {review_number_id} is lifted.")
-
-
-async def _read_all(book: ReviewNumbers) -> list[ReviewNumber]:
-    page = await book.list()
-    found = list(page.rows)
-    while page.next is not None:
-        page = await book.list(page.next)
-        found += page.rows
-    return found
 
 
 def _line(one: ReviewNumber) -> str:

@@ -121,6 +121,15 @@ class Overrides(Generic[T]):
         rows = await ask(self._database, self._list, self._now(), *begin, most + 1)
         return cut(rows, most, lambda row: msgspec.convert(row, self._kind), _place)
 
+    async def list_all(self) -> Sequence[T]:
+        """List all of them, page by page, in the same order."""
+        page = await self.list()
+        found = [*page.rows]
+        while page.next is not None:
+            page = await self.list(page.next)
+            found += page.rows
+        return found
+
     async def of(self, subjects: Sequence[UUID], ids: Sequence[int] = ()) -> Sequence[T]:
         """List those in force on any of these subjects or with these ids, the newest first."""
         rows = await ask(self._database, self._of, self._now(), subjects, ids, MOST_LISTED)
