@@ -14,7 +14,7 @@ from service.policy.model import Budgets, Policy
 
 # The share of sends that is taken to convert in a country of which nothing is known yet.
 USUAL_SHARE = 0.5
-# The finding of resolve_v4 where too many of a country's sends went out for nothing.
+# The finding of resolve_v5 where too many of a country's sends went out for nothing.
 INSURANCE = "budget_unconverted"
 
 

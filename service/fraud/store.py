@@ -192,7 +192,7 @@ class _SendLimitWindow(msgspec.Struct, frozen=True):
 
 
 WEIGH = FunctionCall(
-    "weigh_v4", ("item", "bound", "absent", "histories", "line", "recent", "in_a_row", "decided"),
+    "weigh_v5", ("item", "bound", "absent", "histories", "line", "recent", "in_a_row", "decided"),
     now=datetime, keep=int, day=timedelta, fortnight=timedelta, block_remembered=timedelta,
     expected_for=timedelta, noted_for=timedelta, codes_within=timedelta,
     items=Columns(Weighing, only=("id", "ordinal", "client_id", "phone_hash", "event", "numbers")),
@@ -200,7 +200,7 @@ WEIGH = FunctionCall(
     signals=Columns(SeenSignal, "g", of_items=True),
 )  # fmt: skip
 RESOLVE = FunctionCall(
-    "resolve_v4", ("item", "decided"),
+    "resolve_v5", ("item", "decided"),
     now=datetime, keep=int, spent=str, block_remembered=timedelta,
     items=Columns(_Resolved), limits=Columns(_SendLimitWindow, "l", of_items=True),
     blocks=Columns(RuleBlock, "b", of_items=True), bookings=Columns(Booking, "m", of_items=True),
