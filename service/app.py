@@ -51,6 +51,7 @@ from service.worker.loop import STOP_LIMIT, Worker
 # Seconds that what operators started has to end.
 BACKGROUND_LIMIT = 3.0
 LARGEST_BODY = 64 * 1024
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 ROUTES: Sequence[ControllerRouterHandler] = [
     verifications.router,
@@ -127,8 +128,24 @@ async def open_gateway(
         yield Gateway(services, worker)
 
 
-def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) -> ASGIApp:
-    """Make the app that uvicorn serves. `opened` is called when everything is ready."""
+def create_routes(lifespan: Sequence[Lifespan]) -> Litestar:
+    """Make only the routes, from which the OpenAPI file is written."""
+    return Litestar(
+        ROUTES,
+        lifespan=list(lifespan),
+        exception_handlers={Exception: _answer},
+        openapi_config=None,
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+    )
+
+
+def create_app(
+    settings: Settings,
+    opened: Callable[[], None] = lambda: None,
+    routes: Callable[[Sequence[Lifespan]], ASGIApp] = create_routes,
+) -> ASGIApp:
+    """Make the app that uvicorn serves. `opened` is called when everything is ready; `routes` makes the routes."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -139,19 +156,7 @@ def create_app(settings: Settings, opened: Callable[[], None] = lambda: None) ->
             yield
 
     tracing.start()
-    return Observation(tracing.wrap(name_requests(create_routes([lifespan]))), settings.trusted_proxies)
-
-
-def create_routes(lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]]) -> Litestar:
-    """Make only the routes, from which the OpenAPI file is written."""
-    return Litestar(
-        ROUTES,
-        lifespan=list(lifespan),
-        exception_handlers={Exception: _answer},
-        openapi_config=None,
-        request_max_body_size=LARGEST_BODY,
-        logging_config=None,
-    )
+    return Observation(tracing.wrap(name_requests(routes([lifespan]))), settings.trusted_proxies)
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -19,7 +19,7 @@ import pytest
 from litestar import Litestar
 
 from service.api.server.observation import Observation
-from service.app import Gateway, create_routes, open_gateway
+from service.app import Gateway, open_gateway
 from service.db.engine import open_database
 from service.db.pool import Pool
 from service.sandbox.composition import Lifespan
@@ -34,6 +34,7 @@ from service.verification import checks
 from service.verification.states import MOST_SENDS
 from tests.model.lawful import Rules, Window
 from tests.support.gateway import Calls, environment_of, make_key, observe_histories
+from tests.support.routes import lend_routes
 from tests.support.serving import serve_app
 from tests.support.waiting import until
 
@@ -180,7 +181,7 @@ async def open_rig(database_url: str, rules: Rules) -> AsyncIterator[Rig]:
             await database.aclose()
             async with open_gateway(settings, lambda: rig.now, working=False) as gateway:
                 rig.enter(gateway)
-                async with serve_app(Observation(create_routes([_share(gateway)]), settings.trusted_proxies)) as url:
+                async with serve_app(Observation(lend_routes([_share(gateway)]), settings.trusted_proxies)) as url:
                     rig.calls = {client: Calls(url, key, session) for client, key in keys.items()}
                     yield rig
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from structlog.testing import capture_logs
 
 from service.api.server.observation import Observation
-from service.app import Gateway, create_routes, open_gateway
+from service.app import Gateway, open_gateway
 from service.lifetime import Lifetime
 from service.providers.http.client import HttpClient
 from service.providers.vendors import CHECKS, open_vendors
@@ -25,6 +25,7 @@ from service.settings import Settings, load
 from tests.conftest import command
 from tests.support.clusters import query
 from tests.support.gateway import INDEX_KEY, SECRET_KEY
+from tests.support.routes import lend_routes
 from tests.support.serving import serve_app
 from tests.support.waiting import until
 from tests.support.wire import speak, write_request
@@ -141,4 +142,4 @@ def _serve_other(gateway: Gateway) -> Any:
         app.state.services = parts
         yield
 
-    return Observation(create_routes([lifespan]), gateway.services.webhooks.trusted_proxies)
+    return Observation(lend_routes([lifespan]), gateway.services.webhooks.trusted_proxies)

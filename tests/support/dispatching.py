@@ -17,6 +17,7 @@ from service.sandbox.telnyx.service import PROFILE_ID, OrderedSend
 from service.sandbox.telnyx.state import TelnyxVerification
 from service.settings import Settings, load
 from tests.support.gateway import Calls, Gateway
+from tests.support.routes import lend_routes
 from tests.support.serving import serve_app
 from tests.support.waiting import PATIENCE, until
 
@@ -106,5 +107,5 @@ async def run_beside(gateway: Gateway, **more: str) -> AsyncIterator[Calls]:
     `more`: settings that are the second's alone.
     """
     settings = load(Settings, **{name.lower(): value for name, value in (gateway.environment | more).items()})
-    async with serve_app(create_app(settings)) as url:
+    async with serve_app(create_app(settings, routes=lend_routes)) as url:
         yield Calls(url, gateway.key, gateway.session)

@@ -19,18 +19,24 @@ from typing import Any, cast
 
 import aiohttp
 import msgspec
+from litestar import Litestar
 
 from service.app import create_app
 from service.clients.caller import Scope
 from service.clients.key_admin import KeyAdmin
 from service.db.engine import Database, Pooler, open_database
 from service.fraud.stages import HISTORY
-from service.sandbox.main import SandboxSettings, create_sandbox
+from service.sandbox.captcha_app import Siteverify, mount_captcha
+from service.sandbox.composition import compose_app
+from service.sandbox.fingerprint.app import list_fingerprint_controls, mount_fingerprint
+from service.sandbox.fingerprint.service import SimulatedFingerprint
 from service.sandbox.stage import SandboxStage
+from service.sandbox.telnyx.app import deliver_webhooks, mount_telnyx
 from service.sandbox.telnyx.service import PROFILE_ID, SimulatedTelnyx, TelnyxSettings
 from service.settings import Settings, load
 from service.vault import Vault
 from tests.support.ports import free_port
+from tests.support.routes import lend_routes
 from tests.support.serving import serve_app
 from tests.support.waiting import PATIENCE, until
 
@@ -156,6 +162,16 @@ def environment_of(
     } | more
 
 
+def create_stage(telnyx: TelnyxSettings) -> Litestar:
+    """Make what of the sandbox a gateway calls; to make its controls and pages too takes longer than most tests."""
+    simulated, fingerprint, stage = SimulatedTelnyx(telnyx), SimulatedFingerprint(), SandboxStage()
+    mounts = [mount_telnyx(simulated, stage), *mount_fingerprint(fingerprint, stage), mount_captcha(Siteverify(stage))]
+    return compose_app(
+        [*mounts, *list_fingerprint_controls()], [deliver_webhooks],
+        telnyx=simulated, fingerprint=fingerprint, stage=stage,
+    )  # fmt: skip
+
+
 @asynccontextmanager
 async def run_gateway(
     database_url: str, *, policy: str = POLICY, telnyx: TelnyxSettings | None = None, serve: bool = True, **more: str
@@ -165,7 +181,7 @@ async def run_gateway(
     `policy` overrides the shipped one, whose rules on histories only observe; `more` are settings by their names
     in the environment.
     """
-    stage_app = create_sandbox(SandboxSettings(gateway_url="", gateway_key="", telnyx=telnyx or TelnyxSettings()))
+    stage_app = create_stage(telnyx or TelnyxSettings())
     database = await open_database(database_url, pooler=cast("Pooler", more.get("DATABASE_POOLER", "none")))
     key = await make_key(database, "shop")
     timeout, connector = aiohttp.ClientTimeout(total=30), aiohttp.TCPConnector(limit=0)
@@ -184,7 +200,7 @@ async def run_gateway(
                     yield Gateway(Calls("", key, session), *parts)
                     return
                 settings = load(Settings, **{name.lower(): value for name, value in environment.items()})
-                async with serve_app(create_app(settings)) as url:
+                async with serve_app(create_app(settings, routes=lend_routes)) as url:
                     yield Gateway(Calls(url, key, session), *parts)
     finally:
         await database.aclose()
