@@ -14,6 +14,10 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 # them (tests/project/test_wheel.py).
 TESTS_ONLY := --no-emit-package polyfactory --no-emit-package faker --no-emit-package tzdata
 
+# Byte code is written even where the environment says not to. Otherwise each of the hundreds of processes that the tests
+# start would compile all that it imports, and each worker of pytest rewrite every test.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,11 +39,22 @@ chaos: $(READY) ## inject seeded faults for ten minutes and check every promise;
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 .PHONY: lint
-lint: $(READY) ## check style, types and import directions
+lint: style types ## check style, types and import directions
+
+.PHONY: style
+style: $(READY)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+.PHONY: types
+types: $(READY)
+	@$(BIN)/mypy
+
+# Imports every test once, which leaves its byte code behind: else four workers would make it at once, each for itself.
+.PHONY: imports
+imports: $(READY)
+	@$(BIN)/python -m pytest --collect-only --quiet --quiet > $(VENV)/collected || { cat $(VENV)/collected; exit 1; }
 
 .PHONY: audit
 audit: $(READY) ## look for published vulnerabilities in what production installs
