@@ -11,6 +11,7 @@ server with fsync=off, synchronous_commit=off, full_page_writes=off and max_conn
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -45,6 +46,34 @@ structlog.configure(
     processors=[structlog.processors.add_log_level, telemetry._name_exception, structlog.processors.JSONRenderer()],
     logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
 )
+
+
+# Begun last, one of these would keep one worker busy while the others have nothing left to do.
+LONGEST = {
+    "test_chaos",
+    "test_docs_site",
+    "test_in_a_browser",
+    "test_model",
+    "test_python",
+    "test_run_page",
+    "test_schemathesis",
+    "test_typescript",
+    "test_wheel",
+}
+
+# What collecting makes stays: to look through it again and again takes each worker seconds.
+gc.disable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have what takes longest begin first; every worker must come to the same order."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Look from here on through what the tests make, and through nothing that was there before them."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
