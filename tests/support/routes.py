@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Send
 
 from service.app import create_routes
 
@@ -26,7 +27,7 @@ def lend_routes(lifespan: Sequence[Lifespan]) -> ASGIApp:
     # What the last gateway left there would answer in the place of one that failed to open.
     routes.state = State()
 
-    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+    async def run(scope: Any, receive: Receive, send: Send) -> None:
         await routes(scope, receive, send)
         if scope["type"] == "lifespan":
             free.append(routes)
