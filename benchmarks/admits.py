@@ -13,7 +13,7 @@ import time
 import msgspec
 import uvloop
 
-from benchmarks.cpu import of_server
+from benchmarks.cpu import of_family
 from service.cli.process.startup import settle_memory
 from service.db.engine import open_database
 from service.policy import loading
@@ -49,7 +49,7 @@ async def _run(url: str, postmaster: int, windows: int, count: int, at_once: int
 
 
 async def _admit(store: Store, postmaster: int, count: int, at_once: int) -> Spent:
-    items, server = iter([make_item() for _ in range(count)]), of_server(postmaster)
+    items, server = iter([make_item() for _ in range(count)]), of_family(postmaster)
 
     async def work() -> None:
         for item in items:

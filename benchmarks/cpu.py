@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
+
+from benchmarks.machine import children_of
 
 Clock = Callable[[], float]
 
@@ -22,18 +24,20 @@ def of_process(pid: int) -> Clock:
     return lambda: time.clock_gettime(clock)
 
 
-def of_server(postmaster: int) -> Clock:
-    """Return a clock of a PostgreSQL server: its processes, and those that have ended."""
+def of_family(pid: int) -> Clock:
+    """Return a clock of a process, its children, and those of them that have ended: PostgreSQL's, or all workers'."""
 
     def read() -> float:
-        alive = [of_process(pid)() for pid in (postmaster, *_children(postmaster))]
-        return sum(alive) + sum(map(int, _stat(postmaster)[13:15])) / TICK
+        return sum(map(_read_clock, (pid, *children_of(pid)))) + sum(map(int, _stat(pid)[13:15])) / TICK
 
     return read
 
 
-def _children(parent: int) -> Iterable[int]:
-    return map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+def _read_clock(pid: int) -> float:
+    try:
+        return of_process(pid)()
+    except OSError:  # it has ended since it was listed, and its parent has its time
+        return 0.0
 
 
 def _stat(pid: int) -> list[str]:

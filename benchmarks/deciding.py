@@ -15,7 +15,7 @@ import msgspec
 import uvloop
 
 from benchmarks.admits import Spent
-from benchmarks.cpu import of_server
+from benchmarks.cpu import of_family
 from benchmarks.requests import address_of
 from service import phone
 from service.cli.process.startup import settle_memory
@@ -100,7 +100,7 @@ async def _run(work: Work) -> tuple[list[Spent], float]:
 
 async def _decide(judge: Judge, left: Iterator[Question], work: Work) -> Spent:
     policy, questions = loading.parse(observe_histories("")).default, iter([next(left) for _ in range(work.count)])
-    server = of_server(work.postmaster)
+    server = of_family(work.postmaster)
 
     async def decide() -> None:
         for question in questions:

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
 from benchmarks.client_comparison import IN_FLIGHT, Call, Way, compare, expect
+from benchmarks.requests import make_event
 from service.providers.fingerprint.client import FingerprintApi, FingerprintClient
 from service.providers.fingerprint.event import EventFound
 
@@ -27,7 +28,7 @@ async def look_up(api: FingerprintApi) -> AsyncIterator[Call]:
 
     async def call() -> None:
         now = datetime.now(UTC)
-        event_id = f"{int(now.timestamp() * 1_000)}.NLOjmg"
+        event_id = make_event(0)
         expect(isinstance(await fingerprint.read(event_id, now=now, deadline=time.monotonic() + 5), EventFound))
 
     yield call

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -18,17 +17,19 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from benchmarks.cpu import Clock, of_server
+from benchmarks.checkouts import Checkout
+from benchmarks.cpu import Clock, of_family
+from benchmarks.figures import About, describe
 from benchmarks.gateway import LOOK, PATIENCE, Gateway, wait_until_ready
 from benchmarks.load import Load
+from benchmarks.machine import Cores, pin
 from benchmarks.stage import SEED
 from service.db import embedded
 from service.db.engine import Database, open_database
-from service.db.schema import migrate
 from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 from service.settings import MAX_SENDS
 from tests.support.clusters import make_home
-from tests.support.gateway import environment_of, make_key, observe_histories
+from tests.support.gateway import INDEX_KEY, SECRET_KEY, environment_of
 
 LATENCY = 0.1  # seconds that Telnyx takes
 SETTINGS = {"max_connections": "200", "max_wal_size": "8GB"}
@@ -38,22 +39,36 @@ KEPT = {"clients", "api_keys", "alembic_version"}
 class Environment:
     """The database and the Telnyx of every measured gateway, one after the other. `key`: an API key of theirs."""
 
-    def __init__(self, folder: Path, server: embedded.ServerShare, database: Database, key: str) -> None:
+    def __init__(
+        self, folder: Path, server: embedded.ServerShare, database: Database, key: str, checkout: Checkout
+    ) -> None:
         self.folder = folder
+        self.checkout = checkout
+        self.cores = os.sched_getaffinity(0)
         self.server = server
         self.database = database
         self.key = key
         self._port = _free_port()
         self.telnyx_url = ""
 
+    async def describe(self) -> About:
+        """Say what is measured, and on what."""
+        ask = self.database.pool.fetchval
+        return describe(self.checkout.name_commit(), await ask("show server_version"), await ask("show fsync"))
+
     async def clock_server(self) -> Clock:
         """Return a clock of the whole database server."""
-        return of_server(await self.postmaster())
+        return of_family(await self.postmaster())
 
     async def postmaster(self) -> int:
         """Return the id of the server's first process."""
         data = await self.database.pool.fetchval("select current_setting('data_directory')")
         return int((Path(data) / "postmaster.pid").read_text().split()[0])
+
+    async def pin(self, cores: Cores) -> None:
+        """Have PostgreSQL, and the gateways that are served from now on, run on these cores."""
+        self.cores = cores
+        pin(await self.postmaster(), cores)
 
     @asynccontextmanager
     async def play_telnyx(self, drift: float = 0.0, *, webhooks: bool = False) -> AsyncIterator[None]:
@@ -66,21 +81,22 @@ class Environment:
 
     @asynccontextmanager
     async def serve(
-        self, policy: str = "", *, slots: int = MAX_SENDS, sampled: bool = False, **more: str
+        self, policy: str = "", *, slots: int = MAX_SENDS, sampled: bool = False, workers: int = 1, **more: str
     ) -> AsyncIterator[Gateway]:
         """Serve with the shipped policy and the overrides of `policy`. Histories only observe: no code is entered.
 
         `more`: settings by their names in the environment.
         """
         file, samples, log = (self.folder / name for name in ("policy.toml", "samples", "gateway.log"))
-        file.write_text(observe_histories(policy))
+        file.write_text(await self.checkout.observe(policy))
         telnyx = SimulatedTelnyx(TelnyxSettings(signing_seed=SEED))
         environment = environment_of(self.server.url(), self.telnyx_url, file, telnyx, MAX_SENDS=str(slots), **more)
         words = ["benchmarks.served", str(samples)] if sampled else ["service", "serve"]
-        words += ["--port", str(self._port)]
+        words += ["--port", str(self._port), "--workers", str(workers)]
         load = Load(self._port)
         try:
-            async with run(words, environment, log) as process:
+            async with run(words, environment, log, self.checkout) as process:
+                pin(process.pid, self.cores)
                 await wait_until_ready(process, f"http://127.0.0.1:{self._port}/readyz")
                 yield Gateway(process, self._port, load, samples)
         finally:
@@ -109,27 +125,32 @@ class Environment:
 
 
 @asynccontextmanager
-async def open_gateway() -> AsyncIterator[Environment]:
-    """Start a new database with a key in it, and end it."""
+async def open_gateway(checkout: Checkout | None = None) -> AsyncIterator[Environment]:
+    """Start a new database of a checkout's, with a key in it, and end it."""
+    checkout = checkout or Checkout()
     with make_home() as home, TemporaryDirectory() as folder:
         server = await asyncio.to_thread(embedded.start, home, settings=SETTINGS)
         async with AsyncExitStack() as running:
             running.callback(server.release)
-            await asyncio.to_thread(migrate.upgrade, server.url())
+            keys = {"DATABASE_URL": server.url(), "SECRET_KEY": SECRET_KEY, "INDEX_KEY": INDEX_KEY}
+            await checkout.run(keys, "-m", "service", "migrate")
+            key = await checkout.run(keys, "-m", "service", "keys", "create", "shop")
             database = await open_database(server.url())
             running.push_async_callback(database.aclose)
-            yield Environment(Path(folder), server, database, await make_key(database, "shop"))
+            yield Environment(Path(folder), server, database, key, checkout)
 
 
 @asynccontextmanager
 async def run(
-    words: Sequence[str], environment: dict[str, str], log: Path
+    words: Sequence[str], environment: dict[str, str], log: Path, checkout: Checkout | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a module in a process of its own while the context is open."""
+    place = checkout or Checkout()
     with log.open("ab") as sink:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *words, stdout=asyncio.subprocess.PIPE, stderr=sink, env=os.environ | environment
-        )
+            place.python, "-m", *words,
+            stdout=asyncio.subprocess.PIPE, stderr=sink, env=os.environ | environment, cwd=place.path,
+        )  # fmt: skip
     try:
         yield process
     finally:

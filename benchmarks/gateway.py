@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from benchmarks.cpu import Clock, of_process
+from benchmarks.cpu import Clock, of_family
 from benchmarks.load import Load
 from service.fraud.stages import HISTORY
 
@@ -23,13 +23,14 @@ LOOK = 0.05
 
 
 class Gateway:
-    """A process that answers at `url`. `cpu`: the seconds of CPU that it has used."""
+    """A process that answers at `url`. `cpu`: the seconds of CPU that it and its workers have used."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int, load: Load, samples: Path) -> None:
         self._process = process
+        self.pid = process.pid
         self._samples = samples
         self.url = f"http://127.0.0.1:{port}"
-        self.cpu: Clock = of_process(process.pid)
+        self.cpu: Clock = of_family(process.pid)
         self.load = load
 
     async def sample(self) -> dict[str, int]:

@@ -14,6 +14,8 @@ from typing import cast
 import msgspec
 import uvloop
 
+from benchmarks.requests import CODE
+
 _encode = msgspec.json.Encoder().encode
 
 _MOMENT = "2020-09-14T17:03:32.965812"
@@ -28,6 +30,7 @@ _RECORD: dict[str, object] = {
     "updated_at": _MOMENT,
     "verify_profile_id": "12ade33a-21c0-473b-b055-b3c836e1c292",
 }
+_RIGHT = _encode({"code": CODE})
 _HEAD = "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: {}\r\n\r\n"
 
 
@@ -45,22 +48,31 @@ class Stub(asyncio.Protocol):
         self._received += data
         while (at := self._received.find(b"\r\n\r\n")) >= 0:
             end = at + 4
-            head = self._received[:end].lower()
-            _, found, rest = head.partition(b"content-length:")
-            end += int(rest.split(b"\r\n", 1)[0]) if found else 0
+            _, found, rest = self._received[:end].lower().partition(b"content-length:")
+            start, end = end, end + (int(rest.split(b"\r\n", 1)[0]) if found else 0)
             if len(self._received) < end:
                 return
+            path, body = self._received.split(b" ", 2)[1], self._received[start:end]
             self._received = self._received[end:]
-            asyncio.get_running_loop().call_later(self._seconds, self._answer, head.split(b" ", 2)[1])
+            self._take(path, body)
 
-    def _answer(self, path: bytes) -> None:
-        if path.endswith(b"/actions/verify"):
-            data = {"phone_number": _RECORD["phone_number"], "response_code": "rejected"}
-        else:
-            data = _RECORD | {"id": str(uuid.uuid4())}
-        body = _encode({"data": data})
+    def _take(self, path: bytes, body: bytes) -> None:
+        asyncio.get_running_loop().call_later(self._seconds, self._answer, path, body)
+
+    def _answer(self, path: bytes, body: bytes) -> None:
+        self._write(answer(path, body))
+
+    def _write(self, body: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(_HEAD.format(len(body)).encode() + body)
+
+
+def answer(path: bytes, body: bytes) -> bytes:
+    """Return Telnyx's answer: a new verification, or whether a code is the one that it takes."""
+    if path.endswith(b"/actions/verify"):
+        code = "accepted" if body == _RIGHT else "rejected"
+        return _encode({"data": {"phone_number": _RECORD["phone_number"], "response_code": code}})
+    return _encode({"data": _RECORD | {"id": str(uuid.uuid4())}})
 
 
 async def main(seconds: float) -> None:

@@ -7,6 +7,7 @@ so that no rule takes them for an attack. None is called.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -31,16 +32,28 @@ def _draw_numbers() -> Iterator[str]:
 numbers = _draw_numbers()
 
 
-def ask(key: str) -> bytes:
-    """Request a verification of the next number."""
+def ask(key: str, *, event: bool = False) -> bytes:
+    """Request a verification of the next number, with an event of its user's browser or without."""
     number = next(numbers)
-    return _write(key, "POST", "/v1/verifications", {"phone_number": number, "ip_address": address_of(number)})
+    body = {"phone_number": number, "ip_address": address_of(number)}
+    if event:
+        body["device_event_id"] = make_event(_place_of(number))
+    return _write(key, "POST", "/v1/verifications", body)
 
 
 def address_of(number: str) -> str:
     """Return the address that a number's user has."""
-    at = random.Random(number).randrange(1 << 24)
-    return f"100.{at >> 16}.{at >> 8 & 255}.{at & 255}"
+    return _write_address(_place_of(number))
+
+
+def make_event(place: int) -> str:
+    """Make the id of an event of this moment, which says where it was made."""
+    return f"{int(time.time() * 1_000)}.{place:06x}"
+
+
+def address_in(event: str) -> str:
+    """Return the address at which an event was made."""
+    return _write_address(int(event.rpartition(".")[2], 16))
 
 
 def number_in(request: bytes) -> str:
@@ -56,6 +69,14 @@ def guess(key: str, row: str, code: str = CODE) -> bytes:
 def health() -> bytes:
     """Ask whether the process answers: what HTTP alone costs."""
     return _write("", "GET", "/healthz")
+
+
+def _place_of(number: str) -> int:
+    return random.Random(number).randrange(1 << 24)
+
+
+def _write_address(place: int) -> str:
+    return f"73.{place >> 16}.{place >> 8 & 255}.{place & 255}"
 
 
 def _write(key: str, method: str, path: str, body: object = None) -> bytes:

@@ -1,7 +1,8 @@
 """Where a process's CPU goes, by part: looked at a few hundred times a second of CPU, from inside.
 
 Started in the measured process by benchmarks.served; the parts are counted there and written down on SIGUSR2. A sample
-under a decision belongs to that, any other to the innermost frame whose file names a part; C counts for who called it.
+under Fingerprint's call belongs to that, any other under a decision to the decision, any other to the innermost frame
+whose file names a part; C counts for who called it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ PARTS = {
 }
 REST = "event loop"
 DECISION, DECIDES = "decision", "service/fraud"
+FINGERPRINT = "service/providers/fingerprint"
 
 
 def start(file: str) -> None:
@@ -61,6 +63,8 @@ def start(file: str) -> None:
 def name_part(frame: FrameType | None) -> str:
     """Name the part that a frame works for."""
     paths = list(_paths(frame))
+    if any(FINGERPRINT in path for path in paths):
+        return "call to Fingerprint"
     if any(DECIDES in path for path in paths):
         return DECISION
     return next((part for path in paths for word, part in PARTS.items() if word in path), REST)

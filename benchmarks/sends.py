@@ -1,153 +1,112 @@
-"""What a whole send and a check cost, Telnyx at 100 ms, and on what it is spent: `python -m benchmarks sends`.
+"""What a whole send and a check cost the service and PostgreSQL, and how many they carry: `python -m benchmarks sends`.
 
-A send is counted whole: the request, its decision, the call to Telnyx, the record. A window ends when its last send is
-recorded, so that nothing that it began is missing. The histories that it is weighed against have filled up before.
-Windows go by turns: requests that come one by one, and as many that come at once.
+Both have one core together; the load and the vendors' stubs have the others. Windows go by turns: 20 a second, 200 a
+second, pressed. With another checkout beside it, each window is played on both, and the one that begins changes.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
-from statistics import median
+from contextlib import AsyncExitStack
 
-import msgspec
-
-from benchmarks import requests as asks
-from benchmarks.cpu import Calibration, Clock
+from benchmarks.cpu import Calibration
 from benchmarks.environment import Environment
-from benchmarks.gateway import Gateway
-from benchmarks.load import Answer
+from benchmarks.figures import Figures, merge, note
+from benchmarks.machine import memory_of, share_cores
+from benchmarks.meter import (
+    BUSY,
+    POSTGRES,
+    PRESSED,
+    PRESSED_WRONG,
+    QUIET,
+    RIGHT,
+    SEND,
+    SERVICE,
+    TOGETHER,
+    WRONG,
+    Disturbed,
+    Meter,
+    name_cost,
+)
 from benchmarks.report import Report, Table
+from benchmarks.vendors import FINGERPRINT_KEY, SECONDS, run_vendors
 
-RATE = 250  # a second
-COUNT = 100
-WARM = 4
-WINDOWS = 8
-SAMPLED = 10
-SPREAD, AT_ONCE = f"{RATE} a second", f"{COUNT} at once"
-ALONE, SEND, RIGHT, WRONG = "HTTP alone (GET /healthz)", "whole send", "check, right code", "check, wrong code"
-AIMS = {SEND: 1.4, RIGHT: 0.9, WRONG: 0.9}
+SLOW = 0.15  # seconds that the vendors take while replies are timed
+LONE = QUIET._replace(items=40)
+WARM = 2
 
 
-class Cost(msgspec.Struct):
-    """CPU ms of one operation."""
-
-    service: float
-    database: float
-
-
-Costs = dict[tuple[str, str], list[Cost]]
-
-
-class Meter:
-    """Plays windows against one gateway, and notes what each cost."""
-
-    def __init__(self, environment: Environment, gateway: Gateway, database: Clock) -> None:
-        self._house = environment
-        self._gateway = gateway
-        self._database = database
-        self.costs: Costs = defaultdict(list)
-
-    async def warm(self) -> None:
-        """Fill the histories with converted sends, and forget what that cost."""
-        for _ in range(WARM):
-            await self.check(RIGHT, await self.send(), asks.CODE)
-        self.costs.clear()
-
-    async def take_turn(self, pace: str) -> None:
-        """Play one window of everything."""
-        await self.play(ALONE, [asks.health()] * COUNT, 200, pace)
-        rows = await self.send(pace)
-        await self.check(WRONG, rows, asks.WRONG_CODE, pace)
-        await self.check(RIGHT, rows, asks.CODE, pace)
-
-    async def send(self, pace: str = SPREAD) -> list[str]:
-        """Make sends; return the ids."""
-        requests = [asks.ask(self._house.key) for _ in range(COUNT)]
-        return [answer.id for answer in await self.play(SEND, requests, 202, pace)]
-
-    async def check(self, name: str, rows: Sequence[str], code: str, pace: str = SPREAD) -> None:
-        """Give one code for each verification."""
-        requests = [asks.guess(self._house.key, row, code) for row in rows]
-        for answer in await self.play(name, requests, 200, pace):
-            if answer.body["verified"] != (code == asks.CODE):
-                raise RuntimeError("a code was compared wrongly")
-
-    async def play(self, name: str, requests: Sequence[bytes], status: int, pace: str) -> list[Answer]:
-        """Send requests, and wait until all that follows from them is done."""
-        service, server = self._gateway.cpu(), self._database()
-        how = {"rate": RATE} if pace == SPREAD else {"connections": COUNT}
-        answers = await self._gateway.load.play(requests, **how)
-        if name == SEND:
-            await self._house.wait_until_sent()
-        spent = (self._gateway.cpu() - service, self._database() - server)
-        self.costs[name, pace].append(Cost(*(part * 1_000 / len(requests) for part in spent)))
-        for answer in answers:
-            if answer.status != status:
-                raise RuntimeError(f"{name}: answered {answer.status}")
-        return answers
+async def measure(houses: Sequence[Environment], calibration: Calibration, report: Report, turns: int) -> None:
+    """Take turns on every side, and print what each cost."""
+    with share_cores() as cores:
+        async with AsyncExitStack() as running:
+            vendors = await running.enter_async_context(run_vendors(houses[0].folder))
+            meters = []
+            for house in houses:
+                house.telnyx_url = vendors.url
+                await house.pin(cores)
+                gateway = await running.enter_async_context(house.serve(FINGERPRINT_SECRET_KEY=FINGERPRINT_KEY))
+                meters.append(Meter(house, gateway, vendors, await house.postmaster()))
+            for meter in meters:
+                await _warm(meter)
+            await _take_turns(meters, calibration, report, turns)
+            for meter, figures in zip(meters, report.figures, strict=False):
+                note(figures, "memory of the service after the load", memory_of(meter.gateway.pid), "MB")
+    for meter, figures in zip(meters, report.figures, strict=False):
+        await meter.house.forget()
+        _tell(meter.house.checkout.name_commit(), figures, report)
 
 
-async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
-    """Measure the costs on the gateway as it is served, then the parts on one that is looked into."""
-    database = await environment.clock_server()
-    async with environment.play_telnyx():
-        async with environment.serve() as gateway:
-            meter = Meter(environment, gateway, database)
-            await meter.warm()
-            for _ in range(WINDOWS):
-                await meter.take_turn(SPREAD)
-                await meter.take_turn(AT_ONCE)
-                calibration.take()
-        found = await _look_into(environment, database)
-    await environment.forget()
-    _tell_costs(meter.costs, report)
-    _tell_parts(found, meter.costs, report)
+async def _warm(meter: Meter) -> None:
+    """Fill the histories with converted sends, and forget what that cost."""
+    for _ in range(WARM):
+        await meter.check(RIGHT, await meter.send(PRESSED), PRESSED)
+    meter.figures.clear()
 
 
-async def _look_into(environment: Environment, database: Clock) -> dict[str, Counter[str]]:
-    found: dict[str, Counter[str]] = {SEND: Counter(), RIGHT: Counter()}
-    async with environment.serve(sampled=True) as gateway:
-        meter = Meter(environment, gateway, database)
-        await meter.check(RIGHT, await meter.send(), asks.CODE)
-        await gateway.sample()
-        for _ in range(SAMPLED):
-            rows = await meter.send()
-            found[SEND].update(await gateway.sample())
-            await meter.check(RIGHT, rows, asks.CODE)
-            found[RIGHT].update(await gateway.sample())
-    return found
+async def _take_turns(meters: Sequence[Meter], calibration: Calibration, report: Report, turns: int) -> None:
+    """Take so many turns on every side. One that was disturbed counts on no side, and is taken once more."""
+    left, lost = turns, 0
+    while left:
+        try:
+            await _take_turn(meters if left % 2 else meters[::-1])
+        except Disturbed as disturbed:
+            print(f"A turn is lost: {disturbed}.\n", flush=True)
+            lost += 1
+            if lost > turns:
+                raise
+        else:
+            left -= 1
+            for meter, figures in zip(meters, report.figures, strict=False):
+                merge(figures, meter.figures)
+        for meter in meters:
+            meter.figures.clear()
+        calibration.take()
 
 
-def _tell_costs(costs: Costs, report: Report) -> None:
-    heads = ["CPU ms, Telnyx at 100 ms", "gateway, least", "median", "beside HTTP alone", "PostgreSQL, least", "median"]
-    table = Table("One call", heads)
-    for (name, pace), spent in costs.items():
-        service, database = [cost.service for cost in spent], [cost.database for cost in spent]
-        alone = min(cost.service for cost in costs[ALONE, pace])
-        table.add(
-            f"{name}, {pace}",
-            f"{min(service):.2f}",
-            f"{median(service):.2f}",
-            f"{min(service) / alone:.1f}",
-            f"{min(database):.2f}",
-            f"{median(database):.2f}",
-        )
-        if name in AIMS:
-            report.aim(f"CPU of a {name}, {pace}", min(service), AIMS[name], "ms")
+async def _take_turn(meters: Sequence[Meter]) -> None:
+    for pace, wrong in ((QUIET, QUIET), (BUSY, BUSY), (PRESSED, PRESSED_WRONG)):
+        rows = [await meter.send(pace) for meter in meters]
+        for name, how in ((WRONG, wrong), (RIGHT, pace)):
+            for meter, given in zip(meters, rows, strict=True):
+                await meter.check(name, given, how)
+    for meter in meters:
+        await meter.reach(LONE)
+    for meter in meters:
+        await meter.reply(BUSY, SLOW)
+
+
+def _tell(commit: str, figures: Figures, report: Report) -> None:
+    parts = (SERVICE, POSTGRES, TOGETHER)
+    heads = [f"CPU ms, vendors at {SECONDS * 1_000:.0f} ms", *(f"{part}, least (median)" for part in parts)]
+    table = Table(f"One call, {commit}", heads)
+    for name in (SEND, RIGHT, WRONG):
+        for pace in (QUIET, BUSY, PRESSED):
+            spent = [figures[name_cost(name, pace, part)] for part in parts]
+            table.add(f"{name}, {pace.name}", *(f"{one.best:.2f} ({one.median:.2f})" for one in spent))
     report.show(table)
-
-
-def _tell_parts(found: dict[str, Counter[str]], costs: Costs, report: Report) -> None:
-    table = Table(
-        f"On what the gateway spends it, {SPREAD} ({COUNT * SAMPLED} of each, sampled)", ["CPU ms (share)", *found]
-    )
-    for part, _ in sum(found.values(), Counter[str]()).most_common():
-        shares = {name: counts[part] / counts.total() for name, counts in found.items()}
-        cells = (
-            f"{share * min(one.service for one in costs[name, SPREAD]):.2f} ({share:.0%})"
-            for name, share in shares.items()
-        )
-        table.add(part, *cells)
-    report.show(table)
+    others = Table("Beside that", ["", "unit", "median", "best"])
+    for name, figure in figures.items():
+        if not name.startswith("CPU"):
+            others.add(name, figure.unit, f"{figure.median:.3g}", f"{figure.best:.3g}")
+    report.show(others)
