@@ -61,7 +61,7 @@ audit: $(READY) ## look for published vulnerabilities in what production install
 	@$(BIN)/python .ci/audit.py
 
 .PHONY: bench
-bench: $(READY) ## run the benchmarks; ARGS="sends" for a part
+bench: $(READY) ## run the benchmarks; ARGS="sends --beside ../before" for a part, beside another checkout
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: openapi

@@ -1,6 +1,6 @@
 """`make bench`: `python -m benchmarks [PART...]`, by default all measurements.
 
-Takes about a quarter of an hour, prints Markdown, and keeps the figures as JSON. What they mean, how they are taken and
+Takes about twenty minutes, prints Markdown, and keeps the figures as JSON. What they mean, how they are taken and
 how two runs are compared, is in docs/benchmarks.md.
 """
 
@@ -15,7 +15,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from statistics import median
 
-from benchmarks import admission, breakdown, callbacks, comparison, decisions, delays, figures, options, sends, silence
+from benchmarks import (
+    admission,
+    breakdown,
+    callbacks,
+    comparison,
+    decisions,
+    delays,
+    figures,
+    options,
+    sends,
+    silence,
+    starts,
+    workers,
+)
 from benchmarks.checkouts import Checkout
 from benchmarks.cpu import Calibration
 from benchmarks.environment import Environment, open_gateway
@@ -35,7 +48,7 @@ PARTS: dict[str, Part] = {
     "callbacks": callbacks.measure,
 }
 # These can play another checkout beside this one.
-SIDED: dict[str, SidedPart] = {"sends": sends.measure}
+SIDED: dict[str, SidedPart] = {"starts": starts.measure, "sends": sends.measure, "workers": workers.measure}
 # These stand alone: every variant that they measure runs in a process of its own.
 OTHERS = ("outbound", "devices")
 

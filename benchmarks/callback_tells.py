@@ -92,7 +92,8 @@ async def measure_tells(
         await environment.wait_until_sent()
     report.show(table)
     worst, area = max(areas.items(), key=lambda item: abs(item[1].value - 0.5))
-    report.aim(f"Callbacks' AUC, the farthest from 0.5: {worst}, {area.write()}", abs(area.value - 0.5), BOUND, "")
+    print(f"The farthest from 0.5: {worst}, {area.write()}.\n")
+    report.aim("Callbacks' AUC, distance of the farthest from 0.5", abs(area.value - 0.5), BOUND, "")
 
 
 async def _play_all(url: str, key: str, ending: Ending, many: int) -> dict[str, Played]:

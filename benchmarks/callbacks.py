@@ -19,9 +19,10 @@ import msgspec
 from benchmarks.callback_receiver import Told
 from benchmarks.callback_tells import measure_tells
 from benchmarks.cpu import Calibration
-from benchmarks.environment import Environment, run
+from benchmarks.environment import Environment
 from benchmarks.gateway import LOOK, OBSERVED, PATIENCE, Gateway
 from benchmarks.players import POLICY
+from benchmarks.processes import run
 from benchmarks.report import Report, Table, percentile
 from tests.support.gateway import make_key
 from tests.support.receivers import set_up

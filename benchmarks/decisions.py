@@ -1,21 +1,26 @@
 """What a decision costs by itself, in a new database and in a full one: `python -m benchmarks decisions`.
 
 fraud.judge as the gateway has it, without Fingerprint, in a process of its own. Full: the histories that it meets hold
-all that they ever hold, and beside them lie as many verifications, sends and histories of others as FILL seconds allow.
+all that they ever hold. Among others: beside them lie as many verifications, sends and histories of others as FILL
+seconds allow, or as many as DECISIONS_ROWS says (10,000,000 take some minutes).
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from collections import defaultdict
 from itertools import islice
+from statistics import median
 
 from benchmarks import deciding, requests
 from benchmarks.admits import Spent
 from benchmarks.client_comparison import alone
 from benchmarks.cpu import Calibration
 from benchmarks.deciding import Work
-from benchmarks.environment import Environment
+from benchmarks.environment import Environment, set_up
+from benchmarks.figures import note_all
 from benchmarks.report import Report, Table
 from tests.support.clusters import query
 
@@ -23,7 +28,9 @@ FILL = 35.0  # seconds
 SETTLE = 3.0  # seconds in which the disk takes in what was written
 CHUNK = 200_000  # verifications
 AT_ONCE = (1, 16)
-WINDOWS, COUNT = 8, 100
+WINDOWS, COUNT, CYCLES = 4, 100, 3
+NEW, FULL, AMONG = "new database", "full histories", "full histories among others"
+FLAT = 1.05
 
 VERIFICATIONS = """
 with made as (
@@ -59,39 +66,48 @@ from (select gen_random_uuid() as subject from generate_series(1, $1) order by 1
 
 
 async def measure(environment: Environment, calibration: Calibration, report: Report) -> None:
-    """Measure in the new database, fill it, measure again."""
-    table = Table("One decision", ["", "our CPU ms, least", "PostgreSQL, CPU ms, least", "round trips"])
-    for name, full in (("new database", False), ("full histories", True)):
-        await _decide(environment, name, table, report, full=full)
-        calibration.take()
-    rows = await _fill(environment)
-    await _decide(environment, f"full histories, among {rows:,} verifications", table, report, full=True)
-    calibration.take()
-    await environment.forget()
+    """Measure in three databases by turns."""
+    urls = {NEW: "new", FULL: "full", AMONG: "among"}
+    for name, database in urls.items():
+        urls[name], _ = await set_up(environment.checkout, environment.server, database)
+    rows = await _fill(urls[AMONG])
+    postmaster, trips = await environment.postmaster(), dict[str, float]()
+    found: dict[tuple[str, int], list[Spent]] = defaultdict(list)
+    for _ in range(CYCLES):
+        for at_once in AT_ONCE:
+            for name, url in urls.items():
+                numbers = list(islice(requests.numbers, COUNT * (WINDOWS + 1)))
+                work = Work(url, postmaster, numbers, COUNT, at_once, full=name != NEW)
+                with alone() as pool:
+                    spent, trips[name] = await asyncio.get_running_loop().run_in_executor(pool, deciding.run, work)
+                found[name, at_once] += spent
+            await query(urls[NEW], "truncate histories, counters, sends")
+            calibration.take()
+    _tell(found, trips, rows, report)
+
+
+def _tell(found: dict[tuple[str, int], list[Spent]], trips: dict[str, float], rows: int, report: Report) -> None:
+    heads = ["", "our CPU ms, least", "PostgreSQL, CPU ms, least", "together, median"]
+    table = Table(f"One decision ({AMONG}: {rows:,} verifications)", heads)
+    together = {which: [one.service + one.database for one in spent] for which, spent in found.items()}
+    for (name, at_once), spent in found.items():
+        service, database = [one.service for one in spent], [one.database for one in spent]
+        cells = (min(service), min(database), median(together[name, at_once]))
+        table.add(f"{name}, {at_once} at once", *(f"{cell:.3f}" for cell in cells))
+        report.aim(f"CPU of a decision, {at_once} at once: {name}", min(service), 0.3, "ms", windows=service)
+        note_all(report.figures[0], f"PostgreSQL's CPU of a decision, {at_once} at once: {name}", database, "ms")
     report.show(table)
-
-
-async def _decide(environment: Environment, name: str, table: Table, report: Report, *, full: bool) -> None:
     for at_once in AT_ONCE:
-        numbers = list(islice(requests.numbers, COUNT * (WINDOWS + 1)))
-        work = Work(environment.server.url(), await environment.postmaster(), numbers, COUNT, at_once, full)
-        with alone() as pool:
-            spent, trips = await asyncio.get_running_loop().run_in_executor(pool, deciding.run, work)
-        service, database = _least(spent)
-        table.add(f"{name}, {at_once} at once", f"{service:.3f}", f"{database:.3f}", f"{trips:.2f}")
-        report.aim(f"CPU of a decision, {at_once} at once: {name}", service, 0.3, "ms")
-        if at_once == 1:
-            report.aim(f"Round trips of a decision: {name}", trips, 2, "")
+        ratio = median(together[AMONG, at_once]) / median(together[FULL, at_once])
+        report.aim(f"CPU of a decision, {at_once} at once, {AMONG} : {FULL}", ratio, FLAT, "")
+    for name, count in trips.items():
+        report.aim(f"Round trips of a decision: {name}", count, 2, "")
 
 
-def _least(spent: list[Spent]) -> tuple[float, float]:
-    return min(one.service for one in spent), min(one.database for one in spent)
-
-
-async def _fill(environment: Environment) -> int:
-    """Add rows of others for FILL seconds; return how many verifications that made."""
-    url, end, rows = environment.server.url(), time.monotonic() + FILL, 0
-    while time.monotonic() < end:
+async def _fill(url: str) -> int:
+    """Add rows of others for FILL seconds, or as many as asked for; return how many verifications that made."""
+    end, rows, asked = time.monotonic() + FILL, 0, int(os.environ.get("DECISIONS_ROWS", "0"))
+    while rows < asked or (not asked and time.monotonic() < end):
         statements = (VERIFICATIONS, HISTORIES, COUNTERS)
         await asyncio.gather(*(query(url, statement, CHUNK) for statement in statements))
         rows += CHUNK

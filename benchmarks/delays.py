@@ -9,6 +9,7 @@ from __future__ import annotations
 from benchmarks import requests as asks
 from benchmarks.cpu import Calibration
 from benchmarks.environment import Environment
+from benchmarks.figures import note
 from benchmarks.gateway import OBSERVED, Gateway
 from benchmarks.report import Report, Table, percentile
 
@@ -24,8 +25,10 @@ async def measure(environment: Environment, calibration: Calibration, report: Re
         await _reach(environment, gateway, RATES[0], RATES[0])
         for rate in RATES:
             times = await _reach(environment, gateway, rate * SECONDS, rate)
-            shares = (f"{percentile(times, share) * 1_000:.0f}" for share in (0.5, 0.95, 0.99))
-            table.add(f"{rate} a second", *shares, str(len(times)))
+            shares = {share: percentile(times, share) * 1_000 for share in (0.5, 0.95, 0.99)}
+            table.add(f"{rate} a second", *(f"{ms:.0f}" for ms in shares.values()), str(len(times)))
+            for share, ms in shares.items():
+                note(report.figures[0], f"arrival to call, {rate} a second, p{share * 100:.0f}", ms, "ms")
             calibration.take()
     report.show(table)
     await environment.forget()

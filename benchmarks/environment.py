@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,7 @@ from benchmarks.figures import About, describe
 from benchmarks.gateway import LOOK, PATIENCE, Gateway, wait_until_ready
 from benchmarks.load import Load
 from benchmarks.machine import Cores, pin
+from benchmarks.processes import free_port, run
 from benchmarks.stage import SEED
 from service.db import embedded
 from service.db.engine import Database, open_database
@@ -48,7 +49,7 @@ class Environment:
         self.server = server
         self.database = database
         self.key = key
-        self._port = _free_port()
+        self._port = free_port()
         self.telnyx_url = ""
 
     async def describe(self) -> About:
@@ -96,9 +97,12 @@ class Environment:
         load = Load(self._port)
         try:
             async with run(words, environment, log, self.checkout) as process:
+                begun = time.monotonic()
                 pin(process.pid, self.cores)
-                await wait_until_ready(process, f"http://127.0.0.1:{self._port}/readyz")
-                yield Gateway(process, self._port, load, samples)
+                gateway = Gateway(process, self._port, load, samples)
+                await wait_until_ready(process, f"{gateway.url}/readyz")
+                gateway.ready_after = time.monotonic() - begun
+                yield gateway
         finally:
             load.close()
 
@@ -132,34 +136,15 @@ async def open_gateway(checkout: Checkout | None = None) -> AsyncIterator[Enviro
         server = await asyncio.to_thread(embedded.start, home, settings=SETTINGS)
         async with AsyncExitStack() as running:
             running.callback(server.release)
-            keys = {"DATABASE_URL": server.url(), "SECRET_KEY": SECRET_KEY, "INDEX_KEY": INDEX_KEY}
-            await checkout.run(keys, "-m", "service", "migrate")
-            key = await checkout.run(keys, "-m", "service", "keys", "create", "shop")
-            database = await open_database(server.url())
+            url, key = await set_up(checkout, server)
+            database = await open_database(url)
             running.push_async_callback(database.aclose)
             yield Environment(Path(folder), server, database, key, checkout)
 
 
-@asynccontextmanager
-async def run(
-    words: Sequence[str], environment: dict[str, str], log: Path, checkout: Checkout | None = None
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a module in a process of its own while the context is open."""
-    place = checkout or Checkout()
-    with log.open("ab") as sink:
-        process = await asyncio.create_subprocess_exec(
-            place.python, "-m", *words,
-            stdout=asyncio.subprocess.PIPE, stderr=sink, env=os.environ | environment, cwd=place.path,
-        )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+async def set_up(checkout: Checkout, server: embedded.ServerShare, name: str = "verify") -> tuple[str, str]:
+    """Make a database of a checkout's; return its URL, and an API key of its first client."""
+    url = await asyncio.to_thread(server.url, name)
+    settings = {"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY, "INDEX_KEY": INDEX_KEY}
+    await checkout.run(settings, "-m", "service", "migrate")
+    return url, await checkout.run(settings, "-m", "service", "keys", "create", "shop")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
@@ -85,8 +86,13 @@ def note(figures: Figures, name: str, value: float, unit: str, *, more: bool = F
     figures.setdefault(name, Figure(unit, [], more)).windows.append(value)
 
 
-def merge(figures: Figures, more: Figures) -> None:
-    """Add all windows of `more`."""
-    for name, figure in more.items():
-        for value in figure.windows:
-            note(figures, name, value, figure.unit, more=figure.more)
+def note_all(figures: Figures, name: str, values: Iterable[float], unit: str, *, more: bool = False) -> None:
+    """Add the values of several windows."""
+    for value in values:
+        note(figures, name, value, unit, more=more)
+
+
+def merge(figures: Figures, others: Figures, before: str = "") -> None:
+    """Add all windows of `others`, whose names are preceded by `before`."""
+    for name, figure in others.items():
+        note_all(figures, before + name, figure.windows, figure.unit, more=figure.more)

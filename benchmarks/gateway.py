@@ -23,7 +23,10 @@ LOOK = 0.05
 
 
 class Gateway:
-    """A process that answers at `url`. `cpu`: the seconds of CPU that it and its workers have used."""
+    """A process that answers at `url`. `cpu`: the seconds of CPU that it and its workers have used.
+
+    `ready_after`: seconds that it took to start.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, port: int, load: Load, samples: Path) -> None:
         self._process = process
@@ -32,6 +35,7 @@ class Gateway:
         self.url = f"http://127.0.0.1:{port}"
         self.cpu: Clock = of_family(process.pid)
         self.load = load
+        self.ready_after = 0.0
 
     async def sample(self) -> dict[str, int]:
         """Return the samples since the last time, by part."""

@@ -21,6 +21,7 @@ from benchmarks.vendors import Vendors
 
 SEND, RIGHT, WRONG = "whole send", "check, right code", "check, wrong code"
 SERVICE, POSTGRES, TOGETHER = "service", "PostgreSQL", "together"
+SENDS, CHECKS = "sends pressed, until the last is out", "checks pressed"
 AFTERWARDS = 0.15  # seconds in which what follows an answer is done
 ACCEPTED, OK = 202, 200
 
@@ -66,7 +67,7 @@ class Meter:
         began = min(answer.began for answer in answers)
         if pace.connections:
             rate = pace.items / (max(call.at for call in calls) - began)
-            note(self.figures, "sends until the last is out", rate, "a second", more=True)
+            note(self.figures, SENDS, rate, "a second", more=True)
         else:
             self._note_replies(f"reply to a request, {pace.name}", answers)
         return [answer.id for answer in answers]
@@ -83,7 +84,7 @@ class Meter:
             raise RuntimeError("a code was compared wrongly")
         if pace.connections and name == RIGHT:
             took = max(answer.began + answer.seconds for answer in answers) - min(answer.began for answer in answers)
-            note(self.figures, "checks", len(answers) / took, "a second", more=True)
+            note(self.figures, CHECKS, len(answers) / took, "a second", more=True)
 
     async def reach(self, pace: Pace) -> None:
         """Time sends without a device event from their request to the call at Telnyx."""
@@ -99,12 +100,12 @@ class Meter:
 
     async def reply(self, pace: Pace, seconds: float) -> None:
         """Time the replies to requests while the vendors take so many seconds."""
-        await self._vendors.set_pace(seconds)
+        requests = [asks.ask(self.house.key, event=True) for _ in range(pace.items)]
         await self._vendors.forget()
-        answers = await self._play([asks.ask(self.house.key, event=True) for _ in range(pace.items)], ACCEPTED, pace)
+        async with self._vendors.slow(seconds):
+            answers = await self._play(requests, ACCEPTED, pace)
+            await self._vendors.wait_for(pace.items)
         self._note_replies(f"reply to a request, vendors at {seconds * 1_000:.0f} ms", answers)
-        await self._vendors.wait_for(pace.items)
-        await self._vendors.set_pace()
         await self._convert(answers)
 
     async def _convert(self, answers: Sequence[Answer]) -> None:

@@ -53,9 +53,5 @@ def _tell(real: Kind, decoys: list[Kind], report: Report) -> None:
     alike = all(kind.shapes[call] == real.shapes[call] for call in CALLS for kind in decoys)
     print(f"Status, headers and length of every answer: {'alike' if alike else 'NOT alike'}.\n")
     call, worst = max(together.items(), key=lambda item: item[1].surprise)
-    report.aim(
-        f"AUC's distance from 0.5 in its deviations, the worst of {len(CALLS)} calls: {call}, {worst.write()}",
-        worst.surprise,
-        3.0,
-        "",
-    )
+    print(f"The farthest from 0.5 of {len(CALLS)} calls: {call}, {worst.write()}.\n")
+    report.aim("AUC's distance from 0.5 in its deviations, the worst call", worst.surprise, 3.0, "")

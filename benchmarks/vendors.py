@@ -13,8 +13,8 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from benchmarks.environment import run
 from benchmarks.gateway import PATIENCE
+from benchmarks.processes import run
 from benchmarks.vendors_stub import Call
 
 SECONDS = 0.02  # that both take to answer; a process's slots for sends must not be what binds
@@ -29,9 +29,14 @@ class Vendors:
         self.url = url
         self._session = session
 
-    async def set_pace(self, seconds: float = SECONDS) -> None:
-        """Answer after so many seconds from now on."""
+    @asynccontextmanager
+    async def slow(self, seconds: float) -> AsyncIterator[None]:
+        """Have both take so many seconds while the context is open."""
         await self._order(f"pace/{seconds}")
+        try:
+            yield
+        finally:
+            await self._order(f"pace/{SECONDS}")
 
     async def forget(self) -> None:
         """Forget what was sent."""
