@@ -64,7 +64,10 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._received = b""
         self._answered: asyncio.Future[tuple[int, bytes]] | None = None
-        self.is_open = True
+
+    @property
+    def is_open(self) -> bool:
+        return not self._transport.is_closing()
 
     def ask(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
         self._answered = asyncio.get_running_loop().create_future()
@@ -82,7 +85,6 @@ class _Connection(asyncio.Protocol):
             self._answered.set_result((int(head[9:12]), body))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = False
         if self._answered and not self._answered.done():
             self._answered.set_exception(exc or ConnectionResetError())
 
@@ -102,11 +104,17 @@ class _Lines:
             self._free.append(await self._connect())
 
     async def send(self, request: bytes, began: float) -> tuple[int, float, float, Any]:
-        line = self._free.pop() if self._free else await self._connect()
+        line = self._take_open() or await self._connect()
         status, body = await line.ask(request)
         seconds = time.time() - began
         self._free.append(line)
         return status, began, seconds, body
+
+    def _take_open(self) -> _Connection | None:
+        while self._free:
+            if (line := self._free.pop()).is_open:
+                return line
+        return None
 
     async def _connect(self) -> _Connection:
         _, line = await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", self._port)
