@@ -33,6 +33,8 @@ MOST, MOST_FAILING = 64, 8
 LOOK_EVERY = 2.0
 # Bytes of an answer that are read: only its status counts.
 MOST_BYTES = 4_096
+# Bytes that are received at all: a receiver that sends without an end must keep nobody's event loop busy.
+MOST_RECEIVED = 65_536
 
 
 class Receiver:
@@ -121,7 +123,7 @@ class Delivery:
         if address is None:
             telemetry.log.error("unreadable_callback_endpoint", client_id=endpoint.client_id)
             return
-        wire = HttpClient(MOST, CONNECT, public_only=self._public_only)
+        wire = HttpClient(MOST, CONNECT, public_only=self._public_only, most_received=MOST_RECEIVED)
         self._receivers[endpoint.client_id] = Receiver(endpoint, address, wire)
         if not endpoint.sealed.startswith(self._vault.tags[0]):
             await self._store.reseal(endpoint, self._vault.reseal(endpoint.row, endpoint.sealed))
