@@ -75,6 +75,8 @@ class Delivery:
         self._looked = -LOOK_EVERY
         self._ended: list[Attempt] = []
         self._disabled: dict[UUID, str] = {}
+        # What no key of ours opens, and has been said.
+        self._unreadable: set[UUID] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self.wanted = asyncio.Event()
 
@@ -121,7 +123,10 @@ class Delivery:
     async def _meet(self, endpoint: SealedEndpoint) -> None:
         address = open_address(self._vault, endpoint.row, endpoint.sealed)
         if address is None:
-            telemetry.log.error("unreadable_callback_endpoint", client_id=endpoint.client_id)
+            # Once: it is looked at every two seconds for as long as the key is missing.
+            if endpoint.row not in self._unreadable:
+                telemetry.log.error("unreadable_callback_endpoint", client_id=endpoint.client_id)
+                self._unreadable.add(endpoint.row)
             return
         wire = HttpClient(MOST, CONNECT, public_only=self._public_only, most_received=MOST_RECEIVED)
         self._receivers[endpoint.client_id] = Receiver(endpoint, address, wire)
