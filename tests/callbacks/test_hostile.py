@@ -73,6 +73,17 @@ async def test_a_name_that_resolves_to_an_inside_address_is_not_connected_to() -
     assert receiver.told == []
 
 
+async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy would connect in our stead: to which address, nobody here could look at."""
+    async with run_receiver() as proxy, run_receiver() as receiver:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        client = HttpClient(1, 5.0)
+        await client.call("POST", receiver.url, b"{}", 5.0, headers={"webhook-id": "msg_1"})
+        await client.aclose()
+    assert (len(proxy.told), len(receiver.told)) == (0, 1)
+
+
 async def test_without_the_setting_nothing_inside_is_called(database_url: str) -> None:
     async with run_receiver() as receiver, run_gateway(database_url) as gateway:
         await call_back(gateway, receiver)
