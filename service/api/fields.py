@@ -69,7 +69,9 @@ def read_window(request: AnyRequest, shipped: str, most: int) -> timedelta:
 
 
 def read_reason(text: str) -> str:
-    """Read a reason, unless it holds what looks like a number."""
+    """Read a reason, unless it is blank or holds what looks like a number."""
+    if not text.strip():
+        raise Invalid("reason", detail="Say why, for whoever reads it later.")
     # A reason is stored in clear and outlives the erasure of a number that stands in it.
     if NUMBER_LIKE.search(DATE.sub(":", text)):
         raise Invalid("reason", detail="This looks like somebody's number: leave it out.")

@@ -33,6 +33,8 @@ MOST, MOST_FAILING = 64, 8
 LOOK_EVERY = 2.0
 # Bytes of an answer that are read: only its status counts.
 MOST_BYTES = 4_096
+# Bytes that are received at all: a receiver that sends without an end must keep nobody's event loop busy.
+MOST_RECEIVED = 65_536
 
 
 class Receiver:
@@ -73,6 +75,8 @@ class Delivery:
         self._looked = -LOOK_EVERY
         self._ended: list[Attempt] = []
         self._disabled: dict[UUID, str] = {}
+        # What no key of ours opens, and has been said.
+        self._unreadable: set[UUID] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self.wanted = asyncio.Event()
 
@@ -119,9 +123,12 @@ class Delivery:
     async def _meet(self, endpoint: SealedEndpoint) -> None:
         address = open_address(self._vault, endpoint.row, endpoint.sealed)
         if address is None:
-            telemetry.log.error("unreadable_callback_endpoint", client_id=endpoint.client_id)
+            # Once: it is looked at every two seconds for as long as the key is missing.
+            if endpoint.row not in self._unreadable:
+                telemetry.log.error("unreadable_callback_endpoint", client_id=endpoint.client_id)
+                self._unreadable.add(endpoint.row)
             return
-        wire = HttpClient(MOST, CONNECT, public_only=self._public_only)
+        wire = HttpClient(MOST, CONNECT, public_only=self._public_only, most_received=MOST_RECEIVED)
         self._receivers[endpoint.client_id] = Receiver(endpoint, address, wire)
         if not endpoint.sealed.startswith(self._vault.tags[0]):
             await self._store.reseal(endpoint, self._vault.reseal(endpoint.row, endpoint.sealed))

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from service.addresses import parse
 from service.callbacks.endpoints import Address, Secret, open_address
 from service.callbacks.message import new_secret
 from service.db.engine import Database
@@ -20,6 +21,10 @@ from service.providers.http.public_addresses import is_inside
 from service.vault import Vault
 
 LONGEST_URL = 2_000
+# A name of the DNS. Its last label is no number, in whatever base: resolvers read 2130706433, 0x7f.1 and 127.1 as IPv4
+# addresses, which would be refused at each connect, and nobody would know why.
+LABEL = "(?!-)[a-z0-9_-]{1,63}(?<!-)"
+HOST = re.compile(rf"(?=.{{1,253}}\Z)({LABEL}\.)*(?!(0x[0-9a-f]*|[0-9]+)\.?\Z){LABEL}\.?", re.IGNORECASE)
 
 CLIENT = "select id from clients where name = $1"
 SEALED = """
@@ -149,11 +154,14 @@ class Endpoints:
 
 
 def _host_of(url: str) -> str | None:
-    """Return the host of a URL; None if it cannot be read."""
+    """Return the host of a URL; None if it cannot be read, or is neither a name of the DNS nor an IP address."""
     if not re.fullmatch(r"[\x21-\x7e]+", url):
         return None
     try:
         parts = urlsplit(url)
-        return parts.hostname if parts.port is None or parts.port else None
+        host = parts.hostname if parts.port is None or parts.port else None
     except ValueError:
         return None
+    if host and (parse(host.partition("%")[0]) if "[" in parts.netloc else HOST.fullmatch(host) or parse(host)):
+        return host
+    return None

@@ -10,12 +10,13 @@ from uuid import UUID
 
 import msgspec
 
+from service.callbacks.store import HAS_KEY
 from service.db.pool import Pool
 from service.vault import Vault
 
-LIST = """
-select c.name as client, e.host, e.created_at, e.disabled_at, e.disabled_for, e.failing_since, w.waiting, w.oldest,
-       w.failure
+LIST = f"""
+select c.name as client, e.host, e.created_at, e.disabled_at, e.disabled_for, e.failing_since, not {HAS_KEY} as keyless,
+       w.waiting, w.oldest, w.failure
 from callback_endpoints e join clients c on c.id = e.client_id
 cross join lateral (
     select count(*) as waiting, min(b.at) as oldest,
@@ -23,7 +24,7 @@ cross join lateral (
     from callbacks b where b.client_id = e.client_id and b.next_at is not null
 ) as w
 order by c.name
-"""
+"""  # noqa: S608 (ours)
 
 
 # What is worth telling an operator: disabled, though not by one, or failing for a while.
@@ -53,7 +54,10 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What operators see of one. `waiting`: callbacks that have not been taken; `failure`: why the oldest was not."""
+    """What operators see of one. `waiting`: callbacks that have not been taken; `failure`: why the oldest was not.
+
+    `keyless`: its client has no valid key, and is told nothing until it has one.
+    """
 
     client: str
     host: str
@@ -61,6 +65,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     disabled_at: datetime | None
     disabled_for: str | None
     failing_since: datetime | None
+    keyless: bool
     waiting: int
     oldest: datetime | None
     failure: str | None
@@ -100,6 +105,8 @@ def describe(endpoint: Endpoint) -> str:
     state = "on"
     if endpoint.disabled_at is not None:
         state = f"disabled {endpoint.disabled_at:%Y-%m-%d %H:%M} ({endpoint.disabled_for})"
+    elif endpoint.keyless:
+        state = "waits: the client has no valid key"
     elif endpoint.failing_since is not None:
         state = f"failing since {endpoint.failing_since:%Y-%m-%d %H:%M} ({endpoint.failure})"
     return f"{endpoint.client}  {endpoint.host}  {state}  {endpoint.waiting} waiting"

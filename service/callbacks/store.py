@@ -15,9 +15,17 @@ from service.callbacks.message import Ending
 from service.db.calls import Columns, FunctionCall, fields_of
 from service.db.engine import Database
 
-ENDPOINTS = """
-select client_id, row, sealed from callback_endpoints where disabled_at is null
+# A client of endpoint e whose keys have all been revoked, or have ended, can read no status: it is told nothing either.
+HAS_KEY = """
+exists (
+    select from api_keys k
+    where k.client_id = e.client_id and k.scope = 'verify' and k.revoked_at is null
+      and (k.ends_at is null or k.ends_at > clock_timestamp())
+)
 """
+ENDPOINTS = f"""
+select e.client_id, e.row, e.sealed from callback_endpoints e where e.disabled_at is null and {HAS_KEY}
+"""  # noqa: S608 (ours)
 RESEAL = "update callback_endpoints set sealed = $3 where client_id = $1 and sealed = $2"
 
 
@@ -72,7 +80,7 @@ class CallbackStore:
         self._now = now
 
     async def list_endpoints(self) -> list[SealedEndpoint]:
-        """List the endpoints that are not disabled."""
+        """List the endpoints that are not disabled, of clients that have a key."""
         return [SealedEndpoint(*row) for row in await self._pool.fetch(ENDPOINTS)]
 
     async def reseal(self, endpoint: SealedEndpoint, sealed: bytes) -> None:

@@ -45,10 +45,17 @@ def group() -> None:
 def main(words: Sequence[str] | None = None) -> None:
     """Run one command, by default the one on the command line, and exit."""
     try:
-        group(words, prog_name="verify-gateway")
+        group(_read(sys.argv[1:] if words is None else words), prog_name="verify-gateway")
     except GatewayError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
     except OSError as error:
         click.echo(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.", err=True)
         sys.exit(1)
+
+
+def _read(words: Sequence[str]) -> Sequence[str]:
+    """Return the words, if they are text. Python keeps other bytes as halves of characters, which no database takes."""
+    if any("\ud800" <= letter <= "\udfff" for word in words for letter in word):
+        raise GatewayError("What was typed is not text in UTF-8.")
+    return words

@@ -45,7 +45,7 @@ where (o.{subject} = any ($2::uuid[]) or o.id = any ($3::int[])) and o.until > c
 order by o.id desc limit $4
 """
 SET = """
-with {clock}, made as (
+with {clock}, {first} made as (
     insert into {table} ({subject}, label, reason, {own}, began_at, until, set_by)
     select $3, $4, $5, {values}, now, now + $6::interval, coalesce('key ' || $2::int, 'the command line') from clock
     returning *
@@ -85,7 +85,8 @@ class OverrideTable(NamedTuple):
     """Where one kind of override stands, and by which words the audit calls its changes.
 
     `own`, `values`: the columns that it has besides, and what they are set to, from $7 on; `audited`: the subject that
-    the audit keeps, if any; `also`: what lifting one does besides, to the rows of `lifted`.
+    the audit keeps, if any; `first`: what setting one does before that; `also`: what lifting one does besides, to the
+    rows of `lifted`.
     """
 
     table: str
@@ -95,6 +96,7 @@ class OverrideTable(NamedTuple):
     sets: str
     lifts: str
     audited: str = "null::uuid"
+    first: str = ""
     also: str = ""
 
 

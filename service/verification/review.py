@@ -31,10 +31,13 @@ from service.vault import Vault
 
 # How a verification of a review number is marked among what is waived for it, before the review number's id.
 MARK = "review:"
+# And the newest of its client and number: of two that were set at the same time, only the last one counts.
 IN_FORCE = f"""
 with {CLOCK}
 select r.phone_hash, r.code from review_numbers r, clock
-where r.id = $2 and r.until > clock.now and r.lifted_at is null
+where r.id = $2 and r.until > clock.now and r.lifted_at is null and not exists (
+    select from review_numbers n where n.phone_hash = r.phone_hash and n.client = r.client and n.id > r.id
+)
 """  # noqa: S608 (ours)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
+from structlog.testing import capture_logs
 
+from service.callbacks.delivery import LOOK_EVERY
 from tests.support.commands import run_inside
 from tests.support.gateway import SECRET_KEY, Gateway, read_code, run_gateway
 from tests.support.receivers import Receiver, check, run_receiver
 from tests.support.waiting import until
 
+UNREADABLE = "unreadable_callback_endpoint"
 NEW_KEY = base64.b64encode(b"n" * 32).decode()
 
 
@@ -78,6 +82,33 @@ async def test_while_disabled_nothing_goes_out_and_nothing_is_lost(gateway: Gate
     assert receiver.told == []
     await command(gateway, "enable", "shop")
     await until(lambda: bool(receiver.told), "what has waited goes out")
+
+
+async def test_a_client_without_a_valid_key_is_told_nothing_until_it_has_one(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    """It could not read the status either. An operator's key of the same client is none."""
+    await gateway.client("shop", scope="operator")
+    verification = await gateway.begin()
+    await gateway.database.pool.execute("update api_keys set revoked_at = now() where scope = 'verify'")
+    await command(gateway, "set", "shop", receiver.url)
+    end = "update verifications set status = 'canceled', closed_at = now() where id = $1::uuid"
+    await gateway.database.pool.execute(end, verification)
+    # Longer than processes take to learn of a change.
+    await asyncio.sleep(LOOK_EVERY + 1)
+    assert receiver.told == []
+    assert "no valid key  1 waiting" in await command(gateway, "list")
+    await gateway.client("shop")
+    await until(lambda: bool(receiver.told), "what has waited goes out")
+
+
+async def test_an_endpoint_that_no_key_opens_is_said_once(gateway: Gateway) -> None:
+    await command(gateway, "set", "shop", "https://shop.example/")
+    await gateway.database.pool.execute("update callback_endpoints set sealed = '\\x00', row = gen_random_uuid()")
+    with capture_logs() as lines:
+        await until(lambda: any(UNREADABLE in line.values() for line in lines), "it is said")
+        await asyncio.sleep(LOOK_EVERY + 1)
+    assert [line["event"] for line in lines].count(UNREADABLE) == 1
 
 
 async def test_those_of_a_time_are_replayed_under_their_ids(gateway: Gateway, receiver: Receiver) -> None:

@@ -26,6 +26,10 @@ BAD = [
     "http://shop.example/", "ftp://shop.example/", "https://", "shop.example", "https://user:word@shop.example/",
     "https://shop.example/#x", "https://shop example/", "https://shop.example:99999/", "https://127.0.0.1/",
     "https://[::1]/", "https://10.0.0.1:8443/", f"https://shop.example/{'a' * 2000}", "", "https://[oops/",
+    "https://2130706433/", "https://0x7f000001/", "https://0177.0.0.1/", "https://127.1/", "https://127.0.0.1./",
+    "https://0/", "https://a.example.0x/", "https://<b>/", "https://%31%32%37.0.0.1/", "https://../", "https://.shop.example/",
+    "https://*/", "https://[v1.a]/", f"https://{'a' * 64}.example/", f"https://{'a.' * 150}example/",
+    "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://[fe80::1%25eth0]/",
 ]  # fmt: skip
 
 
@@ -37,6 +41,18 @@ def test_what_is_inside_is_not_public(address: str) -> None:
 @pytest.mark.parametrize("address", ["8.8.8.8", "192.76.120.200", "2606:4700::1111", "::ffff:8.8.8.8"])
 def test_what_is_public_is(address: str) -> None:
     assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://shop.example/callbacks?token=a%2Fb", "HTTPS://Shop.Example:8443", "https://xn--bcher-kva.example/",
+        "https://a_b.shop-1.example./", "https://8.8.8.8/", "https://[2606:4700::1111]:8443/", "https://4.example/",
+    ],
+)  # fmt: skip
+async def test_an_address_that_can_be_used_is_set(database: Database, url: str) -> None:
+    await make_key(database, "shop")
+    assert await Endpoints(database, KEYS).set("shop", url)
 
 
 @pytest.mark.parametrize("url", BAD)
@@ -55,6 +71,17 @@ async def test_a_name_that_resolves_to_an_inside_address_is_not_connected_to() -
         await client.aclose()
     assert heard == NoReply(handed_over=False, code="address_refused")
     assert receiver.told == []
+
+
+async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy would connect in our stead: to which address, nobody here could look at."""
+    async with run_receiver() as proxy, run_receiver() as receiver:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        client = HttpClient(1, 5.0)
+        await client.call("POST", receiver.url, b"{}", 5.0, headers={"webhook-id": "msg_1"})
+        await client.aclose()
+    assert (len(proxy.told), len(receiver.told)) == (0, 1)
 
 
 async def test_without_the_setting_nothing_inside_is_called(database_url: str) -> None:

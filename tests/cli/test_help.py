@@ -75,6 +75,19 @@ async def test_an_unknown_command_is_a_usage_error() -> None:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("callbacks", "set", "\udcff", "https://shop.example/"),
+        ("keys", "create", "\udcff"),
+        ("review", "set", "shop", "+14155550123", "--for", "1d", "--reason", "App \udcff"),
+    ],
+    ids=["callbacks", "keys", "review"],
+)
+async def test_bytes_that_are_no_text_are_refused_with_a_sentence(words: tuple[str, ...]) -> None:
+    assert "UTF-8" in (await run(*words)).sentence()
+
+
+@pytest.mark.parametrize(
     "words", [["--help"], ["--version"], ["policy", "--help"], ["policy", "check"], ["policy", "show"]]
 )
 def test_light_commands_import_nothing_heavy(words: list[str]) -> None:

@@ -146,6 +146,36 @@ async def test_setting_it_again_replaces_it(gateway: Gateway, desk: Calls) -> No
     assert await verifies(gateway, gateway, second)
 
 
+async def test_what_was_replaced_never_comes_back_neither_when_the_last_one_is_lifted_nor_when_it_ends(
+    gateway: Gateway, desk: Calls
+) -> None:
+    """A code that was replaced because strangers know it: it is wrong for good, also for what was requested before."""
+    first = await fix(desk, code="482913")
+    before = await gateway.begin(NUMBER)
+    await settle(gateway, before)
+    made = (await order(desk, code="482914", duration="1h")).body
+    assert not (await gateway.verify(before, first)).body["verified"]
+    assert [one["in_force"] for one in (await desk.call("GET", PATH)).body["review_numbers"]] == [True, False]
+    await gateway.database.pool.execute("update review_numbers set until = now() where until < now() + interval '2h'")
+    ended = await gateway.begin(NUMBER)
+    assert await settle(gateway, ended) != "review"
+    assert not (await gateway.verify(ended, first)).body["verified"]
+    assert (await desk.call("DELETE", f"{PATH}/{made['review_number']['id']}")).status == 404
+
+
+async def test_of_two_set_at_the_same_time_only_the_last_one_counts(gateway: Gateway, desk: Calls) -> None:
+    """Neither statement saw the other: both rows say that they are in force."""
+    code, last = await fix(desk, code="482913"), await fix(desk, code="482914")
+    await gateway.database.pool.execute("update review_numbers set lifted_at = null")
+    before = await gateway.begin(NUMBER)
+    await settle(gateway, before)
+    assert not (await gateway.verify(before, code)).body["verified"]
+    assert (await gateway.verify(before, last)).body["verified"]
+    row = await gateway.database.pool.fetchval("select max(id) from review_numbers")
+    assert (await desk.call("DELETE", f"{PATH}/{row}")).status == 200
+    assert not await verifies(gateway, gateway, code)
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
@@ -158,6 +188,7 @@ async def test_setting_it_again_replaces_it(gateway: Gateway, desk: Calls) -> No
         ({"code": "000000"}, "code"),
         ({"code": "987654"}, "code"),
         ({"reason": f"for {NUMBER}"}, "reason"),
+        ({"reason": "   "}, "reason"),
     ],
 )
 async def test_somebodys_number_a_weak_code_and_a_long_time_are_refused(

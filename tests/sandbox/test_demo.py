@@ -253,6 +253,31 @@ async def test_an_id_that_is_not_one_never_becomes_a_path() -> None:
         assert not browser.gateway.asked
 
 
+HUGE = msgspec.json.encode(BROWSER_SEEN | {"window": [9**15], "device": ["\x00", 9**15]})
+PATHS = ["request", "verify", "fallback", "status", "decided"]
+
+
+@pytest.mark.parametrize("path", [*(f"/demo/{name}" for name in PATHS), "/fingerprint/identify", "/control/faults"])
+async def test_no_body_is_a_defect_of_the_sandbox(path: str) -> None:
+    deep = b"[" * 50_000, b'{"id":' * 50_000
+    texts = b"\xff", b'{"id":"\xed\xa0\x80"}', b'{"id":"\\ud800"}', b'{"id":"x","code":"\\ud800"}'
+    async with browse() as browser:
+        for body in (b"", b"null", b"1e999", b"9" * 5000, HUGE, *deep, *texts):
+            async with browser.session.post(browser.url + path, data=body) as response:
+                assert response.status < 500 or response.status == 502, (body[:20], await response.text())
+
+
+async def test_another_sites_page_can_ask_the_sandbox_for_nothing() -> None:
+    """The sandbox is on the machine of whoever also reads other pages, and browsers reach it for those too."""
+    async with browse() as browser:
+        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
+            for path in ("/control/inbox", "/fingerprint/identify"):
+                body = msgspec.json.encode(BROWSER_SEEN | {"phone_number": PHONE})
+                headers = {"content-type": "text/plain", "sec-fetch-site": site}
+                async with browser.session.post(browser.url + path, data=body, headers=headers) as response:
+                    assert response.status == status, (site, path)
+
+
 async def test_a_gateway_that_is_not_there_is_a_sentence() -> None:
     async with browse("http://127.0.0.1:1") as browser:
         response, body = await browser.post("/demo/request", {"phone_number": PHONE})

@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from service import tracing
+from service.providers.http.connector import Connector
 from service.providers.http.public_addresses import ForbiddenAddress, is_public
 from service.providers.http.reply import HttpReply, HttpResult, NoReply
 
@@ -23,6 +24,8 @@ from service.providers.http.reply import HttpReply, HttpResult, NoReply
 # that POST is in doubt.
 KEEP_ALIVE = 4.0
 MOST_BYTES = 65_536
+# Above what any call reads of a body (a page of Telnyx's list has a megabyte at most).
+MOST_RECEIVED = 2_097_152
 # Milliseconds after which the kernel stops delivering what the other side has not acknowledged. By default it would try
 # for a quarter of an hour, even for a dead process, and deliver a POST that another process has long taken over.
 UNACKNOWLEDGED = 8_000
@@ -58,10 +61,11 @@ class HttpClient:
 
     def __init__(
         self, connections: int, connect_seconds: float, headers: Mapping[str, str] | None = None, *,
-        public_only: bool = False, traced: bool = False,
+        public_only: bool = False, traced: bool = False, most_received: int = MOST_RECEIVED,
     ) -> None:  # fmt: skip
         """`headers` go with each call; `public_only`: refuse addresses inside, whatever the name resolves to.
 
+        `most_received`: bytes that are taken for one call, heads and all, before its connection is closed.
         `traced`: calls are in traces, and say where (a W3C traceparent: ids, which mean nothing to the other side). The
         first call opens connections, which belong to its event loop.
         """
@@ -74,6 +78,7 @@ class HttpClient:
             "User-Agent": "verify-gateway",
         } | dict(headers or {})
         self._connections = connections
+        self._most_received = most_received
         self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_seconds)
         self._opened: aiohttp.ClientSession | None = None
         self._closed = False
@@ -113,9 +118,7 @@ class HttpClient:
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
             self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._connections, keepalive_timeout=KEEP_ALIVE, socket_factory=self._make_socket
-                ),
+                connector=Connector(self._connections, KEEP_ALIVE, self._make_socket, self._most_received),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 headers=self._headers,
