@@ -84,7 +84,7 @@ class Endpoints:
         """`allow_private`: whether plain HTTP may be used, as to a receiver inside."""
         self._pool = database.pool
         self._vault = vault
-        self._allow_private = allow_private
+        self.allow_private = allow_private
 
     async def set(self, client: str, url: str, key: int | None = None) -> str:
         """Set, or change, where a client's callbacks go; return its new secret.
@@ -139,11 +139,11 @@ class Endpoints:
         if host is None or len(url) > LONGEST_URL:
             raise GatewayError("That is not the URL of a receiver, such as https://shop.example/callbacks.")
         parts = urlsplit(url)
-        if parts.scheme != "https" and not (self._allow_private and parts.scheme == "http"):
+        if parts.scheme != "https" and not (self.allow_private and parts.scheme == "http"):
             raise GatewayError("A receiver must be reached by https.")
         if parts.username or parts.password or parts.fragment:
             raise GatewayError("A receiver's URL must have no user, password or fragment.")
-        if not self._allow_private and is_inside(host):
+        if not self.allow_private and is_inside(host):
             raise GatewayError("A receiver must have a public address.")
         return host
 

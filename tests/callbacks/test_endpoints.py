@@ -113,6 +113,11 @@ async def test_a_mistake_gets_a_sentence(gateway: Gateway, words: tuple[str, ...
     (await run_inside("callbacks", *words, settings=settings)).sentence()
 
 
+async def test_setting_a_receiver_for_nobody_says_where_the_names_are(gateway: Gateway) -> None:
+    done = await run_inside("callbacks", "set", "nobody", "https://shop.example/", settings=gateway.environment)
+    assert done.sentence().endswith("There is no client nobody: `verify-gateway keys list` has their names.")
+
+
 async def test_a_new_secret_key_seals_the_endpoints_anew(database_url: str, receiver: Receiver) -> None:
     """So that the old key can be removed once the new one has been in use."""
     tag = "select encode(substr(sealed, 1, 4), 'hex') from callback_endpoints"
