@@ -64,16 +64,18 @@ with made as (
 select client_id from made
 """  # noqa: S608 (ours)
 REPLAY = f"""
-with chosen as (
+with receiver as (
+    select e.client_id from callback_endpoints e join clients c on c.id = e.client_id where c.name = $1
+), chosen as (
     update callbacks b set next_at = clock_timestamp(), taken_at = null, attempts = 0, failure = null
-    from clients c
-    where c.name = $1 and b.client_id = c.id
+    from receiver r
+    where b.client_id = r.client_id
       and (b.id = $2 or b.at >= $3::timestamptz and ($4 or b.taken_at is null))
     returning b.client_id
 ), made as (
     select distinct client_id from chosen
 ), {AUDITED.format("'replay_callbacks'", "$5", "made")}
-select count(*) from chosen
+select case when exists (select from receiver) then (select count(*) from chosen) end
 """  # noqa: S608 (ours)
 
 
@@ -126,9 +128,13 @@ class Endpoints:
     ) -> int:  # fmt: skip
         """Have callbacks tried again at once: one by its id, or those since a time; return how many.
 
-        `taken`: also those that were taken already. Their ids stay, so that a receiver can drop what it knows.
+        `taken`: also those that were taken already. Their ids stay, so that a receiver can drop what it knows. Raises
+        NotFound for a client without a receiver.
         """
-        return int(await self._pool.fetchval(REPLAY, client, callback, since, taken, key))
+        done: int | None = await self._pool.fetchval(REPLAY, client, callback, since, taken, key)
+        if done is None:
+            raise NotFound
+        return done
 
     def _seal(self, row: UUID, address: Address) -> bytes:
         return self._vault.seal(row, msgspec.msgpack.encode(address))

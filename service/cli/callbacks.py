@@ -109,7 +109,8 @@ def replay(client: str, name: str | None, since: timedelta | None, *, taken: boo
         raise GatewayError("Name one callback (--id), or a time (--since).")
     callback = None if name is None else _read_id(name)
     begin = None if since is None else datetime.now(UTC) - since
-    done = _work(lambda one: one.replay(client, callback=callback, since=begin, taken=taken))
+    unset = f"{client} has no receiver."
+    done = _work(lambda one: one.replay(client, callback=callback, since=begin, taken=taken), unset)
     click.echo(f"{done} to be tried again.")
 
 

@@ -104,7 +104,8 @@ async def test_acts_are_audited(gateway: Gateway, receiver: Receiver) -> None:
     "words",
     [
         ("set", "nobody", "https://shop.example/"), ("rotate", "nobody"), ("enable", "shop"), ("disable", "nobody"),
-        ("remove", "nobody"), ("replay", "shop"), ("replay", "shop", "--id", "x"), ("set", "shop", "https://10.0.0.1/"),
+        ("remove", "nobody"), ("replay", "shop"), ("replay", "shop", "--id", "x"),
+        ("replay", "nobody", "--since", "1h"), ("set", "shop", "https://10.0.0.1/"),
     ],
     ids=" ".join,
 )  # fmt: skip
