@@ -30,7 +30,9 @@ def read_number(text: str) -> str:
     try:
         return phone.normalise(text)
     except InvalidPhoneNumber:
-        raise Invalid("phone_number", detail="Not a possible phone number in E.164.") from None
+        raise Invalid(
+            "phone_number", detail="Not a possible phone number in E.164, with + and its country code."
+        ) from None
 
 
 def read_address(text: str) -> str:

@@ -26,7 +26,12 @@ NOT_ALLOWED = "The value is not one that is allowed here."
 # A name contains no digit: a number or a key that was sent as a field's name is not repeated.
 NAME = re.compile(r"[A-Za-z_]{1,40}")
 PLACE = re.compile(r" - at `\$\.([A-Za-z_]{1,40})[^`]*`$")
-CLEAR = re.compile(r"Expected `[\w |]+`(, got `\w+`| of length [<>]= \d+)")
+CLEAR = re.compile(r"Expected `(?P<kinds>[\w |]+)`(, got `(?P<got>\w+)`| of length (?P<sign>[<>])= (?P<length>\d+))")
+# msgspec speaks of Python's types; whoever reads this may write in any language.
+KINDS = {
+    "str": "a string", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "an array",
+    "object": "an object",
+}  # fmt: skip
 # A body of 64 KiB holds thousands of unknown fields; nobody reads about more than these.
 MOST_NAMED = 20
 
@@ -40,11 +45,18 @@ def explain(kind: type[msgspec.Struct], body: bytes, text: str, list_missing: Li
         place = PLACE.search(text)
         return Invalid(*([place[1]] if place else []), detail=_clarify(text, kind))
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    required = [name for name, field in fields.items() if field.required]
-    mistakes: list[Mistake] = [(name, REQUIRED) for name in required if name not in given]
+    # Where null is refused, it is as good as nothing: a body of nulls hears of all of them at once too.
+    missing = [
+        name
+        for name, field in fields.items()
+        if field.required and (name not in given or (_is_null(given[name]) and any(_refusals(given[name], field.type))))
+    ]
+    mistakes: list[Mistake] = [(name, REQUIRED) for name in missing]
     if mistakes:
-        mistakes += list_missing({name for name, raw in given.items() if bytes(raw) != b"null"})
+        mistakes += list_missing({name for name, raw in given.items() if not _is_null(raw)})
     for name, raw in given.items():
+        if name in missing:
+            continue
         if name in fields:
             mistakes += [(name, _clarify(said, fields[name].type)) for said in _refusals(raw, fields[name].type)]
         elif kind.__struct_config__.forbid_unknown_fields:
@@ -67,6 +79,10 @@ def summarise(mistakes: list[Mistake]) -> Invalid:
     return Invalid(*named, detail=" ".join(parts))
 
 
+def _is_null(raw: msgspec.Raw) -> bool:
+    return bytes(raw) == b"null"
+
+
 def _refusals(raw: msgspec.Raw, kind: Any) -> Iterator[str]:
     try:
         msgspec.json.decode(raw, type=kind)
@@ -77,7 +93,14 @@ def _refusals(raw: msgspec.Raw, kind: Any) -> Iterator[str]:
 
 
 def _clarify(text: str, kind: Any) -> str:
-    if text.startswith("Invalid enum value") and (choices := list_choices(kind)):
+    # A field of a few words has them named, whether what came is another word or no word at all.
+    if text.startswith(("Invalid enum value", "Expected `str")) and (choices := list_choices(kind)):
         return f"One of {', '.join(choices)}."
     clear = CLEAR.match(text)
-    return f"{clear[0]}." if clear else NOT_ALLOWED
+    if clear is None:
+        return NOT_ALLOWED
+    if clear["length"]:
+        counted = "entries" if clear["kinds"] == "array" else "characters"
+        return f"At {'most' if clear['sign'] == '<' else 'least'} {clear['length']} {counted}."
+    expected = " or ".join(KINDS.get(one, one) for one in clear["kinds"].split(" | "))
+    return f"Expected {expected}, got {KINDS.get(clear['got'], clear['got'])}."

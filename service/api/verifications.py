@@ -47,8 +47,9 @@ from service.verification.states import Offer
 PACK = msgspec.msgpack.Encoder()
 REQUEST = msgspec.json.Decoder(VerificationRequest)
 CHECK = msgspec.json.Decoder(CodeCheck)
-# What one client's test key was told must not be kept for a caller with another key.
-NOT_STORED = {"Cache-Control": "no-store", "Vary": "Authorization, X-Explain"}
+# What one client's test key was told must not be given to a caller with another key. That no reply is stored, the
+# server says of all of them.
+VARIES = {"Vary": "Authorization, X-Explain"}
 FEWEST_DIGITS, MOST_DIGITS = 4, 15
 
 
@@ -151,7 +152,7 @@ async def read_verification(request: AnyRequest, verification_id: FromPath[UUID]
         found = await services.operator_queries.explain(caller.client_id, verification_id)
         if asks_why(request) or (found is not None and found.explain):
             status.decision = msgspec.convert(found, SendDecision | None, from_attributes=True)
-            return Response(status, headers=NOT_STORED)
+            return Response(status, headers=VARIES)
     return Response(status)
 
 

@@ -69,16 +69,18 @@ with made as (
 select client_id from made
 """  # noqa: S608 (ours)
 REPLAY = f"""
-with chosen as (
+with receiver as (
+    select e.client_id from callback_endpoints e join clients c on c.id = e.client_id where c.name = $1
+), chosen as (
     update callbacks b set next_at = clock_timestamp(), taken_at = null, attempts = 0, failure = null
-    from clients c
-    where c.name = $1 and b.client_id = c.id
+    from receiver r
+    where b.client_id = r.client_id
       and (b.id = $2 or b.at >= $3::timestamptz and ($4 or b.taken_at is null))
     returning b.client_id
 ), made as (
     select distinct client_id from chosen
 ), {AUDITED.format("'replay_callbacks'", "$5", "made")}
-select count(*) from chosen
+select case when exists (select from receiver) then (select count(*) from chosen) end
 """  # noqa: S608 (ours)
 
 
@@ -89,7 +91,7 @@ class Endpoints:
         """`allow_private`: whether plain HTTP may be used, as to a receiver inside."""
         self._pool = database.pool
         self._vault = vault
-        self._allow_private = allow_private
+        self.allow_private = allow_private
 
     async def set(self, client: str, url: str, key: int | None = None) -> str:
         """Set, or change, where a client's callbacks go; return its new secret.
@@ -131,9 +133,13 @@ class Endpoints:
     ) -> int:  # fmt: skip
         """Have callbacks tried again at once: one by its id, or those since a time; return how many.
 
-        `taken`: also those that were taken already. Their ids stay, so that a receiver can drop what it knows.
+        `taken`: also those that were taken already. Their ids stay, so that a receiver can drop what it knows. Raises
+        NotFound for a client without a receiver.
         """
-        return int(await self._pool.fetchval(REPLAY, client, callback, since, taken, key))
+        done: int | None = await self._pool.fetchval(REPLAY, client, callback, since, taken, key)
+        if done is None:
+            raise NotFound
+        return done
 
     def _seal(self, row: UUID, address: Address) -> bytes:
         return self._vault.seal(row, msgspec.msgpack.encode(address))
@@ -144,11 +150,11 @@ class Endpoints:
         if host is None or len(url) > LONGEST_URL:
             raise GatewayError("That is not the URL of a receiver, such as https://shop.example/callbacks.")
         parts = urlsplit(url)
-        if parts.scheme != "https" and not (self._allow_private and parts.scheme == "http"):
+        if parts.scheme != "https" and not (self.allow_private and parts.scheme == "http"):
             raise GatewayError("A receiver must be reached by https.")
         if parts.username or parts.password or parts.fragment:
             raise GatewayError("A receiver's URL must have no user, password or fragment.")
-        if not self._allow_private and is_inside(host):
+        if not self.allow_private and is_inside(host):
             raise GatewayError("A receiver must have a public address.")
         return host
 

@@ -44,7 +44,8 @@ def set_url(client: str, url: str) -> None:
 
     The secret (whsec_…) is that of Standard Webhooks: any of its packages checks the signature with it.
     """
-    click.echo(_work(client, lambda endpoints: endpoints.set(client, url)))
+    unknown = f"There is no client {client}: `verify-gateway keys list` has their names."
+    click.echo(_work(lambda endpoints: endpoints.set(client, url), unknown))
 
 
 @callbacks.command("list")
@@ -66,14 +67,15 @@ def show() -> None:
 )
 def rotate(client: str, overlap: timedelta) -> None:
     """Make a new secret and print it, once. Both sign until the overlap is over."""
-    click.echo(_work(client, lambda endpoints: endpoints.rotate(client, overlap)))
+    unread = f"{client} has no receiver, or one that this SECRET_KEY does not open: set it."
+    click.echo(_work(lambda endpoints: endpoints.rotate(client, overlap), unread))
 
 
 @callbacks.command()
 @CLIENT
 def enable(client: str) -> None:
     """Let callbacks go out again, those that have waited first."""
-    if not _work(client, lambda endpoints: endpoints.enable(client)):
+    if not _work(lambda endpoints: endpoints.enable(client)):
         raise GatewayError(f"Callbacks to {client} are not disabled, or it has no receiver.")
     click.echo(f"Callbacks to {client} are enabled.")
 
@@ -82,7 +84,7 @@ def enable(client: str) -> None:
 @CLIENT
 def disable(client: str) -> None:
     """Let no callbacks go out. What happens meanwhile is kept for seven days."""
-    if not _work(client, lambda endpoints: endpoints.enable(client, on=False)):
+    if not _work(lambda endpoints: endpoints.enable(client, on=False)):
         raise GatewayError(f"Callbacks to {client} are disabled already, or it has no receiver.")
     click.echo(f"Callbacks to {client} are disabled.")
 
@@ -91,7 +93,7 @@ def disable(client: str) -> None:
 @CLIENT
 def remove(client: str) -> None:
     """Remove a client's receiver, with what waits for it."""
-    if not _work(client, lambda endpoints: endpoints.remove(client)):
+    if not _work(lambda endpoints: endpoints.remove(client)):
         raise GatewayError(f"{client} has no receiver.")
     click.echo(f"{client} gets no callbacks any more.")
 
@@ -107,7 +109,8 @@ def replay(client: str, name: str | None, since: timedelta | None, *, taken: boo
         raise GatewayError("Name one callback (--id), or a time (--since).")
     callback = None if name is None else _read_id(name)
     begin = None if since is None else datetime.now(UTC) - since
-    done = _work(client, lambda one: one.replay(client, callback=callback, since=begin, taken=taken))
+    unset = f"{client} has no receiver."
+    done = _work(lambda one: one.replay(client, callback=callback, since=begin, taken=taken), unset)
     click.echo(f"{done} to be tried again.")
 
 
@@ -118,7 +121,7 @@ def _read_id(text: str) -> UUID:
         raise GatewayError("That is no webhook-id, such as msg_ and 32 digits.") from None
 
 
-def _work(client: str, work: Callable[[Endpoints], Awaitable[T]]) -> T:
+def _work(work: Callable[[Endpoints], Awaitable[T]], not_found: str = "") -> T:
     async def with_endpoints(database: Database, settings: KeySettings) -> T:
         vault = Vault(settings.secret_key, settings.index_key)
         return await work(Endpoints(database, vault, allow_private=settings.callback_allow_private))
@@ -126,4 +129,4 @@ def _work(client: str, work: Callable[[Endpoints], Awaitable[T]]) -> T:
     try:
         return run(KeySettings, with_endpoints)
     except NotFound:
-        raise GatewayError(f"There is no client {client}, or it has no receiver that can be read.") from None
+        raise GatewayError(not_found) from None

@@ -11,7 +11,9 @@ import base64
 import contextlib
 import os
 import re
+import shlex
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,9 @@ from service.settings import Settings, load
 HOME = Path(".sandbox")
 PORT = click.IntRange(1, 65535)
 TELNYX_KEY = "KEY_SANDBOX"
+OTHER_PORTS = (
+    'Choose other ports with --port and --stage-port; with make: make sandbox ARGS="--port 9000 --stage-port 9001".'
+)
 AGENT_KEY = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
@@ -54,14 +59,15 @@ def sandbox(port: int, stage_port: int, home: Path, *, stand_ins: bool) -> None:
     """Run everything on this machine, without any account.
 
     Starts PostgreSQL, stand-ins for Telnyx and Fingerprint, a demo page and the real gateway. Prints their addresses,
-    keys for products and operators, and curl commands that request a verification and check its code. With --stand-ins,
+    keys for products and operators, curl commands that request a verification and check its code, and how other
+    commands reach this gateway. With --stand-ins,
     prints the settings of a gateway that is to use them.
     """
     if os.environ.get("TELNYX_API_KEY", TELNYX_KEY) != TELNYX_KEY:
         raise GatewayError("The sandbox does not start with a real TELNYX_API_KEY in the environment: unset it.")
     _read_agent_key()
     for wanted in (stage_port,) if stand_ins else (port, stage_port):
-        check_free("127.0.0.1", wanted, "Choose other ports with --port and --stage-port.")
+        check_free("127.0.0.1", wanted, OTHER_PORTS)
     own = SandboxHome(home)
     telemetry.configure_logs("WARNING")
     if stand_ins:
@@ -158,7 +164,7 @@ async def _run(settings: Settings, home: SandboxHome, port: int, stage_port: int
         "policy": str(settings.policy_file),
         "countries": _name_countries(policy.countries.allow),
     }
-    await _serve(servers, _words(words, gateway_url, key))
+    await _serve(servers, _words(words, gateway_url, key, home.write_settings(settings)))
 
 
 async def _run_stand_ins(home: SandboxHome, stage_port: int) -> None:
@@ -182,9 +188,12 @@ def _name_countries(allowed: list[str]) -> str:
     return "all" if set(allowed) >= set(phone.list_countries()) else ", ".join(allowed)
 
 
-def _words(words: dict[str, str], gateway: str, key: str) -> str:
+def _words(words: dict[str, str], gateway: str, key: str, settings_file: Path) -> str:
     request = '{"phone_number": "+13125550142", "ip_address": "203.0.113.9"}'
     lines = "\n".join(f"  {name:<13} {word}" for name, word in words.items())
+    # As it was called, so that it works in a shell without the virtual environment.
+    called = [sys.executable, "-m", "service"] if sys.argv[0].endswith(".py") else [sys.argv[0]]
+    program, place = shlex.join(called), shlex.quote(str(settings_file))
     return f"""
 verify-gateway sandbox is ready (Ctrl-C stops it)
 
@@ -197,6 +206,10 @@ Request a verification:
 Then look at the inbox, and check the code, with the id that came back in place of ID and the code in place of CODE:
 
 {_curl(f"{gateway}/v1/verifications/ID/verify", key, '{"code": "CODE"}')}
+
+Have a backend of yours told how each one ends; other commands read the settings of this gateway in the same way:
+
+(set -a; . {place}; {program} callbacks set demo http://127.0.0.1:3000/callbacks)
 """
 
 

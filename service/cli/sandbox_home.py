@@ -1,4 +1,4 @@
-"""What the sandbox keeps between two starts, in a folder of its own: secrets, keys and its policy.
+"""What the sandbox keeps between two starts, in a folder of its own: secrets, keys, its policy, settings for commands.
 
 Used by the command `sandbox`. Everything here is the sandbox's alone, and must never be given to a real gateway.
 """
@@ -9,6 +9,7 @@ import base64
 import contextlib
 import json
 import secrets
+import shlex
 import textwrap
 from pathlib import Path
 
@@ -71,6 +72,19 @@ class SandboxHome:
             lines = textwrap.fill(countries, 100, initial_indent="    ", subsequent_indent="    ")
             observed = "\n".join(f'[rules.{rule}]\nmode = "observe"' for rule in OBSERVED)
             path.write_text(POLICY.format(countries=lines, observed=observed))
+        return path
+
+    def write_settings(self, settings: Settings) -> Path:
+        """Write what the other commands need to work on this gateway, for a shell to read, and return where."""
+        values = {
+            "DATABASE_URL": f"embedded:{(self.path / 'postgres').resolve()}",
+            "SECRET_KEY": self.read_secrets()["secret_key"],
+            "INDEX_KEY": self.read_secrets()["index_key"],
+            "CALLBACK_ALLOW_PRIVATE": str(settings.callback_allow_private).lower(),
+            "POLICY_FILE": str(Path(str(settings.policy_file)).resolve()),
+        }
+        path = self.path / "settings.env"
+        _write(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()))
         return path
 
     async def read_key(self, name: str, settings: Settings) -> str:

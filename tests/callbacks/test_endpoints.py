@@ -135,13 +135,19 @@ async def test_acts_are_audited(gateway: Gateway, receiver: Receiver) -> None:
     "words",
     [
         ("set", "nobody", "https://shop.example/"), ("rotate", "nobody"), ("enable", "shop"), ("disable", "nobody"),
-        ("remove", "nobody"), ("replay", "shop"), ("replay", "shop", "--id", "x"), ("set", "shop", "https://10.0.0.1/"),
+        ("remove", "nobody"), ("replay", "shop"), ("replay", "shop", "--id", "x"),
+        ("replay", "nobody", "--since", "1h"), ("set", "shop", "https://10.0.0.1/"),
     ],
     ids=" ".join,
 )  # fmt: skip
 async def test_a_mistake_gets_a_sentence(gateway: Gateway, words: tuple[str, ...]) -> None:
     settings = gateway.environment | {"CALLBACK_ALLOW_PRIVATE": "false"}
     (await run_inside("callbacks", *words, settings=settings)).sentence()
+
+
+async def test_setting_a_receiver_for_nobody_says_where_the_names_are(gateway: Gateway) -> None:
+    done = await run_inside("callbacks", "set", "nobody", "https://shop.example/", settings=gateway.environment)
+    assert done.sentence().endswith("There is no client nobody: `verify-gateway keys list` has their names.")
 
 
 async def test_a_new_secret_key_seals_the_endpoints_anew(database_url: str, receiver: Receiver) -> None:

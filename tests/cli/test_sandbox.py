@@ -17,6 +17,7 @@ import aiohttp
 from tests.support.clusters import find_processes
 from tests.support.commands import run, start
 from tests.support.ports import free_port
+from tests.support.receivers import check, run_receiver
 from tests.support.waiting import PATIENCE, until
 
 
@@ -33,7 +34,7 @@ async def sandbox(home: Path, end: signal.Signals, **settings: str) -> AsyncIter
     try:
         said = b""
         async with asyncio.timeout(PATIENCE):
-            while b"/verify " not in said:
+            while b"callbacks set demo " not in said:
                 line = await process.stdout.readline()
                 assert line, (await process.communicate())[1].decode()
                 said += line
@@ -71,12 +72,32 @@ async def test_what_the_sandbox_prints_works_as_it_stands_and_a_signal_ends_it(t
         checked = await run_curl(verify.replace("/ID/", f"/{asked['id']}/").replace("CODE", code))
         assert checked["verified"] is True
         keys = {name: read_word(said, name) for name in ("key", "operator key")}
+        await check_callback(said, session)
         headers = {"authorization": f"Bearer {keys['operator key']}"}
         place = f"{read_word(said, 'API')}/operator/verifications/{asked['id']}"
         async with session.get(place, headers=headers) as response:
             assert (await response.json())["sends"][0]["decision"]["allow"] is True
     async with sandbox(home, signal.SIGTERM) as said:
         assert {name: read_word(said, name) for name in keys} == keys, "keys handed out are good at the next start"
+
+
+async def check_callback(said: str, session: aiohttp.ClientSession) -> None:
+    """The printed command sets a receiver, here of another port, which is told how a verification ended."""
+    [command] = [line for line in said.splitlines() if line.startswith("(set -a;")]
+    async with run_receiver() as receiver:
+        shell = await asyncio.create_subprocess_shell(
+            command.replace("http://127.0.0.1:3000/callbacks", receiver.url), stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await shell.communicate()
+        secret = out.decode().strip()
+        api, headers = read_word(said, "API"), {"authorization": f"Bearer {read_word(said, 'key')}"}
+        body = {"phone_number": "+13125550143", "ip_address": "203.0.113.9"}
+        async with session.post(f"{api}/verifications", json=body, headers=headers) as response:
+            asked = (await response.json())["id"]
+        async with session.post(f"{api}/verifications/{asked}/cancel", headers=headers) as response:
+            assert response.status == 200
+        await until(lambda: receiver.types_of(asked) == ["verification.canceled"], "it is told")
+        check(receiver.told[-1], secret)
 
 
 async def run_curl(line: str) -> Any:

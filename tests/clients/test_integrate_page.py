@@ -28,7 +28,13 @@ from tests.support.waiting import PATIENCE, until
 PAGE = (CHECKOUT / "docs" / "integrate.md").read_text(encoding="utf-8")
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 SENT = "If this number can receive codes, one is on its way."
-TSCONFIG = {"strict": True, "target": "ES2022", "module": "NodeNext", "outDir": "build", "skipLibCheck": True}
+# What `tsc --init` writes, so that the page's backend compiles in a project that began with it.
+TSCONFIG = {
+    "module": "nodenext", "target": "esnext", "types": ["node"], "sourceMap": True, "declaration": True,
+    "declarationMap": True, "noUncheckedIndexedAccess": True, "exactOptionalPropertyTypes": True, "strict": True,
+    "jsx": "react-jsx", "verbatimModuleSyntax": True, "isolatedModules": True, "noUncheckedSideEffectImports": True,
+    "moduleDetection": "force", "skipLibCheck": True, "outDir": "build",
+}  # fmt: skip
 # Those of every HTTP server, which no caller of these calls is told by name.
 NOT_LISTED = {"unexpected", "head-too-large", "method-not-allowed"}
 

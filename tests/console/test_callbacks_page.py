@@ -18,6 +18,7 @@ async def test_a_receiver_is_set_fails_is_seen_to_and_gets_what_waited(database_
         run_gateway(database_url, CALLBACK_ALLOW_PRIVATE="true") as gateway,
         sit_down(gateway) as (desk, _),
     ):
+        assert "https, and public" not in (await desk.get(PAGE)).text
         shown = await desk.post(PAGE, {"client": "shop", "url": receiver.url})
         [secret] = set(re.findall(r"whsec_[\w+/=]+", shown.text))
         assert secret not in (await desk.get(PAGE)).text
@@ -45,6 +46,10 @@ async def test_a_mistake_is_said_on_the_page(database_url: str) -> None:
             {"client": "shop\x00", "url": "https://shop.example/"}, {"client": "shop", "rotate": "1"},
         ):  # fmt: skip
             assert (await desk.post(PAGE, form)).status == 422, form
+        assert (
+            "no client of this name" in (await desk.post(PAGE, {"client": "nobody", "url": "https://a.example/"})).text
+        )
+        assert "https, and public" in (await desk.get(PAGE)).text
         assert (await desk.post(f"{PAGE}/shop/replay", {"what": "msg_x"})).status == 422
         assert "had ended already" in (await desk.post(f"{PAGE}/nobody/enable", {})).text
         assert (await desk.post(f"{PAGE}/shop%00/enable", {})).status == 404

@@ -135,12 +135,22 @@ SEVERAL = {
     "two wrong values": (
         PLAIN | {"channel": "pigeon", "deliver": "no"},
         ["channel", "deliver"],
-        "channel: one of sms, whatsapp, call, flashcall. deliver: expected `bool`, got `str`.",
+        "channel: one of sms, whatsapp, call, flashcall. deliver: expected true or false, got a string.",
     ),
     "missing and wrong": (
         {"channel": "pigeon"},
         ["phone_number", "ip_address", "channel"],
         "phone_number, ip_address: the field is required. channel: one of sms, whatsapp, call, flashcall.",
+    ),
+    "two nulls": (
+        {"phone_number": None, "ip_address": None},
+        ["phone_number", "ip_address"],
+        "phone_number, ip_address: the field is required.",
+    ),
+    "too short, and of other kinds": (
+        {"phone_number": "", "ip_address": 7},
+        ["phone_number", "ip_address"],
+        "phone_number: at least 3 characters. ip_address: expected a string or null, got a whole number.",
     ),
     "a thousand unknown ones": (PLAIN | {f"x{'y' * (at % 30)}{'z' * (at // 30)}": 1 for at in range(900)}, None, None),
 }  # fmt: skip
@@ -159,8 +169,9 @@ async def test_everything_that_is_missing_or_wrong_is_named_at_once(
         assert problem.detail == detail
 
 
-async def test_a_value_that_is_none_of_the_allowed_ones_lists_them(gateway: Gateway) -> None:
-    problem = assert_problem(await send(gateway, plain(channel="pigeon")), 422, "invalid")
+@pytest.mark.parametrize("channel", ["pigeon", None, 4, ""])
+async def test_a_value_that_is_none_of_the_allowed_ones_lists_them(gateway: Gateway, channel: object) -> None:
+    problem = assert_problem(await send(gateway, plain(channel=channel)), 422, "invalid")
     assert (problem.fields, problem.detail) == (["channel"], "One of sms, whatsapp, call, flashcall.")
 
 

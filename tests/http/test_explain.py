@@ -50,8 +50,12 @@ async def test_a_test_client_that_asks_is_told_the_rule_its_mode_and_what_it_saw
         ]
         assert decision["facts"]["number"]["country"] == "GB"
         assert ABROAD[3:] not in json.dumps(decision)
-        allowed = await read_decision(tester, await ask(tester, "+14155550100"), **WHY)
+        asked = await ask(tester, "+14155550100")
+        allowed = await read_decision(tester, asked, **WHY)
         assert (allowed["allow"], allowed["findings"]) == (True, [])
+        headers = {"Authorization": f"Bearer {tester.key}", "X-Explain": "true"}
+        async with gateway.session.get(f"{gateway.url}/v1/verifications/{asked}", headers=headers) as reply:
+            assert reply.headers.getall("cache-control") == ["no-store"], "said once"
 
 
 async def test_a_request_that_asked_is_told_by_every_later_status_and_others_only_when_the_status_asks(

@@ -25,6 +25,7 @@ from service.policy.loading import CLIENT
 
 LONGEST_REPLAY = 7 * 86_400
 OVERLAP = timedelta(days=1)
+NO_CLIENT = "There is no client of this name. Their names stand under Clients and keys."
 
 
 @get("/callbacks")
@@ -41,7 +42,8 @@ async def set_receiver(request: AnyRequest) -> Response[str]:
     try:
         secret = await _make_secret(services, _known(client), form, signed.caller.key_id)
     except NotFound:
-        return await _show(services, signed, 422, wrong="There is no such client, or it has no receiver.", typed=form)
+        wrong = "It has no receiver any more: set one." if "rotate" in form else NO_CLIENT
+        return await _show(services, signed, 422, wrong=wrong, typed=form)
     except GatewayError as error:
         return await _show(services, signed, 422, wrong=str(error), typed=form)
     return await _show(services, signed, secret=secret, whose=client)
@@ -97,5 +99,5 @@ async def _show(
     found = await list_endpoints(services.database.pool)
     return render(
         "callbacks", status, signed=signed, found=found, secret=secret, whose=whose, wrong=wrong, did=did,
-        typed=typed or {},
+        typed=typed or {}, allow_private=services.callbacks.allow_private,
     )  # fmt: skip
