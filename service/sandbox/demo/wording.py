@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
+from service.channels import CHANNELS, Channel
 from service.sandbox.demo.backend import GatewayAnswer
 
 PREFIX = "urn:verify-gateway:problem:"
 OURS = "Something is wrong on our side. Please try again later."
+FORM = "Something in the form is missing or too long. Please check it."
 TEXTS = {
     "limited": "You have asked for several codes already. Please try again in {wait}.",
     "challenge-required": "There are unusually many sign-ups at the moment. Please try again later.",
@@ -22,6 +24,8 @@ TEXTS = {
     "no-channel-left": "There is no other way to send you a code. You can ask for a new one.",
     "not-found": "This sign-up is too old. Please start again.",
 }
+# "Flash call" is a word of the trade.
+NOUNS: dict[Channel, str] = {name: one.noun for name, one in CHANNELS.items()} | {"flashcall": "missed call"}
 FIELDS = {
     "phone_number": "Please check the number: it does not look like a phone number.",
     "code": "Please type the digits of the code, and nothing else.",
