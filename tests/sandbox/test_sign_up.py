@@ -363,16 +363,28 @@ async def test_the_whole_sign_up_goes_by_keyboard_alone(shop: Shop, person: Brow
         await expect(page.locator(":focus")).to_have_text("Welcome!")
 
 
+async def run_bot(*given: str) -> tuple[int | None, str, str]:
+    """Run the example, and return how it ended and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(BOT), *given, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
 @pytest.mark.usefixtures("browser")  # skips it where the machine has none
 async def test_the_example_bot_prints_what_everybody_is_told_and_gets_no_code(shop: Shop) -> None:
     phone = "+12025550124"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(BOT), "--url", shop.url, phone,
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, _ = await process.communicate()
-    assert process.returncode == 0
-    answer, panel = out.decode().splitlines()
+    ended, out, _ = await run_bot("--url", shop.url, phone)
+    assert ended == 0
+    answer, panel = out.splitlines()
     assert answer == f"{phone}: If {phone} can receive a text message, one is on its way."
     assert "Suppressed by bot: no code went out." in panel
     assert shop.codes(phone) == []
+
+
+@pytest.mark.usefixtures("browser")
+async def test_the_example_bot_says_so_where_there_is_no_sandbox() -> None:
+    assert await run_bot("--url", "http://127.0.0.1:1/demo") == (
+        1, "", "There is no page at http://127.0.0.1:1/demo: is the sandbox running (make sandbox)?\n"
+    )  # fmt: skip

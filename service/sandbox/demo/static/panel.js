@@ -29,7 +29,10 @@ function judge(seen) {
   return ["bad", "Allowed, but not sent: " + ((seen.errors || {})[last.error] || last.state) + "."];
 }
 
-const EVENTS = { "delivery delivered": "delivered to the phone", "delivery failed": "not delivered" };
+const EVENTS = {
+  "delivery sent": "passed on to the carrier", "delivery delivered": "delivered to the phone",
+  "delivery failed": "not delivered", "delivery unconfirmed": "delivery not confirmed",
+};
 
 function name(word) {
   return String(word).replaceAll("_", " ");
