@@ -24,8 +24,8 @@ TEXTS = {
     "no-channel-left": "There is no other way to send you a code. You can ask for a new one.",
     "not-found": "This sign-up is too old. Please start again.",
 }
-# "Flash call" is a word of the trade.
-NOUNS: dict[Channel, str] = {name: one.noun for name, one in CHANNELS.items()} | {"flashcall": "missed call"}
+# "Flash call" is a word of the trade: what people see of one is that somebody called.
+NOUNS: dict[Channel, str] = {name: one.noun if one.typed else "missed call" for name, one in CHANNELS.items()}
 FIELDS = {
     "phone_number": "Please check the number: it does not look like a phone number.",
     "code": "Please type the digits of the code, and nothing else.",
