@@ -18,19 +18,20 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 from litestar.types import ExceptionHandlersMap
 
-from service.channels import DEFAULT, Channel
+from service.channels import CHANNELS, DEFAULT, Channel
 from service.operators.explanations import word_error, words_of
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
 from service.sandbox.demo.backend import Backend, GatewayAnswer, SignUp
 from service.sandbox.demo.numbers import compose_number, read_code, tell_countries, write_countries
-from service.sandbox.demo.wording import FIELDS, FORM, NOUNS, Told, tell
+from service.sandbox.demo.wording import FIELDS, FORM, Told, tell
 from service.sandbox.fingerprint.agent import PATH as STAND_IN
 from service.sandbox.fingerprint.service import SimulatedFingerprint
 from service.sandbox.pages import CSS, JAVASCRIPT, create_asset, create_page
 from service.sandbox.visitors import address_of, keep_address
 
 _STATIC = Path(__file__).with_name("static")
-_PAGE = (_STATIC / "demo.html").read_text(encoding="utf-8")
+_NOUNS = html.escape(msgspec.json.encode({name: one.noun for name, one in CHANNELS.items()}).decode())
+_PAGE = (_STATIC / "demo.html").read_text(encoding="utf-8").replace("{{nouns}}", _NOUNS)
 _ASSETS = {"demo.css": CSS, "shop.js": JAVASCRIPT, "panel.js": JAVASCRIPT}
 _CDN = "https://fpjscdn.net"
 # Fingerprint's own list for a page's policy: its CDN, its API of every region, and where v3 looks at the TLS handshake.
@@ -103,7 +104,6 @@ def show_demo(request: Request[Any, Any, Any], page: NamedDependency[PageSetting
         f"{_CDN}/{page.fingerprint_api}/{page.fingerprint_key}", page.fingerprint_api, page.fingerprint_region
     )  # fmt: skip
     values = dict(zip(("agent", "api", "region"), map(html.escape, agent), strict=True)) | {
-        "nouns": html.escape(msgspec.json.encode(NOUNS).decode()),
         "channels": "".join(map(_write_choice, page.channels)),
         "countries": write_countries(),
         "allowed": tell_countries(page.countries),
@@ -196,7 +196,7 @@ def _explain_errors(seen: dict[str, Any]) -> dict[str, str]:
 
 
 def _write_choice(channel: Channel) -> str:
-    noun = NOUNS[channel]
+    noun = CHANNELS[channel].noun
     return f'<option value="{channel}">{noun[:1].upper()}{noun[1:]}</option>'
 
 

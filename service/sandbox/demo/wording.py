@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from service.channels import CHANNELS, Channel
 from service.sandbox.demo.backend import GatewayAnswer
 
 PREFIX = "urn:verify-gateway:problem:"
@@ -24,8 +23,6 @@ TEXTS = {
     "no-channel-left": "There is no other way to send you a code. You can ask for a new one.",
     "not-found": "This sign-up is too old. Please start again.",
 }
-# "Flash call" is a word of the trade: what people see of one is that somebody called.
-NOUNS: dict[Channel, str] = {name: one.noun if one.typed else "missed call" for name, one in CHANNELS.items()}
 FIELDS = {
     "phone_number": "Please check the number: it does not look like a phone number.",
     "code": "Please type the digits of the code, and nothing else.",

@@ -1,7 +1,7 @@
 // The shop's page: name and number, the code, the end. It calls the shop's backend, and knows no gateway and no key.
 const $ = (id) => document.getElementById(id);
 const body = document.body.dataset;
-const nouns = JSON.parse(body.nouns);
+const nouns = { ...JSON.parse(body.nouns), flashcall: "missed call" }; // "flash call" is a word of the trade
 const KEPT = "sign-up"; // in this tab: a reload goes on with the same step
 const TYPED = "typed"; // so is what was typed: phones drop pages in the background, while people look for the code
 const RESEND_AFTER = 30; // seconds, where the gateway offers no other channel to wait for
@@ -276,7 +276,12 @@ function nameCountries() {
   $("country").value = chosen;
 }
 
+function nameChannels() {
+  for (const option of $("channel").options) option.textContent = nouns[option.value][0].toUpperCase() + nouns[option.value].slice(1);
+}
+
 nameCountries();
+nameChannels();
 restoreTyped();
 nameButton();
 setInterval(tick, 500);
