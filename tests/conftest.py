@@ -15,6 +15,7 @@ import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -101,10 +102,15 @@ def template(postgres: str) -> Iterator[str]:
 @pytest.fixture
 async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
     """Answer the URL of a migrated database of this test's own."""
-    name = f"verify_test_{uuid4().hex}"
-    await command(postgres, f"create database {name} template {template} strategy file_copy")
-    yield at(postgres, name)
-    await command(postgres, f"drop database {name} with (force)")
+    async with clone(postgres, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def shared_database_url(postgres: str, template: str) -> AsyncIterator[str]:
+    """Answer the URL of a migrated database that a module's tests share, each with numbers of its own."""
+    async with clone(postgres, template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -131,6 +137,15 @@ async def browser() -> AsyncIterator[Browser]:
 
     async with start_browser() as started:
         yield started
+
+
+@asynccontextmanager
+async def clone(postgres: str, template: str) -> AsyncIterator[str]:
+    """Lend a migrated database, and answer its URL."""
+    name = f"verify_test_{uuid4().hex}"
+    await command(postgres, f"create database {name} template {template} strategy file_copy")
+    yield at(postgres, name)
+    await command(postgres, f"drop database {name} with (force)")
 
 
 def at(url: str, name: str) -> str:

@@ -27,11 +27,14 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=program, args=["--disable-dev-shm-usage"])
         for number in given.numbers:
             page = browser.new_page()
-            page.goto(given.url)
+            try:
+                page.goto(given.url)
+            except Error:
+                raise SystemExit(f"There is no page at {given.url}: is the sandbox running (make sandbox)?") from None
             page.get_by_label("Name").fill(given.name)
             page.get_by_label("Phone number").fill(number)
             page.get_by_role("button", name="Send code").click()
-            told = page.locator("#sent-to, #number-problem").filter(has_text=".")
+            told = page.locator("#sent-to, [role=alert]").filter(has_text=".")
             print(f"{number}: {told.first.inner_text()}", flush=True)
             # Only the sandbox's page has this panel: what an operator sees, and the bot's owner never would.
             with suppress(Error):

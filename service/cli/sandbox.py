@@ -68,6 +68,8 @@ def sandbox(port: int, stage_port: int, home: Path, *, stand_ins: bool) -> None:
     _read_agent_key()
     for wanted in (stage_port,) if stand_ins else (port, stage_port):
         check_free("127.0.0.1", wanted, OTHER_PORTS)
+    if (fault := None if stand_ins else _find_fault()) is not None:
+        click.echo(f"Warning: {fault}", err=True)
     own = SandboxHome(home)
     telemetry.configure_logs("WARNING")
     if stand_ins:
@@ -108,7 +110,7 @@ def _settings(url: str, home: SandboxHome, port: int, stage_port: int) -> Settin
         "port": port,
         "policy_file": os.environ.get("POLICY_FILE") or str(home.find_policy()),
     }
-    if _read_agent_key() is not None and "FINGERPRINT_SECRET_KEY" in os.environ:
+    if _read_agent_key() is not None and os.environ.get("FINGERPRINT_SECRET_KEY"):
         # Then events are Fingerprint's own, and only Fingerprint knows them.
         del given["fingerprint_secret_key"], given["fingerprint_base_url"]
     return load(Settings, **given)
@@ -121,6 +123,22 @@ def _read_agent_key() -> str | None:
     if key is not None and not AGENT_KEY.fullmatch(key):
         raise GatewayError("FINGERPRINT_PUBLIC_KEY has letters and digits only.")
     return key
+
+
+def _find_fault() -> str | None:
+    """Say what cannot work in how Fingerprint is set. The names alone: the values are keys."""
+    public, secret = (bool(os.environ.get(f"FINGERPRINT_{kind}_KEY")) for kind in ("PUBLIC", "SECRET"))
+    if public and not secret:
+        return (
+            "FINGERPRINT_PUBLIC_KEY is set and FINGERPRINT_SECRET_KEY is not: nobody here knows the events of "
+            "Fingerprint's own agent, so the rule event_forged suppresses every code. Set both, or neither."
+        )
+    if secret and not public:
+        return (
+            "FINGERPRINT_SECRET_KEY is set and FINGERPRINT_PUBLIC_KEY is not: the page uses the stand-in's agent, and "
+            "Fingerprint is not asked. Set both, or neither."
+        )
+    return None
 
 
 def _public_key(kept: dict[str, str]) -> str:
@@ -146,6 +164,7 @@ async def _run(settings: Settings, home: SandboxHome, port: int, stage_port: int
                 fingerprint_key=_read_agent_key(),
                 fingerprint_api=settings.fingerprint_api,
                 fingerprint_region=settings.fingerprint_region,
+                warning=_find_fault(),
             ),
         )
     )

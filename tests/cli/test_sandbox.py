@@ -44,6 +44,8 @@ async def sandbox(home: Path, end: signal.Signals, **settings: str) -> AsyncIter
             _, err = await process.communicate()
         assert process.returncode == 0
         assert b"Traceback" not in err
+        # Half of Fingerprint's keys is worse than none.
+        assert (b"Warning: FINGERPRINT_PUBLIC_KEY is set and" in err) == ("FINGERPRINT_PUBLIC_KEY" in settings)
     finally:
         if process.returncode is None:
             process.kill()
@@ -139,6 +141,7 @@ async def test_the_sandbox_names_its_policy_and_sends_to_every_country_until_tha
             page = await response.text()
     assert "Here only numbers of GB, US get codes" in page
     assert 'data-agent="https://fpjscdn.net/v3/pubKey123" data-api="v3" data-region="us"' in page
+    assert "FINGERPRINT_SECRET_KEY is not" in page
 
 
 async def test_a_public_key_that_is_none_is_named_before_anything_starts(tmp_path: Path) -> None:

@@ -193,6 +193,7 @@ async def test_a_number_without_an_account_is_a_decoy_and_a_page_without_an_agen
         ({"plugins": 0}, "bad"),
         ({"plugins": 0, "mobile": True}, "not_detected"),
         ({"window": [0, 0]}, "bad"),
+        ({"window": [0, 0], "plugins": 0, "mobile": True}, "not_detected"),
         ({"globals": ["callPhantom"]}, "bad"),
     ],
 )
@@ -278,6 +279,51 @@ async def test_another_sites_page_can_ask_the_sandbox_for_nothing() -> None:
                     assert response.status == status, (site, path)
 
 
+@pytest.mark.parametrize(
+    ("path", "form", "field"),
+    [
+        ("request", {"phone_number": "1" * 81}, "phone_number"),
+        ("request", {"phone_number": 3125550142}, "phone_number"),
+        ("request", {"phone_number": PHONE, "channel": "pigeon"}, "channel"),
+        ("request", {"phone_number": PHONE, "name": "A" * 201}, None),
+        ("request", {"phone_number": PHONE, "country": "usa"}, None),
+        ("request", {}, None),
+        ("verify", {"id": "ver_1", "code": None}, "code"),
+        ("verify", [], None),
+        ("fallback", {"id": "../x"}, None),
+        ("status", "ver_1", None),
+    ],
+)
+async def test_a_form_that_the_page_never_sends_is_answered_in_words_for_people(
+    path: str, form: Any, field: str | None
+) -> None:
+    async with browse() as browser:
+        response, body = await browser.post(f"/demo/{path}", form)
+        assert not browser.gateway.asked
+    assert (response.status, body["field"]) == (400, field)
+    assert re.fullmatch(r"([A-Z][A-Za-z0-9 ,:'-]+\. ?)+", body["text"])
+    assert "Expected" not in str(body)
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("123456", "123456"),
+        ("123 456", "123456"),
+        (" 123-456\n", "123456"),
+        ("\uff11\uff12\uff13\u00a0\uff14\uff15\uff16", "123456"),
+        ("\u0661\u0662\u0663\u0664\u0665\u0666", "123456"),
+        ("12a", "12a"),
+        ("-", "-"),
+        ("", ""),
+    ],
+)
+async def test_a_code_is_read_as_people_type_it(typed: str, code: str) -> None:
+    async with browse() as browser:
+        await browser.post("/demo/verify", {"id": "ver_1", "code": typed})
+        assert browser.gateway.asked[0][3] == {"code": code}
+
+
 async def test_a_gateway_that_is_not_there_is_a_sentence() -> None:
     async with browse("http://127.0.0.1:1") as browser:
         response, body = await browser.post("/demo/request", {"phone_number": PHONE})
@@ -306,7 +352,8 @@ async def test_only_a_public_key_opens_the_page_to_fingerprints_own_hosts() -> N
         markup, policy = await response.text(), response.headers["content-security-policy"]
     assert 'data-agent="https://fpjscdn.net/v4/pubKey123" data-api="v4" data-region="eu"' in markup
     assert "script-src 'self' https://fpjscdn.net;" in policy
-    assert "connect-src 'self' https://fpjscdn.net https://*.fpjs.io;" in policy
+    hosts = "https://fpjscdn.net https://*.fpjs.io https://*.fptls.com https://*.fptls3.com"
+    assert f"connect-src 'self' {hosts};" in policy
 
 
 async def test_the_inbox_shows_codes_once_they_have_arrived() -> None:

@@ -66,6 +66,19 @@ async def open_page(browser: Browser, url: str, *, width: int = 1280, dark: bool
     assert not faults, "; ".join(faults)
 
 
+async def find_small_targets(page: Page, least: int = 44) -> list[str]:
+    """List what is smaller than a finger needs, in pixels: a checkbox is as large as its label."""
+    found: list[str] = await page.evaluate(
+        """least => [...document.querySelectorAll("button, a:not(.skip), input, select, summary")]
+          .filter((one) => one.offsetParent)
+          .map((one) => (one.type === "checkbox" && one.closest("label")) || one)
+          .filter((one) => one.getBoundingClientRect().height < least)
+          .map((one) => one.outerHTML.slice(0, 120))""",
+        least,
+    )
+    return found
+
+
 async def measure_overhang(page: Page) -> int:
     """Return by how many pixels the page is wider than its window; 0 where nothing scrolls sideways."""
     root = "document.documentElement"

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from service.channels import CHANNELS
 from service.phone import list_countries
@@ -18,6 +18,7 @@ from service.sandbox.fingerprint.service import FingerprintSettings, SimulatedFi
 from service.sandbox.main import SandboxSettings, create_sandbox
 from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 from service.sandbox.telnyx.webhooks import Manners
+from tests.support.browser import open_page
 from tests.support.gateway import POLICY, Gateway, run_gateway
 from tests.support.ports import free_port
 from tests.support.serving import serve_app
@@ -70,6 +71,14 @@ async def run_shop(
         app = create_sandbox(settings)
         async with serve_app(app, port=port):
             yield Shop(f"{stage}/demo", gateway, app.state.telnyx, app.state.fingerprint)
+
+
+@asynccontextmanager
+async def visit(browser: Browser, shop: Shop, *, width: int = 1280, dark: bool = False) -> AsyncIterator[Page]:
+    """Open the page on a device that no other test has asked from: a device gets five codes."""
+    async with open_page(browser, shop.url, width=width, dark=dark) as page:
+        await page.evaluate("sessionStorage.setItem('device', String(Math.random()))")
+        yield page
 
 
 async def ask_for_code(page: Page, phone: str, *, country: str = "US", name: str = "Ada") -> None:

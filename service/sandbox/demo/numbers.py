@@ -1,10 +1,12 @@
-"""What the shop does with a number as people type it, and the countries that its picker offers.
+"""What the shop does with a number or a code as people type them, and the countries that its picker offers.
 
 Called by demo.page. The gateway reads numbers on its own: what is refused here would be refused there too.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Collection
 
 import phonenumbers
@@ -21,6 +23,12 @@ def compose_number(text: str, country: str) -> str | None:
     if number.extension or not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def read_code(text: str) -> str:
+    """Return a code without what people put between its digits, which may be of any script; else the text."""
+    digits = re.sub(r"[\s\-]", "", text)
+    return "".join(str(unicodedata.decimal(one)) for one in digits) if digits.isdecimal() else text
 
 
 def write_countries(chosen: str = "US") -> str:

@@ -12,17 +12,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import ClientException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
+from litestar.types import ExceptionHandlersMap
 
 from service.channels import CHANNELS, DEFAULT, Channel
-from service.operators.explanations import words_of
+from service.operators.explanations import word_error, words_of
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
 from service.sandbox.demo.backend import Backend, GatewayAnswer, SignUp
-from service.sandbox.demo.numbers import compose_number, tell_countries, write_countries
-from service.sandbox.demo.wording import FIELDS, Told, tell
+from service.sandbox.demo.numbers import compose_number, read_code, tell_countries, write_countries
+from service.sandbox.demo.wording import FIELDS, FORM, Told, tell
 from service.sandbox.fingerprint.agent import PATH as STAND_IN
 from service.sandbox.fingerprint.service import SimulatedFingerprint
 from service.sandbox.pages import CSS, JAVASCRIPT, create_asset, create_page
@@ -32,7 +33,9 @@ _STATIC = Path(__file__).with_name("static")
 _NOUNS = html.escape(msgspec.json.encode({name: one.noun for name, one in CHANNELS.items()}).decode())
 _PAGE = (_STATIC / "demo.html").read_text(encoding="utf-8").replace("{{nouns}}", _NOUNS)
 _ASSETS = {"demo.css": CSS, "shop.js": JAVASCRIPT, "panel.js": JAVASCRIPT}
-_CDN, _FINGERPRINT = "https://fpjscdn.net", "https://*.fpjs.io"
+_CDN = "https://fpjscdn.net"
+# Fingerprint's own list for a page's policy: its CDN, its API of every region, and where v3 looks at the TLS handshake.
+_CONNECTS = (_CDN, "https://*.fpjs.io", "https://*.fptls.com", "https://*.fptls3.com")
 
 # It becomes part of a path: anything but an id could reach other endpoints with the backend's key.
 _Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
@@ -40,13 +43,17 @@ _Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")]
 
 
 class PageSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page offers. `fingerprint_key`: Fingerprint's public key; without one the stand-in's agent is used."""
+    """What the page offers. `fingerprint_key`: Fingerprint's public key; without one the stand-in's agent is used.
+
+    `warning`: what is wrong with the settings, for whoever started the sandbox.
+    """
 
     channels: tuple[Channel, ...]
     countries: tuple[str, ...]
     fingerprint_key: str | None = None
     fingerprint_api: Literal["v4", "v3"] = "v4"
     fingerprint_region: str = "us"
+    warning: str | None = None
 
 
 class RequestForm(msgspec.Struct, frozen=True):
@@ -74,6 +81,16 @@ class IdForm(msgspec.Struct, frozen=True):
     event_id: str | None = None
 
 
+def tell_mistake(_: Request[Any, Any, Any], exc: ClientException) -> Response[Told]:
+    """Put what is wrong with a form into words for people: a page shows what it is answered."""
+    named = exc.extra if isinstance(exc.extra, list) else []
+    field = next((one["key"] for one in named if one.get("key") in FIELDS), None)
+    return Response(Told(FIELDS[field] if field else FORM, field=field), status_code=exc.status_code)
+
+
+_MISTAKES: ExceptionHandlersMap = {ClientException: tell_mistake}
+
+
 @get("/", sync_to_thread=False)
 def open_demo() -> Redirect:
     """Redirect the address without a path to the page."""
@@ -92,13 +109,14 @@ def show_demo(request: Request[Any, Any, Any], page: NamedDependency[PageSetting
         "allowed": tell_countries(page.countries),
         "numbers": "".join(_write_number(one.phone_number, one.meaning) for one in NUMBERS),
         "fixed_code": FIXED_CODE,
+        "warning": "" if page.warning is None else f'<p class="note bad">{html.escape(page.warning)}</p>',
     }
     markup = _PAGE
     for name, value in values.items():
         markup = markup.replace(f"{{{{{name}}}}}", value)
     outside = page.fingerprint_key is not None
     response = create_page(
-        markup, sources=["'self'"], scripts=[_CDN] if outside else [], connects=[_CDN, _FINGERPRINT] if outside else []
+        markup, sources=["'self'"], scripts=[_CDN] if outside else [], connects=_CONNECTS if outside else ()
     )
     response.set_cookie(keep_address(request))
     return response
@@ -112,7 +130,7 @@ def load_asset(name: FromPath[str]) -> Response[str]:
     return create_asset((_STATIC / name).read_text(encoding="utf-8"), _ASSETS[name])
 
 
-@post("/demo/request", status_code=202)
+@post("/demo/request", status_code=202, exception_handlers=_MISTAKES)
 async def request_code(
     data: JSONBody[RequestForm], backend: NamedDependency[Backend], request: Request[Any, Any, Any]
 ) -> Response[Any]:
@@ -131,18 +149,18 @@ async def request_code(
     return _pass_on(answer)
 
 
-@post("/demo/verify", status_code=200)
+@post("/demo/verify", status_code=200, exception_handlers=_MISTAKES)
 async def verify_code(data: JSONBody[CodeForm], backend: NamedDependency[Backend]) -> Response[Any]:
     """Check the code in the form."""
-    return _pass_on(await backend.verify(data.id, data.code))
+    return _pass_on(await backend.verify(data.id, read_code(data.code)))
 
 
-@post("/demo/fallback", status_code=202)
+@post("/demo/fallback", status_code=202, exception_handlers=_MISTAKES)
 async def use_fallback(data: JSONBody[IdForm], backend: NamedDependency[Backend]) -> Response[Any]:
     return _pass_on(await backend.use_fallback(data.id))
 
 
-@post("/demo/status", status_code=200)
+@post("/demo/status", status_code=200, exception_handlers=_MISTAKES)
 async def read_status(data: JSONBody[IdForm], backend: NamedDependency[Backend]) -> Response[Any]:
     return _pass_on(await backend.read(data.id))
 
@@ -157,7 +175,8 @@ async def show_decided(
     if not answer.ok:
         return _pass_on(answer)
     marks = event.order.tags.get("marks") if event else None
-    return Response(answer.body | {"marks": marks, "means": _explain(answer.body), "console": backend.console(data.id)})
+    words = {"means": _explain(answer.body), "errors": _explain_errors(answer.body)}
+    return Response(answer.body | {"marks": marks, "console": backend.console(data.id)} | words)
 
 
 def _pass_on(answer: GatewayAnswer) -> Response[Any]:
@@ -170,6 +189,10 @@ def _explain(seen: dict[str, Any]) -> dict[str, str]:
     decisions = [send["decision"] for send in seen.get("sends", ()) if send["decision"]]
     rules = {one["rule"] for decision in decisions for one in decision["findings"]}
     return {rule: words_of(rule).means for rule in rules}
+
+
+def _explain_errors(seen: dict[str, Any]) -> dict[str, str]:
+    return {send["error"]: word_error(send["error"]) for send in seen.get("sends", ()) if send["error"]}
 
 
 def _write_choice(channel: Channel) -> str:

@@ -13,6 +13,7 @@ from service.sandbox.demo.backend import GatewayAnswer
 
 PREFIX = "urn:verify-gateway:problem:"
 OURS = "Something is wrong on our side. Please try again later."
+FORM = "Something in the form is missing or too long. Please check it."
 TEXTS = {
     "limited": "You have asked for several codes already. Please try again in {wait}.",
     "challenge-required": "There are unusually many sign-ups at the moment. Please try again later.",

@@ -23,9 +23,10 @@ function look() {
     mobile: /Mobi|Android|iPhone|iPad/.test(navigator.userAgent),
     window: [window.outerWidth, window.outerHeight],
     globals: LEFT_BEHIND.filter((name) => name in window),
-    // Nothing that a private window changes: no cookie, no storage, no size of a window.
-    device: [navigator.userAgent, navigator.platform, navigator.hardwareConcurrency || 0, navigator.maxTouchPoints || 0,
-      screen.colorDepth, Intl.DateTimeFormat().resolvedOptions().timeZone || "", languages.join(), readRenderer()],
+    // Nothing that a private window changes: no cookie, no storage, no size of a window. Some browsers tell a private
+    // window's page of one language only, and of a number of processors and touch points that many have.
+    device: [navigator.userAgent, navigator.platform, screen.colorDepth,
+      Intl.DateTimeFormat().resolvedOptions().timeZone || "", languages[0] || "", readRenderer()],
   };
 }
 

@@ -32,7 +32,7 @@ _BOT_SCORE = 7  # what Fingerprint's default weights give a bad bot
 class BrowserSeen(msgspec.Struct, frozen=True, kw_only=True):
     """What the script saw. `globals`: names that automation leaves in a page. `device`: what tells devices apart.
 
-    `mobile`: phones' browsers have no plugins.
+    `mobile`: phones' browsers have no plugins, and some no size of their window.
     """
 
     webdriver: bool
@@ -62,7 +62,7 @@ def list_marks(seen: BrowserSeen) -> Iterator[str]:
         yield "no languages"
     if seen.plugins == 0 and not seen.mobile and "Chrome/" in seen.user_agent:
         yield "a desktop's Chrome without plugins"
-    if 0 in seen.window:
+    if 0 in seen.window and not seen.mobile:
         yield "a window without a size"
     if seen.globals:
         yield f"left behind by automation: {', '.join(seen.globals)}"

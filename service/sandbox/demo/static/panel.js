@@ -26,7 +26,16 @@ function judge(seen) {
   if (!last.decision.allow) return ["bad", "Suppressed by " + rules.join(", ") + ": no code went out."];
   if (["due", "begun"].includes(last.state)) return ["good", "Allowed: a code is being sent by " + last.channel + "."];
   if (last.state === "sent") return ["good", "Allowed: a code went out by " + (last.decision.by || last.channel) + "."];
-  return ["bad", "Allowed, but not sent: " + (last.error || last.state) + "."];
+  return ["bad", "Allowed, but not sent: " + ((seen.errors || {})[last.error] || last.state) + "."];
+}
+
+const EVENTS = {
+  "delivery sent": "passed on to the carrier", "delivery delivered": "delivered to the phone",
+  "delivery failed": "not delivered", "delivery unconfirmed": "delivery not confirmed",
+};
+
+function name(word) {
+  return String(word).replaceAll("_", " ");
 }
 
 function listFacts(seen) {
@@ -34,9 +43,9 @@ function listFacts(seen) {
   const facts = decided ? decided.facts : {};
   const number = facts.number || {}, device = facts.device || {}, event = device.event || {};
   return {
-    Number: [seen.number, number.country, number.kind, number.valid === false ? "not in the numbering plan" : ""],
-    "Device event": [device.state],
-    Bot: [event.bot],
+    Number: [seen.number, number.country, number.kind && name(number.kind), number.valid === false ? "not in the numbering plan" : ""],
+    "Device event": [device.state && name(device.state)],
+    Bot: [event.bot && name(event.bot)],
     "Suspect score": [event.suspect_score],
     "What the agent noticed": seen.marks === null ? [] : [seen.marks.join("; ") || "nothing unusual"],
     Policy: [decided && decided.policy_version],
@@ -70,7 +79,7 @@ function paint(seen) {
   // The records of a send that never was are those of a real one, down to its delivery: here they would mislead.
   const silent = new Set(seen.sends.filter((send) => !seen.deliver || (send.decision && !send.decision.allow)).map((send) => send.ordinal));
   for (const event of seen.events.filter((one) => !(silent.has(one.send) && one.what.startsWith("delivery")))) {
-    const item = add($("events"), "li", event.what);
+    const item = add($("events"), "li", EVENTS[event.what] || name(event.what));
     add(item, "small", new Date(event.at).toLocaleTimeString("en", { hour12: false }));
   }
 }
@@ -103,12 +112,14 @@ document.addEventListener("verification", (event) => {
 
 // --- the phones ---
 
+// Those of the number that the page is about stand out: a code of another number is of no use.
 const nouns = JSON.parse(document.body.dataset.nouns);
 let shown = "";
 
 function describe(message) {
   const item = document.createElement("li");
   add(item, "small", message.phone_number + " · " + (nouns[message.channel] || message.channel));
+  if (watched && watched.phone_number === message.phone_number) item.className = "mine";
   item.append(message.caller ? "Missed call from " + message.caller + ", code " : "Your code is ");
   add(item, "b", message.code);
   return item;
@@ -119,7 +130,7 @@ async function receive() {
   let messages;
   try { messages = await (await fetch("/inbox.json")).json(); } catch (_) { return; }
   const received = messages.filter((one) => one.state === "received").slice(0, 5);
-  const key = received.map((one) => one.id).join();
+  const key = received.map((one) => one.id).join() + (watched ? watched.phone_number : "");
   if (key === shown) return;
   shown = key;
   $("no-messages").hidden = received.length > 0;
@@ -132,6 +143,7 @@ $("numbers").addEventListener("click", (event) => {
   const number = event.target.dataset.number;
   if (!number) return;
   $("phone").value = number;
+  $("phone").dispatchEvent(new Event("input", { bubbles: true }));
   $("phone").focus();
 });
 

@@ -1,16 +1,19 @@
 // The shop's page: name and number, the code, the end. It calls the shop's backend, and knows no gateway and no key.
 const $ = (id) => document.getElementById(id);
 const body = document.body.dataset;
-const nouns = JSON.parse(body.nouns);
+const nouns = { ...JSON.parse(body.nouns), flashcall: "missed call" }; // "flash call" is a word of the trade
 const KEPT = "sign-up"; // in this tab: a reload goes on with the same step
+const TYPED = "typed"; // so is what was typed: phones drop pages in the background, while people look for the code
 const RESEND_AFTER = 30; // seconds, where the gateway offers no other channel to wait for
 const ENDS = {
-  verified: ["good", "✓", "Welcome!", "Your number is verified, and your account is ready."],
-  locked: ["bad", "✕", "Too many wrong codes", "To protect you, this code is closed. You can start again later."],
+  verified: ["good", "✓", "Welcome!", "your number is verified, and your account is ready."],
+  locked: ["bad", "✕", "Too many wrong codes", "To protect you, this code can no longer be used. Start again for a new one."],
   expired: ["bad", "✕", "The code has expired", "Codes are good for a few minutes. Start again for a new one."],
   canceled: ["bad", "✕", "Canceled", "This sign-up was canceled."],
 };
 let current = null;
+let busy = false; // a new code or another way has been asked for, and not been answered
+let ahead = 0; // by how many milliseconds this device's clock is ahead of the shop's
 
 // --- the agent: Fingerprint's own, of either version, or the sandbox's ---
 
@@ -35,6 +38,8 @@ async function call(path, content) {
     const response = await fetch("/demo/" + path, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content),
     });
+    const now = Date.parse(response.headers.get("Date"));
+    if (now) ahead = Date.now() - now;
     return { ok: response.ok, status: response.status, body: await response.json() };
   } catch (_) {
     return { ok: false, status: 0, body: {} };
@@ -49,11 +54,13 @@ function explain(answer) {
 
 function show(step) {
   for (const name of ["step-number", "step-code", "step-end"]) $(name).hidden = name !== step;
+  document.title = $(step).querySelector("h1").textContent + " · Corner Shop";
 }
 
-function say(text, kind) {
+function say(text, kind, wrong) {
   $("code-note").textContent = text;
   $("code-note").className = "note" + (kind ? " " + kind : "");
+  if (wrong) $("code").setAttribute("aria-invalid", "true"); else $("code").removeAttribute("aria-invalid");
 }
 
 function tellTime(seconds) {
@@ -65,7 +72,7 @@ function keep(changes) {
   current = Object.assign({}, current, changes);
   sessionStorage.setItem(KEPT, JSON.stringify(current));
   document.dispatchEvent(new CustomEvent("verification", { detail: current }));
-  if (ENDS[current.status]) end(current.status); else tick();
+  if (ENDS[current.status]) end(current.status); else openCode();
 }
 
 function forget() {
@@ -75,38 +82,37 @@ function forget() {
 
 function end(status) {
   const [kind, mark, title, text] = ENDS[status];
-  forget();
   $("end-mark").className = "tick " + kind;
   $("end-mark").textContent = mark;
   $("end-title").textContent = title;
-  $("end-text").textContent = text;
+  $("end-name").textContent = status === "verified" ? current.form.name : "";
+  $("end-text").textContent = status === "verified" ? ", " + text : text;
   show("step-end");
   $("end-title").focus();
 }
 
 function openCode() {
-  const hint = current.channel === "flashcall" ? " The code is the end of the number that calls you." : "";
+  const hint = current.channel === "flashcall" ? " Do not pick up: the code is the last digits of the number that calls you." : "";
   $("sent-to").textContent = "If " + current.phone_number + " can receive a " + nouns[current.channel] + ", one is on its way." + hint;
-  $("code").value = "";
   show("step-code");
   tick();
 }
 
 function tick() {
-  if (!current) return;
-  const until = (time) => (Date.parse(time) - Date.now()) / 1000;
-  if (until(current.expires_at) <= 0) return end("expired");
+  if (!current || ENDS[current.status]) return;
+  const until = (time) => (Date.parse(time) - Date.now() + ahead) / 1000;
+  if (until(current.expires_at) <= 0) return keep({ status: "expired" });
   const left = current.attempts_remaining;
   $("expiry").textContent = "Good for another " + tellTime(until(current.expires_at)) + ". " + left + (left === 1 ? " attempt left." : " attempts left.");
   const resend = until(current.resend_at);
-  $("resend").disabled = resend > 0;
+  $("resend").disabled = busy || resend > 0;
   $("resend").textContent = "Send a new code" + (resend > 0 ? " in " + Math.ceil(resend) + " s" : "");
   const offer = current.fallback;
   $("fallback").hidden = !offer;
   if (!offer) return;
   const wait = until(offer.available_at);
   const words = offer.channel === "call" ? "Call me instead" : "Try a " + nouns[offer.channel] + " instead";
-  $("fallback").disabled = wait > 0;
+  $("fallback").disabled = busy || wait > 0;
   $("fallback").textContent = words + (wait > 0 ? " in " + Math.ceil(wait) + " s" : "");
 }
 
@@ -122,17 +128,35 @@ async function request(form) {
     current = null;
     keep({ ...answer.body, form, event_id, resend_at, channel: form.channel });
   } else {
-    document.dispatchEvent(new CustomEvent("refused"));
+    // What came before is still good: the panel goes on with that.
+    document.dispatchEvent(new CustomEvent(current ? "verification" : "refused", { detail: current }));
   }
   return answer;
 }
 
+const PROBLEMS = { name: "name-problem", phone: "number-problem" };
+
 function refuse(field, text) {
-  $("number-problem").textContent = text;
-  for (const id of ["name", "phone"]) $(id).removeAttribute("aria-invalid");
-  if (!field) return $("send").focus();
-  $(field).setAttribute("aria-invalid", "true");
-  $(field).focus();
+  $("form-problem").textContent = field ? "" : text;
+  for (const [id, place] of Object.entries(PROBLEMS)) {
+    $(place).textContent = id === field ? text : "";
+    if (id === field) $(id).setAttribute("aria-invalid", "true"); else $(id).removeAttribute("aria-invalid");
+  }
+  $(field || "send").focus();
+}
+
+function readForm() {
+  return { name: $("name").value.trim(), country: $("country").value, phone_number: $("phone").value.trim(), channel: $("channel").value };
+}
+
+function keepTyped() {
+  sessionStorage.setItem(TYPED, JSON.stringify(readForm()));
+}
+
+function restoreTyped() {
+  const typed = JSON.parse(sessionStorage.getItem(TYPED) || "null");
+  if (!typed) return;
+  for (const [id, name] of [["name", "name"], ["country", "country"], ["phone", "phone_number"], ["channel", "channel"]]) $(id).value = typed[name];
 }
 
 function nameButton() {
@@ -141,10 +165,11 @@ function nameButton() {
 }
 
 $("channel").addEventListener("change", nameButton);
+$("number-form").addEventListener("input", keepTyped);
 
 $("number-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const form = { name: $("name").value.trim(), country: $("country").value, phone_number: $("phone").value.trim(), channel: $("channel").value };
+  const form = readForm();
   if (!form.name) return refuse("name", "Please tell us your name.");
   if (!form.phone_number) return refuse("phone", "Please type your phone number.");
   refuse("", "");
@@ -154,7 +179,7 @@ $("number-form").addEventListener("submit", async (event) => {
   $("send").disabled = false;
   nameButton();
   if (!answer.ok) return refuse(answer.body.field === "phone_number" ? "phone" : "", explain(answer));
-  openCode();
+  $("code").value = "";
   say("");
   $("code").focus();
 });
@@ -168,50 +193,60 @@ $("code-form").addEventListener("submit", async (event) => {
   const answer = await call("verify", { id: asked.id, code: $("code").value });
   $("check").disabled = false;
   if (!current || current.id !== asked.id) return;
-  if (answer.ok && !answer.body.verified) say("That is not the code. Please look again.", "bad");
-  if (!answer.ok) say(explain(answer), "bad");
+  if (answer.ok && !answer.body.verified) say("That is not the code. Please look again.", "bad", true);
+  if (!answer.ok) say(explain(answer), "bad", answer.body.field === "code");
   if (answer.ok) keep(answer.body); else if (answer.body.ended) keep({ status: answer.body.ended });
   if (current) { $("code").focus(); $("code").select(); }
 });
 
 $("code").addEventListener("paste", (event) => {
   // People copy the whole message. Its first run of digits is the code, however it is grouped.
-  const found = /\d(?:[ \-]?\d){3,14}/.exec(event.clipboardData.getData("text"));
+  const found = /\p{Nd}(?:[ \-]?\p{Nd}){3,14}/u.exec(event.clipboardData.getData("text"));
   if (!found) return;
   event.preventDefault();
-  $("code").value = found[0].replace(/\D/g, "");
+  $("code").value = found[0].replace(/[ \-]/g, "");
   $("code-form").requestSubmit();
 });
 
-$("resend").addEventListener("click", async () => {
-  $("resend").disabled = true;
+$("resend").addEventListener("click", () => ask(async () => {
   const answer = await request(current.form);
-  if (answer.ok) openCode();
+  if (answer.ok) $("code").value = "";
   say(answer.ok ? "If this number can receive codes, a new one is on its way. The earlier one is void." : explain(answer), answer.ok ? "" : "bad");
-  $("code").focus();
-});
+}));
 
-$("fallback").addEventListener("click", async () => {
+$("fallback").addEventListener("click", () => ask(async () => {
   const asked = current;
-  if (!asked || !asked.fallback) return;
   const channel = asked.fallback.channel;
-  $("fallback").disabled = true;
   const answer = await call("fallback", { id: asked.id });
   if (!current || current.id !== asked.id) return;
   if (answer.ok) {
     keep({ ...answer.body, channel });
     say("If this number can receive a " + nouns[channel] + ", one is on its way. Any code that reaches you is good.");
   } else if (answer.body.ended) {
-    return keep({ status: answer.body.ended });
+    keep({ status: answer.body.ended });
   } else {
     say(explain(answer), "bad");
   }
+}));
+
+async function ask(what) {
+  // One at a time, whatever the countdowns say meanwhile.
+  if (busy) return;
+  busy = true;
+  say("One moment …");
+  tick();
+  await what();
+  busy = false;
+  if (!current || ENDS[current.status]) return;
+  tick();
   $("code").focus();
-});
+}
 
 function restart() {
+  if (busy) return;
   forget();
   refuse("", "");
+  say("");
   show("step-number");
   $("phone").focus();
 }
@@ -219,12 +254,14 @@ $("again").addEventListener("click", restart);
 $("restart").addEventListener("click", restart);
 
 async function resume() {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
-  if (!kept) return;
-  current = kept;
-  openCode();
-  const answer = await call("status", { id: kept.id });
-  if (!current || current.id !== kept.id) return;
+  current = JSON.parse(sessionStorage.getItem(KEPT) || "null");
+  if (!current) return;
+  keep({});
+  if (ENDS[current.status]) return;
+  $("code").focus();
+  const asked = current;
+  const answer = await call("status", { id: asked.id });
+  if (!current || current.id !== asked.id) return;
   if (answer.ok) return keep(answer.body);
   // Away for a moment is no reason to lose the step; unknown is.
   if (answer.status === 404) restart(); else say(explain(answer), "bad");
@@ -239,7 +276,13 @@ function nameCountries() {
   $("country").value = chosen;
 }
 
+function nameChannels() {
+  for (const option of $("channel").options) option.textContent = nouns[option.value][0].toUpperCase() + nouns[option.value].slice(1);
+}
+
 nameCountries();
+nameChannels();
+restoreTyped();
 nameButton();
 setInterval(tick, 500);
 resume();
