@@ -4,7 +4,8 @@
 -- looks at every open item, in order. An item that shares its Idempotency-Key, number, address or account with an open
 -- item before it waits for the next round. Of the others, those that are refused or replayed are done, and the rest are
 -- admitted. A refused item counts nowhere. Round 0 takes no lock and admits nobody, so that a flood on a spent limit
--- writes nothing.
+-- writes nothing. Where nobody can be refused or replayed (is_plain), which is usual, there is no round 0, and no item is
+-- looked at closer.
 --
 -- p_again: the items may have been inserted already (a connection was lost at COMMIT). So there is no round 0, and an
 -- item whose id is known is answered, not counted again.
@@ -50,11 +51,7 @@ declare
     v_size int := cardinality(p_id);
     v_open int[] := array(select generate_subscripts(p_id, 1));
     -- the queue in which an item stands, for each of the four things that it may share (null: shares nothing)
-    v_line int[] := array(
-        select case when s.subject is null then s.n else min(s.n) over (partition by s.subject) end
-        from unnest(p_idem || p_phone_hash || p_ip_limit || p_account_limit) with ordinality as s(subject, n)
-        order by s.n
-    );
+    v_line int[] := array[1, 2, 3, 4];
     -- usually nobody is exempt: one look for the whole batch
     v_exempt boolean := exists (
         select from exemptions e
@@ -73,6 +70,13 @@ declare
     v_now timestamptz;
     v record;
 begin
+    if v_size > 1 then
+        v_line := array(
+            select case when s.subject is null then s.n else min(s.n) over (partition by s.subject) end
+            from unnest(p_idem || p_phone_hash || p_ip_limit || p_account_limit) with ordinality as s(subject, n)
+            order by s.n
+        );
+    end if;
     for v in
         select distinct on (1) ((s.n - 1) / array_length(p_sources, 2) + 1)::int as item, k.source
         from unnest(p_sources) with ordinality as s(source, n)
@@ -86,6 +90,13 @@ begin
         p_source_budget[v.item] := apart(v.source, 'codes');
         p_total_budget[v.item] := apart(v.source, 'total');
     end loop;
+    -- Nobody who would be refused or replayed is among them: then round 0 has nobody to tell so.
+    if not p_again and is_plain(
+        p_now, w_max, w_seconds, p_key_id, p_phone_hash, p_phone_limit || p_ip_limit || p_account_limit,
+        p_source_budget || p_total_budget, p_idem, p_repeat, p_repeat_within
+    ) then
+        v_round := 1;
+    end if;
     while v_open <> '{}' loop
         if v_round = 1 then
             perform hold_subjects(p_call);
@@ -109,122 +120,145 @@ begin
         v_taken := array_fill(false, array[4 * v_size]);
         v_turn := '{}';
         v_wait := '{}';
-        for v in
-            with items as (
-                select o.item, p_id[o.item] as id, p_key_id[o.item] as key, p_policy[o.item] as set,
-                       p_codes[o.item] as codes, p_phone_limit[o.item] as phone, p_ip_limit[o.item] as ip,
-                       p_account_limit[o.item] as account, p_source_budget[o.item] as source,
-                       p_total_budget[o.item] as total, p_idem[o.item] as idem, p_body[o.item] as body,
-                       p_token[o.item] as token, p_phone_hash[o.item] as phone_hash, p_repeat[o.item] as repeat,
-                       p_repeat_within[o.item] as within,
-                       case when v_exempt then lifts_of(p_phone_hash[o.item], v_now) end as lifts
-                from unnest(v_open) as o(item)
-            ), waits as (
-                select i.item,
-                       max(case
-                           when s.total is not null and w.kind = s.kind then
-                               wait_for_place(coalesce(c.unconverted, c.hits), c.hits, w.max, w.seconds, v_now)
-                           else extract(epoch from c.hits[w.max] - v_now) + w.seconds
-                       end)::float8 as wait,
-                       min(w.max - (select count(*)::int from unnest(c.hits[1:w.max]) as hit
-                                    where hit > v_now - make_interval(secs => w.seconds)))
-                           filter (where s.lift = 'lockouts') as budget
-                from items i
-                cross join lateral (values
-                    ('phone_limit', null, i.phone, 'limits'), ('ip_limit', 'ip_total', i.ip, 'limits'),
-                    ('account_limit', 'account_total', i.account, 'limits'),
-                    ('source_budget', null, i.source, 'lockouts'), ('total_budget', null, i.total, 'lockouts')
-                ) as s(kind, total, subject, lift)
-                join counters c on c.subject = s.subject
-                join unnest(w_set, w_kind, w_max, w_seconds) as w(set, kind, max, seconds)
-                  on w.set = i.set and w.kind in (s.kind, s.total)
-                where (s.lift = any (i.lifts)) is not true
-                group by i.item
-            )
-            select i.item, i.id, i.idem, i.body, i.repeat, w.wait, least(i.codes, w.budget) as remaining,
-                   known.created_at, known.expires_at, known.lifts,
-                   known.lease_token = i.token and exists (
-                       select from sends s where s.verification_id = known.id and s.ordinal = 1 and s.state = 'begun'
-                   ) as leased,
-                   not said.replayed and exists (
-                       select from verifications r where r.id = said.verification_id and r.lease_token is not null
-                   ) as fresh,
-                   coalesce(said.verification_id, tapped.id) as said_id,
-                   coalesce(said.created_at, tapped.created_at) as said_at,
-                   coalesce(said.expires_at, tapped.expires_at) as said_until,
-                   case
-                       when said.idem is not null then said.remaining
-                       when noted.idem is not null then noted.remaining
-                       when tapped.id is not null then least(greatest(i.codes - tapped.spent, 0), w.budget)
-                   end as said_remaining,
-                   noted.idem is not null and i.idem is null as settled,
-                   case
-                       when known.id is not null then 'admitted'
-                       when k.id is null then 'unauthorized'
-                       when said.body = i.body then 'replayed'
-                       when said.body is not null then 'mismatch'
-                       when tapped.id is not null then 'repeated'
-                       when w.wait > 0 then 'limited'
-                   end as verdict
-            from items i
-            left join waits w on w.item = i.item
-            left join verifications known on p_again and known.id = i.id
-            left join api_keys k on k.id = i.key and k.revoked_at is null
-            left join idempotency_keys said on said.idem = i.idem and k.id is not null
-            left join lateral (
-                select r.id, r.created_at, r.expires_at, r.guesses_wrong + r.guesses_open as spent
-                from verifications r
-                where i.repeat is not null and r.phone_hash = i.phone_hash and r.repeat_key = i.repeat
-                  and r.created_at > v_now - make_interval(secs => i.within)
-                  and r.status = 'pending' and r.expires_at > v_now and r.pressed_at = r.created_at
-                order by r.created_at desc limit 1
-            ) as tapped on k.id is not null
-            left join idempotency_keys noted on noted.idem = tapped.id
-            order by i.item
-        loop
-            outcome := v.verdict;
-            v_behind := v_taken[v_line[v.item]] or v_taken[v_line[v.item + v_size]]
-                     or v_taken[v_line[v.item + 2 * v_size]] or v_taken[v_line[v.item + 3 * v_size]];
-            if outcome = 'repeated' and v_round = 0 and not v.settled then
-                outcome := null; -- nothing is written in round 0
-            elsif (outcome is null and not v_behind or outcome = 'repeated') and v_round > 0 and v.idem is not null
-               and not p_again and not pg_try_advisory_xact_lock(uuid_hash_extended(v.idem, 0)) then
-                outcome := 'in_flight';
-            end if;
-            if outcome = 'replayed' and v.fresh then
-                update idempotency_keys k set replayed = true where k.idem = v.idem and v_round > 0;
-                if not found then -- nothing is written in round 0; later it has just been taken back
-                    outcome := null;
-                    v_behind := v_behind or v_round > 0;
+        -- Looked at again under the locks, or somebody could have taken the last place since.
+        if v_round > 0 and not p_again and is_plain(
+            p_now, w_max, w_seconds, p_key_id, p_phone_hash, p_phone_limit || p_ip_limit || p_account_limit,
+            p_source_budget || p_total_budget, p_idem, p_repeat, p_repeat_within
+        ) then
+            foreach item in array v_open loop
+                if v_taken[v_line[item]] or v_taken[v_line[item + v_size]]
+                   or v_taken[v_line[item + 2 * v_size]] or v_taken[v_line[item + 3 * v_size]] then
+                    v_wait := v_wait || item;
+                elsif p_idem[item] is not null and not pg_try_advisory_xact_lock(uuid_hash_extended(p_idem[item], 0)) then
+                    outcome := 'in_flight';
+                    return next;
+                    continue;
+                else
+                    v_turn := v_turn || item;
                 end if;
-            end if;
-            if outcome = 'repeated' then
-                insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining, replayed)
-                select x.idem, x.body, v.said_id, v.said_at, v.said_until, v.said_remaining, true
-                from (values (v.said_id, v.repeat), (v.idem, v.body)) as x(idem, body)
-                where x.idem is not null and not v.settled
-                on conflict do nothing;
-                outcome := 'replayed';
-            end if;
-            if outcome is null or outcome = 'limited' and v_behind then
-                if v_behind then v_wait := v_wait || v.item; else v_turn := v_turn || v.item; end if;
-                v_left[v.item] := v.remaining;
-                v_taken[v_line[v.item]] := true;
-                v_taken[v_line[v.item + v_size]] := true;
-                v_taken[v_line[v.item + 2 * v_size]] := true;
-                v_taken[v_line[v.item + 3 * v_size]] := true;
-                continue;
-            end if;
-            item := v.item;
-            id := case when outcome = 'admitted' then v.id else v.said_id end;
-            created_at := coalesce(v.created_at, v.said_at);
-            expires_at := coalesce(v.expires_at, v.said_until);
-            remaining := coalesce(v.said_remaining, v.remaining);
-            wait := case when outcome = 'limited' then v.wait end;
-            leased := coalesce(v.leased, false);
-            lifts := v.lifts;
-            return next;
-        end loop;
+                v_taken[v_line[item]] := true;
+                v_taken[v_line[item + v_size]] := true;
+                v_taken[v_line[item + 2 * v_size]] := true;
+                v_taken[v_line[item + 3 * v_size]] := true;
+            end loop;
+        else
+            for v in
+                with items as (
+                    select o.item, p_id[o.item] as id, p_key_id[o.item] as key, p_policy[o.item] as set,
+                           p_codes[o.item] as codes, p_phone_limit[o.item] as phone, p_ip_limit[o.item] as ip,
+                           p_account_limit[o.item] as account, p_source_budget[o.item] as source,
+                           p_total_budget[o.item] as total, p_idem[o.item] as idem, p_body[o.item] as body,
+                           p_token[o.item] as token, p_phone_hash[o.item] as phone_hash, p_repeat[o.item] as repeat,
+                           p_repeat_within[o.item] as within,
+                           case when v_exempt then lifts_of(p_phone_hash[o.item], v_now) end as lifts
+                    from unnest(v_open) as o(item)
+                ), waits as (
+                    select i.item,
+                           max(case
+                               when s.total is not null and w.kind = s.kind then
+                                   wait_for_place(coalesce(c.unconverted, c.hits), c.hits, w.max, w.seconds, v_now)
+                               else extract(epoch from c.hits[w.max] - v_now) + w.seconds
+                           end)::float8 as wait,
+                           min(w.max - (select count(*)::int from unnest(c.hits[1:w.max]) as hit
+                                        where hit > v_now - make_interval(secs => w.seconds)))
+                               filter (where s.lift = 'lockouts') as budget
+                    from items i
+                    cross join lateral (values
+                        ('phone_limit', null, i.phone, 'limits'), ('ip_limit', 'ip_total', i.ip, 'limits'),
+                        ('account_limit', 'account_total', i.account, 'limits'),
+                        ('source_budget', null, i.source, 'lockouts'), ('total_budget', null, i.total, 'lockouts')
+                    ) as s(kind, total, subject, lift)
+                    join counters c on c.subject = s.subject
+                    join unnest(w_set, w_kind, w_max, w_seconds) as w(set, kind, max, seconds)
+                      on w.set = i.set and w.kind in (s.kind, s.total)
+                    where (s.lift = any (i.lifts)) is not true
+                    group by i.item
+                )
+                select i.item, i.id, i.idem, i.body, i.repeat, w.wait, least(i.codes, w.budget) as remaining,
+                       known.created_at, known.expires_at, known.lifts,
+                       known.lease_token = i.token and exists (
+                           select from sends s where s.verification_id = known.id and s.ordinal = 1 and s.state = 'begun'
+                       ) as leased,
+                       not said.replayed and exists (
+                           select from verifications r where r.id = said.verification_id and r.lease_token is not null
+                       ) as fresh,
+                       coalesce(said.verification_id, tapped.id) as said_id,
+                       coalesce(said.created_at, tapped.created_at) as said_at,
+                       coalesce(said.expires_at, tapped.expires_at) as said_until,
+                       case
+                           when said.idem is not null then said.remaining
+                           when noted.idem is not null then noted.remaining
+                           when tapped.id is not null then least(greatest(i.codes - tapped.spent, 0), w.budget)
+                       end as said_remaining,
+                       noted.idem is not null and i.idem is null as settled,
+                       case
+                           when known.id is not null then 'admitted'
+                           when k.id is null then 'unauthorized'
+                           when said.body = i.body then 'replayed'
+                           when said.body is not null then 'mismatch'
+                           when tapped.id is not null then 'repeated'
+                           when w.wait > 0 then 'limited'
+                       end as verdict
+                from items i
+                left join waits w on w.item = i.item
+                left join verifications known on p_again and known.id = i.id
+                left join api_keys k on k.id = i.key and k.revoked_at is null
+                left join idempotency_keys said on said.idem = i.idem and k.id is not null
+                left join lateral (
+                    select r.id, r.created_at, r.expires_at, r.guesses_wrong + r.guesses_open as spent
+                    from verifications r
+                    where i.repeat is not null and r.phone_hash = i.phone_hash and r.repeat_key = i.repeat
+                      and r.created_at > v_now - make_interval(secs => i.within)
+                      and r.status = 'pending' and r.expires_at > v_now and r.pressed_at = r.created_at
+                    order by r.created_at desc limit 1
+                ) as tapped on k.id is not null
+                left join idempotency_keys noted on noted.idem = tapped.id
+                order by i.item
+            loop
+                outcome := v.verdict;
+                v_behind := v_taken[v_line[v.item]] or v_taken[v_line[v.item + v_size]]
+                         or v_taken[v_line[v.item + 2 * v_size]] or v_taken[v_line[v.item + 3 * v_size]];
+                if outcome = 'repeated' and v_round = 0 and not v.settled then
+                    outcome := null; -- nothing is written in round 0
+                elsif (outcome is null and not v_behind or outcome = 'repeated') and v_round > 0 and v.idem is not null
+                   and not p_again and not pg_try_advisory_xact_lock(uuid_hash_extended(v.idem, 0)) then
+                    outcome := 'in_flight';
+                end if;
+                if outcome = 'replayed' and v.fresh then
+                    update idempotency_keys k set replayed = true where k.idem = v.idem and v_round > 0;
+                    if not found then -- nothing is written in round 0; later it has just been taken back
+                        outcome := null;
+                        v_behind := v_behind or v_round > 0;
+                    end if;
+                end if;
+                if outcome = 'repeated' then
+                    insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining, replayed)
+                    select x.idem, x.body, v.said_id, v.said_at, v.said_until, v.said_remaining, true
+                    from (values (v.said_id, v.repeat), (v.idem, v.body)) as x(idem, body)
+                    where x.idem is not null and not v.settled
+                    on conflict do nothing;
+                    outcome := 'replayed';
+                end if;
+                if outcome is null or outcome = 'limited' and v_behind then
+                    if v_behind then v_wait := v_wait || v.item; else v_turn := v_turn || v.item; end if;
+                    v_left[v.item] := v.remaining;
+                    v_taken[v_line[v.item]] := true;
+                    v_taken[v_line[v.item + v_size]] := true;
+                    v_taken[v_line[v.item + 2 * v_size]] := true;
+                    v_taken[v_line[v.item + 3 * v_size]] := true;
+                    continue;
+                end if;
+                item := v.item;
+                id := case when outcome = 'admitted' then v.id else v.said_id end;
+                created_at := coalesce(v.created_at, v.said_at);
+                expires_at := coalesce(v.expires_at, v.said_until);
+                remaining := coalesce(v.said_remaining, v.remaining);
+                wait := case when outcome = 'limited' then v.wait end;
+                leased := coalesce(v.leased, false);
+                lifts := v.lifts;
+                return next;
+            end loop;
+        end if;
         v_round := v_round + 1;
         v_open := case when v_round = 1 then v_turn || v_wait else v_wait end;
         continue when v_round = 1 or v_turn = '{}';

@@ -1,10 +1,13 @@
--- Finish what weigh began, and store the decision with the send. An allowed send takes its place in the limits of
+-- Finish what weigh began, and store the decisions with the sends. An allowed send takes its place in the limits of
 -- device and number (over all clients); one that is suppressed, or finds a limit spent, is taken out of the histories
 -- again.
 -- Done once: a send that was resolved before, by a process that died or in a statement whose end was unclear, changes
--- nothing and returns the stored decision (`decided`; null if it is the one that was passed in).
--- Books what is sent and what is not, and refuses what is over a budget of the day. A country's budget is exact because
--- its history is locked here; the budget for everything, if there is one, has a lock of its own.
+-- nothing. Only decisions that are not those passed in are returned (`decided`).
+-- Each item is resolved exactly as if it had come alone, in the order of the arrays. This is done in rounds. A limit or
+-- a budget refuses an item for certain if it is spent without those before it, and lets it through for certain if it is
+-- not spent with all of them; the others wait for the next round, in which those before them are counted.
+-- Books what is sent and what is not, and refuses what is over a budget of the day. Budgets are exact because whoever
+-- books for a country that has one holds it here; the budget for everything, if there is one, has a lock of its own.
 -- m_most_unconverted: how many sends of the day (UTC) to a country may have gone out for nothing, if that is limited: of
 -- all of them, each code that was entered accounts for m_worth.
 -- Raises the blocks that the rules asked for: b_first seconds, doubled each time while the one before is remembered
@@ -26,175 +29,206 @@ language plpgsql
 as $$
 #variable_conflict use_column
 declare
+    v_size int := cardinality(p_id);
+    v_budgets boolean := exists (select from unnest(m_of_country || m_of_all || m_most_unconverted) as b where b is not null);
     v_now timestamptz;
     v_day date;
-    v_send record;
-    v_refused_by text;
-    v_decision jsonb;
-    m record;
-    v_place timestamptz;
-    v_device uuid;
-    -- the items that are resolved now, and when each was weighed
-    v_resolved int[] := '{}';
-    v_ats timestamptz[] := array_fill(null::timestamptz, array[cardinality(p_id)]);
-    v_spent float8[] := array_fill(0::float8, array[cardinality(p_id)]);
-    v_saved float8[] := v_spent;
-    v_sends int[] := array_fill(0, array[cardinality(p_id)]);
-    v_stopped int[] := v_sends;
+    v_ats timestamptz[];
+    v_open int[];
+    v_resolved int[];
+    v_asked int[]; -- those of a round that limits and budgets may refuse
+    v_refused int[] := '{}';
+    v_refused_by text[];
+    v_device uuid[];
+    v_wait int[];
+    v_sent int[];
+    v_stopped int[];
+    v record;
 begin
-    l_subject := array(
-        select case when l.apart and v.known_source is not null then apart(v.known_source, 'everywhere') else l.subject end
-        from unnest(l_item, l_subject, l_apart) with ordinality as l(item, subject, apart, n)
-        left join verifications v on v.id = p_id[l.item] order by l.n
-    );
-    perform hold_subjects(l_subject || b_subject || p_strike || array(
-        select w.subject from unnest(p_id, p_ordinal) as i(id, ordinal)
-        join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
-        cross join unnest(s.weighed) as w(subject)
-    ) || array(
-        select md5('budget')::uuid from unnest(m_of_all) as a(budget) where a.budget is not null limit 1
-    ));
+    if true = any (l_apart) then
+        l_subject := array(
+            select case when l.apart and v.known_source is not null then apart(v.known_source, 'everywhere') else l.subject end
+            from unnest(l_item, l_subject, l_apart) with ordinality as l(item, subject, apart, n)
+            left join verifications v on v.id = p_id[l.item] order by l.n
+        );
+    end if;
+    perform hold_subjects(l_subject || b_subject || p_strike || case when v_budgets then array(
+        select md5('budget')::uuid from unnest(m_of_all) as a(budget) where a.budget is not null
+        union
+        select md5('budget of ' || c.name)::uuid from unnest(m_country, m_of_country, m_most_unconverted)
+            as c(name, budget, most) where c.budget is not null or c.most is not null
+    ) end);
     v_now := coalesce(p_now, clock_timestamp());
     v_day := (v_now at time zone 'UTC')::date;
-    for i in 1 .. cardinality(p_id) loop
-        item := i;
-        select s.decision, s.weighed, s.weighed_at, s.state = 'begun' as begun, s.booked_on is not null as booked
-        into v_send from sends s
-        where s.verification_id = p_id[i] and s.ordinal = p_ordinal[i] for no key update;
-        decided := v_send.decision;
-        -- A send that is not begun any more is another process's, or over: nobody would refund what it books.
-        if decided is not null or v_send.begun is not true then
-            return next;
-            continue;
-        end if;
-        v_resolved := v_resolved || i;
-        v_ats[i] := v_send.weighed_at;
-        v_refused_by := null;
-        v_decision := p_decision[i];
-        if p_strike[i] is not null then
-            perform count_hits(array[p_strike[i]], p_keep, v_now);
-        end if;
-        select * into m from unnest(
-            m_item, m_client_id, m_country, m_channel, m_price, m_of_country, m_of_all, m_most_unconverted, m_worth
-        ) as x(item, client, country, channel, price, of_country, of_all, most_unconverted, worth) where x.item = i;
-        -- Booked, and without a decision: it was resolved by a process of the release before.
-        if p_goes[i] and not v_send.booked then
-            select min(l.name) into v_refused_by
-            from unnest(l_item, l_name, l_subject, l_max, l_seconds, l_given_back)
-                as l(item, name, subject, max, seconds, given_back)
-            join counters c on c.subject = l.subject
-            where l.item = i and case
-                when l.given_back then
-                    wait_for_place(coalesce(c.unconverted, c.hits), c.hits, l.max, l.seconds, v_now) > 0
-                else c.hits[l.max] > v_now - make_interval(secs => l.seconds)
-            end;
-            if v_refused_by is null and (m.of_country is not null or m.of_all is not null) then
-                -- A budget of 0.3 pays for three times 0.1, though their sum as floats is a little more.
-                select case
-                    when sum(x.spent) + m.price > m.of_all * (1 + 1e-9) then 'budget'
-                    when sum(x.spent) filter (where x.country = m.country) + m.price > m.of_country * (1 + 1e-9)
-                        then 'budget_country'
-                end into v_refused_by
-                from (
-                    select l.country, l.spent from ledger l where l.day = v_day
-                    union all
-                    select b.country, v_spent[b.item] from unnest(m_country, m_item) as b(country, item)
-                    union all
-                    select m.country, 0
-                ) as x;
-            end if;
-            if v_refused_by is null and m.most_unconverted is not null then
-                select case
-                    when x.sends + 1 - m.worth * x.converted > m.most_unconverted then 'budget_unconverted'
-                end into v_refused_by
-                from (
-                    select coalesce(sum(h.sends), 0) + (
-                               select coalesce(sum(v_sends[b.item]), 0) from unnest(m_country, m_item) as b(country, item)
-                               where b.country = m.country
-                           ) as sends,
-                           coalesce(sum(h.converted), 0) as converted
-                    from country_hours h where h.country = m.country and h.hour >= date_trunc('day', v_now, 'UTC')
-                ) as x;
-            end if;
-        end if;
-        if v_refused_by is not null then
-            v_decision := v_decision || jsonb_build_object(
-                'allow', false, 'by', null,
-                'findings', v_decision -> 'findings'
-                    || jsonb_build_object('rule', v_refused_by, 'mode', 'enforce', 'detail', p_spent)
-            );
-            decided := v_decision;
-        end if;
-        if p_goes[i] and v_refused_by is null then
-            v_device := null;
-            v_place := null;
-            if not v_send.booked then
-                v_device := (
-                    select l.subject from unnest(l_item, l_subject, l_given_back) as l(item, subject, given_back)
-                    where l.item = i and l.given_back limit 1
-                );
-                v_place := take_place(v_device, p_keep, v_now);
-                perform count_hits(array(
-                    select distinct l.subject from unnest(l_item, l_subject) as l(item, subject)
-                    where l.item = i and l.subject is distinct from v_device
-                ), p_keep, v_now);
-                v_sends[i] := 1;
-                v_spent[i] := m.price;
-            end if;
-            update sends s set decision = v_decision, country = coalesce(s.country, m.country),
-                booked = coalesce(s.booked, m.channel), price = coalesce(s.price, m.price),
-                booked_on = coalesce(s.booked_on, case when m.item is not null then v_day end),
-                device_limit = v_device, device_place = v_place
-            where s.verification_id = p_id[i] and s.ordinal = p_ordinal[i];
-        else
-            if m.item is not null then
-                v_stopped[i] := 1;
-                v_saved[i] := m.price;
-            end if;
-            update histories h set
-                ats = without(h.ats, array_position(h.ats, v_ats[i])),
-                marks = without(h.marks, array_position(h.ats, v_ats[i])),
-                goods = without(h.goods, array_position(h.ats, v_ats[i])),
-                day_sends = greatest(0, h.day_sends - 1),
-                long_sends = greatest(0, h.long_sends - 1)
-            where h.subject = any (v_send.weighed) and array_position(h.ats, v_ats[i]) is not null;
-            update sends s set decision = v_decision, weighed = '{}'
-            where s.verification_id = p_id[i] and s.ordinal = p_ordinal[i];
-        end if;
-        return next;
+    -- A send that is not begun any more is another process's, or over: nobody would refund what it books. One that is
+    -- booked, and without a decision, was resolved by a process of the release 0.1.0.
+    select array_agg(h.weighed_at order by i.n), array_agg(i.n order by i.n) filter (where h.open),
+           array_agg(i.n order by i.n) filter (where h.open and p_goes[i.n] and not h.booked)
+    into v_ats, v_open, v_asked
+    from generate_subscripts(p_id, 1) as i(n)
+    left join (
+        select i.n, s.weighed_at, s.state = 'begun' and s.decision is null as open, s.booked_on is not null as booked
+        from unnest(p_id, p_ordinal) with ordinality as i(id, ordinal, n)
+        join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
+        order by s.verification_id, s.ordinal for no key update of s
+    ) as h on h.n = i.n;
+    v_resolved := coalesce(v_open, '{}');
+    v_open := v_resolved;
+    for v in select p_strike[i] as strike from unnest(v_resolved) as i where p_strike[i] is not null loop
+        perform count_hits(array[v.strike], p_keep, v_now);
     end loop;
-    insert into ledger as l (day, client_id, country, channel, sends, spent, stopped, saved)
-    select v_day, x.client, x.country, x.channel, sum(v_sends[x.item]), sum(v_spent[x.item]), sum(v_stopped[x.item]),
-           sum(v_saved[x.item])
-    from unnest(m_item, m_client_id, m_country, m_channel) as x(item, client, country, channel)
-    where x.item = any (v_resolved)
-    group by x.client, x.country, x.channel
-    order by x.client, x.country, x.channel
-    on conflict (day, client_id, country, channel) do update set
-        sends = l.sends + excluded.sends, spent = l.spent + excluded.spent,
-        stopped = l.stopped + excluded.stopped, saved = l.saved + excluded.saved;
-    insert into blocks (subject, kind, label, reason, level, began_at, until, set_by)
-    select b.subject, b.kind, b.label, b.reason, g.level, v_now,
-           v_now + make_interval(secs => least(b.first * (2 ^ g.level), b.longest)), 'rule'
-    from (select distinct on (subject) subject, kind, label, reason, first, longest, least, v_ats[item] as weighed_at
-          from unnest(b_item, b_subject, b_kind, b_label, b_reason, b_first, b_longest, b_least)
-              as x(item, subject, kind, label, reason, first, longest, least)
-          where x.item = any (v_resolved)
-          order by subject, item desc) as b
-    cross join lateral (
-        select least(greatest(
-                   coalesce(max(o.level) + 1, 0), ceil(log(2.0, (greatest(b.least, 1) / b.first)::numeric))
-               ), ceil(log(2.0, (b.longest / b.first)::numeric)))::smallint as level,
-               bool_or(case when o.lifted_at is null then o.until > v_now else o.lifted_at >= b.weighed_at end) as held
-        from blocks o where o.subject = b.subject and o.until > v_now - p_block_remembered
-    ) as g
-    where g.held is not true;
-    -- Last, as in refund_sends: two that hold each other's lines would wait for each other.
-    insert into country_hours as h (country, hour, sends, converted)
-    select x.country, date_trunc('hour', v_ats[x.item], 'UTC'), sum(v_sends[x.item]), 0
-    from unnest(m_item, m_country) as x(item, country)
-    where v_sends[x.item] > 0 and v_ats[x.item] is not null
-    group by 1, 2 order by 1, 2
-    on conflict (country, hour) do update set sends = h.sends + excluded.sends;
+
+    while v_open <> '{}' loop
+        v_refused_by := array_fill(null::text, array[v_size]);
+        v_device := array_fill(null::uuid, array[v_size]);
+        v_wait := '{}';
+        for v in
+            with limits as (
+                select l.item, l.subject, l.name, l.max, l.seconds, l.given_back, c.hits,
+                       coalesce(c.unconverted, c.hits) as unconverted,
+                       dense_rank() over (partition by l.subject order by l.item)::int - 1 as before
+                from unnest(l_item, l_name, l_subject, l_max, l_seconds, l_given_back)
+                    as l(item, name, subject, max, seconds, given_back)
+                left join counters c on c.subject = l.subject
+                where l.item = any (v_asked)
+            )
+            select l.item, min(l.name) filter (where case
+                       when l.given_back then wait_for_place(l.unconverted, l.hits, l.max, l.seconds, v_now) > 0
+                       else l.hits[l.max] > v_now - make_interval(secs => l.seconds)
+                   end) as refused_by,
+                   bool_or(l.before > 0 and case
+                       when l.before >= l.max then true
+                       when l.given_back then
+                           wait_for_place(l.unconverted, l.hits, l.max - l.before, l.seconds, v_now) > 0
+                       else l.hits[l.max - l.before] > v_now - make_interval(secs => l.seconds)
+                   end) as waits,
+                   max(l.hits[1]) as newest,
+                   (array_agg(l.subject) filter (where l.given_back))[1] as device
+            from limits l group by l.item
+        loop
+            v_refused_by[v.item] := v.refused_by;
+            v_device[v.item] := v.device;
+            -- A hit is told by its time from all others of its subject: item 1's comes a microsecond later, and so on.
+            v_now := greatest(v_now, v.newest);
+            if v.waits and v.refused_by is null then v_wait := v_wait || v.item; end if;
+        end loop;
+        if v_budgets then
+            for v in
+                select b.item, b.refused_by, b.waits from budgets_left(
+                    v_day, date_trunc('day', v_now, 'UTC'),
+                    array(select i from unnest(v_asked) as i where v_refused_by[i] is null), m_item, m_country, m_price,
+                    m_of_country, m_of_all, m_most_unconverted, m_worth
+                ) as b
+            loop
+                v_refused_by[v.item] := v.refused_by;
+                if v.waits and v.refused_by is null then v_wait := v_wait || v.item; end if;
+            end loop;
+        end if;
+        v_sent := array(select i from unnest(v_open) as i where p_goes[i] and v_refused_by[i] is null and i <> all (v_wait));
+        v_stopped := array(select i from unnest(v_open) as i where not p_goes[i] or v_refused_by[i] is not null);
+
+        insert into counters as c (subject, hits, unconverted)
+        select h.subject, h.hits[1:p_keep], case when h.given_back then h.hits[1:p_keep] end
+        from (
+            select x.subject, bool_or(x.given_back) as given_back,
+                   array_agg(v_now + x.item * interval '1 microsecond' order by x.item desc) as hits
+            from (
+                select l.item, l.subject, bool_or(l.given_back) as given_back
+                from unnest(l_item, l_subject, l_given_back) as l(item, subject, given_back)
+                where l.item = any (v_sent) and l.item = any (v_asked) group by l.item, l.subject
+            ) as x
+            group by x.subject
+        ) as h
+        order by h.subject
+        on conflict (subject) do update set
+            hits = (excluded.hits || c.hits)[1:p_keep],
+            unconverted = case
+                when excluded.unconverted is null then c.unconverted
+                else (excluded.unconverted || coalesce(c.unconverted, c.hits))[1:p_keep]
+            end;
+
+        if v_stopped <> '{}' then
+            perform take_out(array(select p_id[i] from unnest(v_stopped) as i), array(select p_ordinal[i] from unnest(v_stopped) as i));
+        end if;
+        update sends s set
+            decision = case
+                when d.refused_by is null then d.decision
+                else d.decision || jsonb_build_object(
+                    'allow', false, 'by', null,
+                    'findings', d.decision -> 'findings'
+                        || jsonb_build_object('rule', d.refused_by, 'mode', 'enforce', 'detail', p_spent)
+                )
+            end,
+            weighed = case when d.sent then s.weighed else '{}' end,
+            country = coalesce(s.country, d.country),
+            booked = coalesce(s.booked, d.channel),
+            price = coalesce(s.price, d.price),
+            booked_on = coalesce(s.booked_on, case when d.country is not null then v_day end),
+            device_limit = d.device,
+            device_place = case when d.device is not null then v_now + d.n * interval '1 microsecond' end
+        from (
+            select i.id, i.ordinal, i.n, i.decision, i.refused_by, x.sent, m.country, m.channel, m.price,
+                   case when x.sent then i.device end as device
+            from unnest(p_id, p_ordinal, p_decision, v_refused_by, v_device)
+                with ordinality as i(id, ordinal, decision, refused_by, device, n)
+            join lateral (select i.n = any (v_sent) as sent) as x on x.sent or i.n = any (v_stopped)
+            left join unnest(m_item, m_country, m_channel, m_price) as m(item, country, channel, price)
+              on x.sent and m.item = i.n
+        ) as d
+        where s.verification_id = d.id and s.ordinal = d.ordinal;
+
+        insert into ledger as l (day, client_id, country, channel, sends, spent, stopped, saved)
+        select v_day, x.client, x.country, x.channel,
+               count(*) filter (where x.sent and x.asked), coalesce(sum(x.price) filter (where x.sent and x.asked), 0),
+               count(*) filter (where not x.sent), coalesce(sum(x.price) filter (where not x.sent), 0)
+        from (
+            select m.client, m.country, m.channel, m.price, m.item = any (v_sent) as sent, m.item = any (v_asked) as asked
+            from unnest(m_item, m_client_id, m_country, m_channel, m_price) as m(item, client, country, channel, price)
+            where m.item = any (v_sent || v_stopped)
+        ) as x
+        group by x.client, x.country, x.channel
+        order by x.client, x.country, x.channel
+        on conflict (day, client_id, country, channel) do update set
+            sends = l.sends + excluded.sends, spent = l.spent + excluded.spent,
+            stopped = l.stopped + excluded.stopped, saved = l.saved + excluded.saved;
+        -- After the ledger, as in refund_sends: two that hold each other's lines would wait for each other.
+        insert into country_hours as h (country, hour, sends, converted)
+        select m.country, date_trunc('hour', v_ats[m.item], 'UTC'), count(*), 0
+        from unnest(m_item, m_country) as m(item, country)
+        where m.item = any (v_sent) and m.item = any (v_asked) and v_ats[m.item] is not null
+        group by 1, 2 order by 1, 2
+        on conflict (country, hour) do update set sends = h.sends + excluded.sends;
+
+        v_refused := v_refused || array(select i from unnest(v_stopped) as i where v_refused_by[i] is not null);
+        v_open := v_wait;
+        v_asked := array(select i from unnest(v_asked) as i where i = any (v_wait));
+        v_now := v_now + v_size * interval '1 microsecond';
+    end loop;
+
+    if b_item <> '{}' then
+        insert into blocks (subject, kind, label, reason, level, began_at, until, set_by)
+        select b.subject, b.kind, b.label, b.reason, g.level, v_now,
+               v_now + make_interval(secs => least(b.first * (2 ^ g.level), b.longest)), 'rule'
+        from (select distinct on (subject) subject, kind, label, reason, first, longest, least, v_ats[item] as weighed_at
+              from unnest(b_item, b_subject, b_kind, b_label, b_reason, b_first, b_longest, b_least)
+                  as x(item, subject, kind, label, reason, first, longest, least)
+              where x.item = any (v_resolved)
+              order by subject, item desc) as b
+        cross join lateral (
+            select least(greatest(
+                       coalesce(max(o.level) + 1, 0), ceil(log(2.0, (greatest(b.least, 1) / b.first)::numeric))
+                   ), ceil(log(2.0, (b.longest / b.first)::numeric)))::smallint as level,
+                   bool_or(case when o.lifted_at is null then o.until > v_now else o.lifted_at >= b.weighed_at end) as held
+            from blocks o where o.subject = b.subject and o.until > v_now - p_block_remembered
+        ) as g
+        where g.held is not true;
+    end if;
+    if v_refused <> '{}' or cardinality(v_resolved) < v_size then
+        return query
+        select i.n::int, s.decision
+        from unnest(p_id, p_ordinal) with ordinality as i(id, ordinal, n)
+        join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
+        where i.n = any (v_refused) or i.n <> all (v_resolved);
+    end if;
 end
 $$;

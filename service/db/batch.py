@@ -7,6 +7,7 @@ batch must be safe to run again with the same items, because that is how an uncl
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ Item = TypeVar("Item")  # what a batch is made of
 Result = TypeVar("Result")  # what becomes of it
 # Carries a batch, and returns one result for each item, in order.
 Run: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
+# Between how many seconds the time is drawn for which a call waits for more items.
+Tick: TypeAlias = tuple[float, float]
+
+AT_ONCE: Tick = (0.0, 0.0)
+# For what follows a reply: however few come, they share what a call costs.
+AFTER_REPLY: Tick = (0.015, 0.035)
 
 # Seconds until a connection that was closed is known to be: before that the pool would lend it again.
 FAREWELL = 0.05
@@ -32,6 +39,9 @@ SEEN = 4
 LEAST_PATIENCE = 0.25
 # Seconds that an item waits behind a failed call, unless its caller's patience is shorter.
 BEHIND_FAILURE = 2.5
+
+# Drawn, so that nobody can tell when the next call is made.
+_dice = random.SystemRandom()
 
 
 class Patience(NamedTuple):
@@ -74,11 +84,13 @@ class Batcher(Generic[Item, Result]):
     def __init__(
         self, run: Run[Item, Result], most: int = 64, *, again: Run[Item, Result] | None = None,
         patience: Patience | None = None, undo: Callable[[Item], None] = lambda _: None,
+        tick: Tick = AT_ONCE,
     ) -> None:  # fmt: skip
         """Carry at most `most` items a call.
 
         `patience` is for callers that must be answered in time; without it an item waits as long as calls keep ending.
         `undo` is told of each item that may have been carried though its caller got Unavailable.
+        `tick`: how long a call waits for more.
         """
         self._run = run
         self._again = again or run
@@ -86,6 +98,7 @@ class Batcher(Generic[Item, Result]):
         self._patience = patience
         self._calls = patience.calls if patience else 1
         self._undo = undo
+        self._tick = tick
         self._line: deque[Place[Item, Result]] = deque()
         self._carried: set[Place[Item, Result]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,8 +127,11 @@ class Batcher(Generic[Item, Result]):
 
     async def _work(self) -> None:
         try:
-            while batch := self._take():
-                await self._carry(batch)
+            while self._line:
+                if self._tick[1] and len(self._line) < self._most:
+                    await asyncio.sleep(_dice.uniform(*self._tick))
+                if batch := self._take():
+                    await self._carry(batch)
         finally:
             self._working -= 1
 

@@ -6,20 +6,19 @@ across a call to the outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from service.db.batch import Batcher
+from service.db.batch import AFTER_REPLY, Batcher, Tick
 from service.db.calls import Columns, FunctionCall, JsonText
 from service.db.engine import Database
-from service.db.pool import Record
 from service.fraud.decision import Decision, writable
 from service.fraud.facts import UnconvertedCodes
-from service.fraud.histories.history import History, without_failed
+from service.fraud.histories.history import History, count, without_failed
 from service.fraud.histories.subjects import Subject
 from service.fraud.money import Booking
 from service.phone import NumberKind
@@ -191,12 +190,35 @@ class _SendLimitWindow(msgspec.Struct, frozen=True):
     apart: bool
 
 
+class _Distinct(msgspec.Struct, frozen=True):
+    """A subject that is weighed against, once for all sends of a call."""
+
+    subject: UUID
+
+
+class _Placed(msgspec.Struct, frozen=True):
+    """A send's place in a history: which of the subjects, from 1, and its mark there."""
+
+    place: int
+    mark: int
+
+
+class _Other(msgspec.Struct, frozen=True, array_like=True):
+    """What few sends have. `decided`: in an earlier call, by a process that died or in a call whose end was unclear."""
+
+    absent: list[str]
+    line: NumberKind | None
+    decided: Decision | None
+
+
+OTHERS = msgspec.json.Decoder(list[_Other])
+NO_OTHER = _Other([], None, None)
 WEIGH = FunctionCall(
-    "weigh_v5", ("item", "bound", "absent", "histories", "line", "recent", "in_a_row", "decided"),
+    "weigh_v5", ("counted", "bound", "recent", "in_a_row", "others", "subjects"),
     now=datetime, keep=int, day=timedelta, fortnight=timedelta, block_remembered=timedelta,
     expected_for=timedelta, noted_for=timedelta, codes_within=timedelta,
     items=Columns(Weighing, only=("id", "ordinal", "client_id", "phone_hash", "event", "numbers")),
-    subjects=Columns(Subject, "s", only=("hash", "mark"), of_items=True),
+    subjects=Columns(_Distinct, "d"), places=Columns(_Placed, "s", of_items=True),
     signals=Columns(SeenSignal, "g", of_items=True),
 )  # fmt: skip
 RESOLVE = FunctionCall(
@@ -211,12 +233,15 @@ CREDIT = FunctionCall("credit", now=datetime, ids=list[UUID])
 class FraudStore:
     """The statements, bound to one database and one clock."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime | None] = lambda: None) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], datetime | None] = lambda: None, tick: Tick = AFTER_REPLY
+    ) -> None:
         self._pool = database.pool
         self._now = now
-        self.weigh = Batcher(self._weigh).submit
+        self.weigh = Batcher(self._weigh, tick=tick).submit
+        # What was weighed together is resolved together, without waiting.
         self.resolve = Batcher(self._resolve).submit
-        self.credit = Batcher(self._credit).submit
+        self.credit = Batcher(self._credit, tick=tick).submit
         self.keep_line = Batcher(self._keep_line).submit
         self.is_spent = Batcher(self._is_spent).submit
         self.keep_verdict = Batcher(self._keep_verdict).submit
@@ -227,13 +252,29 @@ class FraudStore:
         return found
 
     async def _weigh(self, items: Sequence[Weighing]) -> list[Weighed | Decision]:
-        rows = await self._pool.fetch(*WEIGH(
+        subjects = dict.fromkeys(subject.hash for item in items for subject in item.subjects)
+        places = {subject: place for place, subject in enumerate(subjects)}
+        [row] = await self._pool.fetch(*WEIGH(
             now=self._now(), keep=KEEP, day=A_DAY, fortnight=A_FORTNIGHT, block_remembered=BLOCK_REMEMBERED,
-            expected_for=EXPECTED_FOR, noted_for=NOTED_FOR, codes_within=A_DAY,
+            expected_for=EXPECTED_FOR, noted_for=NOTED_FOR, codes_within=A_DAY, items=items,
+            subjects=[_Distinct(subject) for subject in places],
+            places=[
+                (n, _Placed(places[subject.hash] + 1, subject.mark))
+                for n, item in enumerate(items, 1) for subject in item.subjects
+            ],
             signals=[(n, signal) for n, item in enumerate(items, 1) for signal in item.signals],
-            items=items, subjects=[(n, subject) for n, item in enumerate(items, 1) for subject in item.subjects],
         ))  # fmt: skip
-        return [_weighed(items[row[0] - 1], row) for row in rows]
+        counted, bound, recent, in_a_row, others, subjects = row
+        histories = HISTORIES.decode(subjects)
+        also = OTHERS.decode(others) if others else [NO_OTHER] * len(items)
+        counted = set(counted)
+        found: list[Weighed | Decision] = []
+        for n, (item, other) in enumerate(zip(items, also, strict=True)):
+            by_kind = _count(item, histories, places, again=n + 1 not in counted)
+            codes = UnconvertedCodes(recent[n], in_a_row[n])
+            weighed = Weighed(bound[n], other.absent, item.subjects, without_failed(by_kind), other.line, codes)
+            found.append(other.decided or weighed)
+        return found
 
     async def _resolve(self, items: Sequence[Resolution]) -> list[Decision]:
         rows = await self._pool.fetch(*RESOLVE(
@@ -248,7 +289,8 @@ class FraudStore:
             blocks=[(n, block) for n, item in enumerate(items, 1) for block in item.blocks],
             bookings=[(n, item.booking) for n, item in enumerate(items, 1) if item.booking is not None],
         ))  # fmt: skip
-        return [DECISIONS.decode(told) if told else items[item - 1].decision for item, told in rows]
+        others = {item: DECISIONS.decode(told) for item, told in rows if told}
+        return [others.get(n, item.decision) for n, item in enumerate(items, 1)]
 
     async def _credit(self, rows: Sequence[UUID]) -> list[None]:
         await self._pool.execute(*CREDIT(now=self._now(), ids=list(rows)))
@@ -277,13 +319,15 @@ def _windows(limit: SendLimit) -> Iterator[_SendLimitWindow]:
             yield _SendLimitWindow(limit.name, limit.subject, window.max, window.seconds, given_back, limit.apart)
 
 
-def _weighed(item: Weighing, row: Record) -> Weighed | Decision:
-    _, bound, absent, histories, line, recent, in_a_row, decided = row
-    if decided:
-        return DECISIONS.decode(str(decided))
-    found = HISTORIES.decode(str(histories))
-    by_kind: dict[str, History] = {s.kind: history for s, history in zip(item.subjects, found, strict=True)}
-    return Weighed(bound, absent, item.subjects, without_failed(by_kind), line, UnconvertedCodes(recent, in_a_row))
+def _count(item: Weighing, histories: list[History], places: Mapping[UUID, int], *, again: bool) -> dict[str, History]:
+    """Return what a send is weighed against, and count it for those after it, if it was not counted before."""
+    found: dict[str, History] = {}
+    for subject in item.subjects:
+        place = places[subject.hash]
+        found[subject.kind] = count(histories[place], subject.mark, KEEP, again=again)
+        if not again:
+            histories[place] = found[subject.kind]
+    return found
 
 
 def _columns(lines: Sequence[tuple[object, ...]], width: int) -> list[list[object] | None]:

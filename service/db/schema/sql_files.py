@@ -16,9 +16,9 @@ SETTINGS = (
     "enable_seqscan = off", "enable_hashjoin = off", "enable_mergejoin = off", "plan_cache_mode = force_generic_plan",
 )  # fmt: skip
 BY_KEYS_ALONE = frozenset({
-    "admit_v4", "apply_webhooks_v3", "backlog_v2", "budget_left_v2", "claim_v2", "credit", "expire", "record_v3",
-    "refund_sends", "reserve_guess_v3", "reserve_once_v2", "resolve_v5", "settle_guess_v2", "use_fallback",
-    "unconverted_codes", "use_fallback_once", "watch_traffic_v2", "weigh_v5", "withdraw",
+    "admit_v4", "apply_webhooks_v3", "backlog_v2", "bind_event", "budget_left_v2", "claim_v2", "credit", "expire",
+    "record_v3", "refund_sends", "reserve_guess_v3", "reserve_once_v2", "resolve_v5", "settle_guess_v2", "take_out",
+    "unconverted_codes", "use_fallback", "use_fallback_once", "watch_traffic_v2", "weigh_v5", "withdraw",
 })  # fmt: skip
 # The same of functions that only processes of an earlier revision call.
 BY_KEYS_BEFORE = frozenset({"admit_v3", "resolve_v3", "resolve_v4", "weigh_v3", "weigh_v4"})

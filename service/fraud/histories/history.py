@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
+T = TypeVar("T")
 SubjectKind = Literal["block_10k", "block_100k", "block_1m", "country", "ip", "network", "device"]
 
 # How many last digits tell a number from others in its range.
@@ -50,6 +51,36 @@ class History(msgspec.Struct, frozen=True, array_like=True):
     lifted: float | None = None
     firm: bool = False
     failed: list[bool] | None = None
+
+
+def count(history: History, mark: int, keep: int, *, again: bool) -> History:
+    """Return a history with a send on top that comes now: a number that asks again takes its own place.
+
+    The same is done in the database (migrations/functions/weigh_v5.sql), of which `keep` sends are kept. `again`: the
+    send was counted in an earlier call, so that the sums have it already.
+    """
+    gone = history.marks.index(mark) if mark in history.marks else keep
+    if gone < keep and history.converted[gone]:
+        gone = keep
+    more = 0 if again else 1
+    return History(
+        ages=_put([0], history.ages, gone, keep),
+        marks=_put([mark], history.marks, gone, keep),
+        converted=_put([False], history.converted, gone, keep),
+        day_sends=history.day_sends + more,
+        day_converted=history.day_converted,
+        long_sends=history.long_sends + more,
+        long_converted=history.long_converted,
+        peak=max(history.peak, history.day_sends - history.day_converted),
+        block=history.block,
+        lifted=history.lifted,
+        firm=history.firm,
+        failed=_put([False], history.failed, gone, keep) if history.failed else None,
+    )
+
+
+def _put(first: list[T], others: list[T], gone: int, keep: int) -> list[T]:
+    return [*first, *others[:gone], *others[gone + 1 :]][:keep]
 
 
 def without_failed(histories: Mapping[str, History]) -> dict[str, History]:

@@ -16,7 +16,7 @@ import msgspec
 
 from service import telemetry
 from service.clients.caller import Caller
-from service.db.batch import Batcher, Patience, Waiting
+from service.db.batch import AFTER_REPLY, Batcher, Patience, Tick, Waiting
 from service.db.engine import Database
 from service.db.faults import ConstraintViolated
 from service.db.insisting import insist
@@ -78,10 +78,12 @@ class Store:
         policies: Policies,
         now: Callable[[], datetime | None] = lambda: None,
         max_unknown: int = MAX_UNKNOWN,
+        tick: Tick = AFTER_REPLY,
     ) -> None:
         """A counter keeps as many hits as the widest limit of any policy needs.
 
-        `max_unknown`: how many events about unknown sends are kept.
+        `max_unknown`: how many events about unknown sends are kept. `tick`: how long what follows a reply waits for
+        more.
         """
         self._pool = database.pool
         self._keep = widest(policies)
@@ -94,7 +96,7 @@ class Store:
         self.admit = Batcher(
             self._admit, again=partial(self._admit, again=True), patience=PATIENCE, undo=self.owed.requests.put
         ).submit
-        self.record = Batcher(self._record).submit
+        self.record = Batcher(self._record, tick=tick).submit
 
     async def _admit(self, items: Sequence[Admission], *, again: bool = False) -> list[Admitted]:
         if not again:
