@@ -154,8 +154,9 @@ begin
 
     if exists (select from verifications r where r.phone_hash = any (p_phone_hash) and r.status = 'verified') then
         for i in 1 .. v_size loop
-            select u.recent, u.in_a_row into recent[i], in_a_row[i]
-            from unconverted_codes(p_id[i], v_now - p_codes_within) as u;
+            select u.* into v from unconverted_codes(p_id[i], v_now - p_codes_within) as u;
+            recent[i] := v.recent;
+            in_a_row[i] := v.in_a_row;
         end loop;
     end if;
     if v_missing or cardinality(counted) < v_size
