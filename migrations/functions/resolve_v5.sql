@@ -6,8 +6,8 @@
 -- Each item is resolved exactly as if it had come alone, in the order of the arrays. This is done in rounds. A limit or
 -- a budget refuses an item for certain if it is spent without those before it, and lets it through for certain if it is
 -- not spent with all of them; the others wait for the next round, in which those before them are counted.
--- Books what is sent and what is not, and refuses what is over a budget of the day. Budgets are exact because whoever
--- books for a country that has one holds it here; the budget for everything, if there is one, has a lock of its own.
+-- Books what is sent and what is not, and refuses what is over a budget of the day. A country's budget is exact because
+-- its history is locked here; the budget for everything, if there is one, has a lock of its own.
 -- m_most_unconverted: how many sends of the day (UTC) to a country may have gone out for nothing, if that is limited: of
 -- all of them, each code that was entered accounts for m_worth.
 -- Raises the blocks that the rules asked for: b_first seconds, doubled each time while the one before is remembered
@@ -52,12 +52,13 @@ begin
             left join verifications v on v.id = p_id[l.item] order by l.n
         );
     end if;
-    perform hold_subjects(l_subject || b_subject || p_strike || case when v_budgets then array(
-        select md5('budget')::uuid from unnest(m_of_all) as a(budget) where a.budget is not null
-        union
-        select md5('budget of ' || c.name)::uuid from unnest(m_country, m_of_country, m_most_unconverted)
-            as c(name, budget, most) where c.budget is not null or c.most is not null
-    ) end);
+    perform hold_subjects(l_subject || b_subject || p_strike || array(
+        select w.subject from unnest(p_id, p_ordinal) as i(id, ordinal)
+        join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
+        cross join unnest(s.weighed) as w(subject)
+    ) || array(
+        select md5('budget')::uuid from unnest(m_of_all) as a(budget) where a.budget is not null limit 1
+    ));
     v_now := coalesce(p_now, clock_timestamp());
     v_day := (v_now at time zone 'UTC')::date;
     -- A send that is not begun any more is another process's, or over: nobody would refund what it books. One that is
@@ -148,7 +149,9 @@ begin
             end;
 
         if v_stopped <> '{}' then
-            perform take_out(array(select p_id[i] from unnest(v_stopped) as i), array(select p_ordinal[i] from unnest(v_stopped) as i));
+            perform take_out(
+                array(select p_id[i] from unnest(v_stopped) as i), array(select p_ordinal[i] from unnest(v_stopped) as i)
+            );
         end if;
         update sends s set
             decision = case

@@ -1,14 +1,7 @@
 -- Take sends out of the histories in which they were counted: they do not go out after all.
--- The rows are locked in the order in which weigh and credit come to them, so that none waits for another in a circle.
+-- The caller holds the subjects.
 create or replace function take_out(p_id uuid[], p_ordinal int[]) returns void language plpgsql as $$
 begin
-    perform 1 from histories h
-    where h.subject = any (array(
-        select w.subject from unnest(p_id, p_ordinal) as i(id, ordinal)
-        join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
-        cross join unnest(s.weighed) as w(subject)
-    ))
-    order by h.subject for no key update;
     update histories h set
         ats = array(select t.at from unnest(h.ats) with ordinality as t(at, n) where t.at <> all (g.ats) order by t.n),
         marks = array(
