@@ -24,6 +24,7 @@ from service.api.console.pages import prepare
 from service.api.openapi import page
 from service.api.operator import router
 from service.api.server.observation import Observation, name_requests
+from service.api.server.short_way import ShortWay
 from service.api.services import Services, make_services
 from service.callbacks.delivery import CALL, Delivery
 from service.db import engine
@@ -140,10 +141,15 @@ def create_routes(lifespan: Sequence[Lifespan]) -> Litestar:
     )
 
 
+def shorten_routes(lifespan: Sequence[Lifespan]) -> ASGIApp:
+    """Make the routes as they are served."""
+    return ShortWay(create_routes(lifespan))
+
+
 def create_app(
     settings: Settings,
     opened: Callable[[], None] = lambda: None,
-    routes: Callable[[Sequence[Lifespan]], ASGIApp] = create_routes,
+    routes: Callable[[Sequence[Lifespan]], ASGIApp] = shorten_routes,
 ) -> ASGIApp:
     """Make the app that uvicorn serves. `opened` is called when everything is ready; `routes` makes the routes."""
 

@@ -6,6 +6,7 @@ Called by api, fraud, verification and cli. Cannot tell whether a number is in u
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -90,6 +91,9 @@ TWO_FORMED = ("+54", "+55", "+57", "+39", "+972")
 # Of the beginning of a range: how many digits are shown at most, and how many of its numbers' are left open at least.
 MOST_SHOWN, OPEN_DIGITS = 6, 4
 
+# A request, its decision and its record ask the same of one number, within a second: so many of the newest are kept.
+NEWEST = 256
+
 # A plus, and at most 15 digits; shorter than seven is no telephone's.
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
@@ -145,9 +149,14 @@ def is_e164(text: str) -> bool:
     return E164.fullmatch(text) is not None
 
 
+@lru_cache(NEWEST)
+def _parse(text: str) -> phonenumbers.PhoneNumber:
+    return phonenumbers.parse(text)
+
+
 def _strip(text: str) -> str:
     try:
-        number = phonenumbers.parse(text)
+        number = _parse(text)
     except phonenumbers.NumberParseException as error:
         raise InvalidPhoneNumber from error
     # Not a number either that is only dialled within its own city.
@@ -171,9 +180,10 @@ def subscriber_of(e164: str) -> str:
     return e164
 
 
+@lru_cache(NEWEST)
 def describe(e164: str) -> NumberPlan:
     """Return what the numbering plan says of a number in E.164 (phonenumbers' metadata; no look-up)."""
-    number = phonenumbers.parse(e164)
+    number = _parse(e164)
     found = phonenumbers.number_type(number)
     country, kind = _country(number), KINDS.get(found, "unknown")
     return NumberPlan(

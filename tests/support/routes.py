@@ -14,6 +14,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import ASGIApp, Receive, Send
 
+from service.api.server.short_way import ShortWay
 from service.app import create_routes
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -21,14 +22,15 @@ free: list[Litestar] = []
 
 
 def lend_routes(lifespan: Sequence[Lifespan]) -> ASGIApp:
-    """Answer as create_routes does. Routes that are never served, or whose server fails, are not lent again."""
+    """Answer as shorten_routes does. Routes that are never served, or whose server fails, are not lent again."""
     routes = free.pop() if free else create_routes([])
     routes._lifespan_managers[:] = lifespan
     # What the last gateway left there would answer in the place of one that failed to open.
     routes.state = State()
+    short = ShortWay(routes)
 
     async def run(scope: Any, receive: Receive, send: Send) -> None:
-        await routes(scope, receive, send)
+        await short(scope, receive, send)
         if scope["type"] == "lifespan":
             free.append(routes)
 
