@@ -7,7 +7,6 @@ written under the lease token, so that a process that was too slow changes nothi
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -40,6 +39,7 @@ from service.verification.callers import Evidence
 from service.verification.review import find_mark
 from service.verification.send_results import SendResult, result_of
 from service.verification.senders import Senders
+from service.verification.starts import Starts
 from service.verification.states import LEASE, SEND_LIMIT, Rest, Send, plan
 from service.verification.storage.rows import Claimed, SendRecord
 from service.verification.storage.store import Store
@@ -61,8 +61,6 @@ SECOND_LOOK = 2.0
 # (db.batch.AFTER_REPLY). A caller who calls again right after the reply can tell how busy the process is, and must not
 # be able to tell a real send from a decoy's.
 SPREAD = 0.02
-
-_dice = random.SystemRandom()
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -103,7 +101,7 @@ class Dispatch:
         self._traces = traces
         self._tally = tally or Tally()
         self.activity = activity if activity is not None else Activity()
-        self._spread = spread
+        self._starts = Starts(spread)
         self._judge = judge
         self._store = store
         self._senders = senders
@@ -118,7 +116,7 @@ class Dispatch:
             await self._make(job, send)
 
     async def _make(self, job: Job, send: Send) -> None:
-        await asyncio.sleep(_dice.uniform(0.0, self._spread))
+        await self._starts.wait()
         decision = await self._decide(job, send) if send.allowed is None else None
         allowed = bool(send.allowed) if decision is None else decision.allow
         if decision is not None:

@@ -1,0 +1,34 @@
+"""When sends begin after their replies: a while later, drawn at random, and those of that while together.
+
+Used by verification.dispatch. Holds nothing that a crash could lose: a send that has not begun is a row under a lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+_dice = random.SystemRandom()
+
+
+class Starts:
+    """The next start of one process. `spread`: the most that a send waits for it, in seconds."""
+
+    def __init__(self, spread: float) -> None:
+        self._spread = spread
+        self._next: asyncio.Future[None] | None = None
+
+    async def wait(self) -> None:
+        """Wait for the next start: one timer, and one waking of the process, for all that came meanwhile."""
+        if not self._spread:
+            return
+        if self._next is None:
+            loop = asyncio.get_running_loop()
+            self._next = loop.create_future()
+            loop.call_later(_dice.uniform(0.0, self._spread), self._start, self._next)
+        # Shielded: a send that is given up must not cancel the start of the others.
+        await asyncio.shield(self._next)
+
+    def _start(self, due: asyncio.Future[None]) -> None:
+        self._next = None
+        due.set_result(None)
