@@ -15,7 +15,7 @@
 -- Limits: item i obeys the windows whose w_set is p_policy[i]; a window's kind is the column of the subject that it
 -- counts. p_keep: how many hits a subject keeps. Of address and account a window counts what was not converted
 -- (counters.unconverted), and one of the kind ip_total or account_total counts everything. The times of the places that
--- a request takes there stay with its verification: by them settle_guess_v2 and withdraw find them again.
+-- a request takes there stay with its verification: by them settle_guesses_v3 and withdraw find them again.
 -- What an operator has waived for a number is looked up here and stays with its verification, and so does that it is a
 -- review number (review_of).
 -- p_sources: an equal number for each item, the strongest first, null for none. If the number was verified from one of

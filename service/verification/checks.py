@@ -34,7 +34,7 @@ from service.vault import new_id
 from service.verification.activity import Activity
 from service.verification.gate import Gate
 from service.verification.senders import Senders
-from service.verification.states import GuessResult, Send, Status
+from service.verification.states import GuessResult, SendToCheck, Status
 from service.verification.storage.rows import Reserved, Settled, Unsettled
 from service.verification.storage.store import Store
 
@@ -43,6 +43,8 @@ STEP = 0.5
 # How long after a request or fallback its send may still be under way, and how often a check looks for it (seconds).
 ON_ITS_WAY = 1.0
 LOOK_AGAIN = 0.04
+# With less time than this (seconds) until its step, a code that is not right is settled at once.
+HASTE = 0.1
 # What the provider says of a guess; `lost`: nobody can say yet, and it is not settled.
 CheckResult = GuessResult | Literal["lost"]
 
@@ -98,7 +100,8 @@ class Checks:
         asked = self._asked(sends, test=bool(reserved.test), channels=reserved.channels or 1)
         result = await self._check_all(asked, code)
         telemetry.GUESSES.labels(result).inc()
-        settled = await self._settle(row, guess, result, caller.policy)
+        urgent = is_urgent(result, time.monotonic() - came + early)
+        settled = await self._settle(row, guess, result, caller.policy, urgent=urgent)
         if not (settled and settled.verified):
             await _wait_for_step(came, early)
         if settled is None or result == "returned":
@@ -106,12 +109,14 @@ class Checks:
             raise Unavailable(reason)
         return Checked(row, settled.status, verified=settled.verified, remaining=settled.remaining, replayed=False)
 
-    async def _settle(self, row: UUID, guess: UUID, result: CheckResult, policy: Policy) -> Settled | None:
+    async def _settle(
+        self, row: UUID, guess: UUID, result: CheckResult, policy: Policy, *, urgent: bool = True
+    ) -> Settled | None:  # fmt: skip
         # Not given back: a connection that an attacker cuts would be a free guess.
         if result == "lost":
             await self._store.leave_open(guess)
             return None
-        settled = await self._store.settle(guess, result, policy)
+        settled = await self._store.settle(guess, result, policy, urgent=urgent)
         if settled.verified:
             self._activity.note_converted(row)
             self._credit(row)
@@ -135,7 +140,7 @@ class Checks:
         result = await self._ask_states(self._asked(guess.sends, test=guess.test, channels=max(1, wanted)))
         await self._settle(guess.verification_id, guess.id, result, policy)
 
-    async def _await_sends(self, row: UUID, sends: list[Send], ripe: float) -> list[Send]:
+    async def _await_sends(self, row: UUID, sends: list[SendToCheck], ripe: float) -> list[SendToCheck]:
         """Wait for sends that are under way: a right code that comes quickly must not be compared before there is one.
 
         When they arrive is up to the provider and must not show. So a code that is not right is answered as if its
@@ -146,7 +151,7 @@ class Checks:
             sends = await self._store.sends(row)
         return sends
 
-    def _asked(self, sends: Sequence[Send], *, test: bool, channels: int) -> list[tuple[Provider, str]]:
+    def _asked(self, sends: Sequence[SendToCheck], *, test: bool, channels: int) -> list[tuple[Provider, str]]:
         """List what to ask: every send that the provider accepted, and the decoy provider for each other channel.
 
         As many are asked as the caller used channels: how often none of them can judge must not reveal what became of
@@ -207,10 +212,19 @@ def _refuse(reserved: Reserved) -> None:
             raise SameKeyInFlight
         case "mismatch":
             raise OtherRequestSameKey
-        case "reserved" | "replayed":
+        # The last two stay in the store.
+        case "reserved" | "replayed" | "held" | "withdrawn":
             return
         case _:
             assert_never(reserved.outcome)
+
+
+def is_urgent(result: CheckResult, passed: float) -> bool:
+    """Say whether a guess is settled at once, so many seconds after it came.
+
+    A right code's caller waits for that. Any other caller waits for a step, unless that has all but come.
+    """
+    return result in ("right", "accepted") or _round_up(passed) - passed < HASTE
 
 
 async def _wait_for_step(came: float, early: float) -> None:

@@ -31,7 +31,15 @@ GRACE = 2.0
 MOST_SENDS = len(CHANNELS)
 
 
-class Send(msgspec.Struct, kw_only=True):
+class SendToCheck(msgspec.Struct, kw_only=True):
+    """What a code check needs of a send: whether it is out, and under which id."""
+
+    state: SendState
+    provider: str | None = None
+    provider_id: str | None = None
+
+
+class Send(SendToCheck, kw_only=True):
     """One send as the database keeps it. `allowed`: its decision, None before it was made.
 
     `captcha`: the captcha's result in that decision; `by`: the channel used instead of its own.
@@ -40,15 +48,12 @@ class Send(msgspec.Struct, kw_only=True):
     ordinal: int
     channel: Channel
     cause: Cause
-    state: SendState
     wanted_at: datetime
     due_at: datetime
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     attempts: int = 0
     allowed: bool | None = None
-    provider: str | None = None
-    provider_id: str | None = None
     delivery: Delivery | None = None
     captcha: CaptchaState | None = None
     by: Channel | None = None

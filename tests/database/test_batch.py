@@ -55,6 +55,22 @@ async def test_what_waits_goes_together_in_order_and_each_caller_gets_its_own_re
     assert await batcher.submit(10) == 20
 
 
+async def test_a_call_waits_a_tick_for_more_items() -> None:
+    wagon = Wagon()
+    batcher = Batcher(wagon, tick=(0.5, 0.6))
+    first = asyncio.create_task(batcher.submit(1))
+    await asyncio.sleep(0.05)
+    assert wagon.calls == []
+    assert await batcher.submit(2) == 4
+    assert await first == 2
+    assert await batcher.submit(3) == 6
+    assert wagon.calls == [([1, 2], False), ([3], False)]
+
+
+async def test_what_fills_a_call_does_not_wait_a_tick() -> None:
+    assert await _submit(Batcher(Wagon(), 2, tick=(1000.0, 1000.0)), range(4)) == [0, 2, 4, 6]
+
+
 async def test_a_bad_item_fails_alone() -> None:
     wagon = Wagon()
     wagon.fails = {2: [ValueError("bad"), ValueError("bad")]}

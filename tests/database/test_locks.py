@@ -20,11 +20,14 @@ from service.fraud.store import FraudStore, Resolution, SendLimit, Weighed, Weig
 from service.operators.erasure import AT_ONCE, erase
 from service.phone import describe
 from service.policy.units import Window
-from service.verification.storage.rows import Admission
+from service.verification.states import MOST_SENDS
+from service.verification.storage.rows import Admission, Guess, Settled, Verdict
+from service.verification.storage.store import MOST_GUESSES
 from tests.support.admission import NOON, VAULT, WIDE, AdmissionHarness, over
 
 # What docs/operations.md counts with.
 ONE_STATEMENT = 705
+OF_GUESSES = 128
 LOCKS = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
 FACTS = Facts(describe("+12125550142"), "sms", DeviceFacts("none"), {})
 ALLOWED = Decision(allow=True, findings=[], facts=FACTS, policy_version="test")
@@ -70,6 +73,21 @@ async def test_a_full_batch_of_requests(alone: tuple[AdmissionHarness, Connectio
     answers = await harness.store._admit(items)
     assert {answer.outcome for answer in answers} == {"admitted"}
     assert MOST < await connection.fetchval(LOCKS) <= ONE_STATEMENT
+
+
+async def test_full_batches_of_guesses(alone: tuple[AdmissionHarness, Connection]) -> None:
+    harness, connection = alone
+    items = [harness.item(number_of(n), ip=f"203.0.{n}.9", account=str(n), token=True) for n in range(MOST_GUESSES)]
+    await harness.store._admit(items)
+    before = await connection.fetchval(LOCKS)
+    guesses = [Guess(item.id, uuid4(), item.key_id, item.client_id, 1, uuid4(), uuid4()) for item in items]
+    assert {one.outcome for one in await harness.store._reserve_some(guesses)} == {"reserved"}
+    assert await connection.fetchval(LOCKS) - before == 3 * MOST_GUESSES, "each number's budgets, and its key"
+    settled = await harness.store.owed.settle([Verdict(one.guess, "right", 1) for one in guesses])
+    assert [isinstance(one, Settled) and one.verified for one in settled] == [True] * MOST_GUESSES
+    # The limits of address and account are locked already. A device's, for each of its sends, would come on top.
+    assert await connection.fetchval(LOCKS) - before == 3 * MOST_GUESSES
+    assert (4 + MOST_SENDS) * MOST_GUESSES == OF_GUESSES
 
 
 async def test_full_batches_of_decisions_and_of_converted_sends(

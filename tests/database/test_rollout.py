@@ -75,6 +75,14 @@ select outcome from press_once(null, $4, '15 s', '2 s', $1, $2, $3, array['sms',
 SETTLE_3 = "select status, remaining from settle_guess(null, $1, $2, 5, {})"
 WRONG_CODES = "array[5], array[2], array[3600]"
 
+# What processes of revision 0005 call for a code.
+WINDOWS_5 = "array['source_budget'], array[2], array[3600]"
+GUESS_5 = f"""
+select outcome, remaining, jsonb_array_length(sends)
+from reserve_once_v2(null, $1, $2, $3, $4, null, null, '20 s', 5, 10, {WINDOWS_5})
+"""
+SETTLE_5 = f"select status, remaining, verified from settle_guess_v2(null, $1, $2, 5, '90 days', {WINDOWS_5})"
+
 
 class Old:
     """A process of the release before, at work on one verification."""
@@ -254,3 +262,19 @@ async def test_a_verification_lives_its_whole_life_at_a_process_of_revision_0003
     assert await pool.fetchval("select source from known_sources") == source
     assert await pool.fetchval("select sent from watch_traffic(null, '2 s')") == 1
     assert await pool.fetchval("select id from forget_v2(null, $1, '{}', '{}', '{}', 9)", i.phone_hash) == i.id
+
+
+async def test_a_code_is_checked_by_a_process_of_revision_0005_and_one_of_this_by_turns(
+    harness: AdmissionHarness,
+) -> None:
+    item, pool, caller = harness.item(token=True), harness.database.pool, harness.callers["shop"]
+    of_key, policy = (item.key_id, item.client_id, item.id), harness.policies.default
+    await harness.store.admit(item)
+    first, second, third = new_id(), new_id(), new_id()
+    assert tuple(await pool.fetchrow(GUESS_5, *of_key, first) or ()) == ("reserved", 2, 1)
+    assert (await harness.store.settle(first, "wrong", policy)).remaining == 4
+    assert (await harness.store.reserve(caller, item.id, second)).remaining == 4
+    assert tuple(await pool.fetchrow(SETTLE_5, second, "returned") or ()) == ("pending", 1, False)
+    assert tuple(await pool.fetchrow(GUESS_5, *of_key, third) or ()) == ("reserved", 1, 1)
+    assert tuple(await pool.fetchrow(SETTLE_5, third, "right") or ()) == ("verified", 2, True)
+    assert await pool.fetchval("select count(*) from known_sources") > 0

@@ -17,11 +17,14 @@ SETTINGS = (
 )  # fmt: skip
 BY_KEYS_ALONE = frozenset({
     "admit_v4", "apply_webhooks_v3", "backlog_v2", "bind_event", "budget_left_v2", "claim_v2", "credit", "expire",
-    "record_v3", "refund_sends", "reserve_guess_v3", "reserve_once_v2", "resolve_v5", "settle_guess_v2", "take_out",
+    "record_v3", "refund_sends", "reserve_guesses_v4", "resolve_v5", "settle_guesses_v3", "take_out",
     "unconverted_codes", "use_fallback", "use_fallback_once", "watch_traffic_v2", "weigh_v5", "withdraw",
 })  # fmt: skip
 # The same of functions that only processes of an earlier revision call.
-BY_KEYS_BEFORE = frozenset({"admit_v3", "resolve_v3", "resolve_v4", "weigh_v3", "weigh_v4"})
+BY_KEYS_BEFORE = frozenset({
+    "admit_v3", "reserve_guess_v3", "reserve_once_v2", "resolve_v3", "resolve_v4", "settle_guess_v2", "weigh_v3",
+    "weigh_v4",
+})  # fmt: skip
 
 
 def run_topics(folder: Path, direction: str) -> None:

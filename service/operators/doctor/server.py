@@ -13,7 +13,7 @@ from service.operators.doctor.gathering import Facts
 # Connections of a process for rare statements, beside its two pools.
 RARE = 5
 # Locks that a process holds with every batch full at once: docs/operations.md, "How many processes".
-LOCKS = 2_000
+LOCKS = 2_100
 GIGABYTE = 10**9
 # Bytes.
 LITTLE, TOO_LITTLE = 5 * GIGABYTE, GIGABYTE

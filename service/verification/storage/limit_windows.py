@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from service.db.calls import write
-from service.policy.model import Policies, Policy
+from service.policy.model import Lockout, Policies, Policy
 from service.policy.units import Window
 
 # Each is the column of a verification (of an Admission) that holds the subject. Those of address and account count what
@@ -41,6 +41,20 @@ class PolicyLimitWindow(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class GuessLimits(msgspec.Struct, frozen=True):
+    """How many wrong codes one policy allows: of a verification, and of its number within some seconds.
+
+    `known_for`: how many seconds a source stays known.
+    """
+
+    codes: int
+    source_max: int
+    source_seconds: float
+    total_max: int
+    total_seconds: float
+    known_for: float
+
+
 def windows_of(policy: Policy) -> list[tuple[LimitKind, Window]]:
     """List every window of a policy with its kind."""
     limits, lockout = policy.limits, policy.lockout
@@ -67,6 +81,18 @@ def joined(policies: Iterable[Policy]) -> Written:
         PolicyLimitWindow(policy.number, kind, window.max, window.seconds)
         for policy in policies
         for kind, window in windows_of(policy)
+    )
+
+
+def guess_limits(policies: Iterable[Policy]) -> Written:
+    """Write the limits of guesses of several policies, in their order."""
+    return write(_limits_of(policy.lockout) for policy in policies)
+
+
+def _limits_of(lockout: Lockout) -> GuessLimits:
+    source, total = lockout.codes_per_phone, lockout.codes_per_phone_total
+    return GuessLimits(
+        lockout.codes_per_verification, source.max, source.seconds, total.max, total.seconds, lockout.sources_known_for
     )
 
 

@@ -8,18 +8,19 @@ over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from service import telemetry
 from service.db.outbox import Outbox
-from service.db.pool import Pool, Record
+from service.db.pool import Pool
 from service.errors import Unavailable
 from service.verification.states import LEASE
 from service.verification.storage import statements as sql
 from service.verification.storage.limit_windows import Written
-from service.verification.storage.rows import Admission, HeldRow, OwedResult
+from service.verification.storage.rows import Admission, HeldRow, Settled, Verdict
 
 DatabaseClock = Callable[[], datetime | None]
 # Seconds that what is owed may take at the end. Leases are over by then: others do what this process has promised.
@@ -29,12 +30,12 @@ MOST_FREED = 256
 
 
 class Owed:
-    """What one process owes. `columns`: the windows of each policy, by its number."""
+    """What one process owes. `limits`: those of guesses, at the places that verdicts name."""
 
-    def __init__(self, pool: Pool, now: DatabaseClock, columns: Mapping[int, Written]) -> None:
+    def __init__(self, pool: Pool, now: DatabaseClock, limits: Written) -> None:
         self._pool = pool
         self._now = now
-        self._columns = columns
+        self._limits = limits
         self.requests = Outbox(self._withdraw)
         self.rows = Outbox(self._release, MOST_FREED)
         self.fallbacks_to_release = Outbox(self._release_fallbacks)
@@ -55,13 +56,18 @@ class Owed:
         # After the guesses: each that is taken back becomes a verdict, and one that is lost counts as a wrong code.
         return await self.results.drain(max(0.0, end - asyncio.get_running_loop().time())) and done
 
-    async def settle(self, verdict: OwedResult) -> Record | None:
-        """Settle a guess in the database."""
-        policy = verdict.policy
-        return await self._pool.fetchrow(*sql.SETTLE(
-            now=self._now(), guess=verdict.guess, result=verdict.result, codes=policy.lockout.codes_per_verification,
-            known_for=timedelta(seconds=policy.lockout.sources_known_for), windows=self._columns[policy.number],
-        ))  # fmt: skip
+    async def settle(
+        self, verdicts: Sequence[Verdict], *, wait: bool = False
+    ) -> list[Settled | Literal["held"] | None]:
+        """Settle guesses; None for one that does not exist.
+
+        "held" if somebody has locked its verification's row: with `wait`, that is waited for.
+        """
+        rows = await self._pool.fetch(*sql.SETTLE(now=self._now(), wait=wait, limits=self._limits, items=verdicts))
+        settled = dict.fromkeys(range(1, len(verdicts) + 1))
+        for item, held, *told in rows:
+            settled[item] = "held" if held else Settled(*told)
+        return list(settled.values())
 
     async def _withdraw(self, items: Sequence[Admission]) -> Sequence[Admission]:
         """Take requests back, with what they counted. None of them can be committed later."""
@@ -107,7 +113,7 @@ class Owed:
                 _complain(held.id)
         return []
 
-    async def _withdraw_guesses(self, guesses: Sequence[tuple[UUID, OwedResult]]) -> Sequence[tuple[UUID, OwedResult]]:
+    async def _withdraw_guesses(self, guesses: Sequence[tuple[UUID, Verdict]]) -> Sequence[tuple[UUID, Verdict]]:
         """Give back guesses that were perhaps reserved but never sent to the provider. None can be committed later."""
         for place, (row, verdict) in enumerate(guesses):
             try:
@@ -118,10 +124,10 @@ class Owed:
             self.results.put(verdict)
         return []
 
-    async def _settle(self, verdicts: Sequence[OwedResult]) -> Sequence[OwedResult]:
+    async def _settle(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
         for place, verdict in enumerate(verdicts):
             try:
-                await self.settle(verdict)
+                await self.settle([verdict], wait=True)
             except Unavailable:
                 return verdicts[place:]
         return []

@@ -13,9 +13,8 @@ from uuid import UUID
 import msgspec
 
 from service.db.calls import JsonText
-from service.policy.model import Policy
 from service.providers.verify.protocol import Delivery
-from service.verification.states import GuessResult, Send, SendState, Status
+from service.verification.states import GuessResult, Send, SendState, SendToCheck, Status
 
 
 def _nothing() -> None:
@@ -112,20 +111,55 @@ class StatusRow(msgspec.Struct, Generic[Told]):
     wait: float | None
 
 
+class Guess(msgspec.Struct):
+    """One guess to reserve, as `reserve_guesses_v4` takes it. `limits`: the place of its policy's, from 1.
+
+    `body`: hash of the code that is bound to `idem`.
+    """
+
+    verification_id: UUID
+    guess: UUID
+    key_id: int
+    client_id: int
+    limits: int
+    idem: UUID | None = None
+    body: UUID | None = None
+
+
 class Reserved(msgspec.Struct):
     """How the reservation of a guess ended, and which sends to ask about it.
 
+    `held`: somebody else has locked the verification's row; `withdrawn`: it was taken back before it came.
     `age`: seconds since the caller's last request or fallback; `channels`: how many channels they have asked for.
     """
 
-    outcome: Literal["reserved", "unauthorized", "unknown", "closed", "busy", "in_flight", "mismatch", "replayed"]
+    outcome: Literal[
+        "reserved",
+        "unauthorized",
+        "unknown",
+        "closed",
+        "busy",
+        "in_flight",
+        "mismatch",
+        "replayed",
+        "held",
+        "withdrawn",
+    ]
     status: Status | None
     remaining: int
     verified: bool | None
     test: bool | None
     age: float | None
     channels: int | None
-    sends: list[Send]
+    sends: list[SendToCheck]
+
+
+class Verdict(msgspec.Struct):
+    """How one guess is settled, as `settle_guesses_v3` takes it. `limits`: as in Guess."""
+
+    guess: UUID
+    result: GuessResult
+    limits: int
 
 
 class Settled(msgspec.Struct):
@@ -165,14 +199,6 @@ class HeldRow(msgspec.Struct, frozen=True):
     id: UUID
     token: UUID
     then: Callable[[], None] = _nothing
-
-
-class OwedResult(msgspec.Struct, frozen=True):
-    """The result of a guess that could not be settled at once. `result`: as in Store.settle."""
-
-    guess: UUID
-    result: GuessResult
-    policy: Policy
 
 
 class Backlog(msgspec.Struct):

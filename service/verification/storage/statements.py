@@ -9,17 +9,19 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.db.calls import Columns, FunctionCall, fields_of
-from service.verification.storage.limit_windows import LimitWindow, PolicyLimitWindow
+from service.verification.storage.limit_windows import GuessLimits, LimitWindow, PolicyLimitWindow
 from service.verification.storage.rows import (
     Admission,
     Admitted,
     Applied,
     Backlog,
     Claimed,
+    Guess,
     Reserved,
     SendRecord,
     Settled,
     StatusRow,
+    Verdict,
 )
 
 WINDOWS = Columns(LimitWindow, "w", written=True)
@@ -39,7 +41,7 @@ RECORD = FunctionCall("record_v3", now=datetime, items=Columns(SendRecord))
 CLAIM = FunctionCall(
     "claim_v2", fields_of(Claimed), now=datetime, most=int, lease=timedelta, grace=timedelta, tags=list[bytes]
 )
-SENDS = FunctionCall("sends_of", id=UUID)
+SENDS = FunctionCall("sends_to_check", id=UUID)
 BACKLOG = FunctionCall("backlog_v2", fields_of(Backlog), now=datetime, tags=list[bytes], overdue=timedelta)
 EXPIRE = FunctionCall("expire", now=datetime, most=int)
 KNOWS_KEY = "select exists (select from idempotency_keys where idem = $1)"
@@ -54,13 +56,16 @@ USE_FALLBACK = FunctionCall(
 )  # fmt: skip
 RELEASE_FALLBACK = FunctionCall("release_fallback", now=datetime, id=UUID, fallback=UUID)
 WITHDRAW_FALLBACK = FunctionCall("withdraw_fallback", now=datetime, id=UUID, fallback=UUID)
+GUESS_LIMITS = Columns(
+    GuessLimits, "l", only=("codes", "source_max", "source_seconds", "total_max", "total_seconds"), written=True
+)
 RESERVE = FunctionCall(
-    "reserve_once_v2", fields_of(Reserved),
-    now=datetime, **OF_CALLER, guess=UUID, idem=UUID, body=UUID, settle=timedelta, codes=int, keep=int, windows=WINDOWS,
+    "reserve_guesses_v4", fields_of(Reserved, "item"),
+    now=datetime, again=bool, wait=bool, settle=timedelta, keep=int, limits=GUESS_LIMITS, items=Columns(Guess),
 )  # fmt: skip
 SETTLE = FunctionCall(
-    "settle_guess_v2", fields_of(Settled),
-    now=datetime, guess=UUID, result=str, codes=int, known_for=timedelta, windows=WINDOWS,
+    "settle_guesses_v3", ("item", "held", *fields_of(Settled)),
+    now=datetime, wait=bool, limits=Columns(GuessLimits, "l", written=True), items=Columns(Verdict),
 )  # fmt: skip
 TAKE_BACK = FunctionCall("take_back", row=UUID, id=UUID)
 APPLY_EVENTS = FunctionCall(

@@ -26,9 +26,9 @@ from service.policy.model import Policies, Policy
 from service.providers.verify.protocol import Delivery
 from service.settings import MAX_UNKNOWN
 from service.vault import new_token
-from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, GuessResult, Send
+from service.verification.states import GRACE, LEASE, MOST_SENDS, Begin, GuessResult, Send, SendToCheck
 from service.verification.storage import statements as sql
-from service.verification.storage.limit_windows import columns_of, joined, widest
+from service.verification.storage.limit_windows import columns_of, guess_limits, joined, widest
 from service.verification.storage.owed import Owed
 from service.verification.storage.rows import (
     Admission,
@@ -37,16 +37,18 @@ from service.verification.storage.rows import (
     Backlog,
     Claimed,
     FallbackOutcome,
+    Guess,
     HeldRow,
-    OwedResult,
     Reserved,
     SendRecord,
     Settled,
     StatusRow,
     Unsettled,
+    Verdict,
 )
 
 SENDS = msgspec.json.Decoder(list[Send])
+SENDS_TO_CHECK = msgspec.json.Decoder(list[SendToCheck])
 EVENTS_KEPT = 900.0
 # Verifications that one statement ends.
 ENDED_AT_ONCE = 500
@@ -63,6 +65,8 @@ LEASE_TIME, GRACE_TIME = timedelta(seconds=LEASE), timedelta(seconds=GRACE)
 # A caller is answered within 3 s. After the first of these times (seconds) a call is not begun any more, after the
 # second it is not waited for. `most`: more than a process can answer within that time.
 PATIENCE = Patience(begin=2.0, answer=2.75, most=2000, calls=3)
+# Guesses that one call reserves or settles: more would hardly cost less each, and lock up to eight subjects each.
+MOST_GUESSES = 16
 
 
 class NumberBusy(Exception):
@@ -92,10 +96,18 @@ class Store:
         by_number = {policy.number: policy for policy in policies}
         self._columns = {number: columns_of(policy) for number, policy in by_number.items()}
         self._windows = lru_cache(maxsize=256)(lambda numbers: joined(by_number[number] for number in numbers))
-        self.owed = Owed(self._pool, now, self._columns)
+        self._places = {policy.number: place for place, policy in enumerate(policies, 1)}
+        self._limits = guess_limits(policies)
+        self.owed = Owed(self._pool, now, self._limits)
         self.admit = Batcher(
             self._admit, again=partial(self._admit, again=True), patience=PATIENCE, undo=self.owed.requests.put
         ).submit
+        self._reserve = Batcher(
+            self._reserve_some, MOST_GUESSES, again=partial(self._reserve_some, again=True), patience=PATIENCE,
+            undo=self._take_back,
+        ).submit  # fmt: skip
+        self._settle_now = Batcher(self.owed.settle, MOST_GUESSES, patience=PATIENCE).submit
+        self._settle_soon = Batcher(self.owed.settle, MOST_GUESSES, patience=PATIENCE, tick=tick).submit
         self.record = Batcher(self._record, tick=tick).submit
 
     async def _admit(self, items: Sequence[Admission], *, again: bool = False) -> list[Admitted]:
@@ -170,42 +182,65 @@ class Store:
         self, caller: Caller, row: UUID, guess: UUID, idem: UUID | None = None, body: UUID | None = None,
         *, waiting: Waiting | None = None,
     ) -> Reserved:  # fmt: skip
-        """Reserve one guess, committed before the provider is asked. `body`: hash of the code bound to `idem`."""
+        """Reserve one guess, committed before the provider is asked. `body`: hash of the code bound to `idem`.
 
-        async def ask() -> Reserved:
-            named = self._named(caller.key_id, caller.client_id, row, caller.policy)
-            found = _one(await self._pool.fetchrow(*sql.RESERVE(
-                **named, guess=guess, idem=idem, body=body, settle=SETTLE_AFTER, keep=self._keep
-            )))  # fmt: skip
-            return Reserved(**{**found, "sends": SENDS.decode(found["sends"] or "[]")})
+        Raises Unavailable.
+        """
+        item = Guess(row, guess, caller.key_id, caller.client_id, self._places[caller.policy.number], idem, body)
+        reserved = await self._reserve(item, waiting)
+        if reserved.outcome == "held":
+            reserved = await self._reserve_held(item, waiting)
+        if reserved.outcome == "withdrawn":
+            reason = "it was taken back before it came"
+            raise Unavailable(reason)
+        return reserved
 
+    async def _reserve_some(
+        self, items: Sequence[Guess], *, again: bool = False, wait: bool = False
+    ) -> list[Reserved]:  # fmt: skip
+        rows = await self._pool.fetch(*sql.RESERVE(
+            now=self._now(), again=again, wait=wait, settle=SETTLE_AFTER, keep=self._keep, limits=self._limits[:5],
+            items=items,
+        ))  # fmt: skip
+        return [_reserved(row) for row in sorted(rows, key=_place)]
+
+    async def _reserve_held(self, item: Guess, waiting: Waiting | None) -> Reserved:
+        """Wait for a row that somebody else has locked: apart from the batches, which it would hold up."""
         try:
-            return await insist(ask, PATIENCE.answer, waiting)
+            [reserved] = await insist(
+                lambda: self._reserve_some([item], again=True, wait=True), PATIENCE.answer, waiting
+            )  # fmt: skip
         except Unclear:
-            # Nobody was asked about it. If it was reserved after all, it must not stay counted.
-            self.owed.guesses.put((row, OwedResult(guess, "returned", caller.policy)))
+            self._take_back(item)
             raise
+        return reserved
 
-    async def sends(self, row: UUID) -> list[Send]:
-        return SENDS.decode(_one(await self._pool.fetchrow(*sql.SENDS(id=row)))[0])
+    def _take_back(self, item: Guess) -> None:
+        """Nobody was asked about it: if it was reserved after all, it must not stay counted."""
+        self.owed.guesses.put((item.verification_id, Verdict(item.guess, "returned", item.limits)))
 
-    async def settle(self, guess: UUID, result: GuessResult, policy: Policy) -> Settled:
+    async def sends(self, row: UUID) -> list[SendToCheck]:
+        return SENDS_TO_CHECK.decode(_one(await self._pool.fetchrow(*sql.SENDS(id=row)))[0] or "[]")
+
+    async def settle(self, guess: UUID, result: GuessResult, policy: Policy, *, urgent: bool = True) -> Settled:
         """Settle one guess as right, wrong, accepted or returned; later, if the database does not answer now.
 
-        Raises Unavailable then, and for a guess that no longer exists: a first try, whose reply was lost, gave it
-        back.
+        One that is not `urgent` waits for others. Raises Unavailable if it was not settled now, and for a guess that no
+        longer exists: a first try, whose reply was lost, gave it back.
         """
-        verdict = OwedResult(guess, result, policy)
+        verdict = Verdict(guess, result, self._places[policy.number])
         try:
-            found = await insist(lambda: self.owed.settle(verdict), PATIENCE.answer)
+            settled = await (self._settle_now if urgent else self._settle_soon)(verdict)
+            if settled == "held":
+                [settled] = await insist(lambda: self.owed.settle([verdict], wait=True), PATIENCE.answer)
         except Unavailable:
             # The provider has compared, and will not again: forgotten, only the verification's state could still tell.
             self.owed.results.put(verdict)
             raise
-        if found is None:
+        if not isinstance(settled, Settled):
             reason = "the guess was given back before"
             raise Unavailable(reason)
-        return Settled(*found)
+        return settled
 
     async def leave_open(self, guess: UUID) -> None:
         """Have a worker ask again about this guess, soon at first and then every SETTLE_AGAIN."""
@@ -271,6 +306,12 @@ class Store:
             total += done.applied
             if done.looked < EVENTS_AT_ONCE:
                 return total
+
+
+def _reserved(row: Record) -> Reserved:
+    told = dict(row) | {"sends": SENDS_TO_CHECK.decode(row["sends"] or "[]")}
+    del told["item"]
+    return Reserved(**told)
 
 
 def _claimed(row: Record) -> Claimed:
