@@ -31,6 +31,7 @@ from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 from service.sandbox.telnyx.webhooks import Manners, _describe
 from service.settings import Settings, load
 from service.verification import checks
+from service.verification.starts import Starts
 from service.verification.states import MOST_SENDS
 from tests.model.lawful import Rules, Window
 from tests.support.gateway import Calls, environment_of, make_key, observe_histories
@@ -65,7 +66,7 @@ class Rig:
     def enter(self, gateway: Gateway) -> None:
         """Take over a gateway whose worker rests."""
         self.gateway, self._pool = gateway, gateway.services.database.pool
-        gateway.services.requests._dispatch._spread = 0.0
+        gateway.services.requests._dispatch._starts = Starts(0.0)
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
