@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from service.sandbox.faults import Fault
-from service.settings import MAX_SENDS
 from service.verification.slots import Slots
 from tests.support.dispatching import acted_on, ended, numbers
 from tests.support.gateway import OTHER_PHONE, PHONE, POLICY, Gateway, Reply, read_code, run_gateway
@@ -114,12 +113,12 @@ async def test_what_could_not_be_sent_in_time_is_given_up_and_nothing_is_left_wa
 
 
 async def test_sends_that_hang_leave_connections_for_checks(database_url: str) -> None:
-    async with run_gateway(database_url) as gateway:
+    async with run_gateway(database_url, MAX_SENDS=str(SLOTS)) as gateway:
         verification = await gateway.begin()
         code = await read_code(gateway)
         gateway.stage.faults.add(Fault(kind="slow", operations=("send",), seconds=3.0))
-        await asyncio.gather(*(gateway.begin(phone) for phone in numbers(MAX_SENDS)))
-        await until(lambda: len(gateway.stage.journal.list_calls("send")) == 1 + MAX_SENDS, "every slot was taken")
+        await asyncio.gather(*(gateway.begin(phone) for phone in numbers(SLOTS)))
+        await until(lambda: len(gateway.stage.journal.list_calls("send")) == 1 + SLOTS, "every slot was taken")
         assert (await gateway.verify(verification, code)).body["verified"] is True
 
 
