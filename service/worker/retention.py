@@ -9,42 +9,54 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
 
 from service.db.engine import Database
 
 BATCH = 1000
 
-# In each statement: $1 the database's time, $2 how many rows at most, $3 the key after which a page of a walk begins.
+# In each statement: $1 the database's time, $2 how many rows at most, $3 where the one before stopped, or null.
+# Without $3 each would first pass over all that the ones before have deleted: it is still in the index, and as long as
+# anybody's transaction is older than the purge, every such row is looked up again.
+# Each returns how many rows it found (fewer than $2: there are no more), how many are gone, and where it stopped.
 OLD = "{since} < $1::timestamptz - interval '{age}'"
 # Locked rows are skipped, and found again by a later round.
 DELETE = f"""
-with old as (select ctid from {{table}} where {OLD} order by {{since}} limit $2 for update skip locked),
-     gone as (delete from {{table}} where ctid = any (array(select ctid from old)) returning 1)
-select count(*) from gone
+with old as (
+    select ctid, {{since}} as since from {{table}}
+    where {OLD} and {{since}} >= coalesce($3::timestamptz, '-infinity')
+    order by {{since}} limit $2 for update skip locked
+), gone as (delete from {{table}} where ctid = any (array(select ctid from old)))
+select count(*) as found, count(*) as gone, max(since)::timestamptz as last from old
 """  # noqa: S608 (ours)
 # Ids are ascending: the first rows are the oldest, so their age needs no index.
 FIRST = f"""
-with first as (select ctid, {OLD} as old from {{table}} order by id limit $2 for update skip locked),
-     gone as (delete from {{table}} where ctid = any (array(select ctid from first where first.old)) returning 1)
-select count(*) from gone
+with first as (
+    select ctid, id, {OLD} as old from {{table}} where id > coalesce($3::bigint, 0)
+    order by id limit $2 for update skip locked
+), gone as (delete from {{table}} where ctid = any (array(select ctid from first where first.old)))
+select count(*) filter (where old) as found, count(*) filter (where old) as gone, max(id)::bigint as last from first
 """  # noqa: S608 (ours)
 # Walked by key, a page at a time: what every send updates has no index but its key. A row is checked again once it is
 # locked, because it may have been used meanwhile. A row without times is left over from a withdrawal, so it is old too.
 WALK = f"""
-with page as (select subject, ({OLD}) is not false as old from {{table}} where subject > $3 order by subject limit $2),
-     old as (select ctid from {{table}}
-             where subject = any (array(select subject from page where page.old)) and ({OLD}) is not false
-             for update skip locked),
-     gone as (delete from {{table}} where ctid = any (array(select ctid from old)) returning 1)
-select (select count(*) from gone) as gone, (select max(subject::text)::uuid from page) as last
+with page as (
+    select subject, ({OLD}) is not false as old from {{table}}
+    where subject > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000') order by subject limit $2
+), old as (
+    select ctid from {{table}}
+    where subject = any (array(select subject from page where page.old)) and ({OLD}) is not false
+    for update skip locked
+), gone as (delete from {{table}} where ctid = any (array(select ctid from old)) returning 1)
+select count(*) as found, (select count(*) from gone) as gone, max(subject::text)::uuid as last from page
 """  # noqa: S608 (ours)
 # A guess outlives its Idempotency-Key: it stays as long as its verification.
 GUESS_KEYS = f"""
-with old as (select ctid from guesses where idem is not null and {OLD} order by {{since}} limit $2
-             for update skip locked),
-     gone as (update guesses set idem = null, body = null where ctid = any (array(select ctid from old)) returning 1)
-select count(*) from gone
+with old as (
+    select ctid, {{since}} as since from guesses
+    where idem is not null and {OLD} and {{since}} >= coalesce($3::timestamptz, '-infinity')
+    order by {{since}} limit $2 for update skip locked
+), gone as (update guesses set idem = null, body = null where ctid = any (array(select ctid from old)))
+select count(*) as found, count(*) as gone, max(since) as last from old
 """  # noqa: S608 (ours)
 # With sends and guesses; if one of those is locked, the verification stays. Ids find what may be old, or was made by a
 # clock far ahead, but created_at decides: a process whose clock is behind makes ids that look old. Rows are named by
@@ -52,14 +64,16 @@ select count(*) from gone
 VERIFICATIONS = f"""
 with behind as (
     select id from verifications
-    where id < first_id($1::timestamptz - interval '{{age}}') and {OLD} and next_action_at is null
+    where id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
+      and id < first_id($1::timestamptz - interval '{{age}}') and {OLD} and next_action_at is null
     order by id limit $2 for update skip locked
 ), ahead as (
     select id from verifications
-    where id > first_id($1::timestamptz + interval '1 day') and {OLD} and next_action_at is null
+    where id > greatest($3::uuid, first_id($1::timestamptz + interval '1 day')) and {OLD} and next_action_at is null
     order by id limit $2 for update skip locked
 ), old as (
-    select array(select id from behind union all select id from ahead) as ids
+    select array(select id from behind union all select id from ahead) as ids,
+           (select count(*) from behind) as behind, (select count(*) from ahead) as ahead
 ), sent as (
     select verification_id, ordinal from sends where verification_id = any ((select ids from old)::uuid[])
     for update skip locked
@@ -80,7 +94,10 @@ with behind as (
 ), gone as (
     delete from verifications where id = any ((select ids from free)::uuid[]) returning 1
 )
-select count(*) from gone
+select greatest(behind, ahead) as found, (select count(*) from gone) as gone,
+       -- What is ahead comes after all that is behind.
+       case when behind = $2 then ids[behind] else ids[behind + ahead] end as last
+from old
 """  # noqa: S608 (ours)
 # One process walks, every six hours.
 TURN = """
@@ -159,26 +176,19 @@ class Retention:
         done: dict[str, int | Exception] = {}
         for kept in KEPT:
             try:
-                done[kept.table] = await self._clear(kept, now, whole=whole)
+                done[kept.table] = await self.clear(kept, now, whole=whole)
             except Exception as error:  # noqa: BLE001
                 # The caller's to say. Raised here, what is wrong with one table would fill all that come after it.
                 done[kept.table] = error
         return done
 
-    async def _clear(self, kept: Kept, now: datetime, *, whole: bool) -> int:
-        if kept.found is not WALK:
-            return await self._delete(kept.statement(), now)
-        ours = whole or await self._pool.fetchval(TURN, now, f"purge {kept.table}")
-        return await self._walk(kept.statement(), now) if ours else 0
-
-    async def _delete(self, statement: str, now: datetime) -> int:
-        total = 0
-        while gone := await self._pool.fetchval(statement, now, BATCH):
+    async def clear(self, kept: Kept, now: datetime, *, whole: bool = False) -> int:
+        """Delete what is old of one table; return how many rows. Called by purge, and by benchmarks.history."""
+        if kept.found is WALK and not whole and not await self._pool.fetchval(TURN, now, f"purge {kept.table}"):
+            return 0
+        statement, total, last = kept.statement(), 0, None
+        while True:
+            found, gone, last = await self._pool.fetchrow(statement, now, BATCH, last)
             total += gone
-        return total
-
-    async def _walk(self, statement: str, now: datetime) -> int:
-        total, last = 0, UUID(int=0)
-        while (page := (await self._pool.fetch(statement, now, BATCH, last))[0])["last"] is not None:
-            total, last = total + page["gone"], page["last"]
-        return total
+            if found < BATCH:
+                return total

@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 
 from service.db.engine import Database
 from service.vault import first_id
-from service.worker.retention import KEPT
+from service.worker import retention
+from service.worker.retention import KEPT, Retention
 from tests.support.commands import run_inside
 from tests.support.gateway import POLICY, read_code, run_gateway, run_process, wrong
 from tests.support.waiting import until
@@ -184,3 +185,44 @@ async def test_what_fails_in_a_round_of_serve_is_logged_by_table_and_the_other_t
             assert json.loads(line)["table"] == "ledger"
         # (there is traffic of these minutes, and the audit of a key that was made)
         assert set(await _left(gateway.database)) - {"traffic", "audits"} == {"ledger"}
+
+
+KEYS = """
+insert into idempotency_keys (idem, body, verification_id, created_at, expires_at, remaining)
+select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), at, at, 5
+from (select $1::timestamptz + n * interval '1 s' as at from generate_series(1, $2::int) as n) as rows
+"""
+EVENTS = """
+insert into webhook_events (event_id, event_type, delivery, provider_id, received_at)
+select n::text, 't', 'sent', 'p', $1::timestamptz + n * interval '1 s' from generate_series(1, $2::int) as n
+"""
+VERIFICATIONS = """
+insert into verifications (id, client_id, phone_hash, used, deliver, test, created_at, expires_at, pressed_at,
+                           phone_limit, source_budget, total_budget)
+select first_id(at), 1, gen_random_uuid(), '{sms}', true, false, at, at, at,
+       gen_random_uuid(), gen_random_uuid(), gen_random_uuid()
+from (select $1::timestamptz + n * interval '1 s' as at from generate_series(1, $2::int) as n) as rows
+"""
+READ = """
+select sum(idx_tup_read)::int from pg_stat_user_indexes
+where indexrelname in ('ix_idempotency_keys_created_at', 'pk_webhook_events', 'pk_verifications')
+"""
+
+
+async def test_while_an_older_transaction_is_open_a_purge_does_not_look_again_at_what_it_has_deleted(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, rows = 20, 400
+    monkeypatch.setattr(retention, "BATCH", batch)
+    for statement in (KEYS, EVENTS, VERIFICATIONS):
+        await database.pool.execute(statement, LONG_AGO, rows)
+    async with database.pool.acquire() as other, other.transaction(isolation="repeatable_read"):
+        await other.fetchval("select count(*) from verifications")
+        # The pool's next connection is the only one that is free, so the purge has it too.
+        await database.pool.execute("set enable_seqscan = off; set enable_bitmapscan = off")  # as in a large table
+        done = await Retention(database).purge()
+        await database.pool.execute("select pg_stat_force_next_flush()")
+    gone = [done[table] for table in ("idempotency_keys", "webhook_events", "verifications")]
+    assert gone == [rows, rows, rows]
+    # Verifications are read twice: found, and deleted. Begun from the start each time, all are read some ten times.
+    assert await database.pool.fetchval(READ) < 5 * rows
