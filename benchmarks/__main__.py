@@ -23,6 +23,7 @@ from benchmarks import (
     decisions,
     delays,
     figures,
+    history,
     options,
     sends,
     silence,
@@ -45,6 +46,7 @@ PARTS: dict[str, Part] = {
     "delays": delays.measure,
     "silence": silence.measure,
     "decisions": decisions.measure,
+    "history": history.measure,
     "callbacks": callbacks.measure,
 }
 # These can play another checkout beside this one.

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from service.db.engine import Database
 
 BATCH = 1000
+# How much of a table that is walked is read at a time: half a megabyte, some thousand rows.
+BLOCKS = 64
 
 # In each statement: $1 the database's time, $2 how many rows at most, $3 where the one before stopped, or null.
 # Without $3 each would first pass over all that the ones before have deleted: it is still in the index, and as long as
@@ -36,18 +38,19 @@ with first as (
 ), gone as (delete from {{table}} where ctid = any (array(select ctid from first where first.old)))
 select count(*) filter (where old) as found, count(*) filter (where old) as gone, max(id)::bigint as last from first
 """  # noqa: S608 (ours)
-# Walked by key, a page at a time: what every send updates has no index but its key. A row is checked again once it is
-# locked, because it may have been used meanwhile. A row without times is left over from a withdrawal, so it is old too.
+# Walked from block to block: what every send updates has no index but its key, and to go by that would read a block for
+# every row. A row that is used meanwhile may move to another block, and is not old then; it is checked again once it is
+# locked. A row without times is left over from a withdrawal, so it is old too.
 WALK = f"""
-with page as (
-    select subject, ({OLD}) is not false as old from {{table}}
-    where subject > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000') order by subject limit $2
-), old as (
+with old as (
     select ctid from {{table}}
-    where subject = any (array(select subject from page where page.old)) and ({OLD}) is not false
+    where ctid >= ('(' || coalesce($3::bigint, 0) || ',0)')::tid
+      and ctid < ('(' || coalesce($3::bigint, 0) + {BLOCKS} || ',0)')::tid and ({OLD}) is not false
     for update skip locked
 ), gone as (delete from {{table}} where ctid = any (array(select ctid from old)) returning 1)
-select count(*) as found, (select count(*) from gone) as gone, max(subject::text)::uuid as last from page
+select case when next < pg_relation_size('{{table}}') / current_setting('block_size')::int then $2::bigint else 0 end
+           as found, (select count(*) from gone) as gone, next as last
+from (select coalesce($3::bigint, 0) + {BLOCKS} as next) as step
 """  # noqa: S608 (ours)
 # A guess outlives its Idempotency-Key: it stays as long as its verification.
 GUESS_KEYS = f"""
