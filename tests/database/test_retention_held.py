@@ -226,3 +226,20 @@ async def test_while_an_older_transaction_is_open_a_purge_does_not_look_again_at
     assert gone == [rows, rows, rows]
     # Verifications are read twice: found, and deleted. Begun from the start each time, all are read some ten times.
     assert await database.pool.fetchval(READ) < 5 * rows
+
+
+COUNTERS = "insert into counters select gen_random_uuid(), array[$1::timestamptz] from generate_series(1, $2::int)"
+SCANNED = """
+select t.seq_tup_read::int, i.idx_scan::int from pg_stat_user_tables t join pg_stat_user_indexes i using (relid)
+where t.relname = 'counters'
+"""
+
+
+async def test_a_walk_goes_to_the_end_of_the_table_and_reads_every_row_once(database: Database) -> None:
+    rows = 2 * 100 * retention.BLOCKS  # a block has room for fewer than a hundred
+    await database.pool.execute(COUNTERS, LONG_AGO, rows)
+    assert (await Retention(database).purge(whole=True))["counters"] == rows
+    await database.pool.execute("select pg_stat_force_next_flush()")
+    read, by_key = await database.pool.fetchrow(SCANNED) or (0, 0)
+    assert rows <= read < 1.5 * rows
+    assert by_key == 0
