@@ -33,7 +33,7 @@ MEASURED = ("verifications", "idempotency_keys", "webhook_events", "traces", "de
 WALKED = "counters"
 OVER = timedelta(hours=12)  # by so much history_rows has more than is kept
 PURGED = ["", "rows", "PostgreSQL, CPU us a row, least", "rows a second, most", "WAL bytes a row"]
-VACUUMED = ["", "size, tables + indexes", "dead rows", "CPU s", "wall s", "WAL MB"]
+VACUUMED = ["", "size, table + indexes", "CPU s", "wall s", "WAL MB"]
 
 
 class Spent(NamedTuple):
@@ -45,16 +45,16 @@ class Spent(NamedTuple):
 
 
 class Meter:
-    """Reads what was spent since the time before."""
+    """Reads what was spent since the time before. Opens no connection: of one that has ended, CPU is known in 10 ms."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        self._url = url
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
         self._last = Spent(0.0, 0.0, 0)
 
     async def read(self) -> Spent:
         """Return what was spent, and begin again."""
-        wal = await query(self._url, "select (pg_current_wal_insert_lsn() - '0/0')::bigint")
+        wal = await self._database.pool.fetchval("select (pg_current_wal_insert_lsn() - '0/0')::bigint")
         now, before = Spent(self._clock(), time.monotonic(), wal), self._last
         self._last = now
         return Spent(now.cpu - before.cpu, now.wall - before.wall, now.wal - before.wal)
@@ -65,18 +65,18 @@ async def measure(environment: Environment, calibration: Calibration, report: Re
     url, _ = await set_up(environment.checkout, environment.server, "history")
     rows = int(os.environ.get("HISTORY_ROWS", ROWS))
     await fill(url, rows)
-    meter = Meter(url, await environment.clock_server())
     async with aclosing(await open_database(url)) as database:
+        meter = Meter(database, await environment.clock_server())
         purged = Table(f"A purge, of {rows:,} verifications", PURGED)
         for kept in (kept for kept in KEPT if kept.table in MEASURED):
             await _purge(kept, database, meter, purged, report)
             calibration.take()
         await _walk(database, meter, purged, report)
         report.show(purged)
-    vacuumed = Table("The vacuum after it", VACUUMED)
-    for name in ("sends", "guesses", *MEASURED, WALKED):
-        await _vacuum(name, url, meter, vacuumed)
-    report.show(vacuumed)
+        vacuumed = Table("The vacuum after it", VACUUMED)
+        for name in ("sends", "guesses", *MEASURED, WALKED):
+            await _vacuum(name, url, meter, vacuumed)
+        report.show(vacuumed)
 
 
 async def _purge(kept: Kept, database: Database, meter: Meter, table: Table, report: Report) -> None:
@@ -108,9 +108,8 @@ async def _walk(database: Database, meter: Meter, table: Table, report: Report) 
 
 
 async def _vacuum(name: str, url: str, meter: Meter, table: Table) -> None:
-    dead = await query(url, "select pg_stat_get_dead_tuples($1::text::regclass)", name)
     await meter.read()
     await query(url, f"vacuum {name}")
     spent = await meter.read()
-    cells = (f"{dead:,}", f"{spent.cpu:.2f}", f"{spent.wall:.1f}", f"{spent.wal / 1e6:.1f}")
+    cells = (f"{spent.cpu:.2f}", f"{spent.wall:.1f}", f"{spent.wal / 1e6:.1f}")
     table.add(name, await query(url, SIZES, name), *cells)
