@@ -191,7 +191,7 @@ class Retention:
             return 0
         statement, total, last = kept.statement(), 0, None
         while True:
-            found, gone, last = await self._pool.fetchrow(statement, now, BATCH, last)
-            total += gone
-            if found < BATCH:
+            (page,) = await self._pool.fetch(statement, now, BATCH, last)
+            total, last = total + int(page["gone"]), page["last"]
+            if page["found"] < BATCH:
                 return total
