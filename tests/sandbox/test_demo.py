@@ -2,101 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
-from litestar import Litestar, Request, Response, route
+from litestar import Response
 
 from service.api.problems import KINDS
-from service.channels import CHANNELS
-from service.phone import list_countries
-from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
-from service.sandbox.demo.page import PageSettings
 from service.sandbox.demo.wording import tell_wait
-from service.sandbox.main import SandboxSettings, create_sandbox
-from service.sandbox.telnyx.service import PROFILE_ID, OrderedSend, SimulatedTelnyx, TelnyxSettings
-from service.sandbox.telnyx.webhooks import Manners
-from tests.support.serving import serve_app
-
-KEY, OPERATOR_KEY = "vg_the_key_of_the_demo", "vg_the_key_of_the_panel"
-BROWSER_SEEN: dict[str, Any] = {
-    "webdriver": False,
-    "user_agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0",
-    "languages": ["en-US"],
-    "plugins": 5,
-    "mobile": False,
-    "window": [1280, 800],
-    "globals": [],
-    "device": ["Linux x86_64", 4],
-}
-PHONE = "+13125550142"
-
-
-class Gateway:
-    """Stands for the gateway: notes what it was asked, and answers what it is told to."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str, dict[str, str], Any]] = []
-        self.answer = Response[Any]({"id": "ver_1", "status": "pending"}, status_code=202)
-
-    def create_app(self) -> Litestar:
-        @route(["/", "/{path:path}"], http_method=["GET", "POST"])
-        async def take(request: Request[Any, Any, Any]) -> Response[Any]:
-            body = msgspec.json.decode(await request.body() or b"null")
-            self.asked.append((request.method, request.url.path, dict(request.headers), body))
-            return self.answer
-
-        return Litestar([take], openapi_config=None, logging_config=None)
-
-
-class Browser:
-    """A browser at the demo: keeps cookies and sees only what a browser sees."""
-
-    def __init__(self, url: str, session: aiohttp.ClientSession, telnyx: SimulatedTelnyx, gateway: Gateway) -> None:
-        self.url = url
-        self.session = session
-        self.telnyx = telnyx
-        self.gateway = gateway
-        self.seen = ""
-
-    async def get(self, path: str) -> tuple[aiohttp.ClientResponse, str]:
-        async with self.session.get(self.url + path) as response:
-            text = await response.text()
-            self.seen += text + str(response.headers)
-            return response, text
-
-    async def post(self, path: str, body: Any) -> tuple[aiohttp.ClientResponse, Any]:
-        async with self.session.post(self.url + path, json=body) as response:
-            self.seen += await response.text() + str(response.headers)
-            return response, await response.json()
-
-
-@asynccontextmanager
-async def browse(gateway_url: str | None = None) -> AsyncIterator[Browser]:
-    gateway = Gateway()
-    jar = aiohttp.CookieJar(unsafe=True)
-    telnyx = TelnyxSettings(manners=Manners(delivered_after=0.0))
-    async with serve_app(gateway.create_app()) as url, aiohttp.ClientSession(cookie_jar=jar) as session:
-        settings = SandboxSettings(
-            gateway_url=gateway_url or url, gateway_key=KEY, operator_key=OPERATOR_KEY, telnyx=telnyx
-        )
-        app = create_sandbox(settings)
-        async with serve_app(app) as sandbox:
-            yield Browser(sandbox, session, app.state.telnyx, gateway)
-
-
-def make_send(phone_number: str = PHONE) -> OrderedSend:
-    return OrderedSend(
-        channel="sms", phone_number=phone_number, profile_id=PROFILE_ID, timeout_secs=None, custom_code=None
-    )
+from tests.support.demo import BROWSER_SEEN, KEY, OPERATOR_KEY, PHONE, browse
 
 
 async def test_the_backend_asks_the_gateway_as_a_product_would() -> None:
@@ -328,86 +243,3 @@ async def test_a_gateway_that_is_not_there_is_a_sentence() -> None:
     async with browse("http://127.0.0.1:1") as browser:
         response, body = await browser.post("/demo/request", {"phone_number": PHONE})
     assert (response.status, body["text"]) == (502, "Something is wrong on our side. Please try again later.")
-
-
-async def test_pages_run_only_their_own_script_and_load_nothing_from_elsewhere() -> None:
-    async with browse() as browser:
-        for path in ("/demo", "/inbox"):
-            response, page = await browser.get(path)
-            policy = response.headers["content-security-policy"]
-            assert "default-src 'none'" in policy
-            assert "unsafe" not in policy
-            assert "http" not in policy
-            for content in re.findall(r"<(?:style|script)>(.*?)</(?:style|script)>", page, re.DOTALL):
-                assert base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() in policy
-            for own in re.findall(r'(?:src|href)="(/[^"]+)"', page):
-                assert (await browser.get(own))[0].status == 200
-            assert not re.search(r"""\son[a-z]+\s*=|https?://|style=["']|innerHTML|\{\{""", page)
-
-
-async def test_only_a_public_key_opens_the_page_to_fingerprints_own_hosts() -> None:
-    page = PageSettings(channels=("sms",), countries=(), fingerprint_key="pubKey123", fingerprint_region="eu")
-    settings = SandboxSettings(gateway_url="http://127.0.0.1:1", gateway_key=KEY, page=page)
-    async with serve_app(create_sandbox(settings)) as url, aiohttp.request("GET", f"{url}/demo") as response:
-        markup, policy = await response.text(), response.headers["content-security-policy"]
-    assert 'data-agent="https://fpjscdn.net/v4/pubKey123" data-api="v4" data-region="eu"' in markup
-    assert "script-src 'self' https://fpjscdn.net;" in policy
-    hosts = "https://fpjscdn.net https://*.fpjs.io https://*.fptls.com https://*.fptls3.com"
-    assert f"connect-src 'self' {hosts};" in policy
-
-
-async def test_the_inbox_shows_codes_once_they_have_arrived() -> None:
-    async with browse() as browser:
-        profile = browser.telnyx.profiles.find(PROFILE_ID)
-        assert profile is not None
-        arrived = browser.telnyx.send(make_send(), profile)
-        lost = browser.telnyx.send(make_send("+14155550101"), profile)
-        _, text = await browser.get("/inbox.json")
-        newest, oldest = msgspec.json.decode(text)
-        assert (oldest["phone_number"], oldest["code"], oldest["state"]) == (PHONE, arrived.code, "received")
-        assert (newest["id"], newest["code"], newest["state"]) == (lost.id, None, "never arrives")
-        _, page = await browser.get("/inbox")
-        assert arrived.code in page
-        _, found = await browser.post("/control/inbox", {"phone_number": PHONE})
-        assert [one["id"] for one in found] == [arrived.id]
-
-
-async def test_the_inbox_escapes_what_it_shows() -> None:
-    async with browse() as browser:
-        profile = browser.telnyx.profiles.find(PROFILE_ID)
-        assert profile is not None
-        browser.telnyx.send(make_send("<script>alert(1)</script>{{empty}}"), profile)
-        _, page = await browser.get("/inbox")
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
-    assert "{{empty}}" in page
-
-
-async def test_the_page_lists_the_numbers_that_always_behave_in_one_way() -> None:
-    async with browse() as browser:
-        _, page = await browser.get("/demo")
-    assert re.findall(r'data-number="([^"]+)"', page) == [one.phone_number for one in NUMBERS]
-    assert f"<b>{FIXED_CODE}</b>" in page
-
-
-async def test_the_page_offers_the_channels_and_names_the_countries_that_the_policy_allows() -> None:
-    page = PageSettings(channels=("call", "whatsapp"), countries=("US", "CA"))
-    settings = SandboxSettings(gateway_url="http://127.0.0.1:1", gateway_key=KEY, page=page)
-    async with serve_app(create_sandbox(settings)) as url, aiohttp.request("GET", f"{url}/demo") as response:
-        markup = await response.text()
-    assert re.findall(r'<option value="([a-z]+)">', markup) == ["call", "whatsapp"]
-    assert msgspec.json.decode(html.unescape(markup.split('data-nouns="')[1].split('"')[0])).keys() == CHANNELS.keys()
-    assert "Here only numbers of CA, US get codes" in markup
-    # The picker has all of them: a shop does not know its gateway's policy.
-    assert re.findall(r'<option value="([A-Z]{2})"', markup) == list_countries()
-
-
-async def test_one_address_serves_all_of_the_sandbox() -> None:
-    async with browse() as browser:
-        response, page = await browser.get("/")
-        assert (response.url.path, response.status) == ("/demo", 200)
-        assert "<title>" in page
-        for path, status in [("/v2/verify_profiles", 401), ("/v4/events/x", 403), ("/events/x", 403)]:
-            assert (await browser.get(path))[0].status == status
-        for path in ("/control/faults", "/control/journal", "/control/public-key", "/control/webhooks"):
-            assert (await browser.get(path))[0].status == 200
