@@ -26,7 +26,8 @@ from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.histories.subjects import subjects_of
 from service.fraud.judge import Judge
 from service.fraud.question import Question
-from service.fraud.store import KEEP, FraudStore
+from service.fraud.storage.store import FraudStore
+from service.fraud.storage.weighing import KEEP
 from service.policy import loading
 from service.vault import Vault, new_id
 from tests.support.gateway import observe_histories

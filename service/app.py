@@ -34,7 +34,7 @@ from service.fraud.gathering.captcha_verdicts import CaptchaVerdicts
 from service.fraud.gathering.captchas import Captchas, check_provider
 from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.judge import Judge
-from service.fraud.store import FraudStore
+from service.fraud.storage.store import FraudStore
 from service.lifetime import Lifetime
 from service.policy import loading
 from service.providers.health_notes import HealthNotes

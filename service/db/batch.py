@@ -1,7 +1,7 @@
 """Micro-batches: one call in flight, and what waits meanwhile goes in the next call (in several, if it fills them).
 
-Used by verification.storage.store and fraud.store, for their frequent statements. Knows nothing of what it carries. A
-batch must be safe to run again with the same items, because that is how an unclear end is cleared up.
+Used by verification.storage.store and fraud.storage.store, for their frequent statements. Knows nothing of what it
+carries. A batch must be safe to run again with the same items, because that is how an unclear end is cleared up.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Calls of our SQL functions, by the names of their parameters: the order on either side links nothing.
 
-Declared beside the other statements (verification.storage.statements, fraud.store, worker.alarms); the text follows
+Declared beside the other statements (verification.storage.statements, fraud.storage, worker.alarms); the text follows
 from the declaration, and tests/database/test_sql_calls.py holds it against the functions of a migrated database. Runs
 nothing.
 """

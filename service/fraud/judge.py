@@ -28,7 +28,9 @@ from service.fraud.question import Question
 from service.fraud.reasons import Occasion, explain
 from service.fraud.rules.history import guilty_ranges, is_challenged, judge_network
 from service.fraud.stages import EARLY, LATE, NUMBER, Need, Stage, ask
-from service.fraud.store import FraudStore, Resolution, RuleBlock, SendLimit, Weighed, Weighing
+from service.fraud.storage.resolving import Resolution, RuleBlock, SendLimit
+from service.fraud.storage.store import FraudStore
+from service.fraud.storage.weighing import Weighed, Weighing
 from service.policy.model import Policy
 from service.providers.health_notes import HealthNotes
 from service.providers.line_lookup import LineLookup

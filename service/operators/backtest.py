@@ -14,7 +14,7 @@ import msgspec
 from service.fraud.decision import WAIVED, Decision, Finding, conclude
 from service.fraud.money import add, price_of
 from service.fraud.stages import STAGES, ask
-from service.fraud.store import SPENT
+from service.fraud.storage.resolving import SPENT
 from service.policy.model import Policies, Policy
 
 DECISION = msgspec.json.Decoder(Decision)

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from service.db.pool import Pool
 from service.fraud.facts import VERDICTS
-from service.fraud.store import EXPECTED_FOR
+from service.fraud.storage.weighing import EXPECTED_FOR
 
 # As weigh_v5 judges it, for clients whose events still come.
 ABSENT = """

@@ -33,7 +33,8 @@ from service.fraud.gathering.device_events import DeviceEvents
 from service.fraud.judge import Gathered, Judge
 from service.fraud.money import price_of
 from service.fraud.question import Question
-from service.fraud.store import SPENT, FraudStore
+from service.fraud.storage.resolving import SPENT
+from service.fraud.storage.store import FraudStore
 from service.policy.model import Policies, Policy
 from service.providers.verify.health import ProviderHealth
 from service.simulation.report import CountryAlarm, LineOutcome, LineResult, Played

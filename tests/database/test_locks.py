@@ -16,7 +16,9 @@ from service.fraud.decision import Decision
 from service.fraud.facts import DeviceFacts, Facts
 from service.fraud.histories.subjects import subjects_of
 from service.fraud.money import Booking
-from service.fraud.store import FraudStore, Resolution, SendLimit, Weighed, Weighing
+from service.fraud.storage.resolving import Resolution, SendLimit
+from service.fraud.storage.store import FraudStore
+from service.fraud.storage.weighing import Weighed, Weighing
 from service.operators.erasure import AT_ONCE, erase
 from service.phone import describe
 from service.policy.units import Window

@@ -13,7 +13,9 @@ from service import phone
 from service.db.engine import Database
 from service.fraud.histories.subjects import Subject, subjects_of
 from service.fraud.money import Booking
-from service.fraud.store import FraudStore, Resolution, RuleBlock, SendLimit, Weighing
+from service.fraud.storage.resolving import Resolution, RuleBlock, SendLimit
+from service.fraud.storage.store import FraudStore
+from service.fraud.storage.weighing import Weighing
 from service.policy.units import Window
 from service.sandbox.faults import Fault, Operation
 from tests.support.admission import VAULT

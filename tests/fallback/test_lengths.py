@@ -9,7 +9,9 @@ import pytest
 
 from service.db.engine import Database
 from service.fraud.histories.subjects import Subject
-from service.fraud.store import FraudStore, Resolution, RuleBlock, Weighing
+from service.fraud.storage.resolving import Resolution, RuleBlock
+from service.fraud.storage.store import FraudStore
+from service.fraud.storage.weighing import Weighing
 from service.vault import new_id
 from tests.fraud.test_pumping import pump
 from tests.support.admission import NOON, WIDE, AdmissionHarness

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.db.engine import Database
-from service.fraud.store import EXPECTED_FOR
+from service.fraud.storage.weighing import EXPECTED_FOR
 from service.sandbox.faults import Fault
 from tests.support.alarms import open_channel
 from tests.support.commands import run_inside

@@ -17,7 +17,9 @@ from service.fraud.facts import DeviceFacts, Facts
 from service.fraud.histories.history import History, SubjectKind
 from service.fraud.histories.subjects import Subject
 from service.fraud.money import Booking
-from service.fraud.store import FraudStore, Resolution, SendLimit, Weighed, Weighing
+from service.fraud.storage.resolving import Resolution, SendLimit
+from service.fraud.storage.store import FraudStore
+from service.fraud.storage.weighing import Weighed, Weighing
 from service.phone import describe
 from service.policy.units import Window
 from service.vault import new_id

@@ -9,7 +9,7 @@ import pytest
 
 from service.fraud.decision import Decision
 from service.fraud.stages import STAGES
-from service.fraud.store import SPENT
+from service.fraud.storage.resolving import SPENT
 from service.operators.backtest import decide_again
 from service.policy import loading
 from service.sandbox.captcha_app import SECRET

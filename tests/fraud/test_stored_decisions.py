@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.fraud.store import DECISIONS
+from service.fraud.storage.resolving import DECISIONS
 from service.operators.backtest import decide_again
 from service.policy import loading
 from service.sandbox.captcha_app import SECRET

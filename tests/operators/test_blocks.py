@@ -9,8 +9,10 @@ import pytest
 
 from service.db.engine import Database
 from service.fraud.histories.subjects import Subject
-from service.fraud.store import FraudStore, Resolution, Weighing
-from service.fraud.store import RuleBlock as Raised
+from service.fraud.storage.resolving import Resolution
+from service.fraud.storage.resolving import RuleBlock as Raised
+from service.fraud.storage.store import FraudStore
+from service.fraud.storage.weighing import Weighing
 from service.operators.blocks import Blocks
 from service.operators.pages import MOST_LISTED
 from service.vault import Vault

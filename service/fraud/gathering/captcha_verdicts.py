@@ -14,7 +14,7 @@ from service import accounts, telemetry
 from service.errors import Unavailable
 from service.fraud.facts import UNAVAILABLE
 from service.fraud.question import Question
-from service.fraud.store import FraudStore, TokenVerdict
+from service.fraud.storage.store import FraudStore, TokenVerdict
 from service.vault import Vault
 
 CaptchaVerdict = Literal["passed", "unread"]

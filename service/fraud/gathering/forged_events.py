@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from uuid import UUID
 
-from service.fraud.store import FraudStore, SendLimit
+from service.fraud.storage.resolving import SendLimit
+from service.fraud.storage.store import FraudStore
 from service.policy.units import Window
 from service.vault import Vault
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from service import phone, telemetry
 from service.errors import Unavailable
-from service.fraud.store import FraudStore, KeptLineType
+from service.fraud.storage.store import FraudStore, KeptLineType
 from service.phone import NumberKind
 from service.providers.http.circuit_breaker import CircuitBreaker
 from service.providers.line_lookup import LineLookup, Missed

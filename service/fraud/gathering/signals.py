@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import get_args
 
 from service.fraud.facts import VERDICTS, DeviceFacts
-from service.fraud.store import SeenSignal
+from service.fraud.storage.weighing import SeenSignal
 from service.policy.model import Policy
 from service.providers.fingerprint.event import DeviceEvent, DeviceSignal
 

@@ -1,6 +1,7 @@
 """The histories that a send is weighed against, and what can be counted in them.
 
-Filled by fraud.store; read by fraud.judge and fraud.rules.history. Pure: histories come as values, time as ages.
+Filled by fraud.storage.weighing; read by fraud.judge and fraud.rules.history. Pure: histories come as values, time
+as ages.
 """
 
 from __future__ import annotations
