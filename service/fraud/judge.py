@@ -1,6 +1,6 @@
 """Decide one send: gather, weigh, ask every rule, resolve. Two statements as a rule, none held across a call.
 
-Called by verification.dispatch. Sends nothing. Findings go into the decision, the histories and the blocks;
+Called by verification.sends.deciding. Sends nothing. Findings go into the decision, the histories and the blocks;
 a caller learns nothing of them.
 """
 

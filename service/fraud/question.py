@@ -1,6 +1,6 @@
 """The question of one send: to whom, by which channel, and what its request brought.
 
-Made by verification.dispatch; read by fraud.judge and fraud.gathering. Values only.
+Made by verification.sends.deciding; read by fraud.judge and fraud.gathering. Values only.
 """
 
 from __future__ import annotations

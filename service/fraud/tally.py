@@ -1,6 +1,6 @@
 """What this process's decisions found, counted by client, country and rule until the alarm round stores it.
 
-Filled by verification.dispatch, emptied by worker.alarms. Holds counts, countries and short words, nobody's number. A
+Filled by verification.sends, emptied by worker.alarms. Holds counts, countries and short words, nobody's number. A
 process that is killed loses a few seconds of it: alerts are made of it, and no guarantee.
 """
 

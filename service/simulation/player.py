@@ -43,9 +43,9 @@ from service.simulation.trace import TraceLine
 from service.vault import Vault, new_id
 from service.verification.admission import Requests
 from service.verification.callers import Ask
-from service.verification.dispatch import Dispatch
 from service.verification.gate import Gate
 from service.verification.senders import Senders
+from service.verification.sends.dispatch import Dispatch
 from service.verification.slots import Slots
 from service.verification.states import GuessResult
 from service.verification.storage.store import Store

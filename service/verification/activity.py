@@ -1,6 +1,6 @@
 """What this process did: requests, sends, codes entered, requests refused by a limit, until a round stores the sums.
 
-Filled by verification.dispatch (admission counts there too) and verification.checks; emptied by worker.activity_log. It
+Filled by verification.sends (admission counts there too) and verification.checks; emptied by worker.activity_log. It
 costs no round trip. A process that is killed loses its last two seconds, and no guarantee depends on them.
 """
 

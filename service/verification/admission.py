@@ -18,8 +18,9 @@ from service.errors import Limited, NotAuthorized, OtherRequestSameKey, SameKeyI
 from service.providers.fingerprint.event import EventFound, SealedEvents
 from service.vault import Vault, new_id, new_token
 from service.verification.callers import Ask, repeat_of, subjects_of
-from service.verification.dispatch import Dispatch, Job
 from service.verification.gate import Gate
+from service.verification.sends.dispatch import Dispatch
+from service.verification.sends.job import Job
 from service.verification.slots import Slots
 from service.verification.states import Offer, Send, offer
 from service.verification.step_up import StepUp

@@ -1,6 +1,6 @@
 """Who calls and what they request: the values that api makes and verification takes.
 
-Made by api; read by admission and dispatch. Holds no statement and no rule.
+Made by api; read by admission and sends. Holds no statement and no rule.
 """
 
 from __future__ import annotations

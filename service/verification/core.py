@@ -18,11 +18,11 @@ from service.settings import Settings
 from service.vault import Vault
 from service.verification.activity import Activity
 from service.verification.checks import Checks
-from service.verification.dispatch import Dispatch
 from service.verification.ended_verifications import Ended
 from service.verification.gate import Gate
 from service.verification.review import ReviewProvider
 from service.verification.senders import Senders, make_senders
+from service.verification.sends.dispatch import Dispatch
 from service.verification.slots import Slots
 from service.verification.storage.owed import DatabaseClock
 from service.verification.storage.store import Store

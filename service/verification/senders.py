@@ -1,13 +1,13 @@
 """Which provider makes a send: Telnyx, the test provider, the decoy, or that of review numbers.
 
-Made by verification.core; used by dispatch and checks. The only place that reports Telnyx's answers to ProviderHealth.
+Made by verification.core; used by sends and checks. The only place that reports Telnyx's answers to ProviderHealth.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from service.policy.model import Policies
+from service.policy.model import Policies, Policy
 from service.providers.verify.decoy import DecoyProvider
 from service.providers.verify.health import ProviderHealth
 from service.providers.verify.protocol import CheckAnswer, Order, Provider, SendAnswer
@@ -40,6 +40,10 @@ class Senders(msgspec.Struct, frozen=True):
         if test:
             return self.test if allow else self.idle
         return self.real if allow else self.decoy
+
+    def profile_of(self, policy: Policy) -> str:
+        """Return the Verify profile of whom this policy is for."""
+        return policy.client.verify_profile_id or self.profile_id
 
     def named(self, name: str | None) -> Provider | None:
         """Return the provider of this name, if it can have sent a code; None for a decoy."""

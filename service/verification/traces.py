@@ -1,6 +1,6 @@
 """One trace for a verification, from its request over its sends to webhooks and checks, in whatever process they are.
 
-Used by api, admission and dispatch. Keeps places in traces, which are ids without meaning, in memory and in the table
+Used by api, admission and sends. Keeps places in traces, which are ids without meaning, in memory and in the table
 `traces`. What it cannot keep or find is a gap in a trace, and never anybody's error.
 """
 

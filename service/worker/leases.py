@@ -1,6 +1,6 @@
 """Claims due rows and starts the next action of each.
 
-Called by worker.loop. Decides nothing itself: states.plan says what is next, verification.dispatch does it.
+Called by worker.loop. Decides nothing itself: states.plan says what is next, verification.sends does it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from service import telemetry
 from service.policy.model import Policies
 from service.vault import Vault
 from service.verification.callers import Evidence
-from service.verification.dispatch import SECOND_LOOK, Dispatch, Job
+from service.verification.sends.dispatch import SECOND_LOOK, Dispatch
+from service.verification.sends.job import Job
 from service.verification.slots import Slots
 from service.verification.states import Begin, GiveUp, Rest, Send, TakeOver, plan
 from service.verification.storage.rows import Claimed
@@ -62,7 +63,7 @@ class Leases:
         await self._follow(job)
 
     async def _rest(self, job: Job, until: datetime) -> None:
-        await self._dispatch.keep_trying(job, lambda: self._store.rest(job.row.id, job.row.token, until))
+        await job.keep_trying(lambda: self._store.rest(job.row.id, job.row.token, until))
 
     async def _follow(self, job: Job) -> None:
         row, policy = job.row, job.policy
@@ -83,7 +84,7 @@ class Leases:
 
     async def _begin(self, job: Job, step: Begin) -> None:
         try:
-            begun = await self._dispatch.keep_trying(job, lambda: self._store.begin(job.row.id, job.row.token, step))
+            begun = await job.keep_trying(lambda: self._store.begin(job.row.id, job.row.token, step))
         except NumberBusy:
             await self._rest(job, job.row.now + NUMBER_BUSY)
             return

@@ -31,7 +31,7 @@ from service.sandbox.telnyx.service import SimulatedTelnyx, TelnyxSettings
 from service.sandbox.telnyx.webhooks import Manners, _describe
 from service.settings import Settings, load
 from service.verification import checks
-from service.verification.starts import Starts
+from service.verification.sends.starts import Starts
 from service.verification.states import MOST_SENDS
 from tests.model.lawful import Rules, Window
 from tests.support.gateway import Calls, environment_of, make_key, observe_histories

@@ -1,6 +1,6 @@
 """Turns a provider's answer to a send into what is recorded: the only place that tells the kinds of answer apart.
 
-Called by dispatch. Pure, except that it draws the jitter of a back-off.
+Called by verification.sends.dispatch. Pure, except that it draws the jitter of a back-off.
 """
 
 from __future__ import annotations

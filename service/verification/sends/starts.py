@@ -1,6 +1,7 @@
 """When sends begin after their replies: a while later, drawn at random, and those of that while together.
 
-Used by verification.dispatch. Holds nothing that a crash could lose: a send that has not begun is a row under a lease.
+Used by verification.sends.dispatch. Holds nothing that a crash could lose: a send that has not begun is a row under a
+lease.
 """
 
 from __future__ import annotations
