@@ -113,6 +113,11 @@ async def deploy(database: Database, url: str, folder: Path) -> AsyncIterator[De
         yield deployment
 
 
+def found(points: dict[str, Point]) -> dict[str, str]:
+    """Answer the status of each point that does not pass, by name."""
+    return {name: point.status for name, point in points.items() if point.status != "pass"}
+
+
 def new_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
