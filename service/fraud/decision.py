@@ -15,7 +15,8 @@ from service.channels import Channel
 from service.fraud.facts import Facts
 from service.fraud.histories.history import without_marks
 from service.fraud.rules.request import Rule, choose_channel
-from service.policy.model import Mode, Policy
+from service.policy.model import Policy
+from service.policy.rules import Mode
 
 # The stored word for a rule that an operator waived.
 WAIVED: Final = "lifted"

@@ -10,7 +10,8 @@ import msgspec
 
 from service.channels import Channel
 from service.fraud.facts import Facts
-from service.policy.model import Budgets, Policy
+from service.policy.model import Policy
+from service.policy.spending import Budgets
 
 # The share of sends that is taken to convert in a country of which nothing is known yet.
 USUAL_SHARE = 0.5

@@ -24,7 +24,7 @@ from service.fraud.histories.subjects import country_of, number_of, prefix_of
 from service.fraud.money import INSURANCE
 from service.operators.overrides import Override, Overrides, OverrideTable
 from service.operators.verification_detail import VerificationDetail
-from service.policy.model import Rules
+from service.policy.rules import Rules
 from service.vault import Vault
 
 ExemptionKind = Literal["number", "range", "country"]

@@ -15,7 +15,8 @@ import msgspec
 from service.db.asking import ask
 from service.db.engine import Database
 from service.operators.outcomes import Outcome, Outcomes, Scope
-from service.policy.model import Policies, Policy, Rules
+from service.policy.model import Policies, Policy
+from service.policy.rules import Rules
 
 # Decisions are kept for 30 days: of what ended longer ago nothing can be told.
 TOLD_FOR = timedelta(days=29)

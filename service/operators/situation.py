@@ -13,7 +13,7 @@ import msgspec
 
 from service.db.asking import CLOCK, ask
 from service.db.engine import Database
-from service.policy.model import Budgets
+from service.policy.spending import Budgets
 
 # Sends whose times are looked at, and how many due verifications are counted: more says the same.
 NEWEST_SENDS, MOST_COUNTED = 500, 10_000

@@ -10,7 +10,8 @@ import pytest
 from service.fraud.money import INSURANCE
 from service.operators.advice import REMEDIES
 from service.operators.explanations import ERRORS, LIMITS, RULES
-from service.policy.model import Limits, Rules
+from service.policy.model import Limits
+from service.policy.rules import Rules
 from service.providers.telnyx.errors import SCOPES
 from service.providers.verify import health
 from service.sandbox.faults import Fault

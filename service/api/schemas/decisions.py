@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from service.channels import Channel
 from service.fraud.decision import WAIVED
-from service.policy.model import Rules
+from service.policy.rules import Rules
 
 TEXT = {"type": "string"}  # msgspec leaves the type out beside an enum
 # A title makes a component of it, which every field that has it refers to.

@@ -13,7 +13,8 @@ from service.errors import SettingsError
 from service.fraud.facts import UNAVAILABLE, CaptchaState
 from service.fraud.gathering.captcha_verdicts import CaptchaVerdicts
 from service.fraud.question import Question
-from service.policy.model import CaptchaRule, Policies
+from service.policy.model import Policies
+from service.policy.rules import CaptchaRule
 from service.providers.captcha.siteverify import (
     SPENT,
     Captcha,

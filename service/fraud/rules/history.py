@@ -23,7 +23,8 @@ from service.fraud.histories.evidence import (
     usual_conversion,
 )
 from service.fraud.histories.history import BLOCK, PARTS, RANGES
-from service.policy.model import Policy, SourceRule
+from service.policy.model import Policy
+from service.policy.rules import SourceRule
 
 # With less evidence than one unconverted send (nats), a country's alarm adds nothing.
 ONE_UNCONVERTED = 0.7
