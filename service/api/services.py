@@ -23,21 +23,21 @@ from service.db.batch import Waiting
 from service.db.engine import Database
 from service.fraud.countries import Countries
 from service.fraud.gathering.captchas import Captchas
-from service.operators.activity import ActivityQueries
-from service.operators.backtests import Backtests
-from service.operators.blocks import Blocks
+from service.operators.backtesting.backtests import Backtests
 from service.operators.doctor.examination import Point, examine
-from service.operators.exemptions import Exemptions
-from service.operators.latest import Latest
-from service.operators.measured import Measured, measure
+from service.operators.explaining.verifications import OperatorQueries
 from service.operators.number_limits import NumberLimitQueries
-from service.operators.observations import Observations
-from service.operators.outcomes import Outcomes
+from service.operators.overrides.blocks import Blocks
+from service.operators.overrides.exemptions import Exemptions
+from service.operators.overrides.review_numbers import ReviewNumbers
 from service.operators.records import Records
-from service.operators.review_numbers import ReviewNumbers
+from service.operators.reports.activity import ActivityQueries
+from service.operators.reports.latest import Latest
+from service.operators.reports.measured import Measured, measure
+from service.operators.reports.observations import Observations
+from service.operators.reports.outcomes import Outcomes
+from service.operators.reports.situation import Situation
 from service.operators.sessions import Sessions
-from service.operators.situation import Situation
-from service.operators.verifications import OperatorQueries
 from service.policy.model import Policies
 from service.providers.fingerprint.event import SealedEvents
 from service.providers.health_notes import HealthNotes

@@ -19,9 +19,9 @@ from service.cli.lengths import Length
 from service.cli.outcomes import read_outcomes, tabulate
 from service.cli.running import run
 from service.db.engine import Database
-from service.operators.backtest import NOT_DECIDED_AGAIN, Backtest, Changes, RuleChange
-from service.operators.backtest_input import read_decisions
-from service.operators.outcomes import Outcome
+from service.operators.backtesting.backtest import NOT_DECIDED_AGAIN, Backtest, Changes, RuleChange
+from service.operators.backtesting.backtest_input import read_decisions
+from service.operators.reports.outcomes import Outcome
 from service.policy import loading
 from service.policy.model import Policies
 from service.settings import DatabaseSettings

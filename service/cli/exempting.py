@@ -19,7 +19,7 @@ from service.db.asking import LARGEST_ID
 from service.errors import GatewayError, InvalidPhoneNumber, NotFound
 from service.fraud.decision import ALL_RULES
 from service.fraud.money import INSURANCE
-from service.operators.exemptions import LONGEST, Exemption, Exemptions
+from service.operators.overrides.exemptions import LONGEST, Exemption, Exemptions
 from service.settings import KeySettings
 from service.vault import Vault
 

@@ -16,8 +16,8 @@ import msgspec
 from service.cli.lengths import Length
 from service.cli.running import run
 from service.db.engine import Database
-from service.operators.observations import ObservationReport, Observations, word_period, word_report
-from service.operators.outcomes import Outcome, Outcomes
+from service.operators.reports.observations import ObservationReport, Observations, word_period, word_report
+from service.operators.reports.outcomes import Outcome, Outcomes
 from service.policy import loading
 from service.settings import DatabaseSettings
 

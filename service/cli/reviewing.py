@@ -17,7 +17,7 @@ from service.cli.lengths import Length
 from service.cli.running import run
 from service.db.asking import LARGEST_ID
 from service.errors import GatewayError, InvalidPhoneNumber, NotFound
-from service.operators.review_numbers import LONGEST, ReviewNumber, ReviewNumbers
+from service.operators.overrides.review_numbers import LONGEST, ReviewNumber, ReviewNumbers
 from service.phone import normalise
 from service.policy import loading
 from service.settings import KeySettings

@@ -17,7 +17,7 @@ from service.policy.model import Policies
 
 if TYPE_CHECKING:
     from service.db.engine import Database
-    from service.operators.observations import Observation
+    from service.operators.reports.observations import Observation
 
 
 @click.command()
@@ -42,7 +42,7 @@ def _list_held(policies: Policies) -> Iterator[str]:
     # Half a second that printing the policy alone does not take.
     from service.cli.running import run  # noqa: PLC0415  needed where there is a database
     from service.operators.device_signals import list_absent, word_absent  # noqa: PLC0415  the same
-    from service.operators.observations import Observations, word_period  # noqa: PLC0415  the same
+    from service.operators.reports.observations import Observations, word_period  # noqa: PLC0415  the same
     from service.settings import DatabaseSettings  # noqa: PLC0415  the same
 
     async def read(database: Database, _: object) -> tuple[list[Observation], dict[str, list[str]]]:

@@ -1,7 +1,7 @@
 """What a send costs by the policy's price list, and how it is booked.
 
-Called by fraud.judge, operators.backtest and simulation. Pure. Figures are those of the price list; what Telnyx bills
-may differ.
+Called by fraud.judge, operators.backtesting.backtest and simulation. Pure. Figures are those of the price list; what
+Telnyx bills may differ.
 """
 
 from __future__ import annotations

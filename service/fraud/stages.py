@@ -1,7 +1,7 @@
 """The stages of a decision, in their order: which rules each holds, and what it needs to have gathered.
 
-Walked by fraud.judge, which gathers, and by operators.backtest, which decides again: a rule has its place here alone.
-Pure.
+Walked by fraud.judge, which gathers, and by operators.backtesting.backtest, which decides again: a rule has its place
+here alone. Pure.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from service.db.calls import FunctionCall
 from service.db.engine import Database
 from service.fraud.tally import Tally
 from service.operators.device_signals import list_absent, list_unfamiliar, word_absent
-from service.operators.observations import Observations
 from service.operators.records import ALERT_KINDS
+from service.operators.reports.observations import Observations
 from service.policy.model import Policies
 from service.providers.alerts import Alerts
 from service.providers.health_notes import HealthNotes

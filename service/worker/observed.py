@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from service.errors import Unavailable
-from service.operators.observations import Observation, Observations, word_report
+from service.operators.reports.observations import Observation, Observations, word_report
 
 # An end is told of for so long: a service that was down at that moment still tells of it.
 TOLD_FOR = timedelta(hours=1)

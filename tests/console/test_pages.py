@@ -6,7 +6,7 @@ import html
 import re
 from pathlib import Path
 
-from service.operators.activity import ActivityQueries, Length, total
+from service.operators.reports.activity import ActivityQueries, Length, total
 from tests.support.console import sit_down
 from tests.support.fraud import findings_of
 from tests.support.gateway import OTHER_PHONE, PHONE, read_code, run_gateway

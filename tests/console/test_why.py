@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from service.fraud.money import INSURANCE
-from service.operators.advice import REMEDIES
-from service.operators.explanations import ERRORS, LIMITS, RULES
+from service.operators.explaining.advice import REMEDIES
+from service.operators.explaining.explanations import ERRORS, LIMITS, RULES
 from service.policy.model import Limits
 from service.policy.rules import Rules
 from service.providers.telnyx.errors import SCOPES

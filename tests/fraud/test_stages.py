@@ -10,7 +10,7 @@ import pytest
 from service.fraud.decision import Decision
 from service.fraud.stages import STAGES
 from service.fraud.storage.resolving import SPENT
-from service.operators.backtest import decide_again
+from service.operators.backtesting.backtest import decide_again
 from service.policy import loading
 from service.sandbox.captcha_app import SECRET
 from tests.support.fraud import FINGERPRINT_KEY, enforced, mint

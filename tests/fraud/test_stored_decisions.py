@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from service.fraud.storage.resolving import DECISIONS
-from service.operators.backtest import decide_again
+from service.operators.backtesting.backtest import decide_again
 from service.policy import loading
 from service.sandbox.captcha_app import SECRET
 from tests.support.fraud import findings_of, mint, run_guarded

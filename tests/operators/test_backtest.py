@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.operators.backtest_input import PAGE
+from service.operators.backtesting.backtest_input import PAGE
 from service.vault import first_id
 from tests.support.admission import NOON
 from tests.support.commands import Done, run_inside

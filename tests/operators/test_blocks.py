@@ -13,7 +13,7 @@ from service.fraud.storage.resolving import Resolution
 from service.fraud.storage.resolving import RuleBlock as Raised
 from service.fraud.storage.store import FraudStore
 from service.fraud.storage.weighing import Weighing
-from service.operators.blocks import Blocks
+from service.operators.overrides.blocks import Blocks
 from service.operators.pages import MOST_LISTED
 from service.vault import Vault
 from tests.fraud.test_pumping import pump

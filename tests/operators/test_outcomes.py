@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from service.db.engine import Database
-from service.operators.outcomes import Outcomes
+from service.operators.reports.outcomes import Outcomes
 from service.vault import first_id
 from tests.support.commands import run_inside
 from tests.support.fraud import FINGERPRINT_KEY, findings_of, mint

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from markupsafe import Markup, escape
 
-from service.operators.activity import Step
+from service.operators.reports.activity import Step
 
 WIDTH, HEIGHT = 720, 200
 LEFT, TOP, BOTTOM = 48, 14, 30

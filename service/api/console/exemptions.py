@@ -22,7 +22,8 @@ from service.api.problems import Invalid
 from service.api.services import Services, services_of
 from service.errors import NotFound
 from service.fraud.decision import ALL_RULES
-from service.operators.exemptions import (
+from service.operators.explaining.verification_detail import stopping
+from service.operators.overrides.exemptions import (
     LONGEST,
     LONGEST_OF_PERSON,
     RULES,
@@ -31,7 +32,6 @@ from service.operators.exemptions import (
     NotExemptable,
 )
 from service.operators.pages import OverridePlace
-from service.operators.verification_detail import stopping
 
 PAGE = 50
 PREFIX = "rule-"

@@ -14,7 +14,7 @@ from service.api.bodies import AnyRequest
 from service.api.console.pages import render
 from service.api.console.session import signed_in
 from service.api.services import Services, services_of
-from service.operators.activity import Length, total
+from service.operators.reports.activity import Length, total
 from service.verification.gate import OTHERS
 
 MINUTES, DAYS = Length("minute", 60), Length("day", 30)

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from service.operators.outcomes import Outcome
-from service.operators.rule_shares import RuleShare
+from service.operators.reports.outcomes import Outcome
+from service.operators.reports.rule_shares import RuleShare
 
 
 class RuleLine(msgspec.Struct, frozen=True):

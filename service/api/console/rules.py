@@ -19,11 +19,11 @@ from service.api.console.rule_lines import list_lines
 from service.api.console.session import Signed, read_signed_form, signed_in
 from service.api.services import Services, services_of
 from service.errors import PolicyError
-from service.operators.activity import Length, total
-from service.operators.backtest import NOT_DECIDED_AGAIN
-from service.operators.backtests import Running
-from service.operators.explanations import words_of
-from service.operators.rule_shares import read_shares
+from service.operators.backtesting.backtest import NOT_DECIDED_AGAIN
+from service.operators.backtesting.backtests import Running
+from service.operators.explaining.explanations import words_of
+from service.operators.reports.activity import Length, total
+from service.operators.reports.rule_shares import read_shares
 from service.policy import rendering
 
 # How far back rules are counted, and over which sums that is; the counts are kept for nine days.

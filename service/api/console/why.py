@@ -20,10 +20,10 @@ from service.api.fields import read_number
 from service.api.problems import Invalid
 from service.api.services import Services, services_of
 from service.errors import NotFound
-from service.operators.exemptions import RULES
-from service.operators.explanations import LIMITS
-from service.operators.story import Story, tell_story
-from service.operators.verification_detail import VerificationDetail, stopping
+from service.operators.explaining.explanations import LIMITS
+from service.operators.explaining.story import Story, tell_story
+from service.operators.explaining.verification_detail import VerificationDetail, stopping
+from service.operators.overrides.exemptions import RULES
 from service.phone import mask
 
 MOST_FOUND = 50

@@ -20,7 +20,7 @@ from service.api.problems import Invalid
 from service.api.schemas import operator as wire
 from service.api.services import Services, services_of
 from service.errors import NotFound, Unavailable
-from service.operators.blocks import Target
+from service.operators.overrides.blocks import Target
 from service.operators.pages import OverridePlace
 from service.phone import describe, is_country
 

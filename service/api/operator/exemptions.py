@@ -17,7 +17,7 @@ from service.api.schemas import exemptions as wire
 from service.api.services import services_of
 from service.errors import NotFound, Unavailable
 from service.fraud.decision import ALL_RULES
-from service.operators.exemptions import LONGEST, WIDE, NotExemptable
+from service.operators.overrides.exemptions import LONGEST, WIDE, NotExemptable
 from service.operators.pages import OverridePlace
 
 EXEMPTION = msgspec.json.Decoder(wire.ExemptionOrder)

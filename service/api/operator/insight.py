@@ -17,9 +17,9 @@ from service.api.problems import Invalid
 from service.api.schemas import insight as wire
 from service.api.services import services_of
 from service.errors import NotFound, PolicyError, Unavailable
-from service.operators.activity import Length
-from service.operators.backtest import Changes
-from service.operators.backtests import Running
+from service.operators.backtesting.backtest import Changes
+from service.operators.backtesting.backtests import Running
+from service.operators.reports.activity import Length
 
 LIMITS = msgspec.json.Decoder(wire.LimitsOrder)
 BACKTEST = msgspec.json.Decoder(wire.BacktestOrder)

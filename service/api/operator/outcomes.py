@@ -16,8 +16,8 @@ from service.api.problems import Invalid
 from service.api.schemas import outcomes as wire
 from service.api.services import services_of
 from service.errors import Unavailable
-from service.operators.observations import ObservationReport
-from service.operators.outcomes import Outcome
+from service.operators.reports.observations import ObservationReport
+from service.operators.reports.outcomes import Outcome
 
 LONGEST = 30 * 86_400
 

@@ -19,8 +19,8 @@ from service.api.problems import Invalid
 from service.api.schemas import review_numbers as wire
 from service.api.services import services_of
 from service.errors import NotFound, Unavailable
+from service.operators.overrides.review_numbers import LONGEST, NotReviewable, ReviewNumber
 from service.operators.pages import OverridePlace
-from service.operators.review_numbers import LONGEST, NotReviewable, ReviewNumber
 
 ORDER = msgspec.json.Decoder(wire.ReviewNumberOrder)
 

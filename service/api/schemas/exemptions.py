@@ -1,7 +1,7 @@
 """What operators send and get of exemptions, with the descriptions and examples of the OpenAPI file.
 
 Used by api.operator.exemptions and openapi.operator_examples; filled from the values of the same names in
-operators.exemptions.
+operators.overrides.exemptions.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from msgspec import Meta
 from service.api.schemas.decisions import RuleName
 from service.api.schemas.operator import LENGTH, NOON, At, Client
 from service.api.schemas.product import PhoneNumber
-from service.operators.explanations import LIMITS
+from service.operators.explaining.explanations import LIMITS
 
 Requests = Annotated[int, Meta(ge=0, description="Verifications requested, decoys among them.", examples=[130])]
 Decoys = Annotated[int, Meta(ge=0, description="Of these, decoys.", examples=[10])]

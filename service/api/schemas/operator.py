@@ -1,7 +1,7 @@
 """What operators send and get, field by field, with the descriptions and examples of the OpenAPI file.
 
 Used by api.operator and api.openapi.operator_examples. Plain structures, filled from the values of the same names in
-operators.verification_detail and operators.blocks.
+operators.explaining.verification_detail and operators.overrides.blocks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What operators send and get of money, audits, alerts, keys and clients, field by field.
 
 Used by api.operator and api.openapi.operator_examples. Plain structures, filled from the values of the same names in
-operators.records and operators.verification_detail.
+operators.records and operators.explaining.verification_detail.
 """
 
 from __future__ import annotations

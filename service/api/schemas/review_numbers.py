@@ -1,7 +1,7 @@
 """What operators send and get of review numbers, with the descriptions and examples of the OpenAPI file.
 
 Used by api.operator.review_numbers and openapi.operator_examples; filled from the values of the same names in
-operators.review_numbers.
+operators.overrides.review_numbers.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Base(DeclarativeBase):
 
 
 class OverrideColumns:
-    """What holds for a while by an operator's hand, or a rule's: operators.overrides lists, sets and lifts it."""
+    """What holds for a while by an operator's hand, or a rule's: operators.overrides.table lists, sets and lifts it."""
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     label: Mapped[str]

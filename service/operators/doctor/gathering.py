@@ -24,7 +24,7 @@ from service.operators.device_signals import list_absent
 from service.operators.doctor.diagnosis import Unknown
 from service.operators.doctor.vendor_secrets import SecretAnswer, ask_captcha, ask_fingerprint
 from service.operators.known_keys import WrongKey, find_wrong_keys
-from service.operators.observations import Observation, Observations
+from service.operators.reports.observations import Observation, Observations
 from service.operators.verify_profiles import ProfileReview, ProfileUser, list_profiles, review
 from service.policy.model import Policies
 from service.providers.telnyx.profiles import ProfileError, VerifyProfiles

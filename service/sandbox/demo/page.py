@@ -19,7 +19,7 @@ from litestar.response import Redirect
 from litestar.types import ExceptionHandlersMap
 
 from service.channels import CHANNELS, DEFAULT, Channel
-from service.operators.explanations import word_error, words_of
+from service.operators.explaining.explanations import word_error, words_of
 from service.providers.verify.test_numbers import FIXED_CODE, NUMBERS
 from service.sandbox.demo.backend import Backend, GatewayAnswer, SignUp
 from service.sandbox.demo.numbers import compose_number, read_code, tell_countries, write_countries

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from service.db.asking import ask
 from service.db.engine import Database
-from service.operators.backtest import RecordedSend
+from service.operators.backtesting.backtest import RecordedSend
 from service.vault import first_id
 
 PAGE = 500

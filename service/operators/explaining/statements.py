@@ -1,6 +1,6 @@
 """The operators' statements: one round trip each, bounded by a key or a window.
 
-Used by operators.verifications.
+Used by operators.explaining.verifications.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from service import phone
 from service.db.engine import Database
 from service.fraud.histories import subjects
 from service.fraud.histories.history import RANGES
-from service.operators.overrides import Override, Overrides, OverrideTable
+from service.operators.overrides.table import Override, Overrides, OverrideTable
 from service.vault import Vault
 
 BlockKind = Literal["range", "country", "ip", "device"]

@@ -11,9 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from service.operators.advice import Advice, advise, has_unread_event
-from service.operators.explanations import DELIVERIES, ENDS, FOLLOWED, MODES, noun_of, word_error, words_of
-from service.operators.verification_detail import (
+from service.operators.explaining.advice import Advice, advise, has_unread_event
+from service.operators.explaining.explanations import DELIVERIES, ENDS, FOLLOWED, MODES, noun_of, word_error, words_of
+from service.operators.explaining.verification_detail import (
     RecordedDecision,
     RecordedFinding,
     SendDetail,

@@ -1,7 +1,7 @@
 """What a rule, a send's error or a status means, in sentences for whoever answers people.
 
-Used by operators.story, operators.advice and api.console. Words only. Every rule of the policy has its line here; a
-test counts them.
+Used by operators.explaining.story, operators.explaining.advice and api.console. Words only. Every rule of the policy
+has its line here; a test counts them.
 """
 
 from __future__ import annotations

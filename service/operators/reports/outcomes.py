@@ -1,6 +1,6 @@
 """What became of the numbers that rules stopped, or would have stopped: by client and rule, how many were verified.
 
-Called by api, cli and operators.observations. From recorded decisions; changes nothing, and names nobody.
+Called by api, cli and operators.reports.observations. From recorded decisions; changes nothing, and names nobody.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import msgspec
 
 from service.db.asking import ask
 from service.db.engine import Database
-from service.operators.outcomes import Outcome, Outcomes, Scope
+from service.operators.reports.outcomes import Outcome, Outcomes, Scope
 from service.policy.model import Policies, Policy
 from service.policy.rules import Rules
 

@@ -19,8 +19,8 @@ from service.db.asking import CLOCK, ask
 from service.db.calls import JsonText
 from service.db.engine import Database
 from service.errors import GatewayError, NotFound
-from service.operators.backtest import Backtest, Changes, RecordedSend
-from service.operators.backtest_input import read_decisions
+from service.operators.backtesting.backtest import Backtest, Changes, RecordedSend
+from service.operators.backtesting.backtest_input import read_decisions
 from service.policy import loading
 from service.vault import new_id
 

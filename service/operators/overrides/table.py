@@ -1,7 +1,7 @@
 """What an operator sets for a while over what the rules say: list what holds, set one, lift one.
 
-Called by operators.blocks, operators.exemptions and operators.review_numbers, which say for whom and what it does. No
-change is made without its audit: they are one statement.
+Called by operators.overrides.blocks, operators.overrides.exemptions and operators.overrides.review_numbers, which say
+for whom and what it does. No change is made without its audit: they are one statement.
 """
 
 from __future__ import annotations

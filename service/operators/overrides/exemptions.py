@@ -22,8 +22,8 @@ from service.errors import GatewayError, NotFound
 from service.fraud.decision import ALL_RULES
 from service.fraud.histories.subjects import country_of, number_of, prefix_of
 from service.fraud.money import INSURANCE
-from service.operators.overrides import Override, Overrides, OverrideTable
-from service.operators.verification_detail import VerificationDetail
+from service.operators.explaining.verification_detail import VerificationDetail
+from service.operators.overrides.table import Override, Overrides, OverrideTable
 from service.policy.rules import Rules
 from service.vault import Vault
 

@@ -1,6 +1,7 @@
 """How often each rule objected, by client and mode, and what share of all that was suppressed that is.
 
-Called by api.console. From the counts that the alarm round stores; what became of the numbers is operators.outcomes'.
+Called by api.console. From the counts that the alarm round stores; what became of the numbers is
+operators.reports.outcomes'.
 """
 
 from __future__ import annotations

@@ -17,9 +17,8 @@ from service.db.asking import ask
 from service.db.engine import Database
 from service.errors import NotFound
 from service.fraud.histories.subjects import number_of
-from service.operators import statements as sql
-from service.operators.pages import MOST_LISTED, LedgerPlace, MatchPlace, Page, cut, micros_of, moment_of
-from service.operators.verification_detail import (
+from service.operators.explaining import statements as sql
+from service.operators.explaining.verification_detail import (
     ExplainedDecision,
     FindingCount,
     Group,
@@ -33,6 +32,7 @@ from service.operators.verification_detail import (
     explain,
     tell,
 )
+from service.operators.pages import MOST_LISTED, LedgerPlace, MatchPlace, Page, cut, micros_of, moment_of
 from service.vault import Vault, first_id
 from service.verification.callers import Evidence
 

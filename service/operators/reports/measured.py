@@ -11,7 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from service.errors import Unavailable
-from service.operators.outcomes import Outcome, Outcomes
+from service.operators.reports.outcomes import Outcome, Outcomes
 
 WINDOWS = (timedelta(days=7), timedelta(days=1), timedelta(hours=6), timedelta(hours=1))
 

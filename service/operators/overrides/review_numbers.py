@@ -18,7 +18,7 @@ from service.db.asking import ask
 from service.db.engine import Database
 from service.errors import GatewayError
 from service.fraud.histories.subjects import number_of
-from service.operators.overrides import Override, Overrides, OverrideTable
+from service.operators.overrides.table import Override, Overrides, OverrideTable
 from service.policy.model import Policies
 from service.vault import Vault
 from service.verification.review import hash_code

@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from service.operators.explanations import cause_of, words_of
-from service.operators.verification_detail import (
+from service.operators.explaining.explanations import cause_of, words_of
+from service.operators.explaining.verification_detail import (
     RecordedDecision,
     SendDetail,
     VerificationDetail,

@@ -1,0 +1,1 @@
+"""Recorded sends, decided again under another policy. Called by api and cli."""

@@ -1,0 +1,1 @@
+"""A verification, found and told: what happened to it, and what can be done. Called by api."""
