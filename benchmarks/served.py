@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import sampler
-from service.cli.serving import serve
+from service.cli.process.serving import serve
 
 
 def main(file: str, *options: str) -> None:

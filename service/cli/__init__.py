@@ -15,9 +15,9 @@ from service.errors import GatewayError
 
 # Where each command is, and its one-line help.
 COMMANDS = {
-    "sandbox": ("service.cli.sandbox", "Run everything on this machine, without any account."),
-    "serve": ("service.cli.serving", "Answer requests and send codes."),
-    "dispatch": ("service.cli.dispatching", "Send what is due, without answering requests."),
+    "sandbox": ("service.cli.sandbox.command", "Run everything on this machine, without any account."),
+    "serve": ("service.cli.process.serving", "Answer requests and send codes."),
+    "dispatch": ("service.cli.process.dispatching", "Send what is due, without answering requests."),
     "migrate": ("service.cli.database", "Upgrade the database's schema to the newest version."),
     "keys": ("service.cli.database", "Create, list and revoke API keys."),
     "callbacks": ("service.cli.callbacks", "Set where clients are told how verifications ended."),
@@ -25,7 +25,7 @@ COMMANDS = {
     "profile": ("service.cli.profiles", "Compare Verify profiles with the policy, and correct them."),
     "exemptions": ("service.cli.exempting", "List, set and lift what operators waive."),
     "review": ("service.cli.reviewing", "List, set and lift numbers whose code is fixed."),
-    "policy": ("service.cli.policy", "Show, check or backtest the policy."),
+    "policy": ("service.cli.policies.policy", "Show, check or backtest the policy."),
     "simulate": ("service.cli.simulating", "Play a trace of people and attacks, or make one."),
     "openapi": ("service.cli.openapi", "Write or check the OpenAPI file."),
     "purge": ("service.cli.database", "Delete everything past its retention now."),

@@ -1,4 +1,4 @@
-"""A group of commands that are imported one at a time. Used by cli and cli.policy.
+"""A group of commands that are imported one at a time. Used by cli and cli.policies.policy.
 
 To list commands must not cost the import of them all: `--help` would wait a second for PostgreSQL's and HTTP's parts.
 """

@@ -1,4 +1,4 @@
-"""A length of time on the command line, written as in the policy. Used by backtesting and database."""
+"""A length of time on the command line, written as in the policy. Used by cli.policies.backtesting and cli.database."""
 
 from __future__ import annotations
 

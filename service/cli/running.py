@@ -1,4 +1,7 @@
-"""Run one piece of work on the database that the settings name, and end. Used by backtesting and database."""
+"""Run one piece of work on the database that the settings name, and end.
+
+Used by cli.policies.backtesting and cli.database.
+"""
 
 from __future__ import annotations
 

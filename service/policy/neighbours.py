@@ -1,7 +1,7 @@
 """Countries that share a calling code with an allowed one and are not allowed, such as Puerto Rico beside the US.
 
-Called by cli.policy and cli.process.startup. Changes nothing: whether they should be allowed is for the operator to
-decide, who may not know that the numbering plan has them as countries of their own.
+Called by cli.policies.policy and cli.process.startup. Changes nothing: whether they should be allowed is for the
+operator to decide, who may not know that the numbering plan has them as countries of their own.
 """
 
 from __future__ import annotations

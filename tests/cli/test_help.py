@@ -9,7 +9,7 @@ import click
 import pytest
 
 from service.cli import COMMANDS, group
-from service.cli.policy import POLICY_COMMANDS
+from service.cli.policies.policy import POLICY_COMMANDS
 from tests.support.commands import environment_with, run
 
 HEAVY = {"litestar", "telnyx", "alembic", "sqlalchemy", "uvicorn", "aiohttp", "httpx", "asyncpg", "pydantic"}

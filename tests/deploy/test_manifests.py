@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.cli.serving import SHUTDOWN
+from service.cli.process.serving import SHUTDOWN
 from service.policy.loading import parse
 from service.settings import Settings
 from tests.support.commands import CHECKOUT

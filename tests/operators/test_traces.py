@@ -24,7 +24,7 @@ SAMPLED = f"00-{TRACE}-{CALLER}-01"
 UNSAMPLED = f"00-{TRACE}-{CALLER}-00"
 IMPORTS = """
 import sys
-import service.app, service.cli.dispatching, service.cli.serving
+import service.app, service.cli.process.dispatching, service.cli.process.serving
 from service import tracing
 tracing.start()
 with tracing.span("anything"):

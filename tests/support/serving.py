@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from typing_extensions import override
 
-from service.cli.serving import UVICORN
+from service.cli.process.serving import UVICORN
 
 PATIENCE = 1.0
 """Seconds that requests in flight have to end when the server is told to stop."""

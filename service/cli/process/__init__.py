@@ -1,1 +1,1 @@
-"""What a serving process needs from its machine: descriptors, event loop, ports, and its start-up checks."""
+"""The processes that serve or only send: what each needs from its machine, checks at its start, and runs."""

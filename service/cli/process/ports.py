@@ -1,4 +1,4 @@
-"""Checks that a port is free before anything is started. Called by serving and sandbox."""
+"""Checks that a port is free before anything is started. Called by serving and cli.sandbox."""
 
 from __future__ import annotations
 

@@ -15,10 +15,13 @@ from service.policy import loading
 from service.policy.neighbours import find_neighbours
 
 POLICY_COMMANDS = {
-    "show": ("service.cli.showing", "Print the policy in force, as TOML."),
-    "check": ("service.cli.policy", "Report every mistake in a policy file."),
-    "backtest": ("service.cli.backtesting", "Decide recorded sends again under another policy file."),
-    "outcomes": ("service.cli.outcomes", "Tell whom rules stopped, or would have, and who of them were people."),
+    "show": ("service.cli.policies.showing", "Print the policy in force, as TOML."),
+    "check": ("service.cli.policies.policy", "Report every mistake in a policy file."),
+    "backtest": ("service.cli.policies.backtesting", "Decide recorded sends again under another policy file."),
+    "outcomes": (
+        "service.cli.policies.outcomes",
+        "Tell whom rules stopped, or would have, and who of them were people.",
+    ),
 }
 
 

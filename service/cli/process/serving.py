@@ -54,7 +54,7 @@ def serve(host: str | None, port: int | None, workers: int, ssl_certfile: str | 
         expose_metrics(settings)
         announce(settings, policies, schema=schema, workers=workers, address=f"{place[0]}:{place[1]}")
         uvicorn.run(
-            "service.cli.application:create",
+            "service.cli.process.application:create",
             factory=True,
             host=place[0],
             port=place[1],

@@ -23,8 +23,8 @@ import uvicorn
 from service import phone, telemetry
 from service.app import create_app
 from service.cli.process.ports import check_free
-from service.cli.sandbox_home import SandboxHome
-from service.cli.serving import UVICORN
+from service.cli.process.serving import UVICORN
+from service.cli.sandbox.home import SandboxHome
 from service.db.engine import resolve
 from service.db.schema import migrate
 from service.errors import GatewayError

@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from service.cli.lengths import Length
-from service.cli.outcomes import read_outcomes, tabulate
+from service.cli.policies.outcomes import read_outcomes, tabulate
 from service.cli.running import run
 from service.db.engine import Database
 from service.operators.backtesting.backtest import NOT_DECIDED_AGAIN, Backtest, Changes, RuleChange

@@ -1,0 +1,1 @@
+"""The commands on the policy. Called by cli, by name."""
