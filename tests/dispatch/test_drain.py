@@ -45,9 +45,12 @@ async def test_a_dispatcher_alone_ends_at_once_and_cleanly(database_url: str) ->
 
 
 async def test_what_a_process_promised_and_did_not_begin_is_done_by_the_one_after_it(database_url: str) -> None:
-    async with run_gateway(database_url, serve=False) as gateway, run_process(gateway) as process:
+    async with (
+        run_gateway(database_url, serve=False, MAX_SENDS="100") as gateway,
+        run_process(gateway) as process,
+    ):
         gateway.stage.latency["send"] = LATENCY
-        phones = numbers(130)  # more than the slots of one process
+        phones = numbers(130)  # more than it makes at once
         verifications = await asyncio.gather(*(process.calls.begin(phone) for phone in phones))
         assert await end(process) == 0
         states = [send["state"] for verification in verifications for send in await sends(gateway, verification)]
