@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.gateway import Gateway, run_gateway
 from tests.support.wire import Answer, clone_database, speak
@@ -64,9 +65,12 @@ def alike(answer: Answer) -> tuple[int, list[tuple[str, list[str]]], bytes]:
 async def test_a_call_is_answered_alike_on_both_ways(
     gateway: Gateway, path: str, lines: list[str], body: bytes
 ) -> None:
-    # Once before, so that what repeats itself does so on both ways.
-    _, short, long = [await send(gateway, host, path, *lines, body=body) for host in (SHORT, SHORT, LONG)]
+    with capture_logs() as lines_of_log:
+        # Once before, so that what repeats itself does so on both ways.
+        _, short, long = [await send(gateway, host, path, *lines, body=body) for host in (SHORT, SHORT, LONG)]
     assert alike(short) == alike(long)
+    told = [{"route": one["route"], "status": one["status"]} for one in lines_of_log if one["event"] == "http"]
+    assert told == told[:1] * 3
 
 
 async def test_a_host_that_is_none_is_refused(gateway: Gateway) -> None:

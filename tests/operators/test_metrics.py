@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from service.clients.caller import Scope
+from service.settings import MAX_SENDS
 from tests.support.commands import environment_with
 from tests.support.gateway import PHONE, Calls, Gateway, make_key, read_code, run_gateway, run_process, wrong
 from tests.support.ports import free_port
@@ -174,14 +175,14 @@ async def test_two_workers_are_summed_without_those_that_died_and_leave_nothing_
                 sent += 1
             counted = parse((await scrape(gateway, metrics))[1])
             assert counted[REQUESTS] == sent
-            assert counted[SLOTS] <= 200
+            assert counted[SLOTS] <= 2 * MAX_SENDS
             os.kill(min(list_pids(tmp_path, "counter")), signal.SIGKILL)
             async with asyncio.timeout(PATIENCE):
                 while len(list_pids(tmp_path, "gauge_livesum")) < 3:
                     await asyncio.sleep(0.2)
             counted = parse((await scrape(gateway, metrics))[1])
             assert counted[REQUESTS] == sent, "what a dead worker counted stays counted"
-            assert counted[SLOTS] <= 200, "its slots are gone"
+            assert counted[SLOTS] <= 2 * MAX_SENDS, "its slots are gone"
             process.terminate()
             async with asyncio.timeout(PATIENCE):
                 assert await process.wait() == 0

@@ -25,6 +25,14 @@ CHECKED = re.compile(r"/v1/verifications/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f
 PLAIN_HOST = re.compile(rb"[A-Za-z0-9.-]+(?::[0-9]+)?")
 
 
+class _Target:
+    """A handler, and the template of its path as logs and metrics have it."""
+
+    def __init__(self, route: HTTPRoute) -> None:
+        self.handler: HTTPRouteHandler = route.route_handler_map["POST"][0]
+        self.template = route.path_format
+
+
 class ShortWay:
     """Wraps Litestar. Its routing, parameters and responses cost as much as all that these two handlers do themselves.
 
@@ -34,25 +42,25 @@ class ShortWay:
     def __init__(self, app: Litestar) -> None:
         self._app = app
         found = {route.path: route for route in app.routes if isinstance(route, HTTPRoute)}
-        self._request, self._check = (found[path].route_handler_map["POST"][0] for path in (REQUEST, CHECK))
+        self._request, self._check = (_Target(found[path]) for path in (REQUEST, CHECK))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run a request, or the app's lifespan."""
         if scope["type"] != ScopeType.HTTP or scope["method"] != "POST" or not _is_plain(scope):
             await self._app(scope, receive, send)
         elif scope["path"] == REQUEST:
-            await self._run(REQUEST, self._request, {}, scope, receive, send)
+            await self._run(self._request, {}, scope, receive, send)
         elif (path := CHECKED.fullmatch(scope["path"])) is not None:
-            await self._run(CHECK, self._check, {"verification_id": UUID(path[1])}, scope, receive, send)
+            await self._run(self._check, {"verification_id": UUID(path[1])}, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     async def _run(
-        self, template: str, handler: HTTPRouteHandler, given: dict[str, Any], scope: HTTPScope, receive: Receive,
-        send: Send,
-    ) -> None:  # fmt: skip
+        self, target: _Target, given: dict[str, Any], scope: HTTPScope, receive: Receive, send: Send
+    ) -> None:
+        handler = target.handler
         scope["app"] = scope["litestar_app"] = self._app
-        scope["route_handler"], scope["path_template"], scope["path_params"] = handler, template, given
+        scope["route_handler"], scope["path_template"], scope["path_params"] = handler, target.template, given
         scope.setdefault("state", {})
         request = Request[Any, Any, Any](scope, receive, send)
         try:
