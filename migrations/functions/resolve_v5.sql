@@ -125,6 +125,8 @@ begin
                 if v.waits and v.refused_by is null then v_wait := v_wait || v.item; end if;
             end loop;
         end if;
+        -- Once each, and none that was refused meanwhile: it would be stopped now, and looked at again.
+        v_wait := array(select distinct i from unnest(v_wait) as i where v_refused_by[i] is null order by i);
         v_sent := array(select i from unnest(v_open) as i where p_goes[i] and v_refused_by[i] is null and i <> all (v_wait));
         v_stopped := array(select i from unnest(v_open) as i where not p_goes[i] or v_refused_by[i] is not null);
 

@@ -200,3 +200,21 @@ async def test_a_call_that_is_made_again_counts_nothing_twice_and_tells_the_firs
     assert [one.allow for one in await line.store._weigh(items) if isinstance(one, Decision)] == [
         True, False, False, False,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("pays_for", [0.1, 0.05])
+async def test_what_a_limit_and_a_budget_both_object_to_is_stopped_once(database: Database, pays_for: float) -> None:
+    line = Line(database)
+    items = [
+        Weighing(await line.begin(), 1, 1, new_id(), None, [Subject("country", line.subject("country"), n)])
+        for n in range(4)
+    ]
+    await line.store._weigh(items)
+    limits = [SendLimit("device", line.subject("device"), [Window(1, 60.0)])]
+    booking = Booking(1, "US", "sms", 0.1, of_country=pays_for, of_all=None)
+    found = await line.store._resolve([Resolution(item.id, 1, True, ALLOWED, limits, (), booking) for item in items])
+    sent = int(pays_for >= 0.1)
+    assert [one.allow for one in found] == [True] * sent + [False] * (4 - sent)
+    row = await line.pool.fetchrow("select sends, stopped from ledger")
+    assert tuple(row or ()) == (sent, 4 - sent)
+    assert await line.pool.fetchval("select day_sends from histories") == sent
