@@ -20,13 +20,6 @@ Item = TypeVar("Item")  # what a batch is made of
 Result = TypeVar("Result")  # what becomes of it
 # Carries a batch, and returns one result for each item, in order.
 Run: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
-# Between how many seconds the time is drawn for which a call waits for more items.
-Tick: TypeAlias = tuple[float, float]
-
-AT_ONCE: Tick = (0.0, 0.0)
-# For what follows a reply: however few come, they share what a call costs.
-AFTER_REPLY: Tick = (0.012, 0.032)
-
 # Seconds until a connection that was closed is known to be: before that the pool would lend it again.
 FAREWELL = 0.05
 # Seconds, at most, between two attempts to clear up a batch whose end is unclear.
@@ -39,9 +32,25 @@ SEEN = 4
 LEAST_PATIENCE = 0.25
 # Seconds that an item waits behind a failed call, unless its caller's patience is shorter.
 BEHIND_FAILURE = 2.5
+# From so many of the newest items it is told how many come a second.
+COUNTED = 8
 
 # Drawn, so that nobody can tell when the next call is made.
 _dice = random.SystemRandom()
+
+
+class Tick(NamedTuple):
+    """How long a call waits for more items: a time between `least` and `most` seconds, drawn for each call.
+
+    `busy`: it waits only while at least so many items come a second. Fewer would hardly share a call, and be delayed.
+    """
+
+    least: float
+    most: float
+    busy: float = 0.0
+
+
+AT_ONCE = Tick(0.0, 0.0)
 
 
 class Patience(NamedTuple):
@@ -104,6 +113,7 @@ class Batcher(Generic[Item, Result]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._working = 0
         self._sweeper: asyncio.TimerHandle | None = None
+        self._came: deque[float] = deque(maxlen=COUNTED)
         self._took: deque[float] = deque([0.0], maxlen=SEEN)
 
     async def submit(self, item: Item, waiting: Waiting | None = None) -> Result:
@@ -113,6 +123,7 @@ class Batcher(Generic[Item, Result]):
             raise Unavailable("too many wait already", RETRY_AFTER)
         place = Place[Item, Result](item, waiting or Waiting(loop.time(), _never), loop.create_future())
         self._line.append(place)
+        self._came.append(loop.time())
         if not self._working or (len(self._line) >= self._most and self._working < self._calls):
             self._working += 1
             self._begin(self._work())
@@ -128,12 +139,17 @@ class Batcher(Generic[Item, Result]):
     async def _work(self) -> None:
         try:
             while self._line:
-                if self._tick[1] and len(self._line) < self._most:
-                    await asyncio.sleep(_dice.uniform(*self._tick))
+                if len(self._line) < self._most and self._is_worth_waiting():
+                    await asyncio.sleep(_dice.uniform(self._tick.least, self._tick.most))
                 if batch := self._take():
                     await self._carry(batch)
         finally:
             self._working -= 1
+
+    def _is_worth_waiting(self) -> bool:
+        if not (self._tick.most and self._tick.busy):
+            return self._tick.most > 0
+        return len(self._came) == COUNTED and self._tick.busy * (self._came[-1] - self._came[0]) <= COUNTED
 
     def _take(self) -> list[Place[Item, Result]]:
         """Take the next batch from the queue, without items that nobody waits for or that have waited too long."""

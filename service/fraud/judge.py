@@ -194,7 +194,8 @@ class Judge:
         so_far = conclude(_explain(question, known), known.facts, policy)
         limits = self._limits(question, policy, known, known.event) if known.event else ()
         blocks = _blocks(so_far, policy, known.weighed) if question.counts and known.weighed else ()
-        decision = await self._store.resolve(
+        resolve = self._store.resolve if known.weighed else self._store.resolve_unweighed
+        decision = await resolve(
             Resolution(
                 id=question.id,
                 ordinal=question.ordinal,

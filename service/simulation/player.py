@@ -22,7 +22,6 @@ from service.clients.authenticator import Authenticator
 from service.clients.caller import Caller
 from service.clients.key_admin import KeyAdmin
 from service.clients.store import KeyStore
-from service.db.batch import AT_ONCE
 from service.db.engine import Database
 from service.errors import GatewayError, Limited
 from service.fraud.countries import Countries
@@ -49,6 +48,7 @@ from service.verification.sends.dispatch import Dispatch
 from service.verification.slots import Slots
 from service.verification.states import GuessResult
 from service.verification.storage.store import Store
+from service.verification.storage.ticks import NO_TICKS
 from service.verification.traces import Traces
 from service.worker.countries import CountryWatch
 
@@ -85,10 +85,10 @@ class Player:
         self._policy = policy
         self._vault = Vault([SECRET], SECRET)
         self._keys = KeyAdmin(database, self._vault)
-        self._store = Store(database, Policies(policy, {}), self._clock, tick=AT_ONCE)
+        self._store = Store(database, Policies(policy, {}), self._clock, ticks=NO_TICKS)
         self._key_store = KeyStore(database, self._clock)
         self._book, self._phones, self._slots = EventBook(), Phones("telnyx", real=True), Slots(1)
-        fraud_store = FraudStore(database, self._clock, AT_ONCE)
+        fraud_store = FraudStore(database, self._clock, ticks=False)
         captchas = Captchas(None, CaptchaVerdicts(self._vault, fraud_store))
         self._countries = Countries(self._vault, database.pool, self._clock)
         self._watch = CountryWatch(database.pool, self._countries, policy, self._clock, every=0.0)

@@ -9,12 +9,14 @@ from uuid import UUID
 
 import pytest
 
+from service.db.batch import Tick
 from service.db.engine import Database
 from service.vault import new_id
 from service.verification.checks import is_urgent
 from service.verification.states import GuessResult
 from service.verification.storage.rows import Admission, Guess, Reserved, Verdict
 from service.verification.storage.store import Store
+from service.verification.storage.ticks import Ticks
 from tests.support.admission import NOON, WIDE, AdmissionHarness, open_desk
 from tests.support.waiting import PATIENCE, until
 
@@ -162,7 +164,7 @@ async def test_a_verdict_on_a_row_that_somebody_holds_is_stored_once_it_is_free(
 async def test_wrong_codes_of_one_tick_are_settled_in_one_call_and_a_right_one_does_not_wait(
     database: Database, desk: Desk
 ) -> None:
-    desk.store = Store(database, desk.harness.policies, lambda: NOON, tick=(1.0, 1.0))
+    desk.store = Store(database, desk.harness.policies, lambda: NOON, ticks=Ticks(wrong=Tick(1.0, 1.0)))
     caller = desk.harness.callers["shop"]
     items = [desk.guess(await desk.admit(phone)) for phone in (FIRST, SECOND, THIRD)]
     await desk.reserve(*items)

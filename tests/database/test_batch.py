@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.db.batch import Batcher
+from service.db.batch import COUNTED, Batcher, Tick
 from service.db.engine import Database
 from service.db.faults import LockNotAvailable
 from service.errors import Unavailable, Unclear
@@ -57,7 +57,7 @@ async def test_what_waits_goes_together_in_order_and_each_caller_gets_its_own_re
 
 async def test_a_call_waits_a_tick_for_more_items() -> None:
     wagon = Wagon()
-    batcher = Batcher(wagon, tick=(0.5, 0.6))
+    batcher = Batcher(wagon, tick=Tick(0.5, 0.6))
     first = asyncio.create_task(batcher.submit(1))
     await asyncio.sleep(0.05)
     assert wagon.calls == []
@@ -67,8 +67,22 @@ async def test_a_call_waits_a_tick_for_more_items() -> None:
     assert wagon.calls == [([1, 2], False), ([3], False)]
 
 
+async def test_while_items_come_often_a_call_waits_for_more_and_a_lone_one_goes_at_once() -> None:
+    wagon = Wagon()
+    batcher = Batcher(wagon, tick=Tick(0.5, 0.6, busy=8))
+    assert [await batcher.submit(item) for item in range(COUNTED)] == [2 * item for item in range(COUNTED)]
+    first = asyncio.create_task(batcher.submit(8))
+    await asyncio.sleep(0.05)
+    assert await batcher.submit(9) == 18
+    assert await first == 16
+    await asyncio.sleep(COUNTED / 8)
+    assert await batcher.submit(10) == 20
+    assert wagon.calls[-2:] == [([8, 9], False), ([10], False)]
+    assert max(len(items) for items, _ in wagon.calls[:-2]) == 1
+
+
 async def test_what_fills_a_call_does_not_wait_a_tick() -> None:
-    assert await _submit(Batcher(Wagon(), 2, tick=(1000.0, 1000.0)), range(4)) == [0, 2, 4, 6]
+    assert await _submit(Batcher(Wagon(), 2, tick=Tick(1000.0, 1000.0)), range(4)) == [0, 2, 4, 6]
 
 
 async def test_a_bad_item_fails_alone() -> None:

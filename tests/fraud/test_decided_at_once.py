@@ -10,7 +10,6 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from service.db.batch import AT_ONCE
 from service.db.engine import Database
 from service.fraud.decision import Decision
 from service.fraud.facts import DeviceFacts, Facts
@@ -43,7 +42,7 @@ class Line:
 
     def __init__(self, database: Database) -> None:
         self.pool = database.pool
-        self.store = FraudStore(database, lambda: NOON, AT_ONCE)
+        self.store = FraudStore(database, lambda: NOON, ticks=False)
         self.name = new_id()
 
     def subject(self, *words: object) -> UUID:

@@ -37,10 +37,10 @@ CODE_OUTLIVES = 5
 # A row whose lease ran out is sent to this much later (seconds): if its admission was committed late, the lease was
 # over before anybody could see the row, and its caller may have been answered 503.
 SECOND_LOOK = 2.0
-# Seconds over which the beginning of sends is spread, beside the time for which they wait for each other
-# (db.batch.AFTER_REPLY). A caller who calls again right after the reply can tell how busy the process is, and must not
+# Seconds over which the beginning of sends is spread, beside the time for which their decisions wait for each other
+# (fraud.storage.store). A caller who calls again right after the reply can tell how busy the process is, and must not
 # be able to tell a real send from a decoy's.
-SPREAD = 0.02
+SPREAD = 0.01
 
 
 class Dispatch:

@@ -16,7 +16,7 @@ import msgspec
 
 from service import telemetry
 from service.clients.caller import Caller
-from service.db.batch import AFTER_REPLY, Batcher, Patience, Tick, Waiting
+from service.db.batch import Batcher, Patience, Waiting
 from service.db.engine import Database
 from service.db.faults import ConstraintViolated
 from service.db.insisting import insist
@@ -46,6 +46,7 @@ from service.verification.storage.rows import (
     Unsettled,
     Verdict,
 )
+from service.verification.storage.ticks import Ticks
 
 SENDS = msgspec.json.Decoder(list[Send])
 SENDS_TO_CHECK = msgspec.json.Decoder(list[SendToCheck])
@@ -82,13 +83,13 @@ class Store:
         policies: Policies,
         now: Callable[[], datetime | None] = lambda: None,
         max_unknown: int = MAX_UNKNOWN,
-        tick: Tick = AFTER_REPLY,
+        ticks: Ticks | None = None,
     ) -> None:
         """A counter keeps as many hits as the widest limit of any policy needs.
 
-        `max_unknown`: how many events about unknown sends are kept. `tick`: how long what follows a reply waits for
-        more.
+        `max_unknown`: how many events about unknown sends are kept. `ticks`: how long calls wait, where it matters.
         """
+        ticks = ticks or Ticks()
         self._pool = database.pool
         self._keep = widest(policies)
         self._now = now
@@ -100,15 +101,16 @@ class Store:
         self._limits = guess_limits(policies)
         self.owed = Owed(self._pool, now, self._limits)
         self.admit = Batcher(
-            self._admit, again=partial(self._admit, again=True), patience=PATIENCE, undo=self.owed.requests.put
-        ).submit
+            self._admit, again=partial(self._admit, again=True), patience=PATIENCE, undo=self.owed.requests.put,
+            tick=ticks.requests,
+        ).submit  # fmt: skip
         self._reserve = Batcher(
             self._reserve_some, MOST_GUESSES, again=partial(self._reserve_some, again=True), patience=PATIENCE,
-            undo=self._take_back,
+            undo=self._take_back, tick=ticks.codes,
         ).submit  # fmt: skip
-        self._settle_now = Batcher(self.owed.settle, MOST_GUESSES, patience=PATIENCE).submit
-        self._settle_soon = Batcher(self.owed.settle, MOST_GUESSES, patience=PATIENCE, tick=tick).submit
-        self.record = Batcher(self._record, tick=tick).submit
+        self._settle_now = Batcher(self.owed.settle, MOST_GUESSES, patience=PATIENCE, tick=ticks.codes).submit
+        self._settle_soon = Batcher(self.owed.settle, MOST_GUESSES, patience=PATIENCE, tick=ticks.wrong).submit
+        self.record = Batcher(self._record, tick=ticks.records).submit
 
     async def _admit(self, items: Sequence[Admission], *, again: bool = False) -> list[Admitted]:
         if not again:
