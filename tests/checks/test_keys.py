@@ -74,7 +74,7 @@ async def test_a_stored_code_cannot_be_found_by_trying_all_codes(database_url: s
 async def test_a_key_in_flight_is_409_and_of_fifty_at_once_one_is_counted(database_url: str) -> None:
     async with run_gateway(database_url) as gateway:
         verification, code = await begin_and_read(gateway)
-        gateway.stage.latency = {"check": 0.3}
+        gateway.stage.latency = {"check": 1.2}
         calls = [asyncio.ensure_future(gateway.verify(verification, wrong(code), idem="key")) for _ in range(50)]
         await wait_for_guesses_at_telnyx(gateway, 1)
         flying = await gateway.verify(verification, wrong(code), idem="key")
