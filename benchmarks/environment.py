@@ -132,7 +132,7 @@ class Environment:
 async def open_gateway(checkout: Checkout | None = None) -> AsyncIterator[Environment]:
     """Start a new database of a checkout's, with a key in it, and end it."""
     checkout = checkout or Checkout()
-    with make_home() as home, TemporaryDirectory() as folder:
+    with make_home(on_disk=True) as home, TemporaryDirectory() as folder:
         server = await asyncio.to_thread(embedded.start, home, settings=SETTINGS)
         async with AsyncExitStack() as running:
             running.callback(server.release)
