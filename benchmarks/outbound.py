@@ -79,13 +79,12 @@ async def check(base_url: str) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def state(base_url: str) -> AsyncIterator[Call]:
-    """The provider's state: the package over the provider's connections."""
+    """The provider's state."""
 
     async def call() -> None:
         expect(isinstance(await telnyx.state(VERIFICATION), State))
 
     telnyx = TelnyxProvider("KEY", base_url)
-    await telnyx.start()
     yield call
     await telnyx.aclose()
 
@@ -95,7 +94,7 @@ WAYS: dict[str, Way] = {
     "telnyx package, low-level post": low_level,
     "provider, send": send,
     "provider, check": check,
-    "provider, state (the package over our connections)": state,
+    "provider, state": state,
 }
 
 

@@ -35,10 +35,9 @@ class Vendors(msgspec.Struct, frozen=True):
 
 
 async def open_vendors(settings: Settings, lifetime: Lifetime) -> Vendors:
-    """Open them, and pay for what is slow to import. A send at a time may ask each of them once."""
+    """Open them, and import what is slow (Fingerprint's v3). A send at a time may ask each of them once."""
     key, url, most = settings.telnyx_api_key, str(settings.telnyx_base_url), max(1, settings.max_sends)
     telnyx = lifetime.hold(TelnyxProvider(key, url, connections=settings.max_sends + CHECKS))
-    await telnyx.start()
     api = make_fingerprint_api(settings, most)
     devices = FingerprintClient(api) if api is not None else None
     if devices is not None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from telnyx import types as package
+from telnyx.types.verifications import ByPhoneNumberListResponse, VerifyMeta
 
 from service.providers.http.reply import HttpReply, NoReply, read_reset
 from service.providers.telnyx.answers import (
+    _Listed,
+    _Status,
     interpret_check,
     interpret_list,
-    interpret_list_error,
     interpret_send,
     interpret_state,
 )
@@ -23,6 +25,7 @@ from service.providers.verify.protocol import (
     AccountProblem,
     CodeCompared,
     InDoubt,
+    ListedVerification,
     NotCompared,
     Refused,
     Sent,
@@ -106,10 +109,12 @@ CHECKS = {
 }
 
 STATES = {
-    "accepted": ("accepted", State(accepted=True)),
-    "pending": ("pending", State(accepted=False)),
-    "a word of tomorrow": ("verified", State(accepted=False)),
-    "none": (None, NotCompared("no_status")),
+    "accepted": (HttpReply(200, b'{"data":{"status":"accepted"}}'), State(accepted=True)),
+    "pending": (HttpReply(200, b'{"data":{"status":"pending"}}'), State(accepted=False)),
+    "a word of tomorrow": (HttpReply(200, b'{"data":{"status":"verified"}}'), State(accepted=False)),
+    "none": (HttpReply(200, b'{"data":{"status":null}}'), NotCompared("no_status")),
+    "no record": (HttpReply(200, b'{"data":{}}'), NotCompared("no_status")),
+    "broken off": (HttpReply(200, b""), NotCompared("no_status")),
     "gone": (fail(404, "10005"), State(accepted=False)),
     "gone, with the one status that is documented": (fail(400, "10015"), State(accepted=False)),
     "no key": (fail(401, "10009"), NotCompared("10009")),
@@ -129,9 +134,9 @@ def test_a_check_is_compared_not_compared_or_in_doubt(heard: Any, answer: object
     assert interpret_check(heard, NOW) == answer
 
 
-@pytest.mark.parametrize(("status", "answer"), STATES.values(), ids=STATES)
-def test_only_the_word_accepted_is_accepted(status: object, answer: object) -> None:
-    assert interpret_state(status, NOW) == answer
+@pytest.mark.parametrize(("heard", "answer"), STATES.values(), ids=STATES)
+def test_only_the_word_accepted_is_accepted(heard: Any, answer: object) -> None:
+    assert interpret_state(heard, NOW) == answer
 
 
 @pytest.mark.parametrize(
@@ -142,25 +147,39 @@ def test_a_reset_is_seconds_or_an_epoch_and_never_more_than_an_hour(reset: str |
     assert read_reset(reset, NOW) == seconds
 
 
-def listed(age: int, **other: object) -> SimpleNamespace:
+def listed(age: int, **other: object) -> dict[str, object]:
     at = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(seconds=age)
     fields = {"id": ID, "type": "sms", "verify_profile_id": ID, "created_at": at.replace(tzinfo=None).isoformat()}
-    return SimpleNamespace(**fields | other)
+    return fields | other
+
+
+def read_list(items: object, pages: object = 1) -> list[ListedVerification] | NotCompared:
+    body = msgspec.json.encode({"data": items, "meta": {"total_pages": pages, "page_number": 1}})
+    return interpret_list(HttpReply(200, body), NOW)
 
 
 def test_a_list_is_read_newest_first_with_its_naive_times_in_utc() -> None:
-    found = interpret_list([listed(60), listed(0, type="call"), listed(30)], 1)
+    found = read_list([listed(60), listed(0, type="call"), listed(30)])
     assert isinstance(found, list)
     assert [one.created_at.second for one in found] == [0, 30, 0]
     assert found[0].created_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert (found[0].provider_id, found[0].channel, found[0].profile_id) == (ID, "call", ID)
 
 
+@pytest.mark.parametrize("written", ["2026-01-01T02:00:00.5+02:00", "2026-01-01T00:00:00.500Z", "20260101T000000.5"])
+def test_a_time_may_be_written_in_any_of_the_standards_ways(written: str) -> None:
+    found = read_list([listed(0, created_at=written)])
+    assert isinstance(found, list)
+    assert found[0].created_at == datetime(2026, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
+
+
 def test_a_first_page_that_may_not_hold_the_newest_is_no_answer() -> None:
     oldest_first = [listed(60), listed(0)]
-    assert interpret_list(oldest_first, 2) == NotCompared("more_pages")
-    assert interpret_list(oldest_first, None) == NotCompared("more_pages")
-    assert isinstance(interpret_list(oldest_first[::-1], 2), list)
+    assert read_list(oldest_first, 2) == NotCompared("more_pages")
+    assert read_list(oldest_first, None) == NotCompared("more_pages")
+    assert isinstance(read_list(oldest_first[::-1], 2), list)
+    body = msgspec.json.encode({"data": oldest_first[::-1]})
+    assert interpret_list(HttpReply(200, body), NOW) == NotCompared("unreadable"), "it does not say how many pages"
 
 
 @pytest.mark.parametrize(
@@ -170,20 +189,32 @@ def test_a_first_page_that_may_not_hold_the_newest_is_no_answer() -> None:
         listed(0, id="../x"),
         listed(0, type=None),
         listed(0, created_at="yesterday"),
+        listed(0, created_at=1_767_225_600),
         listed(0, created_at="0001-01-01T00:00:00+23:59"),
         {"id": ID},
         7,
     ],
 )
 def test_one_verification_that_cannot_be_read_makes_the_whole_list_fail(item: object) -> None:
-    assert interpret_list([listed(9), item], 1) == NotCompared("unreadable")
+    assert read_list([listed(9), item]) == NotCompared("unreadable")
 
 
 def test_a_number_that_telnyx_does_not_know_has_no_verifications() -> None:
-    assert interpret_list_error(fail(404, "10005"), NOW) == []
-    assert interpret_list_error(HttpReply(404, b"not here"), NOW) == NotCompared("http_404")
-    assert interpret_list_error(fail(400, "10016"), NOW) == NotCompared("10016")
-    assert interpret_list_error(HttpReply(200, b"?"), NOW) == NotCompared("unreadable")
+    assert interpret_list(fail(404, "10005"), NOW) == []
+    assert interpret_list(HttpReply(404, b"not here"), NOW) == NotCompared("http_404")
+    assert interpret_list(fail(400, "10016"), NOW) == NotCompared("10016")
+    assert interpret_list(fail(429, "10011", "3"), NOW) == NotCompared("10011", 3.0)
+    assert interpret_list(HttpReply(200, b"?"), NOW) == NotCompared("unreadable")
+    assert interpret_list(NoReply(handed_over=True, code="time_limit"), NOW) == NotCompared("time_limit")
+
+
+def test_every_field_has_the_name_that_telnyxs_package_has() -> None:
+    ours = {field.name for struct in (_Status, _Listed) for field in msgspec.structs.fields(struct)}
+    assert ours <= set(package.Verification.model_fields)
+    listing = ByPhoneNumberListResponse.model_fields
+    assert "data" in listing
+    assert listing["meta"].annotation is VerifyMeta
+    assert "total_pages" in VerifyMeta.model_fields
 
 
 leaves = st.one_of(
@@ -205,10 +236,10 @@ replies = st.builds(HttpReply, st.integers(100, 999), bodies, st.none() | st.tex
 
 @given(replies)
 def test_no_answer_makes_the_reading_fail_or_lets_the_number_out(reply: HttpReply) -> None:
-    answers = [judge(reply, NOW) for judge in (interpret_send, interpret_check, interpret_state, interpret_list_error)]
+    answers = [judge(reply, NOW) for judge in (interpret_send, interpret_check, interpret_state, interpret_list)]
     assert DIGITS not in repr(answers)
 
 
 @given(values, leaves)
 def test_no_list_makes_the_reading_fail(items: object, pages: object) -> None:
-    assert isinstance(interpret_list(items, pages), list | NotCompared)
+    assert isinstance(read_list(items, pages), list | NotCompared)

@@ -91,7 +91,6 @@ async def test_an_answer_that_cannot_be_read_leaves_the_call_in_doubt_and_ends_i
 async def test_a_state_or_list_that_cannot_be_read_is_not_compared(respond: Respond) -> None:
     async with face(respond) as (telnyx, _):
         telnyx._limits = TimeLimits(read=0.5)
-        await telnyx.start()
         async with asyncio.timeout(15):
             assert isinstance(await telnyx.state(ID), NotCompared)
             assert isinstance(await telnyx.look_up(NUMBER), NotCompared)

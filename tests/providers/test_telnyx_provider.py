@@ -54,7 +54,6 @@ async def standing() -> AsyncIterator[ProviderRig]:
     app = create_telnyx()
     async with serve_app(app) as url:
         telnyx = TelnyxProvider("KEY_SANDBOX", f"{url}/v2", limits=QUICK)
-        await telnyx.start()
         yield ProviderRig(telnyx, app.state.telnyx, app.state.stage)
         await telnyx.aclose()
 
@@ -145,7 +144,6 @@ async def test_a_state_or_a_list_that_cannot_be_had_is_a_value_too(rig: Provider
     telnyx = TelnyxProvider(
         "KEY_SANDBOX", rig.telnyx._base_url, limits=TimeLimits(read=0.3 if kind == "hang_before" else 5.0)
     )
-    await telnyx.start()
     assert isinstance(await telnyx.state(provider_id), NotCompared)
     assert isinstance(await telnyx.look_up(NUMBER), NotCompared)
     await telnyx.aclose()

@@ -54,7 +54,6 @@ async def decoys() -> AsyncIterator[DecoyHarness]:
     app = create_telnyx()
     async with serve_app(app) as url:
         telnyx = TelnyxProvider("KEY_SANDBOX", f"{url}/v2")
-        await telnyx.start()
         yield DecoyHarness(telnyx, app.state.stage)
         await telnyx.aclose()
 

@@ -7,6 +7,7 @@ records contain the number and the code.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -46,15 +47,34 @@ class _Compared(msgspec.Struct):
     data: _Comparison
 
 
+class _Status(msgspec.Struct):
+    status: str
+
+
+class _Read(msgspec.Struct):
+    data: _Status
+
+
 class _Listed(msgspec.Struct):
     id: str
     type: str
     verify_profile_id: str
-    created_at: datetime
+    created_at: str
+
+
+class _Pages(msgspec.Struct):
+    total_pages: Any = None
+
+
+class _List(msgspec.Struct):
+    data: list[_Listed]
+    meta: _Pages
 
 
 _created = msgspec.json.Decoder(_Created)
 _compared = msgspec.json.Decoder(_Compared)
+_read = msgspec.json.Decoder(_Read)
+_list = msgspec.json.Decoder(_List)
 
 
 def interpret_send(heard: HttpResult, now: float) -> SendAnswer:
@@ -84,40 +104,37 @@ def interpret_check(heard: HttpResult, now: float) -> CheckAnswer:
     return InDoubt(code) if fault == "late" else _not_compared(heard, fault, code, now)
 
 
-def interpret_state(status: object, now: float) -> State | NotCompared:
-    """Return a verification's state, from the status that the package returned or the reply instead of one."""
-    if isinstance(status, str):
-        return State(status == "accepted")
-    if isinstance(status, NoReply):
-        return NotCompared(status.code)
-    if not isinstance(status, HttpReply) or status.success:
-        return NotCompared("no_status")
-    fault, code = sort_fault(status)
-    return State(accepted=False) if fault in {"unknown", "refused"} else _not_compared(status, fault, code, now)
+def interpret_state(heard: HttpResult, now: float) -> State | NotCompared:
+    """Return a verification's state."""
+    if isinstance(heard, NoReply):
+        return NotCompared(heard.code)
+    if heard.success:
+        read = decode(_read, heard.body)
+        return State(read.data.status == "accepted") if read else NotCompared("no_status")
+    fault, code = sort_fault(heard)
+    return State(accepted=False) if fault in {"unknown", "refused"} else _not_compared(heard, fault, code, now)
 
 
-def interpret_list(items: object, pages: object) -> list[ListedVerification] | NotCompared:
-    """Read a number's verifications, newest first.
+def interpret_list(heard: HttpResult, now: float) -> list[ListedVerification] | NotCompared:
+    """Read a number's verifications, newest first; a number that Telnyx does not know has none.
 
     If one cannot be decoded, or the first page may not contain the newest, the whole look-up fails: an overlooked
     verification would be sent again.
     """
-    try:
-        found = [_read_listed(item) for item in msgspec.convert(items, list[_Listed], from_attributes=True)]
-    except (msgspec.MsgspecError, ValueError, OverflowError):
-        return NotCompared(_UNREADABLE)
-    newest_first = sorted(found, key=lambda one: one.created_at, reverse=True)
-    return newest_first if pages == 1 or found == newest_first else NotCompared("more_pages")
-
-
-def interpret_list_error(heard: HttpResult, now: float) -> list[ListedVerification] | NotCompared:
-    """Read the reply instead of a list; a number that Telnyx does not know has no verifications."""
     if isinstance(heard, NoReply):
         return NotCompared(heard.code)
-    if heard.success:
+    if not heard.success:
+        fault, code = sort_fault(heard)
+        return [] if fault == "unknown" else _not_compared(heard, fault, code, now)
+    listed = decode(_list, heard.body)
+    if listed is None:
         return NotCompared(_UNREADABLE)
-    fault, code = sort_fault(heard)
-    return [] if fault == "unknown" else _not_compared(heard, fault, code, now)
+    try:
+        found = [_read_listed(item) for item in listed.data]
+    except (ValueError, OverflowError):
+        return NotCompared(_UNREADABLE)
+    newest_first = sorted(found, key=lambda one: one.created_at, reverse=True)
+    return newest_first if listed.meta.total_pages == 1 or found == newest_first else NotCompared("more_pages")
 
 
 def _interpret_send_error(fault: ErrorClass, code: str, after: float) -> SendAnswer:
@@ -142,6 +159,6 @@ def _not_compared(reply: HttpReply, fault: ErrorClass, code: str, now: float) ->
 def _read_listed(item: _Listed) -> ListedVerification:
     if not is_uuid(item.id):
         raise ValueError
-    at = item.created_at
+    at = datetime.fromisoformat(item.created_at)
     in_utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     return ListedVerification(item.id, item.type, item.verify_profile_id, in_utc)

@@ -6,21 +6,16 @@ means is in providers.telnyx.answers. Nothing goes into a path that is not a UUI
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from service import phone
-from service.providers.http.client import HttpClient
-from service.providers.http.reply import HttpReply, HttpResult, NoReply
-from service.providers.loading import LoadedOnce
+from service.providers.http.client import MOST_BYTES, HttpClient
+from service.providers.http.reply import HttpResult
 from service.providers.telnyx.answers import (
     interpret_check,
     interpret_list,
-    interpret_list_error,
     interpret_send,
     interpret_state,
 )
@@ -35,12 +30,9 @@ from service.providers.verify.protocol import (
 )
 from service.uuids import is_uuid
 
-if TYPE_CHECKING:
-    from service.providers.telnyx.sdk import TelnyxSdk
-
 BASE_URL = "https://api.telnyx.com/v2"
-
-T = TypeVar("T")
+# A number's list of verifications may be long.
+MOST_LISTED = 1_048_576
 
 
 class TimeLimits(msgspec.Struct, frozen=True):
@@ -78,11 +70,6 @@ class TelnyxProvider:
         self._base_url = base_url.rstrip("/")
         self._limits = limits or TimeLimits()
         self._wire = HttpClient(connections, self._limits.connect, {"Authorization": f"Bearer {api_key}"}, traced=True)
-        self._package = LoadedOnce(self._load)
-
-    async def start(self) -> None:
-        """Import the vendor's package in a thread (2 s); else the first state or look-up would wait for it."""
-        await self._package.get()
 
     async def send(self, order: Order) -> SendAnswer:
         """Make one send, once."""
@@ -105,42 +92,19 @@ class TelnyxProvider:
         """Read one verification back."""
         if not is_uuid(provider_id):
             return NotCompared("not_an_id")
-        status = await self._read(lambda package: package.read_status(provider_id))
-        return status if isinstance(status, NotCompared) else interpret_state(status, time.time())
+        return interpret_state(await self.read(f"verifications/{provider_id}"), time.time())
 
     async def look_up(self, phone_number: str) -> list[ListedVerification] | NotCompared:
         """List a number's verifications, newest first."""
         if not phone.is_e164(phone_number):
             return NotCompared("not_e164")
-        listed = await self._read(lambda package: package.list_verifications(phone_number))
-        if isinstance(listed, NotCompared):
-            return listed
-        return (
-            interpret_list_error(listed, time.time())
-            if isinstance(listed, HttpReply | NoReply)
-            else interpret_list(*listed)
-        )
+        # Encoded, because some servers read a plus as a space.
+        path = f"verifications/by_phone_number/%2B{phone_number[1:]}"
+        return interpret_list(await self.read(path, MOST_LISTED), time.time())
 
-    async def read(self, path: str) -> HttpResult:
-        """Read something of the account: `path` must contain nothing that a caller sent."""
-        return await self._wire.call("GET", f"{self._base_url}/{path}", None, self._limits.read)
+    async def read(self, path: str, most_bytes: int = MOST_BYTES) -> HttpResult:
+        """Read something of the account: `path` must contain nothing that a caller sent, but a checked id or number."""
+        return await self._wire.call("GET", f"{self._base_url}/{path}", None, self._limits.read, most_bytes)
 
     async def aclose(self) -> None:
         await self._wire.aclose()
-
-    async def _read(self, call: Callable[[TelnyxSdk], Awaitable[T]]) -> T | NotCompared:
-        """Read through the vendor's package, its import included, within the time of a read."""
-        try:
-            async with asyncio.timeout(self._limits.read):
-                return await call(await self._package.get())
-        except TimeoutError:
-            return NotCompared("time_limit")
-        except Exception:  # noqa: BLE001
-            # The package takes any body for a record and stumbles later, over whatever is not there. Were that raised,
-            # a guess or a send in doubt would stay so, and its number with it, until Telnyx answered as it should.
-            return NotCompared("unreadable")
-
-    def _load(self) -> TelnyxSdk:
-        from service.providers.telnyx.sdk import TelnyxSdk  # noqa: PLC0415  2 s: in this thread, or not at all
-
-        return TelnyxSdk(self._wire, self._api_key, self._base_url, self._limits.read)

@@ -1,14 +1,14 @@
-"""The calls that are rare enough for the vendor's own package: a state, a number's verifications, a Verify profile.
+"""The calls that are rare enough for the vendor's own package: to read a Verify profile, and to change it.
 
-Imported by providers.telnyx.client and providers.telnyx.profiles only, in a thread: the package costs 2 s and 80 MB. It
-must never be imported at the top of another module, and never retry.
+Imported by providers.telnyx.profiles only, in a thread: the package costs 2 s and 80 MB. It must never be imported at
+the top of another module, because a process that serves needs it only once an operator asks; and never retry.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import telnyx
@@ -20,8 +20,6 @@ _MOST_BYTES = 1_048_576
 _RESET = "x-ratelimit-reset"
 # What the package's own call to change a profile has an argument for: flashcall is not among them.
 _CHANGEABLE = frozenset({"name", "language", "webhook_url", "webhook_failover_url", "sms", "call", "whatsapp"})
-
-T = TypeVar("T")
 
 
 class Lost(httpx.TransportError):
@@ -40,35 +38,13 @@ class Through(httpx.AsyncBaseTransport):
         self._seconds = seconds
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        # The package does not encode the plus of a number in the path, and some servers read it as a space.
-        url = str(request.url).replace("+", "%2B")
         body = await request.aread() or None
-        heard = await self._wire.call(request.method, url, body, self._seconds, _MOST_BYTES)
+        heard = await self._wire.call(request.method, str(request.url), body, self._seconds, _MOST_BYTES)
         if isinstance(heard, NoReply):
             raise Lost(heard)
         told = {_RESET: heard.reset, "date": heard.date}
         headers = {"content-type": "application/json"} | {name: value for name, value in told.items() if value}
         return httpx.Response(heard.status, headers=headers, content=heard.body)
-
-
-class TelnyxSdk:
-    """The vendor's client, with its slow imports done."""
-
-    def __init__(self, wire: HttpClient, api_key: str, base_url: str, seconds: float) -> None:
-        """Import and build what the calls need; takes up to 2 s, so never on the event loop."""
-        client = _make_client(wire, api_key, base_url, seconds)
-        self._verifications = client.verifications
-        self._by_phone_number = client.verifications.by_phone_number
-
-    async def read_status(self, provider_id: str) -> object:
-        """Return one verification's status, None if the record has none, or the reply instead of a record."""
-        record = await _hear(self._verifications.retrieve(provider_id))
-        return record if isinstance(record, HttpReply | NoReply) else record.data.status
-
-    async def list_verifications(self, phone_number: str) -> tuple[object, object] | HttpResult:
-        """Return a number's verifications and the number of pages, or the reply instead of a list."""
-        listed = await _hear(self._by_phone_number.list(phone_number))
-        return listed if isinstance(listed, HttpReply | NoReply) else (listed.data, listed.meta.total_pages)
 
 
 class ProfilesSdk:
@@ -80,20 +56,13 @@ class ProfilesSdk:
 
     async def read(self, profile_id: str) -> HttpResult:
         """Read one profile: the reply, whose body has the record that the package understood."""
-        return await _hear_raw(self._profiles.retrieve(profile_id))
+        return await _hear(self._profiles.retrieve(profile_id))
 
     async def change(self, profile_id: str, sections: Mapping[str, Any]) -> HttpResult:
         """Change one profile, once. `sections`: what the package has no argument for goes along as it is."""
         known = {name: value for name, value in sections.items() if name in _CHANGEABLE}
         others = {name: value for name, value in sections.items() if name not in _CHANGEABLE}
-        return await _hear_raw(self._profiles.update(profile_id, **known, extra_body=others or None))
-
-
-async def _hear_raw(call: Awaitable[Any]) -> HttpResult:
-    heard = await _hear(call)
-    if isinstance(heard, HttpReply | NoReply):
-        return heard
-    return HttpReply(heard.status_code, await heard.read(), date=heard.headers.get("date"))
+        return await _hear(self._profiles.update(profile_id, **known, extra_body=others or None))
 
 
 def _make_client(wire: HttpClient, api_key: str, base_url: str, seconds: float) -> telnyx.AsyncTelnyx:
@@ -106,9 +75,9 @@ def _make_client(wire: HttpClient, api_key: str, base_url: str, seconds: float) 
     )
 
 
-async def _hear(call: Awaitable[T]) -> T | HttpResult:
+async def _hear(call: Awaitable[Any]) -> HttpResult:
     try:
-        return await call
+        heard = await call
     except telnyx.APIStatusError as error:
         return HttpReply(
             error.status_code,
@@ -119,6 +88,7 @@ async def _hear(call: Awaitable[T]) -> T | HttpResult:
     except telnyx.APIConnectionError as error:
         lost = error.__cause__
         return lost.broken if isinstance(lost, Lost) else NoReply(handed_over=True, code="broken_off")
+    return HttpReply(heard.status_code, await heard.read(), date=heard.headers.get("date"))
 
 
 def _hush() -> None:
