@@ -21,10 +21,12 @@ async def run(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a module in a process of its own while the context is open."""
     place = checkout or Checkout()
+    # As installed: where the environment forbids byte code, every start would compile all that it imports.
+    compiled = {"PYTHONDONTWRITEBYTECODE": ""}
     with log.open("ab") as sink:
         process = await asyncio.create_subprocess_exec(
             place.python, "-m", *words,
-            stdout=asyncio.subprocess.PIPE, stderr=sink, env=os.environ | environment, cwd=place.path,
+            stdout=asyncio.subprocess.PIPE, stderr=sink, env=os.environ | compiled | environment, cwd=place.path,
         )  # fmt: skip
     try:
         yield process

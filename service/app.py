@@ -13,14 +13,15 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response
+from litestar.config.app import AppConfig
 from litestar.types import ASGIApp, ControllerRouterHandler
+from typing_extensions import override
 
 from service import tracing
 from service.api import health, verifications, webhooks
 from service.api.answers import answer
 from service.api.console import router as console
 from service.api.console.entry import answer_page
-from service.api.console.pages import prepare
 from service.api.openapi import page
 from service.api.operator import router
 from service.api.server.observation import Observation, name_requests
@@ -129,9 +130,18 @@ async def open_gateway(
         yield Gateway(services, worker)
 
 
+class Routes(Litestar):
+    """Litestar without its look for its own plugin of OpenTelemetry, which imports the whole of it: we use another."""
+
+    @staticmethod
+    @override
+    def _patch_opentelemetry_middleware(config: AppConfig) -> AppConfig:
+        return config
+
+
 def create_routes(lifespan: Sequence[Lifespan]) -> Litestar:
     """Make only the routes, from which the OpenAPI file is written."""
-    return Litestar(
+    return Routes(
         ROUTES,
         lifespan=list(lifespan),
         exception_handlers={Exception: _answer},
@@ -155,7 +165,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        prepare()
         async with open_gateway(settings) as gateway:
             app.state.services = gateway.services
             opened()

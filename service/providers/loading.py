@@ -1,7 +1,7 @@
-"""Imports what takes seconds to import: in a thread, once, when it is first needed.
+"""Makes what takes long to make or to import: in a thread, once, when it is first needed.
 
-Called by the providers that go through a vendor's package. An import on the event loop would hold up every other
-request.
+Called by the providers that go through a vendor's package, and by api.console.pages. On the event loop it would hold up
+every other request.
 """
 
 from __future__ import annotations

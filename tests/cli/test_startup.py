@@ -21,6 +21,9 @@ from tests.support.clusters import CHECKOUT
 from tests.support.gateway import Gateway, run_gateway, run_process
 from tests.support.waiting import until
 
+# What serving needs only for accounts that have not left Fingerprint's API v3, for Verify profiles, or for traces.
+ELSEWHERE = ("fingerprint_pro_server_api_sdk", "httpx", "opentelemetry", "telnyx", "urllib3")
+
 
 def new_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
@@ -168,6 +171,17 @@ async def test_a_process_says_what_it_is_and_what_is_unsafe(database_url: str, c
     [shared] = [line for line in lines if line["event"] == "countries_not_allowed"]
     assert (shared["level"], shared["calling_code"], shared["allowed"]) == ("warning", "+1", ["US", "CA"])
     assert {"PR", "GU", "VI"} <= set(shared["not_allowed"])
+
+
+async def test_serve_is_ready_without_importing_what_only_other_work_needs(database_url: str) -> None:
+    async with run_gateway(database_url, serve=False) as gateway:
+        gateway.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+        async with run_process(gateway) as process:
+            lines = [line for line in process.log.read_text().splitlines() if line.startswith("import time:")]
+    imported = {line.rpartition("|")[2].strip() for line in lines}
+    assert {"asyncio", "service.app"} <= imported
+    for name in ("service.sandbox", "service.simulation", *ELSEWHERE):
+        assert name not in imported
 
 
 async def test_serve_refuses_one_key_for_both_uses(database_url: str) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response, get
 
+from service.api.bodies import AnyRequest
 from service.api.console import charts
+from service.providers.loading import LoadedOnce
 
 PAGES = resources.files("service.api.console").joinpath("pages")
 # Operators sign in here: a page must be able to run nothing, and to send what is typed nowhere else. That no browser
@@ -38,10 +40,9 @@ def render(name: str, status: int = 200, *, live: bool = False, **values: Any) -
     return Response(text, status_code=status, media_type="text/html", headers=headers)
 
 
-def prepare() -> None:
-    """Compile every template, at the start: done for the first visitor, it would hold up requests meanwhile."""
-    for name in environment().list_templates(extensions=["html"]):
-        environment().get_template(name)
+async def prepare(_: AnyRequest) -> None:
+    """Compile every template for the first visitor, in a thread: on the event loop it would hold up all requests."""
+    await _compiled.get()
 
 
 @cache
@@ -57,6 +58,16 @@ def environment() -> Environment:
     }  # fmt: skip
     made.globals |= {"columns_chart": charts.draw_columns, "bar": charts.draw_bar}
     return made
+
+
+def _compile_all() -> Environment:
+    made = environment()
+    for name in made.list_templates(extensions=["html"]):
+        made.get_template(name)
+    return made
+
+
+_compiled = LoadedOnce(_compile_all)
 
 
 @get("/console.css", sync_to_thread=False)

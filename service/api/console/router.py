@@ -8,7 +8,7 @@ from __future__ import annotations
 from litestar import Router
 
 from service.api.console import blocks, callbacks, doctor, entry, exemptions, now, records, rules, why
-from service.api.console.pages import read_script, read_style
+from service.api.console.pages import prepare, read_script, read_style
 
 router = Router(
     "/operator",
@@ -44,5 +44,6 @@ router = Router(
         exemptions.lift_exemption,
         exemptions.exempt_number,
     ],
+    before_request=prepare,
     exception_handlers={Exception: entry.answer_page},
 )
