@@ -93,17 +93,20 @@ class Countries:
             rows = await self._pool.fetch(USUAL, self._now(), *bounds)
             self.usual = {country: Usual(busiest, worth) for country, busiest, worth in rows}
 
-    async def read_alarms(self) -> None:
-        """Read whose alarm is up, and what is waived for ranges and countries. Raises Unavailable."""
+    async def read_alarms(self, *, alarmed: bool = True, waived: bool = True) -> None:
+        """Read whose alarm is up, and what is waived for ranges and countries. Raises Unavailable.
+
+        `alarmed`, `waived`: whether there may be any at all; nothing is asked about what there is none of.
+        """
         if self._pool is None:
             return
-        rows = await self._pool.fetch(ALARMED, self._now())
+        rows = await self._pool.fetch(ALARMED, self._now()) if alarmed else []
         self._alarmed = {country for country, _ in rows if country}
         self._networks = {network for _, network in rows if network is not None}
-        waived: dict[tuple[str, int], dict[UUID, list[str]]] = {}
-        for kind, digits, subject, names in await self._pool.fetch(WAIVED, self._now()):
-            waived.setdefault((kind, digits or 0), {}).setdefault(subject, []).extend(names)
-        self._waived = waived
+        found: dict[tuple[str, int], dict[UUID, list[str]]] = {}
+        for kind, digits, subject, names in await self._pool.fetch(WAIVED, self._now()) if waived else []:
+            found.setdefault((kind, digits or 0), {}).setdefault(subject, []).extend(names)
+        self._waived = found
 
     @property
     def waives(self) -> bool:

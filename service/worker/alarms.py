@@ -29,7 +29,8 @@ from service.verification.gate import OTHERS
 from service.verification.storage.store import EVENTS_KEPT
 from service.worker.countries import CountryWatch
 from service.worker.observed import REPORT_LIMIT, ObservedClients
-from service.worker.suppressed import Suppressions
+from service.worker.signs import Signs, read_signs
+from service.worker.suppressed import LOOKED_BACK, Suppressions
 from service.worker.traffic import SPANS, Traffic, find_unusual
 
 # Seconds between two rounds of one process, and of all together.
@@ -99,20 +100,22 @@ class Alarms:
         self._max_unknown = max_unknown
         self._posts: set[asyncio.Task[None]] = set()
         # The id of one call, until its reply has come: a repeated call with the same id gets the same reply.
-        self._this_round = uuid4()
+        self._unanswered: UUID | None = None
 
     async def look(self) -> None:
         """Look once at everything, and report what began and what is over."""
         noted = self._health_notes.take()
         incidents: list[Incident] | None = None
         try:
-            incidents = await self._take_in(noted)
+            await self._suppressions.store()
+            signs = await read_signs(self._pool, self._now(), LOOKED_BACK)
+            incidents = await self._take_in(noted, signs)
         finally:
             # Nobody was told of these: without them a trouble that is over by the next look would never be heard of.
             if incidents is None:
                 self._health_notes.give_back(noted)
         # Its answer was heard: asking under the old id would have everything that began told a second time.
-        self._this_round = uuid4()
+        self._unanswered = None
         still = {one.kind.partition(" ")[0] for one in incidents if one.event == "open"}
         for kind in ALERT_KINDS:
             telemetry.ALERT_OPEN.labels(kind).set(float(kind in still))
@@ -121,41 +124,57 @@ class Alarms:
                 self._tell(event, kind.partition(" ")[0], text if event == "began" else _word_end(text, seconds))
         # Last: an incident that began or ended is told once, whatever is wrong with the database now.
         if self._countries is not None:
-            await self._countries.keep_up([one.kind for one in incidents if one.event == "open"])
+            opened = [one.kind for one in incidents if one.event == "open"]
+            await self._countries.keep_up(
+                opened, alarmed=signs.alerts or signs.blocks or bool(opened), waived=signs.exemptions
+            )
 
-    async def _take_in(self, noted: dict[str, str]) -> list[Incident]:
+    async def _take_in(self, noted: dict[str, str], signs: Signs) -> list[Incident]:
         wrong = dict(noted)
         wrong |= _word_troubles(self._health)
-        await self._suppressions.store()
-        wrong |= await self._watch()
+        wrong |= await self._watch(signs)
+        if not wrong and not signs.alerts and self._unanswered is None:
+            return []
+        self._unanswered = self._unanswered or uuid4()
         kinds, quiet = sorted(wrong), timedelta(seconds=self._rules.ends_after)
         texts = [wrong[kind] for kind in kinds]
-        call = RING(now=self._now(), ring=self._this_round, kinds=kinds, texts=texts, quiet=quiet)
+        call = RING(now=self._now(), ring=self._unanswered, kinds=kinds, texts=texts, quiet=quiet)
         return [Incident(*row) for row in await self._pool.fetch(*call)]
 
     async def stop(self) -> None:
         """Wait for the posts under way; each ends within seconds."""
         await asyncio.gather(*self._posts, return_exceptions=True)
 
-    async def _watch(self) -> dict[str, str]:
-        """Look at the whole service, unless another process has just done so."""
+    async def _watch(self, signs: Signs) -> dict[str, str]:
+        """Look at the whole service, unless another process has just done so: at what there are signs of."""
         every = timedelta(seconds=LOOK_EVERY * 0.9)
         row = await self._pool.fetchrow(*WATCH(now=self._now(), every=every, **SPANS))
         if row is None:
             return {}
-        blocks = await self._pool.fetch(BLOCKS, self._now())
-        found = {f"block {label}": f"A rule has blocked {label}: {reason}." for label, reason in blocks}
-        unknown = await self._pool.fetchval(UNKNOWN, self._now(), EVENTS_KEPT) or 0
-        if unknown > MANY_UNKNOWN * self._max_unknown:
-            found["webhooks unknown"] = (
-                f"{unknown:,} webhooks within 15 minutes told of verifications that are not ours. Beyond "
-                f"{self._max_unknown:,} the oldest are dropped. Does another service share the Verify profile?"
-            )
-        found |= {f"callbacks {one.client}": word_trouble(one) for one in await list_troubles(self._pool)}
-        found |= await self._watch_signals() | await self._suppressions.find() | await self._observed.find()
+        found = await self._observed.find()
+        if signs.blocks:
+            blocks = await self._pool.fetch(BLOCKS, self._now())
+            found |= {f"block {label}": f"A rule has blocked {label}: {reason}." for label, reason in blocks}
+        if signs.unknown:
+            found |= await self._watch_unknown()
+        if signs.endpoints:
+            found |= {f"callbacks {one.client}": word_trouble(one) for one in await list_troubles(self._pool)}
+        if signs.signals:
+            found |= await self._watch_signals()
+        found |= await self._suppressions.find(objections=signs.objections)
         if self._countries is not None:
             found |= await self._countries.find()
         return found | find_unusual(Traffic(*row), self._rules)
+
+    async def _watch_unknown(self) -> dict[str, str]:
+        unknown = await self._pool.fetchval(UNKNOWN, self._now(), EVENTS_KEPT) or 0
+        if unknown <= MANY_UNKNOWN * self._max_unknown:
+            return {}
+        text = (
+            f"{unknown:,} webhooks within 15 minutes told of verifications that are not ours. Beyond "
+            f"{self._max_unknown:,} the oldest are dropped. Does another service share the Verify profile?"
+        )
+        return {"webhooks unknown": text}
 
     async def _watch_signals(self) -> dict[str, str]:
         """Tell of what device events never carry, for as long as they do not: once, however seldom they come."""

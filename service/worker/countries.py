@@ -77,12 +77,15 @@ class CountryWatch:
             self._found = await self._find_drifts() | await self._find_unconverted()
         return self._found
 
-    async def keep_up(self, kinds: Iterable[str]) -> None:
-        """Read what this process has to know of countries; `kinds`: of the incidents that are open."""
+    async def keep_up(self, kinds: Iterable[str], *, alarmed: bool = True, waived: bool = True) -> None:
+        """Read what this process has to know of countries; `kinds`: of the incidents that are open.
+
+        `alarmed`, `waived`: as in Countries.read_alarms.
+        """
         if time.monotonic() - self._read >= self._every:
             await self._countries.read_usual()
             self._read = time.monotonic()
-        await self._countries.read_alarms()
+        await self._countries.read_alarms(alarmed=alarmed, waived=waived)
         named = (kind.split(" ") for kind in kinds)
         shown = {(words[0], words[1]) for words in named if words[0] in KINDS}
         for kind, country in shown | self._shown:

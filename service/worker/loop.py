@@ -1,7 +1,7 @@
 """The worker's rounds: claims, webhooks, lost answers, the gate, retention, alarms. One task each, forever.
 
-Started and stopped by app. A round that fails is logged and repeated: a database that was away is found again without
-a restart.
+Started and stopped by app. One round asks what is due and wakes those that do it: an idle process asks the database no
+more than that. A round that fails is logged and repeated: a database that was away is found again without a restart.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from service import telemetry
 from service.callbacks.delivery import Delivery
@@ -16,6 +17,7 @@ from service.errors import Unavailable
 from service.providers.verify.health import Prober
 from service.verification.core import Core
 from service.verification.states import LEASE
+from service.verification.storage.rows import Backlog, Due
 from service.worker.activity_log import STORE_EVERY, ActivityLog
 from service.worker.alarms import LOOK_EVERY as ALARM_EVERY
 from service.worker.alarms import Alarms
@@ -33,7 +35,16 @@ DRAIN = LEASE
 # Seconds that `stop` takes at most: a claim and the alerts that are being posted end within 5 each.
 STOP_LIMIT = DRAIN + 10.0
 
-Round = Callable[[], Awaitable[object]]
+Work = Callable[[], Awaitable[object]]
+
+
+class Round(NamedTuple):
+    """Work that is repeated after `every` seconds, or once `wake` is set; `asked`: not before it is set."""
+
+    work: Work
+    every: float = 0.0
+    wake: asyncio.Event | None = None
+    asked: bool = False
 
 
 class Worker:
@@ -56,26 +67,29 @@ class Worker:
         # How the rows begin that this process can read.
         self._tags = core.vault.tags
         self._unreadable = False
+        self._due = Due(claimable=True, over=True, unsettled=True, reported=True)
+        self._over, self._unsettled = asyncio.Event(), asyncio.Event()
         self.events = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._claiming: asyncio.Task[int] | None = None
 
     def start(self) -> None:
-        rounds: list[tuple[Round, float, asyncio.Event | None]] = [
-            (self._claim, CLAIM_EVERY, self._slots.wanted),
-            (self._expire, LOOK_EVERY, None),
-            (self._store.apply_events, LOOK_EVERY, self.events),
-            (self._settle, LOOK_EVERY, None),
-            (self._look, LOOK_EVERY, None),
-            (self._keys.keep_up, KEYS_EVERY, None),
-            (self._probe, LOOK_EVERY, None),
-            (self._ended.refresh, LOOK_EVERY, None),
-            (self._purge, PURGE_EVERY, None),
-            (self._alarms.look, ALARM_EVERY, None),
-            (self._delivery.deliver, CLAIM_EVERY, self._delivery.wanted),
-            (self._activity_log.store, STORE_EVERY, None),
+        rounds = [
+            Round(self._find_due, CLAIM_EVERY),
+            Round(self._claim, wake=self._slots.wanted, asked=True),
+            Round(self._expire, LOOK_EVERY, self._over, asked=True),
+            Round(self._store.apply_events, wake=self.events, asked=True),
+            Round(self._settle, LOOK_EVERY, self._unsettled, asked=True),
+            Round(self._look, LOOK_EVERY),
+            Round(self._keys.keep_up, KEYS_EVERY),
+            Round(self._probe, LOOK_EVERY),
+            Round(self._ended.refresh, LOOK_EVERY),
+            Round(self._purge, PURGE_EVERY),
+            Round(self._alarms.look, ALARM_EVERY),
+            Round(self._delivery.deliver, CLAIM_EVERY, self._delivery.wanted),
+            Round(self._activity_log.store, STORE_EVERY),
         ]
-        self._tasks = [asyncio.create_task(_repeat(*entry)) for entry in rounds]
+        self._tasks = [asyncio.create_task(_repeat(entry)) for entry in rounds]
 
     async def stop(self) -> None:
         """Claim nothing more, and let running sends end and be recorded."""
@@ -89,6 +103,17 @@ class Worker:
         await self._alarms.stop()
         with contextlib.suppress(Unavailable):
             await self._activity_log.store()
+
+    async def _find_due(self) -> None:
+        """Wake whoever has something to do. Asking each for itself would cost an idle process twice as much."""
+        self._due = await self._store.due()
+        found = (
+            (self._due.claimable, self._slots.wanted), (self._due.over, self._over),
+            (self._due.unsettled, self._unsettled), (self._due.reported, self.events),
+        )  # fmt: skip
+        for due, wake in found:
+            if due:
+                wake.set()
 
     async def _expire(self) -> None:
         while await self._store.expire():
@@ -114,7 +139,8 @@ class Worker:
         await asyncio.gather(*(self._checks.settle_lost(guess, self._policies.of(guess.client)) for guess in lost))
 
     async def _look(self) -> None:
-        backlog = await self._store.backlog(self._tags)
+        nothing = Backlog(waited=0.0, unreadable=False)
+        backlog = await self._store.backlog(self._tags) if self._due.claimable else nothing
         if backlog.unreadable and not self._unreadable:
             telemetry.log.error("unreadable_rows")
         self._gate.backlog, self._unreadable = backlog.waited, backlog.unreadable
@@ -132,23 +158,27 @@ class Worker:
         await self._gate.health.tick(self._prober)
 
 
-async def _repeat(work: Round, every: float, wake: asyncio.Event | None) -> None:
+async def _repeat(entry: Round) -> None:
     while True:
         try:
-            await work()
+            await entry.work()
         except Exception:
             # Nobody would notice a round that has ended, until its work had piled up. The next one starts afresh.
-            telemetry.log.warning("round_failed", round=getattr(work, "__name__", "?"), exc_info=True)
+            telemetry.log.warning("round_failed", round=getattr(entry.work, "__name__", "?"), exc_info=True)
             await asyncio.sleep(AFTER_FAILURE)
-        await _wait(every, wake)
+        await _wait(entry)
 
 
-async def _wait(seconds: float, wake: asyncio.Event | None) -> None:
-    if wake is None:
-        await asyncio.sleep(seconds)
+async def _wait(entry: Round) -> None:
+    if entry.wake is None:
+        await asyncio.sleep(entry.every)
         return
-    # Not wait_for: in Python 3.11 it can swallow the cancellation that stops this task.
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await wake.wait()
-    wake.clear()
+    if entry.asked:
+        await asyncio.sleep(entry.every)
+        await entry.wake.wait()
+    else:
+        # Not wait_for: in Python 3.11 it can swallow the cancellation that stops this task.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(entry.every):
+                await entry.wake.wait()
+    entry.wake.clear()

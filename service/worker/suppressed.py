@@ -19,6 +19,7 @@ from service.policy.model import AlertRules
 
 # Counts are kept by the quarter of an hour: `hour` reaches back for one hour and up to a quarter more.
 QUARTER, HOUR, DAY, WEEK = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+LOOKED_BACK = HOUR + QUARTER
 COUNT = """
 insert into rule_counts as r (at, client, country, rule, mode, finding, count)
 select date_bin($2::interval, coalesce($1::timestamptz, clock_timestamp()), 'epoch'), x.*
@@ -159,9 +160,9 @@ class Suppressions:
             self._tally.give_back(counts)
             raise
 
-    async def find(self) -> dict[str, str]:
-        """Return a sentence for each rule that rings, by the incident's kind."""
-        rows = await self._pool.fetch(READ, self._now(), HOUR + QUARTER)
+    async def find(self, *, objections: bool) -> dict[str, str]:
+        """Return a sentence for each rule that rings, by the incident's kind. `objections`: whether there are any."""
+        rows = await self._pool.fetch(READ, self._now(), LOOKED_BACK) if objections else []
         found = find_suppressions(((Counted(*row[:5]), row[5]) for row in rows), self._rules)
         # What rang before is asked about once: only the words with which it began are told.
         self._known = {one.kind: self._known.get(one.kind) or await self._word(one) for one in found}

@@ -201,6 +201,15 @@ class HeldRow(msgspec.Struct, frozen=True):
     then: Callable[[], None] = _nothing
 
 
+class Due(msgspec.Struct):
+    """What there is to do: rows to claim, verifications that are over, guesses to settle, and webhooks to apply."""
+
+    claimable: bool
+    over: bool
+    unsettled: bool
+    reported: bool
+
+
 class Backlog(msgspec.Struct):
     """How long (s) the oldest claimable verification has been due; `unreadable`: some are sealed with other keys."""
 

@@ -43,6 +43,28 @@ CLAIM = FunctionCall(
 )
 SENDS = FunctionCall("sends_to_check", id=UUID)
 BACKLOG = FunctionCall("backlog_v2", fields_of(Backlog), now=datetime, tags=list[bytes], overdue=timedelta)
+# Whether there is anything to claim, to end, to settle and to apply. Planned while its tables are small, it must not
+# read the whole of them later. So each looks for the first in an index's order: not for existence, and not by
+# conditions that would seem to leave nothing to put in order.
+DUE = """
+with clock as materialized (select coalesce($1::timestamptz, clock_timestamp()) as now)
+select (
+    select v.next_action_at from verifications v
+    where v.next_action_at <= (select now from clock)
+      and case when v.status = 'pending' then v.expires_at > (select now from clock) else false end
+    order by v.next_action_at limit 1
+) is not null as claimable, (
+    select v.next_action_at from verifications v
+    where v.next_action_at <= (select now from clock)
+      and case when v.status = 'pending' then v.expires_at <= (select now from clock) else true end
+    order by v.next_action_at limit 1
+) is not null as over, (
+    select g.settle_at from guesses g where g.state = 'open' and g.settle_at <= (select now from clock)
+    order by g.settle_at limit 1
+) is not null as unsettled, (
+    select w.look_at from webhook_events w where w.look_at <= (select now from clock) order by w.look_at limit 1
+) is not null as reported
+"""
 EXPIRE = FunctionCall("expire", now=datetime, most=int)
 KNOWS_KEY = "select exists (select from idempotency_keys where idem = $1)"
 READ = FunctionCall("read_verification", fields_of(StatusRow), now=datetime, **OF_CALLER, codes=int, windows=WINDOWS)

@@ -36,6 +36,7 @@ from service.verification.storage.rows import (
     Applied,
     Backlog,
     Claimed,
+    Due,
     FallbackOutcome,
     Guess,
     HeldRow,
@@ -252,6 +253,10 @@ class Store:
         """Take guesses whose answers were lost; each is due again if the process that took it dies."""
         rows = await self._pool.fetch(sql.UNSETTLED, self._now(), most, SETTLE_AGAIN)
         return [Unsettled(row[0], row[1], row[2], row[3], SENDS.decode(row[4])) for row in rows]
+
+    async def due(self) -> Due:
+        """Return what there is to do, at the cost of one statement that changes nothing."""
+        return Due(*_one(await self._row(sql.DUE)))
 
     async def claim(self, most: int, tags: Sequence[bytes] | None = None) -> list[Claimed]:
         """Claim due verifications under new leases: those sealed under the keys of these tags, or any."""
