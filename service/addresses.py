@@ -6,10 +6,12 @@ says whom to count, never whom to let in.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
-Kinds = list[tuple[IPv4Network | IPv6Network, str]]
+Network = IPv4Network | IPv6Network
+Kinds = list[tuple[Network, str]]
 
 HOUSEHOLD = 64  # bits of an IPv6 address that one household shares
 # Bits of the network around an address, of a size that can be rented as a whole.
@@ -34,10 +36,14 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     # The rest of MADE_UP is taken: a product behind such a proxy would lose all of these people.
     "reserved": ("192.0.0.0/24", "198.18.0.0/15", "255.255.255.255/32", "2001:2::/48"),
 }
-# Proxies make addresses up in it for IPv6 users of an IPv4 service: each their own, but of no place.
-MADE_UP = IPv4Network("240.0.0.0/4")
+# Proxies make addresses up in 240.0.0.0/4 for IPv6 users of an IPv4 service: each their own, but of no place.
+MADE_UP = 0xF  # the first four bits
 # Everything in IPv6 that is routed over the Internet, but for what is special.
 GLOBAL_V6 = IPv6Network("2000::/3")
+
+# A request's address comes back within its send: in its device event, and when the two are compared. So many of the
+# newest are kept.
+NEWEST = 1024
 
 
 def _sort_special() -> tuple[dict[int, Kinds], Kinds, Kinds]:
@@ -58,10 +64,19 @@ def _sort_special() -> tuple[dict[int, Kinds], Kinds, Kinds]:
 SPECIAL_V4, SPECIAL_GLOBAL_V6, SPECIAL_V6 = _sort_special()
 
 
+# What is none raises, which is not kept: a stranger's text may be as long as a body.
+_parse_address = lru_cache(NEWEST)(ip_address)
+
+
+@lru_cache(NEWEST)
+def _parse_network(text: str) -> Network:
+    return ip_network(text, strict=False)
+
+
 def parse(text: str) -> Address | None:
     """Parse an address from a socket or a header: an IPv4-mapped one is IPv4. None if it is no address."""
     try:
-        address = ip_address(text)
+        address = _parse_address(text)
     except ValueError:
         return None
     if isinstance(address, IPv4Address):
@@ -76,19 +91,26 @@ def read(text: str) -> Address | None:
     return _unwrap(address) if isinstance(address, IPv6Address) else address
 
 
+def read_network(text: str) -> Network | None:
+    """Parse a network, or the address of a host in it. None if it is neither."""
+    try:
+        return _parse_network(text)
+    except ValueError:
+        return None
+
+
 def network_of(address: str) -> str:
     """Return the network that counts as one source: an IPv4 address, even inside IPv6, or an IPv6 /64."""
     user = read(address) if ":" in address else None
     if not isinstance(user, IPv6Address):
         return str(user or address)
-    bits = 128 if user in LOCAL else HOUSEHOLD
-    return str(ip_network((user, bits), strict=False))
+    return _around(user, 128 if user in LOCAL else HOUSEHOLD)
 
 
 def neighbours_of(network: str) -> str:
     """Return the network around an address, of a size that can be rented as a whole."""
-    address = ip_address(network.partition("/")[0])
-    return str(ip_network((address, NEIGHBOURS[address.version]), strict=False))
+    address = _parse_address(network.partition("/")[0])
+    return _around(address, NEIGHBOURS[address.version])
 
 
 def find_special(address: Address) -> str | None:
@@ -104,12 +126,22 @@ def find_special(address: Address) -> str | None:
 
 def is_near(address: Address, network: str) -> bool | None:
     """Return whether an address is in the network around another one, or in a network; None if they say nothing."""
-    other = ip_network(network)
-    if other.version != address.version or any(
-        find_special(one) or one in MADE_UP for one in (other.network_address, address)
-    ):
+    other = _parse_network(network)
+    if other.version != address.version or _tells_nothing(other.network_address) or _tells_nothing(address):
         return None
-    return address in other.supernet(new_prefix=min(other.prefixlen, NEIGHBOURS[other.version]))
+    below = other.max_prefixlen - min(other.prefixlen, NEIGHBOURS[other.version])
+    return int(address) >> below == int(other.network_address) >> below
+
+
+def _tells_nothing(address: Address) -> bool:
+    made_up = isinstance(address, IPv4Address) and int(address) >> 28 == MADE_UP
+    return made_up or find_special(address) is not None
+
+
+def _around(address: Address, bits: int) -> str:
+    """Write the network of so many bits that an address is in."""
+    below = address.max_prefixlen - bits
+    return f"{type(address)(int(address) >> below << below)}/{bits}"
 
 
 def _find_kind(address: Address, networks: Kinds) -> str | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
 from typing import Any, TypeVar
 
 import msgspec
@@ -184,10 +183,8 @@ def _read_address(value: object) -> str | None:
 
 def _read_network(value: object) -> str | None:
     """Return an address or a network in its canonical spelling."""
-    try:
-        return str(ip_network(value, strict=False)) if isinstance(value, str) else None
-    except ValueError:
-        return None
+    network = addresses.read_network(value) if isinstance(value, str) else None
+    return None if network is None else str(network)
 
 
 def _read_moment(value: object) -> datetime | None:
