@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
@@ -52,7 +53,9 @@ class Vault:
         """The keys have 32 bytes each."""
         self._secrets = {self._tag(key): key for key in secret_keys}
         self._newest = secret_keys[0]
-        self._index_key = index_key
+        self._newest_tag = self._tag(self._newest)
+        # For each use, a hash that has taken in the key: it is copied for every text.
+        self._keyed = cache(lambda kind: hashlib.blake2b(digest_size=16, key=index_key, person=kind))
 
     @staticmethod
     def _tag(key: bytes) -> bytes:
@@ -65,8 +68,9 @@ class Vault:
 
     def hash(self, kind: bytes, *parts: str) -> UUID:
         """Hash, under INDEX_KEY, what is looked up by equality; `kind` (16 bytes at most) separates uses."""
-        joined = "\x00".join(parts).encode()
-        return FastUUID(hashlib.blake2b(joined, digest_size=16, key=self._index_key, person=kind).digest())
+        keyed = self._keyed(kind).copy()
+        keyed.update("\x00".join(parts).encode())
+        return FastUUID(keyed.digest())
 
     def digests(self, api_key: str) -> list[bytes]:
         """Digest an API key under each secret key, the newest first."""
@@ -79,7 +83,7 @@ class Vault:
         """
         nonce = os.urandom(NONCE)
         sealed = AESGCM(self._row_key(self._newest, row)).encrypt(nonce, plain, None)
-        return self._tag(self._newest) + nonce + sealed
+        return self._newest_tag + nonce + sealed
 
     def unseal(self, row: UUID, sealed: bytes) -> bytes | None:
         """Decrypt; None if no key of ours fits (a SECRET_KEY was removed too early, or the row was altered)."""

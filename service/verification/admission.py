@@ -141,7 +141,7 @@ class Requests:
             token=token,
             sources=subjects.sources,
             begins=begins,
-            repeat=repeat_of(self._vault, caller.client_id, ask) if within else None,
+            repeat=repeat_of(self._vault, caller.client_id, ask, subjects.phone_hash) if within else None,
             repeat_within=within,
         )
         return item, token

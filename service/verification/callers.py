@@ -85,7 +85,7 @@ def subjects_of(
     )
 
 
-def repeat_of(vault: Vault, client_id: int, ask: Ask) -> UUID:
+def repeat_of(vault: Vault, client_id: int, ask: Ask, phone_hash: UUID) -> UUID:
     """Hash by what a second tap is known: the same client, number, channel and source (account and address).
 
     Each tap may bring an Idempotency-Key, a captcha token and a device event of its own: pages are told to make a new
@@ -94,9 +94,8 @@ def repeat_of(vault: Vault, client_id: int, ask: Ask) -> UUID:
     evidence = ask.evidence
     account = "" if evidence.account_id is None else normalise(evidence.account_id)
     network = network_of(evidence.ip_address) if evidence.ip_address else ""
-    number = str(number_of(vault, evidence.phone_number))
     what = ask.channel, "deliver" if ask.deliver else "decoy"
-    return vault.hash(b"repeat", str(client_id), number, *what, account, network)
+    return vault.hash(b"repeat", str(client_id), str(phone_hash), *what, account, network)
 
 
 def _sources(

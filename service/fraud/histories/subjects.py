@@ -56,9 +56,9 @@ def _marks(vault: Vault, e164: str) -> Iterator[tuple[SubjectKind, int]]:
     Its last four digits are shifted by an offset of its range of 10,000, which preserves distances, and each digit
     before them by an offset of its own, which preserves tenths.
     """
-    mark, below = 0, 0
+    mark, below, national = 0, 0, phone.count_national(e164)
     for kind, digits in RANGES.items():
-        if not has_range(e164, digits):
+        if national < digits + LEAST_PREFIX:
             return
         offset = vault.hash(b"mark.offset", e164[:-digits]).int
         mark += (int(e164[-digits : len(e164) - below]) + offset) % 10 ** (digits - below) * 10**below
