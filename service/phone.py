@@ -91,8 +91,9 @@ TWO_FORMED = ("+54", "+55", "+57", "+39", "+972")
 # Of the beginning of a range: how many digits are shown at most, and how many of its numbers' are left open at least.
 MOST_SHOWN, OPEN_DIGITS = 6, 4
 
-# A request, its decision and its record ask the same of one number, within a second: so many of the newest are kept.
-NEWEST = 256
+# A request, its decision and its record ask the same of one number: so many of the newest are kept, which is as many as
+# may wait for their sends in a rush.
+NEWEST = 2048
 
 # A plus, and at most 15 digits; shorter than seven is no telephone's.
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -253,6 +254,7 @@ def show_beginning(prefix: str) -> str:
     return prefix[: 1 + min(MOST_SHOWN, shown)]
 
 
+@lru_cache(NEWEST)
 def calling_code(e164: str) -> int:
     """Return the country calling code of a number in E.164: the one code that it begins with."""
     codes = (int(e164[1:end]) for end in range(2, 5))
