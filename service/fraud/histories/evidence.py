@@ -41,6 +41,10 @@ RECENT = 1800.0
 HEALTHY = 10.0
 
 
+# The size of a part, where a subject has no parts: all of its marks are in one.
+WHOLE = 1 << 64
+
+
 class Measure(msgspec.Struct, frozen=True):
     """How a history is measured. `above`: the threshold, before the addition for a healthy subject.
 
@@ -76,18 +80,23 @@ def threshold(history: History, above: float) -> float:
 
 def unconverted_evidence(history: History, measure: Measure) -> float:
     """Return the evidence (nats) of a history's unconverted sends."""
-    usual, attack = measure.usual, measure.attack
-    done, old = math.log(attack / usual), math.log((1 - attack) / (1 - usual))
+    usual, attack, exp = measure.usual, measure.attack, math.exp
+    done, old = _settled(usual, attack)
     below = max(measure.below, BELOW_CONVERTED) if any(history.converted) else measure.below
     again = measure.above - below * old
     lifted = -1.0 if history.lifted is None else history.lifted
-    part_size, most, exp = measure.part, measure.most, math.exp
-    total, since, parts = 0.0, False, dict[int, float]()
+    size, most = (measure.part, measure.most) if measure.part else (WHOLE, math.inf)
+    total, since = 0.0, False
+    parts: dict[int, float] = {}
     count = bisect_right(history.ages, measure.oldest)
     sends = zip(history.ages[:count], history.marks, history.converted, strict=False)
+    # This is done for each of 48 sends in each of six histories: a good part of a decision's cost.
     for age, mark, converted in reversed(list(sends)):
         if age < lifted and not since:
             total, since = min(total, again), True
+        held = parts.get(part := mark // size, 0.0)
+        if converted and not total and not held:
+            continue  # there is nothing that it could speak against
         if converted:
             speaks = done
         elif age > OLD or (since and age > 0):
@@ -96,15 +105,17 @@ def unconverted_evidence(history: History, measure: Measure) -> float:
             speaks = _young(age - FIRST, usual, attack)
         if age >= HOUR:
             speaks *= exp(-age / FADING)
-        if part_size:
-            held = parts.get(part := mark // part_size, 0.0)
-            speaks = speaks if held + speaks <= most else most - held
-            parts[part] = max(0.0, held + speaks)
-        # Not max(): called for each of 48 sends in each of six histories, it is a good part of a decision's cost.
-        total += speaks
-        if total < 0.0:  # noqa: PLR1730
-            total = 0.0
+        if held + speaks > most:
+            speaks = most - held
+        parts[part] = max(0.0, held + speaks)
+        total = max(0.0, total + speaks)
     return total if since or lifted < 0 else min(total, again)
+
+
+@lru_cache(maxsize=1 << 10)
+def _settled(usual: float, attack: float) -> tuple[float, float]:
+    """Return what a converted send says, and an old one that is not."""
+    return math.log(attack / usual), math.log((1 - attack) / (1 - usual))
 
 
 @lru_cache(maxsize=1 << 16)
