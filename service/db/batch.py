@@ -121,7 +121,7 @@ class Batcher(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         if self._patience and len(self._line) >= self._patience.most:
             raise Unavailable("too many wait already", RETRY_AFTER)
-        place = Place[Item, Result](item, waiting or Waiting(loop.time(), _never), loop.create_future())
+        place: Place[Item, Result] = Place(item, waiting or Waiting(loop.time(), _never), loop.create_future())
         self._line.append(place)
         self._came.append(loop.time())
         if not self._working or (len(self._line) >= self._most and self._working < self._calls):

@@ -37,7 +37,7 @@ class Tally:
         """Count the decision of a request, and each of its findings."""
         country = decision.facts.number.country or "?"
         self._counts[Counted(client, country)] += 1
-        telemetry.DECISIONS.labels(client, country).inc()
+        telemetry.decisions_of(client, country).inc()
         for one in decision.findings:
             finding = FIGURES.sub("…", one.detail)[:LONGEST]
             self._counts[Counted(client, country, one.rule, one.mode, finding)] += 1

@@ -99,7 +99,7 @@ class Checks:
         early = max(0.0, ripe - time.monotonic())
         asked = self._asked(sends, test=bool(reserved.test), channels=reserved.channels or 1)
         result = await self._check_all(asked, code)
-        telemetry.GUESSES.labels(result).inc()
+        telemetry.guesses_of(result).inc()
         urgent = is_urgent(result, time.monotonic() - came + early)
         settled = await self._settle(row, guess, result, caller.policy, urgent=urgent)
         if not (settled and settled.verified):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -38,9 +37,6 @@ REFUSAL_HEADERS = (
     (b"content-length", str(len(REFUSAL)).encode()),
     (b"retry-after", str(RETRY_AFTER).encode()),
 )
-# Finding a metric by its labels costs more than counting, and there are few.
-count_of = cache(telemetry.REQUESTS.labels)
-seconds_of = cache(telemetry.SECONDS.labels)
 
 
 def name_requests(app: ASGIApp) -> ASGIApp:
@@ -93,7 +89,7 @@ class Observation:
 
     async def refuse(self, _: Scope, __: Receive, send: Send) -> None:
         """Answer 503 as cheaply as possible: more requests come than can be read. Counted, not logged one by one."""
-        count_of("refused", BUSY.status).inc()
+        telemetry.requests_of("refused", BUSY.status).inc()
         headers = [*REFUSAL_HEADERS, (HEADER, secrets.token_hex(8).encode())]
         await send(HTTPResponseStartEvent(type="http.response.start", status=BUSY.status, headers=headers))
         await send(HTTPResponseBodyEvent(type="http.response.body", body=REFUSAL, more_body=False))
@@ -101,8 +97,8 @@ class Observation:
     def _note(self, scope: HTTPScope, status: int, seconds: float) -> None:
         # Never the path: it is a stranger's text, may hold a number, and would make series without end.
         route = scope.get("path_template") or "unmatched"
-        count_of(route, status).inc()
-        seconds_of(route).observe(seconds)
+        telemetry.requests_of(route, status).inc()
+        telemetry.seconds_of(route).observe(seconds)
         who: dict[str, Any] = {}
         if (caller := noted_caller(scope)) is not None:
             who = {"client": caller.client, "key_id": caller.key_id}

@@ -18,6 +18,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPResponseBodyEvent, HTTPResponseStartEvent
 
 from service.api.answers import answer
+from service.api.bodies import AnyRequest
 
 REQUEST, CHECK = "/v1/verifications", "/v1/verifications/{verification_id:uuid}/verify"
 CHECKED = re.compile(r"/v1/verifications/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/verify")
@@ -62,7 +63,7 @@ class ShortWay:
         scope["app"] = scope["litestar_app"] = self._app
         scope["route_handler"], scope["path_template"], scope["path_params"] = handler, target.template, given
         scope.setdefault("state", {})
-        request = Request[Any, Any, Any](scope, receive, send)
+        request: AnyRequest = Request(scope, receive, send)
         try:
             response: Response[Any] = await handler.fn(request, **given)
         except Exception as error:  # noqa: BLE001 (as Litestar does: whatever was raised has an answer)

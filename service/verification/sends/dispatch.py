@@ -165,7 +165,7 @@ class Dispatch:
         if not recorded.next_in:
             self._hurry()
         name = recorded.provider or "none"
-        telemetry.SENDS.labels(send.by or send.channel, name, outcome.state if kept else "lost_lease").inc()
+        telemetry.sends_of(send.by or send.channel, name, outcome.state if kept else "lost_lease").inc()
         if kept and provider is not None and provider.real and outcome.state in ("sent", "in_doubt"):
             country = phone.describe(job.evidence.phone_number).country
             self.activity.note("sends", job.row.client, country, send.by or send.channel)

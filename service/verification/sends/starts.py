@@ -17,19 +17,22 @@ class Starts:
 
     def __init__(self, spread: float) -> None:
         self._spread = spread
-        self._next: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     async def wait(self) -> None:
         """Wait for the next start: one timer, and one waking of the process, for all that came meanwhile."""
         if not self._spread:
             return
-        if self._next is None:
-            loop = asyncio.get_running_loop()
-            self._next = loop.create_future()
-            loop.call_later(_dice.uniform(0.0, self._spread), self._start, self._next)
-        # Shielded: a send that is given up must not cancel the start of the others.
-        await asyncio.shield(self._next)
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_later(_dice.uniform(0.0, self._spread), self._start)
+        # One for each: a send that is given up must not cancel the start of the others.
+        due: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(due)
+        await due
 
-    def _start(self, due: asyncio.Future[None]) -> None:
-        self._next = None
-        due.set_result(None)
+    def _start(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for due in waiting:
+            if not due.done():
+                due.set_result(None)
