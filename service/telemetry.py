@@ -9,6 +9,8 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, MutableMapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 log = structlog.get_logger()
+# The id of the request that is being answered, or that began what is being done.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 # The variable in which prometheus_client expects the folder for several workers' metrics.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -132,9 +136,9 @@ def render_metrics() -> bytes:
 def configure_logs(level: str = "INFO") -> None:
     """Send structlog and the standard library's loggers to standard error as JSON lines."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _name_request,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _note_time,
         _name_exception,
     ]
     structlog.configure(
@@ -152,6 +156,17 @@ def configure_logs(level: str = "INFO") -> None:
 def _keep_first_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Keep only the first line of a library's message; asyncio's goes on with the exception's text."""
     event["event"] = str(event["event"]).partition("\n")[0]
+    return event
+
+
+def _name_request(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if (request := request_id.get()) is not None:
+        event.setdefault("request", request)
+    return event
+
+
+def _note_time(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["timestamp"] = datetime.now(UTC)  # written with the rest, in RFC 3339
     return event
 
 

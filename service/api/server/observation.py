@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -70,18 +69,18 @@ class Observation:
         # Whatever becomes of it: one that joined and never began would make the queue look full for good.
         self.rush.begin()
         begun = time.perf_counter()
-        request_id = secrets.token_hex(8)
+        named = secrets.token_hex(8)
         status = 0
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (HEADER, request_id.encode())]
+                message["headers"] = [*message["headers"], (HEADER, named.encode())]
             await send(message)
 
         refuse_other_spellings(scope)
-        structlog.contextvars.bind_contextvars(request=request_id)
+        telemetry.request_id.set(named)
         try:
             await self._app(scope, receive, answer)
         finally:
