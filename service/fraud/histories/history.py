@@ -81,6 +81,8 @@ def count(history: History, mark: int, keep: int, *, again: bool) -> History:
 
 
 def _put(first: list[T], others: list[T], gone: int, keep: int) -> list[T]:
+    if gone == keep:
+        return [*first, *others[: keep - 1]]
     return [*first, *others[:gone], *others[gone + 1 :]][:keep]
 
 
