@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import sys
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -179,3 +182,22 @@ async def test_nothing_says_what_serves_it(gateway: Gateway) -> None:
         answer = await speak(gateway.url, write_request("GET", path))
         assert "server" not in answer.headers
         assert "x-powered-by" not in answer.headers
+
+
+async def test_a_reply_comes_in_one_piece(gateway: Gateway) -> None:
+    place = urlsplit(gateway.url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    line = writer.get_extra_info("socket")
+    for method in ("GET", "HEAD", "GET"):
+        before = count_pieces(line)
+        writer.write(write_request(method, "/healthz"))
+        head = await reader.readuntil(b"\r\n\r\n")
+        if method == "GET":
+            assert await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+        assert count_pieces(line) - before == 1, method
+    writer.close()
+
+
+def count_pieces(line: socket.socket) -> int:
+    """Count the packets with data that have come on a connection (tcpi_data_segs_in of Linux)."""
+    return int.from_bytes(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)[152:156], sys.byteorder)

@@ -27,6 +27,7 @@ from service.api.server.connections import OpenConnections
 from service.api.server.observation import Observation
 from service.api.server.patience import LINGER, UNREAD, ConnectionTimers
 from service.api.server.received import ReceiveBuffer
+from service.api.server.replies import ReplyWriter
 from service.api.services import WAITING
 from service.db.batch import Waiting
 from service.errors import Unavailable
@@ -58,6 +59,7 @@ class Protocol(HttpToolsProtocol):
     flow: Flow
     scope: Any  # which a server may add to
     _patience: ConnectionTimers
+    _replies: ReplyWriter
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Protocol(HttpToolsProtocol):
         """Accept the connection and expect a request soon, if there is room for one more."""
         super().connection_made(transport)
         self.flow, self._patience = Flow(transport), ConnectionTimers(self.loop, transport)
+        self._replies = ReplyWriter(transport)
         if self._others.enter(transport):
             self._patience.expect_more(in_head=True)
         else:
@@ -134,6 +137,8 @@ class Protocol(HttpToolsProtocol):
         waiting = Waiting(self.loop.time(), self.transport.is_closing)
         self.scope[WAITING] = waiting
         self._take_up()
+        cycle: Any = self.cycle  # to which nothing but a Transport may be given, by its type annotation
+        cycle.transport = self._replies
         self._received.begin_body(length)
         # The request holds this list. Headers after the last chunk (trailers) would be added to it, and no proxy in
         # front has checked those.
@@ -165,6 +170,7 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Expect the next request, which may have come already."""
         self.flow.full = False
+        self._replies.flush()
         super().on_response_complete()
         if self.transport.is_closing():
             self._close()
