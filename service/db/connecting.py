@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
+from asyncpg.protocol import protocol
 from sqlalchemy.engine import make_url
 
 Line: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -22,6 +23,11 @@ STANDING = "select current_setting('transaction_read_only') = 'on', current_sett
 # Every promotion begins a timeline with a higher number.
 TIMELINE = "case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end"
 UNKNOWN = "null::text"
+
+# Of each element of an array the driver asks abstract classes whether it is an array itself, which costs as much as to
+# encode it. These are what ours are.
+ARRAYS = (list, tuple)
+vars(protocol).update(IterableABC=ARRAYS, SizedABC=ARRAYS)
 
 
 class Unreachable(ConnectionError):

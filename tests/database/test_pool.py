@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -125,3 +128,26 @@ async def test_closing_lets_a_statement_that_runs_end(database_url: str) -> None
     assert row[1] == 7
     with pytest.raises(Unavailable):
         await lines.fetchval(WHO)
+
+
+async def test_arrays_of_all_our_types_arrive_as_they_were_given(database_url: str) -> None:
+    lines = open_lines(database_url)
+    now, some, other = datetime.now(UTC), uuid4(), uuid4()
+    for kind, given in {
+        "text[]": ["", "{}", 'a"b\\c', "null", None],
+        "bytea[]": [b"", b"\\x00\0", None],
+        "uuid[]": [[some, None, other], [None, None, some]],
+        "timestamptz[]": [now, None],
+        "float8[]": [0.5, math.inf, None],
+        "int[]": [],
+        "bool[]": [True, False, None],
+    }.items():
+        assert await lines.fetchval(f"select $1::{kind}", given) == given, kind
+    await lines.close()
+
+
+async def test_the_driver_takes_only_lists_and_tuples_for_arrays(database_url: str) -> None:
+    lines = open_lines(database_url)
+    with pytest.raises(asyncpg.DataError):
+        await lines.fetchval("select $1::int[]", {1, 2})
+    await lines.close()
