@@ -35,7 +35,8 @@ class Columns(NamedTuple):
 
     `only`: the fields that are handed over, where not all are. `of_items`: each struct comes with the place, from 1, of
     the item that it belongs to, which goes in an array of its own (b_item). `written`: the arrays are handed over as
-    texts (see `write`), for what is the same with every call: the driver would look at every element anew.
+    texts (see `write`), for what is the same with every call: the driver would look at every element anew. For what
+    has to be written each time, the server's reading costs more than is saved here.
     """
 
     of: type[msgspec.Struct]
