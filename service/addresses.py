@@ -91,12 +91,13 @@ def read(text: str) -> Address | None:
     return _unwrap(address) if isinstance(address, IPv6Address) else address
 
 
-def read_network(text: str) -> Network | None:
-    """Parse a network, or the address of a host in it. None if it is neither."""
+def is_network(text: str) -> bool:
+    """Say whether this is a network, or an address in one."""
     try:
-        return _parse_network(text)
+        _parse_network(text)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def network_of(address: str) -> str:

@@ -182,9 +182,8 @@ def _read_address(value: object) -> str | None:
 
 
 def _read_network(value: object) -> str | None:
-    """Return an address or a network in its canonical spelling."""
-    network = addresses.read_network(value) if isinstance(value, str) else None
-    return None if network is None else str(network)
+    """Return an address or a network as it came, if it is one: it is only compared, and never stored."""
+    return value if isinstance(value, str) and addresses.is_network(value) else None
 
 
 def _read_moment(value: object) -> datetime | None:
