@@ -30,6 +30,15 @@ Place = bytes
 NOTHING: AbstractContextManager[None] = nullcontext()
 
 
+class Called(Protocol):
+    """A call to the outside that is in a trace. `headers` tell the other side its place there."""
+
+    headers: Mapping[str, str]
+
+    def note(self, end: int | str) -> None:
+        """Note how it ended: with a status, or with our word for having got none."""
+
+
 class Tracer(Protocol):
     """What makes spans, once it is started."""
 
@@ -48,8 +57,8 @@ class Tracer(Protocol):
     def wrap(self, app: Any) -> Any:
         """Make a span of each request to an ASGI app."""
 
-    def hooks(self) -> list[Any]:
-        """Return aiohttp's hooks that make a span of each call, and tell the other side its place."""
+    def call(self, method: str, url: str) -> AbstractContextManager[Called]:
+        """Make a span of a call to the outside."""
 
     async def stop(self) -> None:
         """Send the last spans."""
@@ -124,6 +133,6 @@ def wrap(app: A) -> A:
     return app if _tracer is None else cast("A", _tracer.wrap(app))
 
 
-def hooks() -> list[Any]:
-    """Return what makes a span of each call of an aiohttp session."""
-    return [] if _tracer is None else _tracer.hooks()
+def call(method: str, url: str) -> AbstractContextManager[Called] | None:
+    """Make a span of a call to the outside; None where nobody wants to see it."""
+    return None if _tracer is None else _tracer.call(method, url)

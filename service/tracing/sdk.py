@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation._semconv import _StabilityMode
-from opentelemetry.instrumentation.aiohttp_client import create_trace_config
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.propagators.textmap import CarrierT, Getter, default_getter
 from opentelemetry.sdk.resources import Resource
@@ -41,6 +40,8 @@ ALLOWED = frozenset({
 OURS = "verify."
 UNWATCHED = r"/(healthz|readyz|metrics)(\?|$)"
 TRACE_BYTES, SPAN_BYTES = 16, 8
+# The lowest status of an answer that is a caller's failure.
+FAILURE = 400
 
 
 class Filter(SpanExporter):
@@ -70,6 +71,22 @@ class TraceParent(TraceContextTextMapPropagator):
         """Read the caller's place in their trace."""
         found = trace.get_current_span(super().extract(carrier, context, getter)).get_span_context()
         return _context_of(found.trace_id, found.span_id, found.trace_flags) if found.is_valid else context or Context()
+
+
+class SdkCall:
+    """The current span, of a call; see `Called`."""
+
+    def __init__(self, span: trace.Span) -> None:
+        self._span = span
+        self.headers: dict[str, str] = {}
+        propagate.inject(self.headers)
+
+    def note(self, end: int | str) -> None:
+        if isinstance(end, int):
+            self._span.set_attribute("http.response.status_code", end)
+        if isinstance(end, str) or end >= FAILURE:
+            self._span.set_attribute("error.type", str(end))
+            self._span.set_status(trace.StatusCode.ERROR)
 
 
 class SdkTracer:
@@ -122,13 +139,17 @@ class SdkTracer:
             tracer_provider=self._provider, exclude_spans=["receive", "send"],
         )  # fmt: skip
 
-    def hooks(self) -> list[Any]:
-        # Of itself it takes no notice of CONVENTIONS, and says everything by the old names, which may not leave.
-        return [
-            create_trace_config(
-                request_hook=_name_call, tracer_provider=self._provider, sem_conv_opt_in_mode=_StabilityMode.HTTP
-            )
-        ]
+    @contextmanager
+    def call(self, method: str, url: str) -> Iterator[SdkCall]:
+        """Make one of a call. Of its URL only the host may leave."""
+        where = urlsplit(url)
+        host = str(where.hostname)
+        attributes: dict[str, str | int] = {"http.request.method": method, "server.address": host}
+        if where.port is not None:
+            attributes["server.port"] = where.port
+        kind = trace.SpanKind.CLIENT
+        with self._tracer.start_as_current_span(f"{method} {host}", kind=kind, attributes=attributes) as span:
+            yield SdkCall(span)
 
     async def stop(self) -> None:
         """Send the last spans, for STOP_LIMIT at most, whatever the collector does."""
@@ -162,10 +183,6 @@ def make_tracer() -> SdkTracer:
 def _context_of(trace_id: int, span_id: int, flags: trace.TraceFlags) -> Context:
     place = trace.SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)
     return trace.set_span_in_context(trace.NonRecordingSpan(place), Context())
-
-
-def _name_call(span: trace.Span, params: Any) -> None:
-    span.update_name(f"{params.method} {params.url.host}")
 
 
 def _clean(span: ReadableSpan) -> ReadableSpan:

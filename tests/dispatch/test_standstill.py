@@ -6,7 +6,6 @@ import asyncio
 import socket
 import time
 
-import aiohttp
 import pytest
 
 from service.app import open_gateway
@@ -68,8 +67,7 @@ async def test_the_kernel_delivers_nothing_late_either() -> None:
     call = asyncio.create_task(wire.call("POST", f"http://127.0.0.1:{ear.listener.getsockname()[1]}/", b"{}", LIMIT))
     await asyncio.sleep(LIMIT / 2)
     assert wire._opened is not None
-    assert isinstance(wire._opened.connector, aiohttp.TCPConnector)
-    [connection] = wire._opened.connector._acquired
+    [connection] = wire._opened._acquired
     assert connection.transport is not None
     kernels = connection.transport.get_extra_info("socket")
     assert kernels.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1000 <= SEND_LIMIT

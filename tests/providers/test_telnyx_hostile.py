@@ -10,11 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http_writer import StreamWriter
-from multidict import CIMultiDict
 
-from service.providers.http.client import TrackedPayload
+from service.providers.http.connector import Receiver
+from service.providers.http.exchange import Letter
 from service.providers.telnyx.client import TelnyxProvider, TimeLimits
 from service.providers.verify.protocol import InDoubt, NotCompared, Order, Refused, Sent, TryAgain
 from service.sandbox.telnyx.service import PROFILE_ID
@@ -141,12 +139,9 @@ async def test_a_post_on_a_used_connection_that_dies_is_in_doubt_and_never_repea
 
 
 async def test_a_request_that_found_its_connection_closed_was_certainly_not_handed_over() -> None:
-    loop = asyncio.get_running_loop()
-    writer = StreamWriter(BaseProtocol(loop), loop)
-    await writer.write_headers("POST / HTTP/1.1", CIMultiDict())
-    letter = TrackedPayload(b"{}", 8.0)
+    letter = Letter("POST", "/", {}, b"{}", 8.0)
     with pytest.raises(ConnectionResetError):
-        await letter.write_with_length(writer, 2)
+        await letter.write(Receiver(asyncio.get_running_loop(), 1))
     assert not letter.handed_over
 
 

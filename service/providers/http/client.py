@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import Mapping
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from service import tracing
 from service.providers.http.connector import Connector
+from service.providers.http.exchange import Letter, exchange
 from service.providers.http.public_addresses import ForbiddenAddress, is_public
 from service.providers.http.reply import HttpReply, HttpResult, NoReply
 
@@ -29,31 +28,6 @@ MOST_RECEIVED = 2_097_152
 # Milliseconds after which the kernel stops delivering what the other side has not acknowledged. By default it would try
 # for a quarter of an hour, even for a dead process, and deliver a POST that another process has long taken over.
 UNACKNOWLEDGED = 8_000
-
-
-class TrackedPayload(aiohttp.BytesPayload):
-    """A body that knows whether it was handed to the connection: head and body go in one write, or not at all.
-
-    Not at all once its time is over: a process that stood still while it connected must not send what another has
-    taken over. The event loop's own time limit comes too late for that.
-    """
-
-    handed_over = False
-
-    def __init__(self, body: bytes, seconds: float) -> None:
-        super().__init__(body)
-        self._latest = time.monotonic() + seconds
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        if time.monotonic() > self._latest:
-            raise TimeoutError
-        self.handed_over = True
-        try:
-            await super().write_with_length(writer, content_length)
-        except aiohttp.ClientConnectionResetError:
-            # Raised before the write, if the connection closed between being chosen and this moment.
-            self.handed_over = False
-            raise
 
 
 class HttpClient:
@@ -78,9 +52,10 @@ class HttpClient:
             "User-Agent": "verify-gateway",
         } | dict(headers or {})
         self._connections = connections
+        self._connect_seconds = connect_seconds
         self._most_received = most_received
-        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_seconds)
-        self._opened: aiohttp.ClientSession | None = None
+        self._opened: Connector | None = None
+        self._origin: aiohttp.ClientRequest | None = None
         self._closed = False
 
     async def call(
@@ -88,26 +63,13 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
     ) -> HttpResult:  # fmt: skip
         """Make one call of at most `seconds`. Raises nothing but cancellation."""
-        if self._closed:
-            return NoReply(handed_over=False, code="closed")
-        letter = TrackedPayload(body, seconds) if body is not None else None
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                self._session().request(
-                    method, URL(url, encoded=True), data=letter, allow_redirects=False, headers=headers
-                ) as response,
-            ):
-                return HttpReply(
-                    response.status,
-                    await _read(response.content, most_bytes),
-                    response.headers.get("x-ratelimit-reset") or response.headers.get("retry-after"),
-                    response.headers.get("date"),
-                )
-        except Exception as error:  # noqa: BLE001
-            # Whatever the other side provokes ends as a value: an error's text would repeat the address, the key in a
-            # header, or what was answered, and a send whose call raised would be nobody's to record.
-            return NoReply(letter is None or letter.handed_over, _name(error))
+        span = tracing.call(method, url) if self._traced else None
+        if span is None:
+            return await self._call(method, url, body, seconds, most_bytes, headers)
+        with span as called:
+            heard = await self._call(method, url, body, seconds, most_bytes, {**(headers or {}), **called.headers})
+            called.note(heard.status if isinstance(heard, HttpReply) else heard.code)
+            return heard
 
     async def aclose(self) -> None:
         """Close all connections; later calls fail."""
@@ -115,15 +77,55 @@ class HttpClient:
         if self._opened:
             await self._opened.close()
 
-    def _session(self) -> aiohttp.ClientSession:
+    async def _call(
+        self, method: str, url: str, body: bytes | None, seconds: float, most_bytes: int,
+        headers: Mapping[str, str] | None,
+    ) -> HttpResult:  # fmt: skip
+        if self._closed:
+            return NoReply(handed_over=False, code="closed")
+        letter = None
+        try:
+            async with asyncio.timeout(seconds):
+                where = URL(url, encoded=True)
+                origin = self._find_origin(where)
+                letter = Letter(method, where.raw_path_qs, origin.headers, body, seconds)
+                if headers:
+                    letter.headers.update(headers)
+                try:
+                    return await self._exchange(origin, letter, most_bytes)
+                except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                    if method != "GET" or not letter.handed_over:
+                        raise
+                # Once more: the other side may have closed an idle connection at that very moment.
+                return await self._exchange(origin, letter, most_bytes)
+        except Exception as error:  # noqa: BLE001
+            # Whatever the other side provokes ends as a value: an error's text would repeat the address, the key in a
+            # header, or what was answered, and a send whose call raised would be nobody's to record.
+            return NoReply(letter is not None and letter.handed_over, _name(error))
+
+    async def _exchange(self, origin: aiohttp.ClientRequest, letter: Letter, most_bytes: int) -> HttpReply:
+        connection, receiver = await self._open().take(origin)
+        try:
+            reply = await exchange(letter, receiver, most_bytes)
+        except BaseException:
+            connection.close()
+            raise
+        connection.release()  # which closes one whose reply was not read to its end
+        return reply
+
+    def _find_origin(self, url: URL) -> aiohttp.ClientRequest:
+        """Return what connections to a URL's origin are asked for with; its headers go with each call."""
+        known = self._origin
+        if known is None or (url.scheme, url.host_port_subcomponent) != (
+            known.url.scheme, known.url.host_port_subcomponent,
+        ):  # fmt: skip
+            self._origin = known = aiohttp.ClientRequest("GET", url, headers=self._headers)
+        return known
+
+    def _open(self) -> Connector:
         if self._opened is None:
-            self._opened = aiohttp.ClientSession(
-                connector=Connector(self._connections, KEEP_ALIVE, self._make_socket, self._most_received),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                headers=self._headers,
-                timeout=self._timeout,
-                trace_configs=tracing.hooks() if self._traced else None,
+            self._opened = Connector(
+                self._connections, KEEP_ALIVE, self._connect_seconds, self._make_socket, self._most_received
             )
         return self._opened
 
@@ -141,21 +143,6 @@ def _make_public_socket(address: tuple[int, int, int, str, object]) -> socket.so
     if not isinstance(where, tuple) or not is_public(str(where[0])):
         raise ForbiddenAddress
     return _make_socket(address)
-
-
-async def _read(content: aiohttp.StreamReader, most_bytes: int) -> bytes:
-    """Read a body; empty if it breaks off or is too long, because the status is still worth knowing."""
-    parts = []
-    left = most_bytes
-    try:
-        while part := await content.read(left + 1):
-            left -= len(part)
-            if left < 0:
-                return b""
-            parts.append(part)
-    except aiohttp.ClientError:
-        return b""
-    return b"".join(parts)
 
 
 def _name(error: Exception) -> str:

@@ -11,12 +11,12 @@ import socket
 from concurrent.futures import Future
 from functools import partial
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import SocketFactoryType
+from aiohttp.connector import Connection, SocketFactoryType
 from typing_extensions import override
 
 Found = list[tuple[Any, ...]]
@@ -25,11 +25,28 @@ Found = list[tuple[Any, ...]]
 class Connector(aiohttp.TCPConnector):
     """Keep-alive connections, at most `most`. `most_received`: bytes on a connection for one request."""
 
-    def __init__(self, most: int, keep_alive: float, make_socket: SocketFactoryType, most_received: int) -> None:
+    def __init__(
+        self, most: int, keep_alive: float, connect_seconds: float, make_socket: SocketFactoryType, most_received: int
+    ) -> None:
+        """`connect_seconds`: for a place in the pool, name, TCP and TLS together."""
         super().__init__(
             limit=most, keepalive_timeout=keep_alive, socket_factory=make_socket, resolver=OwnThreadResolver()
         )
         self._factory = partial(_receive, self._loop, most_received)
+        self._limits = aiohttp.ClientTimeout(total=None, connect=connect_seconds)
+
+    async def take(self, origin: aiohttp.ClientRequest) -> tuple[Connection, Receiver]:
+        """Take a connection to where a request would go; the caller releases or closes it."""
+        try:
+            connection = await self.connect(origin, [], self._limits)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        receiver = cast("Receiver", connection.protocol)
+        if receiver.should_close:
+            # Something came unasked, which would be taken for the reply: a server's 408 to an idle connection.
+            connection.close()
+            raise aiohttp.ClientConnectionResetError
+        return connection, receiver
 
 
 class OwnThreadResolver(AbstractResolver):
@@ -60,11 +77,10 @@ class Receiver(ResponseHandler):
         super().__init__(loop)
         self._most = self._left = most
 
-    @override
-    def set_response_params(self, **params: Any) -> None:
+    def begin(self) -> None:
         """Begin with a request."""
         self._left = self._most
-        super().set_response_params(**params)
+        self.set_response_params(read_until_eof=True, auto_decompress=False)
 
     @override
     def data_received(self, data: bytes) -> None:
