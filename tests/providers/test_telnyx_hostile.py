@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from service.providers.http.connector import Receiver
-from service.providers.http.exchange import Letter
+from service.providers.http.exchange import TrackedRequest
 from service.providers.telnyx.client import TelnyxProvider, TimeLimits
 from service.providers.verify.protocol import InDoubt, NotCompared, Order, Refused, Sent, TryAgain
 from service.sandbox.telnyx.service import PROFILE_ID
@@ -139,10 +139,10 @@ async def test_a_post_on_a_used_connection_that_dies_is_in_doubt_and_never_repea
 
 
 async def test_a_request_that_found_its_connection_closed_was_certainly_not_handed_over() -> None:
-    letter = Letter("POST", "/", {}, b"{}", 8.0)
+    request = TrackedRequest("POST", "/", {}, b"{}", 8.0)
     with pytest.raises(ConnectionResetError):
-        await letter.write(Receiver(asyncio.get_running_loop(), 1))
-    assert not letter.handed_over
+        await request.write(Receiver(asyncio.get_running_loop(), 1))
+    assert not request.handed_over
 
 
 async def test_a_redirect_is_not_followed() -> None:

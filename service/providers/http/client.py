@@ -15,7 +15,7 @@ from yarl import URL
 
 from service import tracing
 from service.providers.http.connector import Connector
-from service.providers.http.exchange import Letter, exchange
+from service.providers.http.exchange import TrackedRequest, exchange
 from service.providers.http.public_addresses import ForbiddenAddress, is_public
 from service.providers.http.reply import HttpReply, HttpResult, NoReply
 
@@ -56,6 +56,7 @@ class HttpClient:
         self._most_received = most_received
         self._opened: Connector | None = None
         self._origin: aiohttp.ClientRequest | None = None
+        self._prefix = ""
         self._closed = False
 
     async def call(
@@ -83,44 +84,46 @@ class HttpClient:
     ) -> HttpResult:  # fmt: skip
         if self._closed:
             return NoReply(handed_over=False, code="closed")
-        letter = None
+        request = None
         try:
             async with asyncio.timeout(seconds):
-                where = URL(url, encoded=True)
-                origin = self._find_origin(where)
-                letter = Letter(method, where.raw_path_qs, origin.headers, body, seconds)
+                origin, target = self._aim(url)
+                request = TrackedRequest(method, target, origin.headers, body, seconds)
                 if headers:
-                    letter.headers.update(headers)
+                    request.headers.update(headers)
                 try:
-                    return await self._exchange(origin, letter, most_bytes)
+                    return await self._exchange(origin, request, most_bytes)
                 except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-                    if method != "GET" or not letter.handed_over:
+                    if method != "GET" or not request.handed_over:
                         raise
                 # Once more: the other side may have closed an idle connection at that very moment.
-                return await self._exchange(origin, letter, most_bytes)
+                return await self._exchange(origin, request, most_bytes)
         except Exception as error:  # noqa: BLE001
             # Whatever the other side provokes ends as a value: an error's text would repeat the address, the key in a
             # header, or what was answered, and a send whose call raised would be nobody's to record.
-            return NoReply(letter is not None and letter.handed_over, _name(error))
+            return NoReply(request is not None and request.handed_over, _name(error))
 
-    async def _exchange(self, origin: aiohttp.ClientRequest, letter: Letter, most_bytes: int) -> HttpReply:
+    async def _exchange(self, origin: aiohttp.ClientRequest, request: TrackedRequest, most_bytes: int) -> HttpReply:
         connection, receiver = await self._open().take(origin)
         try:
-            reply = await exchange(letter, receiver, most_bytes)
+            reply = await exchange(request, receiver, most_bytes)
         except BaseException:
             connection.close()
             raise
         connection.release()  # which closes one whose reply was not read to its end
         return reply
 
-    def _find_origin(self, url: URL) -> aiohttp.ClientRequest:
-        """Return what connections to a URL's origin are asked for with; its headers go with each call."""
-        known = self._origin
-        if known is None or (url.scheme, url.host_port_subcomponent) != (
-            known.url.scheme, known.url.host_port_subcomponent,
-        ):  # fmt: skip
-            self._origin = known = aiohttp.ClientRequest("GET", url, headers=self._headers)
-        return known
+    def _aim(self, url: str) -> tuple[aiohttp.ClientRequest, str]:
+        """Return what connections to a URL's origin are asked for with, and what to ask for there.
+
+        The headers of the former go with each call. A URL like the one before is not parsed again.
+        """
+        if self._origin is not None and url.startswith(self._prefix) and "#" not in url:
+            return self._origin, url[len(self._prefix) - 1 :]
+        where = URL(url, encoded=True)
+        self._origin = aiohttp.ClientRequest("GET", where, headers=self._headers)
+        self._prefix = f"{where.origin()}/"
+        return self._origin, where.raw_path_qs
 
     def _open(self) -> Connector:
         if self._opened is None:
