@@ -23,7 +23,7 @@ KEY_BYTES = 32
 # Google's reuse connections for 600 s.
 KEEP_ALIVE = 620
 # Sends at once in one process. Each spends most of its time waiting for Telnyx.
-MAX_SENDS = 300
+MAX_SENDS = 500
 # Statements at once. Requests share theirs, up to 64 in one, so a few connections carry thousands of requests a second.
 POOL_SIZE = 10
 # How long (seconds) the oldest send may have been due: a code requested then would come too late to be of use.
