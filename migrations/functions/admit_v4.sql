@@ -52,14 +52,8 @@ declare
     v_open int[] := array(select generate_subscripts(p_id, 1));
     -- the queue in which an item stands, for each of the four things that it may share (null: shares nothing)
     v_line int[] := array[1, 2, 3, 4];
-    -- usually nobody is exempt: one look for the whole batch
-    v_exempt boolean := exists (
-        select from exemptions e
-        where e.phone_hash = any (p_phone_hash) and e.until > coalesce(p_now, clock_timestamp()) and e.lifted_at is null
-    ) or exists (
-        select from review_numbers r
-        where r.phone_hash = any (p_phone_hash) and r.until > coalesce(p_now, clock_timestamp()) and r.lifted_at is null
-    );
+    v_exempt boolean;
+    v_knows boolean;
     v_taken boolean[];
     v_behind boolean;
     v_turn int[];
@@ -77,19 +71,32 @@ begin
             order by s.n
         );
     end if;
-    for v in
-        select distinct on (1) ((s.n - 1) / array_length(p_sources, 2) + 1)::int as item, k.source
-        from unnest(p_sources) with ordinality as s(source, n)
-        join known_sources k on k.source = s.source
-        where k.until > coalesce(p_now, clock_timestamp())
-        order by 1, s.n
-    loop
-        v_known[v.item] := v.source;
-        p_phone_limit[v.item] := apart(v.source, 'phone');
-        p_account_limit[v.item] := case when p_account_limit[v.item] is not null then apart(v.source, 'account') end;
-        p_source_budget[v.item] := apart(v.source, 'codes');
-        p_total_budget[v.item] := apart(v.source, 'total');
-    end loop;
+    -- Usually nobody is exempt, and nobody comes from where the number is known: one look for the whole batch.
+    v_now := coalesce(p_now, clock_timestamp());
+    select exists (
+               select from exemptions e
+               where e.phone_hash = any (p_phone_hash) and e.until > v_now and e.lifted_at is null
+           ) or exists (
+               select from review_numbers r
+               where r.phone_hash = any (p_phone_hash) and r.until > v_now and r.lifted_at is null
+           ),
+           exists (select from known_sources k where k.source = any (p_sources) and k.until > v_now)
+    into v_exempt, v_knows;
+    if v_knows then
+        for v in
+            select distinct on (1) ((s.n - 1) / array_length(p_sources, 2) + 1)::int as item, k.source
+            from unnest(p_sources) with ordinality as s(source, n)
+            join known_sources k on k.source = s.source
+            where k.until > v_now
+            order by 1, s.n
+        loop
+            v_known[v.item] := v.source;
+            p_phone_limit[v.item] := apart(v.source, 'phone');
+            p_account_limit[v.item] := case when p_account_limit[v.item] is not null then apart(v.source, 'account') end;
+            p_source_budget[v.item] := apart(v.source, 'codes');
+            p_total_budget[v.item] := apart(v.source, 'total');
+        end loop;
+    end if;
     -- Nobody who would be refused or replayed is among them: then round 0 has nobody to tell so.
     if not p_again and is_plain(
         p_now, w_max, w_seconds, p_key_id, p_phone_hash, p_phone_limit || p_ip_limit || p_account_limit,
@@ -99,7 +106,7 @@ begin
     end if;
     while v_open <> '{}' loop
         if v_round = 1 then
-            perform hold_subjects(p_call);
+            perform from holding(p_call);
             if exists (select from withdrawals w where w.id = any (p_id)) then
                 raise query_canceled using message = 'taken back before it came';
             end if;
@@ -107,14 +114,18 @@ begin
                 -- A row that can be seen need not be on the standby yet. A statement that writes waits for it.
                 update verifications r set nudged = r.nudged where r.id = any (p_id);
             end if;
-            perform hold_subjects(array(
-                select s.subject
-                from unnest(v_open) as o(item)
-                cross join lateral (values
-                    (p_phone_hash[o.item]), (p_ip_limit[o.item]), (p_account_limit[o.item]),
-                    (case when p_again then p_idem[o.item] end)
-                ) as s(subject)
-            ));
+            if p_again or cardinality(v_open) < v_size then
+                perform from holding(array(
+                    select s.subject
+                    from unnest(v_open) as o(item)
+                    cross join lateral (values
+                        (p_phone_hash[o.item]), (p_ip_limit[o.item]), (p_account_limit[o.item]),
+                        (case when p_again then p_idem[o.item] end)
+                    ) as s(subject)
+                ));
+            else
+                perform from holding(p_phone_hash || p_ip_limit || p_account_limit);
+            end if;
         end if;
         v_now := coalesce(p_now, clock_timestamp());
         v_taken := array_fill(false, array[4 * v_size]);

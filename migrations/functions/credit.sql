@@ -5,8 +5,8 @@ create or replace function credit(p_now timestamptz, p_ids uuid[]) returns void
 language plpgsql
 as $$
 begin
-    perform hold_subjects(array(
-        select distinct w.subject from sends s, unnest(s.weighed) as w(subject) where s.verification_id = any (p_ids)
+    perform from holding(array(
+        select w.subject from sends s, unnest(s.weighed) as w(subject) where s.verification_id = any (p_ids)
     ));
     with fresh as (
         update sends s set credited = true

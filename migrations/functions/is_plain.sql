@@ -10,12 +10,15 @@ declare
     v_least int;
     v_widest float8;
 begin
-    select min(w.max), max(w.seconds) into v_least, v_widest from unnest(w_max, w_seconds) as w(max, seconds);
+    for i in 1 .. cardinality(w_max) loop
+        v_least := least(v_least, w_max[i]);
+        v_widest := greatest(v_widest, w_seconds[i]);
+    end loop;
     return not exists (
-        select from counters c where c.subject = any (p_budgets)
-        union all
         select from counters c
-        where c.subject = any (p_subjects) and c.hits[v_least] > v_now - make_interval(secs => v_widest)
+        where c.subject = any (p_subjects || p_budgets) and (
+            c.hits[v_least] > v_now - make_interval(secs => v_widest) or c.subject = any (p_budgets)
+        )
         union all
         select from idempotency_keys k where k.idem = any (p_idem)
         union all

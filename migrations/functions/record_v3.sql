@@ -16,7 +16,10 @@ as $$
 declare
     v_now timestamptz := coalesce(p_now, clock_timestamp());
 begin
-    perform wake_events(v_now, p_provider_id);
+    -- Hardly ever has the provider told of a send before that is recorded; wake_events may miss what comes meanwhile, too.
+    if exists (select from webhook_events x where x.provider_id = any (p_provider_id) and x.applied_at is null) then
+        perform wake_events(v_now, p_provider_id);
+    end if;
     perform 1 from verifications v where v.id = any (p_id) order by v.id for update;
     update sends s set
         state = r.state,

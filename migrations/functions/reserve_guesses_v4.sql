@@ -50,7 +50,7 @@ begin
         select r.id, r.source_budget, r.total_budget from verifications r
         where r.id = any (p_verification_id) order by r.id for update skip locked
     ) as r;
-    perform hold_subjects(v_budgets || p_idem);
+    perform from holding(v_budgets || p_idem);
     v_now := coalesce(p_now, clock_timestamp());
     if p_again then
         v_known := array(select g.id from guesses g where g.id = any (p_guess));

@@ -30,54 +30,48 @@ as $$
 #variable_conflict use_column
 declare
     v_size int := cardinality(p_id);
-    v_budgets boolean := exists (select from unnest(m_of_country || m_of_all || m_most_unconverted) as b where b is not null);
+    v_budgets boolean := array_remove(m_of_country || m_of_all || m_most_unconverted, null) <> '{}';
     v_now timestamptz;
     v_day date;
-    v_ats timestamptz[];
-    v_open int[];
+    v_ats timestamptz[] := '{}';
+    v_begun int[];
+    v_times timestamptz[];
+    v_booked int[];
+    v_going int := 0;
+    v_spent boolean := false;
+    v_open int[] := '{}';
     v_resolved int[];
-    v_asked int[]; -- those of a round that limits and budgets may refuse
+    v_asked int[] := '{}'; -- those of a round that limits and budgets may refuse
     v_refused int[] := '{}';
     v_refused_by text[];
     v_device uuid[];
     v_wait int[];
+    v_later int[];
     v_sent int[];
     v_stopped int[];
+    i int;
     v record;
 begin
-    if true = any (l_apart) then
+    if true = any (l_apart) and exists (
+        select from verifications v where v.id = any (p_id) and v.known_source is not null
+    ) then
         l_subject := array(
             select case when l.apart and v.known_source is not null then apart(v.known_source, 'everywhere') else l.subject end
             from unnest(l_item, l_subject, l_apart) with ordinality as l(item, subject, apart, n)
             left join verifications v on v.id = p_id[l.item] order by l.n
         );
     end if;
-    perform hold_subjects(l_subject || b_subject || p_strike || array(
-        select w.subject from unnest(p_id, p_ordinal) as i(id, ordinal)
-        join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
-        cross join unnest(s.weighed) as w(subject)
-    ) || array(
-        select md5('budget')::uuid from unnest(m_of_all) as a(budget) where a.budget is not null limit 1
-    ));
+    -- First these, and then the histories, whoever needs both: a country's history is waited for by everybody.
+    perform from holding(l_subject || b_subject || p_strike || case
+        when array_remove(m_of_all, null) <> '{}' then array[md5('budget')::uuid]
+    end);
     v_now := coalesce(p_now, clock_timestamp());
     v_day := (v_now at time zone 'UTC')::date;
-    -- A send that is not begun any more is another process's, or over: nobody would refund what it books. One that is
-    -- booked, and without a decision, was resolved by a process of the release 0.1.0.
-    select array_agg(h.weighed_at order by i.n), array_agg(i.n order by i.n) filter (where h.open),
-           array_agg(i.n order by i.n) filter (where h.open and p_goes[i.n] and not h.booked)
-    into v_ats, v_open, v_asked
-    from generate_subscripts(p_id, 1) as i(n)
-    left join (
-        select i.n, s.weighed_at, s.state = 'begun' and s.decision is null as open, s.booked_on is not null as booked
-        from unnest(p_id, p_ordinal) with ordinality as i(id, ordinal, n)
-        join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
-        order by s.verification_id, s.ordinal for no key update of s
-    ) as h on h.n = i.n;
-    v_resolved := coalesce(v_open, '{}');
-    v_open := v_resolved;
-    for v in select p_strike[i] as strike from unnest(v_resolved) as i where p_strike[i] is not null loop
-        perform count_hits(array[v.strike], p_keep, v_now);
+    for i in 1 .. v_size loop
+        v_open := v_open || i;
+        if p_goes[i] then v_asked := v_asked || i; end if;
     end loop;
+    v_going := cardinality(v_asked);
 
     while v_open <> '{}' loop
         v_refused_by := array_fill(null::text, array[v_size]);
@@ -109,10 +103,39 @@ begin
         loop
             v_refused_by[v.item] := v.refused_by;
             v_device[v.item] := v.device;
+            v_spent := v_spent or v.waits or v.refused_by is not null;
             -- A hit is told by its time from all others of its subject: item 1's comes a microsecond later, and so on.
             v_now := greatest(v_now, v.newest);
             if v.waits and v.refused_by is null then v_wait := v_wait || v.item; end if;
         end loop;
+        if v_resolved is null then
+            -- Nobody is stopped, which is usual: then no history is touched, and nobody waits for a country's.
+            if v_budgets or v_spent or false = any (p_goes) then
+                perform hold_weighed(p_id, p_ordinal);
+            end if;
+            select array_agg(h.n) filter (where h.open), array_agg(h.weighed_at) filter (where h.open),
+                   array_agg(h.n) filter (where h.booked)
+            into v_begun, v_times, v_booked
+            from (
+                select i.n::int, s.weighed_at, s.booked_on is not null as booked,
+                       s.state = 'begun' and s.decision is null as open
+                from unnest(p_id, p_ordinal) with ordinality as i(id, ordinal, n)
+                join sends s on s.verification_id = i.id and s.ordinal = i.ordinal
+                order by s.verification_id, s.ordinal for no key update of s
+            ) as h;
+            v_resolved := '{}';
+            foreach i in array v_open loop
+                if i = any (v_begun) then
+                    v_resolved := v_resolved || i;
+                    v_ats[i] := v_times[array_position(v_begun, i)];
+                    if p_strike[i] is not null then perform count_hits(array[p_strike[i]], p_keep, v_now); end if;
+                end if;
+                if (i = any (v_begun)) is not true or i = any (v_booked) then v_asked := array_remove(v_asked, i); end if;
+            end loop;
+            -- Another process's, or over: counted again without them.
+            v_open := v_resolved;
+            continue when cardinality(v_resolved) < v_size or cardinality(v_asked) < v_going;
+        end if;
         if v_budgets then
             for v in
                 select b.item, b.refused_by, b.waits from budgets_left(
@@ -126,9 +149,18 @@ begin
             end loop;
         end if;
         -- Once each, and none that was refused meanwhile: it would be stopped now, and looked at again.
-        v_wait := array(select distinct i from unnest(v_wait) as i where v_refused_by[i] is null order by i);
-        v_sent := array(select i from unnest(v_open) as i where p_goes[i] and v_refused_by[i] is null and i <> all (v_wait));
-        v_stopped := array(select i from unnest(v_open) as i where not p_goes[i] or v_refused_by[i] is not null);
+        v_later := '{}';
+        v_sent := '{}';
+        v_stopped := '{}';
+        foreach i in array v_open loop
+            if not p_goes[i] or v_refused_by[i] is not null then
+                v_stopped := v_stopped || i;
+            elsif i = any (v_wait) then
+                v_later := v_later || i;
+            else
+                v_sent := v_sent || i;
+            end if;
+        end loop;
 
         insert into counters as c (subject, hits, unconverted)
         select h.subject, h.hits[1:p_keep], case when h.given_back then h.hits[1:p_keep] end
@@ -204,9 +236,11 @@ begin
         group by 1, 2 order by 1, 2
         on conflict (country, hour) do update set sends = h.sends + excluded.sends;
 
-        v_refused := v_refused || array(select i from unnest(v_stopped) as i where v_refused_by[i] is not null);
-        v_open := v_wait;
-        v_asked := array(select i from unnest(v_asked) as i where i = any (v_wait));
+        foreach i in array v_stopped loop
+            if v_refused_by[i] is not null then v_refused := v_refused || i; end if;
+        end loop;
+        v_open := v_later;
+        v_asked := v_later;
         v_now := v_now + v_size * interval '1 microsecond';
     end loop;
 

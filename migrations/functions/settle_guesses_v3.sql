@@ -67,7 +67,7 @@ begin
         left join sends s on s.verification_id = r.id and i.result in ('right', 'accepted')
         order by r.id for update of r skip locked
     ) as h;
-    perform hold_subjects(v_subjects || v_devices);
+    perform from holding(v_subjects || v_devices);
     v_now := coalesce(p_now, clock_timestamp());
     loop
         v_wait := '{}';

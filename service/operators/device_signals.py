@@ -1,6 +1,6 @@
 """What clients' device events never carry, and values in them that this version does not know: for whoever can help.
 
-Read by worker.alarms and by `policy show`. Changes nothing: migrations/functions/weigh_v5.sql notes it, with each send.
+Read by worker.alarms and by `policy show`. Changes nothing: migrations/functions/weigh_v6.sql notes it, with each send.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from service.db.pool import Pool
 from service.fraud.facts import VERDICTS
 from service.fraud.storage.weighing import EXPECTED_FOR
 
-# As weigh_v5 judges it, for clients whose events still come.
+# As weigh_v6 judges it, for clients whose events still come.
 ABSENT = """
 select c.name, s.signal from device_signals s join clients c on c.id = s.client_id
 cross join (select coalesce($1::timestamptz, clock_timestamp()) - $2::interval as since) t

@@ -157,7 +157,7 @@ async def test_a_process_says_what_it_is_and_what_is_unsafe(database_url: str, c
         lines = await read_start(gateway, command)
     [start] = [line for line in lines if line["event"] == "starting"]
     assert start["version"]
-    assert start["schema"] == "0006"
+    assert start["schema"] == "0007"
     assert start["workers"] == 1
     assert len(start["policy"]) == 12
     assert (start["address"] is None) == (command == "dispatch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from service.fraud.storage.weighing import Weighed, Weighing
 from service.phone import describe
 from service.policy.units import Window
 from service.vault import new_id
+from tests.support.waiting import until
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FACTS = Facts(describe("+12125550142"), "sms", DeviceFacts("none"), {})
@@ -33,6 +35,7 @@ insert into sends (verification_id, ordinal, phone_hash, channel, cause, state, 
 values ($1, 1, gen_random_uuid(), 'sms', 'request', 'begun', $2, $2, $2)
 """
 WEIGHED = "update sends set weighed = '{}', weighed_at = $2 where verification_id = any ($1::uuid[])"
+WEIGHED_IN = "update sends set weighed = $3::uuid[], weighed_at = $2 where verification_id = any ($1::uuid[])"
 STORED = "select ats, marks, goods, day_sends, long_sends, peak from histories where subject = $1"
 HITS = "select cardinality(hits), coalesce(cardinality(unconverted), 0) from counters where subject = $1"
 
@@ -112,6 +115,32 @@ async def test_what_is_stored_is_what_the_last_send_of_the_call_saw(database: Da
         sums = last.day_sends, last.long_sends, last.peak
         assert (row["day_sends"], row["long_sends"], row["peak"]) == pytest.approx(sums)
         assert list(row["ats"]) == sorted(set(row["ats"]), reverse=True), "each send is told by its time"
+
+
+@pytest.mark.parametrize("refused", ["by a rule", "by a limit"])
+async def test_only_a_send_that_is_stopped_waits_for_who_counts_in_its_countrys_history(
+    database: Database, refused: str
+) -> None:
+    line = Line(database)
+    country, limit = line.subject("country"), limited(line, "device", 1)
+    stopped = {"goes": False, "decision": SUPPRESSED} if refused == "by a rule" else limit
+    going, other = [Resolution(id=await line.begin(), ordinal=1, **one) for one in (limit, stopped)]
+    await line.pool.execute(WEIGHED_IN, [going.id, other.id], NOON, [country])
+    async with database.pool.acquire() as holder, holder.transaction():
+        await holder.execute("select hold_subjects(array[$1::uuid])", country)
+        assert [one.allow for one in await line.store._resolve([going])] == [True]
+        waits = asyncio.create_task(line.store._resolve([other]))
+        await until(lambda: _is_waited_for(database), "it waits for the history")
+        assert not waits.done()
+    assert [one.allow for one in await waits] == [False]
+    weighed = await line.pool.fetch("select weighed from sends where verification_id = any ($1::uuid[])", [going.id])
+    assert [row[0] for row in weighed] == [[country]]
+
+
+async def _is_waited_for(database: Database) -> bool:
+    return bool(
+        await database.pool.fetchval("select exists (select from pg_locks where locktype = 'advisory' and not granted)")
+    )
 
 
 def limited(line: Line, name: str, most: int, *, total: int | None = None) -> dict[str, Any]:

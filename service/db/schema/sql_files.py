@@ -13,17 +13,18 @@ from alembic import op
 # Planned while its tables are small and kept until they are analysed again, a join would soon read the whole of them
 # (7 ms a call instead of 0.4). So what many callers wait for looks rows up by their keys, whatever the planner thinks.
 SETTINGS = (
-    "enable_seqscan = off", "enable_hashjoin = off", "enable_mergejoin = off", "plan_cache_mode = force_generic_plan",
+    "enable_seqscan = off", "enable_bitmapscan = off", "enable_hashjoin = off", "enable_mergejoin = off",
+    "plan_cache_mode = force_generic_plan",
 )  # fmt: skip
 BY_KEYS_ALONE = frozenset({
     "admit_v4", "apply_webhooks_v3", "backlog_v2", "bind_event", "budget_left_v2", "claim_v2", "credit", "expire",
-    "record_v3", "refund_sends", "reserve_guesses_v4", "resolve_v5", "settle_guesses_v3", "take_out",
-    "unconverted_codes", "use_fallback", "use_fallback_once", "watch_traffic_v2", "weigh_v5", "withdraw",
+    "hold_weighed", "record_v3", "refund_sends", "reserve_guesses_v4", "resolve_v5", "settle_guesses_v3", "take_out",
+    "unconverted_codes", "use_fallback", "use_fallback_once", "watch_traffic_v2", "weigh_v6", "withdraw",
 })  # fmt: skip
 # The same of functions that only processes of an earlier revision call.
 BY_KEYS_BEFORE = frozenset({
     "admit_v3", "reserve_guess_v3", "reserve_once_v2", "resolve_v3", "resolve_v4", "settle_guess_v2", "weigh_v3",
-    "weigh_v4",
+    "weigh_v4", "weigh_v5",
 })  # fmt: skip
 
 

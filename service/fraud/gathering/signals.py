@@ -1,7 +1,7 @@
 """Which signals a client's device events carry: a plan or a platform without one must not stop the whole client.
 
 Called by fraud.judge, which has the database count them with the send. The database decides what never comes
-(migrations/functions/weigh_v5.sql); this process only saves it from being told the same thing again and again.
+(migrations/functions/weigh_v6.sql); this process only saves it from being told the same thing again and again.
 """
 
 from __future__ import annotations

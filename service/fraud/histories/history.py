@@ -57,7 +57,7 @@ class History(msgspec.Struct, frozen=True, array_like=True):
 def count(history: History, mark: int, keep: int, *, again: bool) -> History:
     """Return a history with a send on top that comes now: a number that asks again takes its own place.
 
-    The same is done in the database (migrations/functions/weigh_v5.sql), of which `keep` sends are kept. `again`: the
+    The same is done in the database (migrations/functions/weigh_v6.sql), of which `keep` sends are kept. `again`: the
     send was counted in an earlier call, so that the sums have it already.
     """
     gone = history.marks.index(mark) if mark in history.marks else keep

@@ -30,7 +30,9 @@ A_DAY, A_FORTNIGHT = timedelta(days=1), timedelta(days=14)
 EXPECTED_FOR = timedelta(days=7)
 # What is noted of a client's signals is written again after this.
 NOTED_FOR = timedelta(hours=1)
-HISTORIES = msgspec.json.Decoder(list[History])
+HISTORIES = msgspec.json.Decoder(list[History | None])
+# Of a subject in which nothing was counted yet.
+NO_HISTORY = History([], [], [], 0.0, 0.0, 0.0, 0.0, 0.0, None)
 
 
 class SeenSignal(msgspec.Struct, frozen=True):
@@ -95,7 +97,7 @@ class _Other(msgspec.Struct, frozen=True, array_like=True):
 OTHERS = msgspec.json.Decoder(list[_Other])
 NO_OTHER = _Other([], None, None)
 WEIGH = FunctionCall(
-    "weigh_v5", ("counted", "bound", "recent", "in_a_row", "others", "subjects"),
+    "weigh_v6", ("counted", "bound", "recent", "in_a_row", "others", "subjects"),
     now=datetime, keep=int, day=timedelta, fortnight=timedelta, block_remembered=timedelta,
     expected_for=timedelta, noted_for=timedelta, codes_within=timedelta,
     items=Columns(Weighing, only=("id", "ordinal", "client_id", "phone_hash", "event", "numbers")),
@@ -119,7 +121,7 @@ async def weigh(pool: Pool, now: datetime | None, items: Sequence[Weighing]) -> 
         signals=[(n, signal) for n, item in enumerate(items, 1) for signal in item.signals],
     ))  # fmt: skip
     counted, bound, recent, in_a_row, others, subjects = row
-    histories = HISTORIES.decode(subjects)
+    histories = [history or NO_HISTORY for history in HISTORIES.decode(subjects)]
     also = OTHERS.decode(others) if others else [NO_OTHER] * len(items)
     counted = set(counted)
     found: list[Weighed | Decision] = []

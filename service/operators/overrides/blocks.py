@@ -1,6 +1,6 @@
 """Operators' work on blocks: list them, set one, lift one. Each change is audited in its statement.
 
-Called by api. What a block does is in weigh_v5.sql and the rule `block`; no product sees any of it.
+Called by api. What a block does is in weigh_v6.sql and the rule `block`; no product sees any of it.
 """
 
 from __future__ import annotations
