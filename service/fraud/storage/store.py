@@ -51,7 +51,7 @@ returning verdict
 CREDIT = FunctionCall("credit", now=datetime, ids=list[UUID])
 # Nobody waits for a decision, so calls wait for more items: however few come, they share what a call costs. Nothing can
 # hang on a credit before the next code is asked for.
-DECISIONS, CREDITS = Tick(0.02, 0.04), Tick(0.06, 0.12)
+DECISIONS, CREDITS = Tick(0.025, 0.045), Tick(0.1, 0.2)
 
 
 class KeptLineType(msgspec.Struct, frozen=True):

@@ -40,7 +40,7 @@ SECOND_LOOK = 2.0
 # Seconds over which the beginning of sends is spread, beside the time for which their decisions wait for each other
 # (fraud.storage.store). A caller who calls again right after the reply can tell how busy the process is, and must not
 # be able to tell a real send from a decoy's.
-SPREAD = 0.01
+SPREAD = 0.005
 
 
 class Dispatch:

@@ -18,9 +18,9 @@ class Ticks(NamedTuple):
     """The ticks of a store. Who gives a wrong code waits for their step anyway, and nobody for the record of a send."""
 
     requests: Tick = Tick(0.002, 0.004, BUSY)
-    codes: Tick = Tick(0.008, 0.016, BUSY)
+    codes: Tick = Tick(0.012, 0.024, BUSY)
     wrong: Tick = Tick(0.03, 0.06)
-    records: Tick = Tick(0.04, 0.08)
+    records: Tick = Tick(0.06, 0.12)
 
 
 NO_TICKS = Ticks(AT_ONCE, AT_ONCE, AT_ONCE, AT_ONCE)
