@@ -36,6 +36,7 @@ DRAIN = LEASE
 STOP_LIMIT = DRAIN + 10.0
 
 Work = Callable[[], Awaitable[object]]
+ALL_DUE = Due(claimable=True, over=True, unsettled=True, reported=True)
 
 
 class Round(NamedTuple):
@@ -67,7 +68,7 @@ class Worker:
         # How the rows begin that this process can read.
         self._tags = core.vault.tags
         self._unreadable = False
-        self._due = Due(claimable=True, over=True, unsettled=True, reported=True)
+        self._due = ALL_DUE
         self._over, self._unsettled = asyncio.Event(), asyncio.Event()
         self.events = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -106,7 +107,14 @@ class Worker:
 
     async def _find_due(self) -> None:
         """Wake whoever has something to do. Asking each for itself would cost an idle process twice as much."""
-        self._due = await self._store.due()
+        # Where that cannot be asked, each looks for itself: what is wrong may be the trouble of one of them.
+        self._due = ALL_DUE
+        try:
+            self._due = await self._store.due()
+        finally:
+            self._wake_due()
+
+    def _wake_due(self) -> None:
         found = (
             (self._due.claimable, self._slots.wanted), (self._due.over, self._over),
             (self._due.unsettled, self._unsettled), (self._due.reported, self.events),

@@ -77,9 +77,13 @@ async def test_what_goes_out_and_what_is_entered_counts_in_its_hour_and_what_was
         await until(lambda: _stands(gateway, (3, 1)), "three went out, and one was entered")
         gateway.stage.faults.add(Fault(kind="refuse", operations=("send",)))
         await findings_of(gateway, await gateway.begin("+13125550177"))
-        await asyncio.sleep(0.2)
+        await until(lambda: _was_refused(gateway), "the refusal is recorded")
         assert await counts_of(gateway) == (3, 1)
         assert await counts_of(gateway, "CA") == (0, 0)
+
+
+async def _was_refused(gateway: Gateway) -> bool:
+    return bool(await gateway.database.pool.fetchval("select exists (select from sends where state = 'refused')"))
 
 
 async def _stands(gateway: Gateway, counts: tuple[int, int]) -> bool:
