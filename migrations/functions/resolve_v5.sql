@@ -62,7 +62,7 @@ begin
         );
     end if;
     -- First these, and then the histories, whoever needs both: a country's history is waited for by everybody.
-    perform from holding(l_subject || b_subject || p_strike || case
+    perform from holding(l_subject || p_strike || case
         when array_remove(m_of_all, null) <> '{}' then array[md5('budget')::uuid]
     end);
     v_now := coalesce(p_now, clock_timestamp());
@@ -110,8 +110,8 @@ begin
         end loop;
         if v_resolved is null then
             -- Nobody is stopped, which is usual: then no history is touched, and nobody waits for a country's.
-            if v_budgets or v_spent or false = any (p_goes) then
-                perform hold_weighed(p_id, p_ordinal);
+            if v_budgets or v_spent or false = any (p_goes) or b_subject <> '{}' then
+                perform hold_weighed(p_id, p_ordinal, b_subject);
             end if;
             select array_agg(h.n) filter (where h.open), array_agg(h.weighed_at) filter (where h.open),
                    array_agg(h.n) filter (where h.booked)
