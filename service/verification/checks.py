@@ -133,6 +133,10 @@ class Checks:
         if not task.cancelled() and task.exception() is not None:
             telemetry.log.warning("credit_failed", exc_info=task.exception())
 
+    async def finish(self) -> None:
+        """Wait until the histories were told of every code that was entered. Called at a stop."""
+        await asyncio.gather(*self._crediting, return_exceptions=True)
+
     async def settle_lost(self, guess: Unsettled, policy: Policy) -> None:
         """Settle a guess whose answer was lost, by its sends' state at the provider; later if that is unavailable."""
         # As `check` counts them: a channel that followed by itself was not asked for, and a decoy has none.

@@ -93,7 +93,7 @@ class Worker:
         self._tasks = [asyncio.create_task(_repeat(entry)) for entry in rounds]
 
     async def stop(self) -> None:
-        """Claim nothing more, and let running sends end and be recorded."""
+        """Claim nothing more, and let running sends end and be recorded, and entered codes be told to the histories."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -101,6 +101,7 @@ class Worker:
         if self._claiming is not None:
             await asyncio.wait([self._claiming])
         await self._slots.drain(DRAIN)
+        await self._checks.finish()
         await self._alarms.stop()
         with contextlib.suppress(Unavailable):
             await self._activity_log.store()

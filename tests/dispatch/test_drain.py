@@ -7,7 +7,7 @@ import signal
 import time
 
 from tests.support.dispatching import calls_to, end_lease, ended, numbers, row, run_beside, sends
-from tests.support.gateway import Process, run_gateway, run_process
+from tests.support.gateway import Process, read_code, run_gateway, run_process
 from tests.support.tcp_proxy import lay_cable
 from tests.support.waiting import until
 
@@ -77,3 +77,13 @@ async def test_what_was_being_claimed_when_a_process_is_asked_to_end_waits_for_n
 
             await until(leased, "it is claimed")
         assert not await leased()
+
+
+async def test_a_code_entered_just_before_a_process_ends_counts_as_converted(database_url: str) -> None:
+    async with run_gateway(database_url, serve=False) as gateway:
+        async with run_beside(gateway) as calls:
+            verification = await calls.begin()
+            await ended(gateway, verification)
+            assert (await calls.verify(verification, await read_code(gateway))).body["verified"] is True
+        [send] = await sends(gateway, verification)
+        assert send["credited"] is True
